@@ -1,0 +1,37 @@
+# make demo | make test | make venv    (PYTHON=python3.12 for another interpreter)
+PYTHON ?= python3
+VENV   := .venv$(if $(filter-out python3,$(notdir $(PYTHON))),-$(notdir $(PYTHON)))
+BIN    := $(VENV)/bin
+# Installed once for each content of the requirements and each interpreter.
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint types imports unit e2e venv clean
+
+demo: $(STAMP)
+	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
+
+test: lint types imports unit
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+venv: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,18 @@
+"""Keep a pypicloud cache equal to its S3 bucket: a Pyramid add-on to pypicloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def includeme(config: Any) -> None:
+    """Add S3 sync to a pypicloud application: ``pyramid.includes = pypicloud_s3sync``.
+
+    Parameters
+    ----------
+    config : pyramid.config.Configurator
+    """
+    # Pyramid includes this before pypicloud scans its views, which is where pypicloud breaks.
+    config.include("pypicloud_s3sync.compat")
