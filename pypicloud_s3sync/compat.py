@@ -45,7 +45,8 @@ def _give_pyramid_duh_getargspec() -> None:
     for name in ("pyramid_duh.params", "pyramid_duh.view"):
         module = import_module(name)
         if module.inspect is inspect:
-            module.inspect = SimpleNamespace(getargspec=_getargspec)  # type: ignore[attr-defined]
+            repaired = {**vars(inspect), "getargspec": _getargspec}
+            module.inspect = SimpleNamespace(**repaired)  # type: ignore[attr-defined]
 
 
 def _getargspec(function: Callable[..., Any]) -> ArgSpec:
@@ -54,7 +55,7 @@ def _getargspec(function: Callable[..., Any]) -> ArgSpec:
 
 
 def _let_flywheel_load_datetimes() -> None:
-    """flywheel hands a Decimal to ``utcfromtimestamp``: every DynamoDB read raises TypeError.
+    """Flywheel hands a Decimal to ``utcfromtimestamp``: every DynamoDB read raises TypeError.
 
     Python 3.10 stopped taking a Decimal for a float there. Needless once flywheel (0.5.4 is its newest)
     converts the value. The method is replaced, not the type registered anew: a model that was imported

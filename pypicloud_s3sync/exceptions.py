@@ -5,6 +5,8 @@ An error's text is one line that says what failed, on what, and what to do about
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class S3SyncError(Exception):
     """The root: something failed, and the message says what to do. Exit status 1."""
@@ -50,11 +52,11 @@ class SyncError(S3SyncError):
 
     Parameters
     ----------
-    failures : dict
+    failures : mapping
         The cause of each failure by its S3 key.
     """
 
-    def __init__(self, failures: dict[str, BaseException]) -> None:
-        self.failures = failures
+    def __init__(self, failures: Mapping[str, BaseException]) -> None:
+        self.failures = dict(failures)
         causes = "; ".join(f"{key}: {type(error).__name__}: {error}" for key, error in failures.items())
         super().__init__(f"{len(failures)} of the event's keys could not be synced: {causes}")
