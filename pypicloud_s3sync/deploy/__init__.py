@@ -1,0 +1,135 @@
+"""Provisioning: from settings to a Lambda function that keeps the cache equal to the bucket.
+
+The pipeline, in the order of a run::
+
+    settings ──desired──▶ Desired ─┐
+                                   ├─planner──▶ Plan ──executor──▶ AWS
+    AWS ──────reader────▶ Observed ┘             │
+                                                 └──status──▶ a document
+
+- :mod:`.desired` and :mod:`.policy` say what the settings ask for; pure.
+- :mod:`.reader` says what AWS has; it only reads.
+- :mod:`.planner` compares the two, with :mod:`.notifications` for what is shared with others; pure.
+- :mod:`.executor` performs the plan's actions through :mod:`.writers`, and nothing else.
+- :mod:`.bundle` builds the function's code.
+
+State lives in AWS, not in a file. Stopped anywhere, the next run goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..exceptions import ConfigError, ConflictError
+from ..settings import SyncSettings
+from . import status as documents
+from .aws import Clients
+from .bundle import Bundle
+from .bundles import BundleSource
+from .desired import desire
+from .executor import Report, execute
+from .models import Identity, Plan, Progress
+from .planner import code_is_known, plan_disable, plan_enable
+from .reader import Reader
+from .writers import Writers
+
+__all__ = ["Deployment", "Plan", "Progress", "Report", "documents"]
+
+
+class Deployment:
+    """The sync of one bucket, as the settings want it and as AWS has it.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    report : callable, optional
+        Takes a :class:`Progress` for each step that takes time or changes something.
+    clients : callable, optional
+        Makes the clients for settings and region.
+
+    Raises
+    ------
+    S3SyncError
+        Every method: a :class:`ConfigError` for what the settings ask for in vain, an ``AwsError`` for what
+        AWS refuses, a :class:`ConflictError` for what is in the way.
+    """
+
+    def __init__(
+        self,
+        settings: SyncSettings,
+        report: Report = lambda progress: None,
+        clients: Callable[[SyncSettings, str | None], Clients] = Clients,
+    ) -> None:
+        self.settings = settings
+        self.report = report
+        self._clients = clients
+        self._bundle = BundleSource(settings, report)
+
+    def plan(self, *, force: bool = False) -> Plan:
+        """What :meth:`enable` would do; changes nothing."""
+        return self._plan(force=force)[0]
+
+    def enable(self, *, force: bool = False) -> Plan:
+        """Make AWS be what the settings ask for; the plan that was performed."""
+        plan, writers = self._plan(force=force)
+        execute(plan, writers, self._bundle.build, self.report)
+        return plan
+
+    def plan_disable(self) -> Plan:
+        """What :meth:`disable` would do; changes nothing."""
+        return self._plan_disable()[0]
+
+    def disable(self) -> Plan:
+        """Remove what :meth:`enable` made, and nothing else; the plan that was performed."""
+        plan, writers = self._plan_disable()
+        execute(plan, writers, self._bundle.build, self.report)
+        return plan
+
+    def bundle(self) -> Bundle:
+        """The function's code, built or fetched."""
+        return self._bundle.build()
+
+    def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
+        clients, identity, region = self._locate()
+        reader = Reader(clients)
+        self._refuse_missing_tables(reader)
+        desired = desire(self.settings, identity, region, self._bundle.fingerprint())
+        observed = reader.observe(desired.names, self.settings.bucket, self.settings.role_arn)
+        code_sha256 = None
+        if observed.function is not None and not code_is_known(desired, observed.function):
+            code_sha256 = self._bundle.build().code_sha256
+        plan = plan_enable(desired, observed, code_sha256, force=force)
+        return plan, Writers(clients, self.settings.bucket, identity.account)
+
+    def _plan_disable(self) -> tuple[Plan, Writers]:
+        clients, identity, region = self._locate()
+        desired = desire(self.settings, identity, region, fingerprint="")
+        observed = Reader(clients).observe(desired.names, self.settings.bucket, None)
+        return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
+
+    def _locate(self) -> tuple[Clients, Identity, str]:
+        """Who we are, and the bucket's region, where everything but the role has to be."""
+        clients = self._clients(self.settings, None)
+        identity = Reader(clients).identity()
+        bucket, region = self.settings.bucket, self.settings.region
+        found = Reader(clients).bucket_region(bucket)
+        if found is None:
+            where = f" in {region}" if region else ""
+            raise ConflictError(
+                f"the bucket {bucket} does not exist{where}: correct storage.bucket,"
+                " or start pypicloud once, which makes it"
+            )
+        if region is not None and found != region:
+            raise ConfigError(
+                f"the bucket {bucket} is in {found}, not in {region}, and S3 only notifies functions of its"
+                f" own region: set storage.region_name = {found}, or give -r {found}"
+            )
+        return self._clients(self.settings, found), identity, found
+
+    def _refuse_missing_tables(self, reader: Reader) -> None:
+        missing = reader.missing_tables() if self.settings.cache == "dynamo" else []
+        if missing:
+            raise ConflictError(
+                f"the DynamoDB table {missing[0]} does not exist in {self.settings.db_region}:"
+                " start pypicloud once, which makes its tables"
+            )

@@ -1,0 +1,129 @@
+"""From settings to what ought to be in AWS; values in, values out."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from ..settings import SyncSettings
+from . import notifications, policy
+from .models import OWNER_TAG, Desired, Function, Identity, LogGroup, Names, Role
+
+#: The handler inside the bundle.
+HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
+#: Our roles have a path of their own, so that an operator's rights can be bound to it.
+ROLE_PATH = "/pypicloud-s3sync/"
+DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
+
+
+def names(settings: SyncSettings, region: str) -> Names:
+    """What our resources are called.
+
+    Roles are global and statements are a function's own, so both carry region and bucket: with pypicloud's
+    fixed names, a second region silently lost its events.
+    """
+    parts = (settings.function_name, region, settings.bucket)
+    return Names(
+        function=settings.function_name,
+        role=_unique(*parts, limit=64),
+        role_path=ROLE_PATH,
+        log_group=f"/aws/lambda/{settings.function_name}",
+        statement=_unique(*parts, limit=100),
+        notification=_unique("pypicloud-s3sync", *parts, limit=255),
+    )
+
+
+def _unique(*parts: str, limit: int) -> str:
+    """A name in letters, digits, '-' and '_' that no other parts have; readable up to the limit."""
+    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+    readable = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(parts))
+    return f"{readable[: limit - len(digest) - 1]}-{digest}"
+
+
+def function_arn(name: str, region: str, identity: Identity) -> str:
+    """The unqualified ARN of a function."""
+    return f"arn:{identity.partition}:lambda:{region}:{identity.account}:function:{name}"
+
+
+def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint: str) -> Desired:
+    """What the settings ask for.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    identity : Identity
+    region : str
+        The bucket's, and so the function's.
+    fingerprint : str
+        Of the bundle: says without building it whether it is another one.
+    """
+    called = names(settings, region)
+    tags = {**settings.tags, OWNER_TAG: settings.bucket}
+    role = _role(settings, identity, region, called, tags)
+    arn = function_arn(called.function, region, identity)
+    return Desired(
+        names=called,
+        bucket=settings.bucket,
+        region=region,
+        role=role,
+        role_arn=role.arn if role else str(settings.role_arn),
+        log_group=LogGroup(called.log_group, settings.log_retention_days, tags),
+        function=Function(
+            called.function,
+            arn,
+            _configuration(settings, region, role.arn if role else str(settings.role_arn)),
+            tags,
+        ),
+        permission=permission(called.statement, arn, settings.bucket, identity),
+        notification=notifications.entry(called.notification, arn, settings.prefix),
+        fingerprint=fingerprint,
+    )
+
+
+def _role(
+    settings: SyncSettings, identity: Identity, region: str, called: Names, tags: dict[str, str]
+) -> Role | None:
+    if settings.role_arn:
+        return None
+    return Role(
+        name=called.role,
+        path=called.role_path,
+        arn=f"arn:{identity.partition}:iam::{identity.account}:role{called.role_path}{called.role}",
+        trust=policy.trust_policy(),
+        policy=policy.role_policy(settings, identity, region, called.log_group),
+        boundary=settings.permissions_boundary,
+        tags=tags,
+    )
+
+
+def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[str, object]:
+    return {
+        "Description": DESCRIPTION,
+        "Role": role_arn,
+        "Runtime": settings.runtime,
+        "Handler": HANDLER,
+        "Architectures": [settings.architecture],
+        "MemorySize": settings.memory_size,
+        "Timeout": settings.timeout,
+        "VpcConfig": {
+            "SubnetIds": sorted(settings.vpc_subnet_ids),
+            "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
+        },
+        "Environment": {"PYPICLOUD_SETTINGS": settings.function_settings(region)},
+    }
+
+
+def permission(statement: str, arn: str, bucket: str, identity: Identity) -> dict[str, str]:
+    """The arguments of ``AddPermission``: S3, for this bucket of this account, may invoke the function.
+
+    The account guards against a bucket of that name which somebody else makes after this one is deleted:
+    https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
+    """
+    return {
+        "FunctionName": arn.rsplit(":", 1)[-1],
+        "StatementId": statement,
+        "Action": "lambda:InvokeFunction",
+        "Principal": "s3.amazonaws.com",
+        "SourceArn": f"arn:{identity.partition}:s3:::{bucket}",
+        "SourceAccount": identity.account,
+    }

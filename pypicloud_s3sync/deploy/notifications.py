@@ -1,0 +1,134 @@
+"""A bucket's notifications are shared property: put ours in, take ours out, leave the rest as it is.
+
+Configurations are as boto3 gives and takes them. ``PutBucketNotificationConfiguration`` replaces everything,
+so whatever is not ours goes back exactly as it came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+#: Whatever makes an object appear, or disappear. Expiration by a lifecycle rule is no ``ObjectRemoved``:
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
+#: The two entries that pypicloud's own ``ppc-create-s3-sync`` made, without id or filter
+#: (pypicloud/lambda_scripts.py); S3 has given them ids since.
+PYPICLOUD_EVENTS = (["s3:ObjectCreated:*"], ["s3:ObjectRemoved:*"])
+LAMBDA = "LambdaFunctionConfigurations"
+#: Each kind of destination, and where its entries name it.
+DESTINATIONS = {
+    LAMBDA: "LambdaFunctionArn",
+    "QueueConfigurations": "QueueArn",
+    "TopicConfigurations": "TopicArn",
+}
+
+
+def entry(identifier: str, function_arn: str, prefix: str) -> dict[str, Any]:
+    """Our entry: every event that changes what there is under ``storage.prefix``."""
+    made: dict[str, Any] = {"Id": identifier, "LambdaFunctionArn": function_arn, "Events": list(EVENTS)}
+    if prefix:
+        made["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+    return made
+
+
+def with_entry(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with our entry in the place of whatever was ours before."""
+    merged = without_entry(configuration, ours["Id"], ours["LambdaFunctionArn"])
+    merged[LAMBDA] = [*merged.get(LAMBDA, []), dict(ours)]
+    return merged
+
+
+def without_entry(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> dict[str, Any]:
+    """The configuration without anything of ours."""
+    rest = {key: value for key, value in configuration.items() if key != LAMBDA}
+    kept = [item for item in configuration.get(LAMBDA, []) if not is_ours(item, identifier, function_arn)]
+    return {**rest, LAMBDA: kept} if kept else rest
+
+
+def is_ours(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
+    """Whether an entry is ours: our id and our function; or left for it by pypicloud's own tool."""
+    if item["LambdaFunctionArn"] != function_arn:
+        return False
+    return item.get("Id") == identifier or ("Filter" not in item and item["Events"] in PYPICLOUD_EVENTS)
+
+
+def find(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> list[Mapping[str, Any]]:
+    """Our entries, pypicloud's among them."""
+    return [item for item in configuration.get(LAMBDA, []) if is_ours(item, identifier, function_arn)]
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two configurations mean the same, whatever the order and spelling S3 gives back."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    canonical: dict[str, Any] = {
+        kind: sorted(
+            json.dumps(_canonical_entry(item), sort_keys=True) for item in configuration.get(kind, [])
+        )
+        for kind in DESTINATIONS
+    }
+    # Its presence is all it says.
+    canonical["EventBridgeConfiguration"] = "EventBridgeConfiguration" in configuration
+    return canonical
+
+
+def _canonical_entry(item: Mapping[str, Any]) -> dict[str, Any]:
+    rules = [[rule["Name"].lower(), rule.get("Value", "")] for rule in _rules(item)]
+    plain = {key: value for key, value in item.items() if key != "Filter"}
+    return {**plain, "Events": sorted(item["Events"]), "Filter": sorted(rules)}
+
+
+def _rules(item: Mapping[str, Any]) -> list[dict[str, str]]:
+    rules: list[dict[str, str]] = item.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return rules
+
+
+def overlapping(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
+    """The foreign entry that S3 would refuse ours for, in words; None where there is none.
+
+    S3 takes no two entries for one type of event whose prefixes and suffixes both overlap:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+    """
+    foreign = without_entry(configuration, ours["Id"], ours["LambdaFunctionArn"])
+    for item, destination in _entries(foreign):
+        shared = [
+            event for event in item["Events"] if any(_events_meet(event, own) for own in ours["Events"])
+        ]
+        if shared and _filters_meet(item, ours):
+            events, rules = ", ".join(shared), _canonical_entry(item)["Filter"]
+            filters = "".join(f", {name} {value!r}" for name, value in rules)
+            return f"{item.get('Id', 'without id')} ({events}{filters}) to {destination}"
+    return None
+
+
+def _entries(configuration: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    for kind, destination in DESTINATIONS.items():
+        for item in configuration.get(kind, []):
+            yield item, item[destination]
+
+
+def _events_meet(one: str, other: str) -> bool:
+    return one == other or _covers(one, other) or _covers(other, one)
+
+
+def _covers(pattern: str, event: str) -> bool:
+    return pattern.endswith(":*") and event.startswith(pattern[:-1])
+
+
+def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    filters = [
+        {rule["Name"].lower(): rule.get("Value", "") for rule in _rules(item)} for item in (one, other)
+    ]
+    prefixes = sorted(item.get("prefix", "") for item in filters)
+    suffixes = sorted((item.get("suffix", "") for item in filters), key=len)
+    return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
+
+
+def foreign_count(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> int:
+    """How many entries, EventBridge's among them, are none of ours."""
+    foreign = without_entry(configuration, identifier, function_arn)
+    return len(list(_entries(foreign))) + ("EventBridgeConfiguration" in foreign)

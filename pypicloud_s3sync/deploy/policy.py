@@ -1,0 +1,114 @@
+"""The least that the function's role may do, as IAM documents; values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..settings import SyncSettings
+from .models import Identity
+
+VERSION = "2012-10-17"
+#: What Lambda does with its network interfaces in a VPC, none of which exists yet:
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
+VPC_ACTIONS = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
+
+
+def trust_policy() -> dict[str, Any]:
+    """Lambda, and nobody else, runs as the role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    return {"Version": VERSION, "Statement": [statement]}
+
+
+def lets_lambda_assume(trust: Mapping[str, Any]) -> bool:
+    """Whether a role's trust policy names the Lambda service."""
+    for statement in _listed(trust.get("Statement", [])):
+        principal = statement.get("Principal", {})
+        services = ["*"] if principal == "*" else _listed(principal.get("Service", []))
+        actions = _listed(statement.get("Action", []))
+        if (
+            statement.get("Effect") == "Allow"
+            and {"lambda.amazonaws.com", "*"} & set(services)
+            and {"sts:AssumeRole", "sts:*", "*"} & set(actions)
+        ):
+            return True
+    return False
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def role_policy(settings: SyncSettings, identity: Identity, region: str, log_group: str) -> dict[str, Any]:
+    """What the function does, and each only where it does it.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    identity : Identity
+    region : str
+        The function's.
+    log_group : str
+        Its name; the group is made beforehand, so that the function need not make any.
+    """
+    bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
+    logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{log_group}:*"
+    statements = [
+        _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{settings.prefix}*"),
+        # Without it S3 answers 403 instead of 404 for an object that is gone:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        _allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
+        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
+    ]
+    if settings.cache == "dynamo":
+        statements += _dynamo(settings, identity)
+    if settings.vpc_subnet_ids:
+        statements.append(_allow("ReachVpc", list(VPC_ACTIONS), "*"))
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
+    rows, summaries = table_names(settings)
+    tables = f"arn:{identity.partition}:dynamodb:{settings.db_region}:{identity.account}:table"
+    return [
+        # pypicloud asks for all tables' names when it starts; ListTables takes no resource.
+        _allow("FindTables", ["dynamodb:ListTables"], "*"),
+        _allow(
+            "WriteRows",
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+            ],
+            f"{tables}/{rows}",
+        ),
+        _allow("FindRowsOfName", ["dynamodb:Query"], f"{tables}/{rows}/index/name-index"),
+        _allow(
+            "WriteSummaries",
+            ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
+            f"{tables}/{summaries}",
+        ),
+    ]
+
+
+def table_names(settings: SyncSettings) -> tuple[str, str]:
+    """The tables of packages and of summaries, as ``DynamoCache.configure`` and flywheel name them."""
+    names = settings.cache_settings.get("db.tablenames", "").split() or ["DynamoPackage", "PackageSummary"]
+    namespace = settings.cache_settings.get("db.namespace", "")
+    return namespace + names[0], namespace + names[-1]
+
+
+def _allow(sid: str, actions: list[str], resource: str) -> dict[str, Any]:
+    return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

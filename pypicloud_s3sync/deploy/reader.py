@@ -1,0 +1,186 @@
+"""What there is in AWS: reads only, as the planner's values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+
+from .aws import Clients
+from .failures import is_missing, translated
+from .models import Function, Identity, LogGroup, Names, Observed, Role
+from .policy import table_names
+
+#: The inline policy of our roles.
+POLICY_NAME = "sync"
+
+
+class Reader:
+    """Reads what a plan is made from; an absent thing is None, anything else that fails is an AwsError."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+
+    def _find(self, service: str, operation: str, action: str, resource: str, **arguments: Any) -> Any | None:
+        """What an operation answers; None where it says that there is no such thing."""
+        with translated(action, resource, self.clients.settings.endpoint_url):
+            try:
+                return getattr(self.clients[service], operation)(**arguments)
+            except ClientError as error:
+                if is_missing(error):
+                    return None
+                raise
+
+    def identity(self) -> Identity:
+        """The account and partition of the caller."""
+        caller = self._find("sts", "get_caller_identity", "sts:GetCallerIdentity", "the caller") or {}
+        return Identity(account=caller["Account"], partition=caller["Arn"].split(":")[1])
+
+    def bucket_region(self, bucket: str) -> str | None:
+        """Where a bucket is; None where there is no such bucket.
+
+        S3 names the region of a bucket elsewhere in a header of its refusal:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+        """
+        with translated("s3:ListBucket", f"the bucket {bucket}", self.clients.settings.endpoint_url):
+            try:
+                response = self.clients["s3"].head_bucket(Bucket=bucket)
+            except ClientError as error:
+                if is_missing(error):
+                    return None
+                region = _region_header(error.response)
+                if region not in (None, self.clients.region):
+                    return region
+                raise
+        return response.get("BucketRegion") or _region_header(response)
+
+    def missing_tables(self) -> list[str]:
+        """Those of the DynamoDB cache's tables that are not there."""
+        return [
+            table
+            for table in table_names(self.clients.settings)
+            if self._find(
+                *("dynamodb", "describe_table", "dynamodb:DescribeTable", f"the table {table}"),
+                TableName=table,
+            )
+            is None
+        ]
+
+    def observe(self, names: Names, bucket: str, role_arn: str | None) -> Observed:
+        """Everything that a plan is made from.
+
+        Parameters
+        ----------
+        names : Names
+            What ours are called.
+        bucket : str
+        role_arn : str or None
+            A role that was given.
+        """
+        given = self.role(role_arn.rsplit("/", 1)[-1]) if role_arn else None
+        return Observed(
+            role=self.role(names.role),
+            given_role=given if given is not None and given.arn == role_arn else None,
+            log_group=self.log_group(names.log_group),
+            function=self.function(names.function),
+            statements=self.statements(names.function),
+            notifications=self.notifications(bucket),
+        )
+
+    def role(self, name: str) -> Role | None:
+        """A role, with our inline policy where it has that."""
+        resource = f"the role {name}"
+        found = self._find("iam", "get_role", "iam:GetRole", resource, RoleName=name)
+        if found is None:
+            return None
+        of_policy = {"RoleName": name, "PolicyName": POLICY_NAME}
+        inline = self._find("iam", "get_role_policy", "iam:GetRolePolicy", resource, **of_policy)
+        role = found["Role"]
+        return Role(
+            name=name,
+            path=role["Path"],
+            arn=role["Arn"],
+            trust=_document(role["AssumeRolePolicyDocument"]),
+            policy=_document(inline["PolicyDocument"]) if inline else None,
+            boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
+            tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+        )
+
+    def function(self, name: str) -> Function | None:
+        """A function, with those parts of its configuration that are ours to set."""
+        found = self._find(
+            *("lambda", "get_function", "lambda:GetFunction", f"the function {name}"), FunctionName=name
+        )
+        if found is None:
+            return None
+        configuration = found["Configuration"]
+        return Function(
+            name=name,
+            arn=configuration["FunctionArn"],
+            configuration=_settable(configuration),
+            tags=found.get("Tags") or {},
+            code_sha256=configuration["CodeSha256"],
+        )
+
+    def statements(self, function: str) -> tuple[Mapping[str, Any], ...]:
+        """The statements of a function's own policy."""
+        found = self._find(
+            *("lambda", "get_policy", "lambda:GetPolicy", f"the function {function}"), FunctionName=function
+        )
+        return () if found is None else tuple(json.loads(found["Policy"])["Statement"])
+
+    def log_group(self, name: str) -> LogGroup | None:
+        """A log group by its exact name."""
+        resource = f"the log group {name}"
+        of_prefix = {"logGroupNamePrefix": name}
+        found = (
+            self._find("logs", "describe_log_groups", "logs:DescribeLogGroups", resource, **of_prefix) or {}
+        )
+        group = next((group for group in found.get("logGroups", []) if group["logGroupName"] == name), None)
+        if group is None:
+            return None
+        of_group = {"resourceArn": group["arn"].removesuffix(":*")}
+        tags = (
+            self._find("logs", "list_tags_for_resource", "logs:ListTagsForResource", resource, **of_group)
+            or {}
+        )
+        return LogGroup(name, group.get("retentionInDays"), tags.get("tags", {}))
+
+    def notifications(self, bucket: str) -> dict[str, Any]:
+        """A bucket's whole notification configuration; what cannot be read is never written."""
+        resource, action = f"the bucket {bucket}", "s3:GetBucketNotification"
+        with translated(action, resource, self.clients.settings.endpoint_url):
+            found = dict(self.clients["s3"].get_bucket_notification_configuration(Bucket=bucket))
+        found.pop("ResponseMetadata", None)
+        return found
+
+
+def _settable(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    vpc = configuration.get("VpcConfig", {})
+    return {
+        "Description": configuration.get("Description", ""),
+        "Role": configuration["Role"],
+        "Runtime": configuration.get("Runtime"),
+        "Handler": configuration.get("Handler"),
+        "Architectures": configuration.get("Architectures", ["x86_64"]),
+        "MemorySize": configuration["MemorySize"],
+        "Timeout": configuration["Timeout"],
+        "VpcConfig": {
+            "SubnetIds": sorted(vpc.get("SubnetIds", [])),
+            "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", [])),
+        },
+        "Environment": configuration.get("Environment", {}).get("Variables", {}),
+    }
+
+
+def _document(document: Any) -> dict[str, Any]:
+    """An IAM document; boto3 has parsed it already, other clients leave it URL-encoded."""
+    return dict(document) if isinstance(document, Mapping) else json.loads(unquote(document))
+
+
+def _region_header(response: Mapping[str, Any]) -> str | None:
+    region: str | None = response["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+    return region

@@ -1,0 +1,119 @@
+"""What a plan says of the state of things, for a reader or a program; values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..settings import SyncSettings
+from . import notifications
+from .models import Action, Plan
+
+#: The parts of a deployment, in the order they are made.
+PARTS = ("role", "log group", "function", "permission", "notification")
+
+
+def plan_document(plan: Plan, command: str) -> dict[str, Any]:
+    """A plan as JSON: what would be changed, with every secret masked.
+
+    Parameters
+    ----------
+    plan : Plan
+    command : str
+        ``enable`` or ``disable``.
+    """
+    return {
+        "command": command,
+        "function": plan.desired.names.function,
+        "region": plan.desired.region,
+        "bucket": plan.desired.bucket,
+        "in_sync": plan.in_sync,
+        "foreign_notifications": _foreign(plan),
+        "actions": [_action(action) for action in plan.actions],
+    }
+
+
+def _action(action: Action) -> dict[str, Any]:
+    return {
+        "verb": action.verb,
+        "resource": action.resource,
+        "name": action.name,
+        "changes": [
+            {"field": change.field, "before": change.before, "after": change.after}
+            for change in action.changes
+        ],
+    }
+
+
+def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
+    """What is there, and whether it differs from the settings, as JSON.
+
+    ``state`` is ``on``, ``off``, ``partial`` (something is missing) or ``differs``.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of ``enable``.
+    settings : SyncSettings
+    """
+    parts = [_part(plan, name) for name in PARTS]
+    return {
+        "state": _state(parts),
+        "in_sync": plan.in_sync,
+        "function": plan.desired.names.function,
+        "function_arn": plan.desired.function.arn,
+        "role_arn": plan.desired.role_arn,
+        "bucket": plan.desired.bucket,
+        "prefix": settings.prefix,
+        "region": plan.desired.region,
+        "cache": settings.cache,
+        "runtime": settings.runtime,
+        "architecture": settings.architecture,
+        "foreign_notifications": _foreign(plan),
+        "resources": parts,
+        "actions": [_action(action) for action in plan.actions],
+    }
+
+
+def _part(plan: Plan, resource: str) -> dict[str, Any]:
+    """One part: ``ok``, ``missing`` or ``differs``; ``given`` for a role that is somebody else's."""
+    actions = [action for action in plan.actions if action.resource in (resource, _alias(resource))]
+    if any(action.verb == "create" for action in actions):
+        state = "missing"
+    elif actions:
+        state = "differs"
+    else:
+        state = "given" if resource == "role" and plan.desired.role is None else "ok"
+    return {"resource": resource, "name": _name(plan, resource), "state": state}
+
+
+def _alias(resource: str) -> str:
+    return "code" if resource == "function" else resource
+
+
+def _name(plan: Plan, resource: str) -> str:
+    names = plan.desired.names
+    return {
+        "role": plan.desired.role_arn.rsplit("/", 1)[-1],
+        "log group": names.log_group,
+        "function": names.function,
+        "permission": names.statement,
+        "notification": names.notification,
+    }[resource]
+
+
+def _state(parts: list[dict[str, Any]]) -> str:
+    states = {part["state"] for part in parts} - {"given"}
+    # A function that once ran, or somebody who looked, may have left a log group.
+    if {part["state"] for part in parts if part["resource"] != "log group"} - {"given"} == {"missing"}:
+        return "off"
+    if "missing" in states:
+        return "partial"
+    return "differs" if "differs" in states else "on"
+
+
+def _foreign(plan: Plan) -> int:
+    configuration: Mapping[str, Any] = plan.observed.notifications
+    return notifications.foreign_count(
+        configuration, plan.desired.names.notification, plan.desired.function.arn
+    )

@@ -1,0 +1,43 @@
+"""Everything that changes AWS, a writer for each resource; a plan's actions name their methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..aws import Clients
+from .calls import Calls
+from .functions import FunctionWriter
+from .log_groups import LogGroupWriter
+from .notifications import NotificationWriter
+from .permissions import PermissionWriter
+from .roles import RoleWriter
+
+__all__ = ["Writers"]
+
+
+class Writers:
+    """Finds the method for a call such as ``role.create``.
+
+    Parameters
+    ----------
+    clients : Clients
+    bucket : str
+        The only bucket that is written to.
+    account : str
+        Its owner.
+    """
+
+    def __init__(self, clients: Clients, bucket: str, account: str) -> None:
+        calls = Calls(clients)
+        self._writers: dict[str, Any] = {
+            "role": RoleWriter(calls),
+            "log_group": LogGroupWriter(calls),
+            "function": FunctionWriter(calls, bucket),
+            "permission": PermissionWriter(calls),
+            "notification": NotificationWriter(calls, bucket, account),
+        }
+
+    def perform(self, call: str, **arguments: Any) -> None:
+        """Perform ``writer.method``."""
+        writer, method = call.split(".")
+        getattr(self._writers[writer], method)(**arguments)

@@ -1,0 +1,48 @@
+"""Makes, changes and deletes the function's log group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..models import LogGroup
+from .calls import Calls
+
+
+class LogGroupWriter:
+    """Actions on the log group."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+
+    def create(self, group: LogGroup) -> None:
+        """Make the group, with its retention."""
+        resource = f"the log group {group.name}"
+        self.calls.do("logs", "create_log_group", resource, logGroupName=group.name, tags=dict(group.tags))
+        self._put_retention(group)
+
+    def update(self, group: LogGroup, before: LogGroup, ours: bool) -> None:
+        """Change its retention, and the tags of one that we made."""
+        if group.retention_days != before.retention_days:
+            self._put_retention(group)
+        if ours and group.tags != before.tags:
+            arn = self._log_group_arn(group.name)
+            resource = f"the log group {group.name}"
+            needless = [key for key in before.tags if key not in group.tags]
+            if needless:
+                self.calls.do("logs", "untag_resource", resource, resourceArn=arn, tagKeys=needless)
+            self.calls.do("logs", "tag_resource", resource, resourceArn=arn, tags=dict(group.tags))
+
+    def _put_retention(self, group: LogGroup) -> None:
+        of_group: dict[str, Any] = {"logGroupName": group.name, "retentionInDays": group.retention_days}
+        self.calls.do("logs", "put_retention_policy", f"the log group {group.name}", **of_group)
+
+    def _log_group_arn(self, name: str) -> str:
+        groups = self.calls.do(
+            "logs", "describe_log_groups", f"the log group {name}", logGroupNamePrefix=name
+        )
+        arn: str = next(group["arn"] for group in groups["logGroups"] if group["logGroupName"] == name)
+        return arn.removesuffix(":*")
+
+    def delete(self, name: str) -> None:
+        """Delete the group and what was logged."""
+        self.calls.undo("logs", "delete_log_group", f"the log group {name}", logGroupName=name)

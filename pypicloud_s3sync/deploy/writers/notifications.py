@@ -1,0 +1,63 @@
+"""Puts our entry into the bucket's notifications, or takes it out: read, merge, compare, write, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...exceptions import AwsError
+from .. import notifications
+from ..reader import Reader
+from .calls import Calls
+
+#: S3's words while Lambda's news of the permission has not reached it.
+PERMISSION_PROPAGATION = "Unable to validate the following destination"
+
+
+class NotificationWriter:
+    """Actions on our entry in a bucket that others use too.
+
+    Parameters
+    ----------
+    calls : Calls
+    bucket : str
+    account : str
+        The bucket's owner: S3 refuses the write where it is somebody else by now.
+    """
+
+    def __init__(self, calls: Calls, bucket: str, account: str) -> None:
+        self.calls = calls
+        self.bucket = bucket
+        self.account = account
+        self.reader = Reader(calls.clients)
+
+    def put(self, entry: Mapping[str, Any]) -> None:
+        """Put our entry in."""
+        self._rewrite(lambda found: notifications.with_entry(found, entry))
+
+    def remove(self, identifier: str, function_arn: str) -> None:
+        """Take our entry out."""
+        self._rewrite(lambda found: notifications.without_entry(found, identifier, function_arn))
+
+    def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+        # S3 has no conditional write here: what was read for the plan is read again, to keep the gap small.
+        found = self.reader.notifications(self.bucket)
+        wanted = change(found)
+        if notifications.same(found, wanted):
+            return
+        self.calls.patiently(PERMISSION_PROPAGATION, lambda: self._write(wanted))
+        written = self.reader.notifications(self.bucket)
+        if not notifications.same(change(written), written):
+            raise AwsError(
+                f"the notifications of the bucket {self.bucket} are not what was written:"
+                " somebody else writes them too; run again"
+            )
+
+    def _write(self, configuration: Mapping[str, Any]) -> None:
+        self.calls.do(
+            *("s3", "put_bucket_notification_configuration", f"the bucket {self.bucket}"),
+            action="s3:PutBucketNotification",
+            Bucket=self.bucket,
+            NotificationConfiguration=dict(configuration),
+            ExpectedBucketOwner=self.account,
+        )

@@ -1,0 +1,74 @@
+"""Makes, changes and deletes the function's role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..models import Role
+from ..reader import POLICY_NAME
+from .calls import Calls
+
+
+class RoleWriter:
+    """Actions on the role."""
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+
+    def create(self, role: Role) -> None:
+        """Make the role, then give it its policy."""
+        boundary = {"PermissionsBoundary": role.boundary} if role.boundary else {}
+        self.calls.do(
+            *("iam", "create_role", f"the role {role.name}"),
+            RoleName=role.name,
+            Path=role.path,
+            AssumeRolePolicyDocument=json.dumps(role.trust),
+            Description="Runs the Lambda function that keeps pypicloud's cache equal to its bucket",
+            Tags=_tag_list(role.tags),
+            **boundary,
+        )
+        self._put_policy(role)
+
+    def update(self, role: Role, before: Role) -> None:
+        """Change whatever differs."""
+        name, resource = role.name, f"the role {role.name}"
+        if role.trust != before.trust:
+            trust = json.dumps(role.trust)
+            self.calls.do("iam", "update_assume_role_policy", resource, RoleName=name, PolicyDocument=trust)
+        if role.policy != before.policy:
+            self._put_policy(role)
+        if role.boundary and role.boundary != before.boundary:
+            boundary = {"PermissionsBoundary": role.boundary}
+            self.calls.do("iam", "put_role_permissions_boundary", resource, RoleName=name, **boundary)
+        elif before.boundary and not role.boundary:
+            self.calls.do("iam", "delete_role_permissions_boundary", resource, RoleName=name)
+        if role.tags != before.tags:
+            needless = [key for key in before.tags if key not in role.tags]
+            if needless:
+                self.calls.do("iam", "untag_role", resource, RoleName=name, TagKeys=needless)
+            self.calls.do("iam", "tag_role", resource, RoleName=name, Tags=_tag_list(role.tags))
+
+    def _put_policy(self, role: Role) -> None:
+        document = json.dumps(role.policy)
+        of_policy = {"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
+        self.calls.do("iam", "put_role_policy", f"the role {role.name}", **of_policy)
+
+    def delete(self, name: str) -> None:
+        """Delete the role; IAM wants its policies gone first, also those that somebody attached to it."""
+        resource = f"the role {name}"
+        inline = self.calls.do("iam", "list_role_policies", resource, RoleName=name)["PolicyNames"]
+        for policy in inline:
+            self.calls.undo("iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy)
+        attached = self.calls.do("iam", "list_attached_role_policies", resource, RoleName=name)[
+            "AttachedPolicies"
+        ]
+        for policy in attached:
+            self.calls.undo(
+                "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]
+            )
+        self.calls.undo("iam", "delete_role", resource, RoleName=name)
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
