@@ -58,7 +58,7 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, list[str]]:
             LOG.exception("Could not sync s3://%s/%s", reference.bucket, reference.key)
             failures[reference.key] = error
         else:
-            LOG.info("%s %s", outcome.action, reference.key)
+            LOG.info("%s s3://%s/%s", outcome.action, reference.bucket, reference.key)
             outcomes[outcome.action].append(outcome.name)
     if failures:
         raise SyncError(failures)
@@ -84,10 +84,12 @@ def _syncer() -> Syncer:
 def _settings() -> EnvironSettings:
     try:
         settings = json.loads(os.environ["PYPICLOUD_SETTINGS"])
+        if not isinstance(settings, dict):
+            raise ValueError("it is no object")
     except KeyError:
         raise ConfigError("PYPICLOUD_SETTINGS is not set: run ppc-s3sync enable") from None
     except ValueError as error:
-        raise ConfigError(f"PYPICLOUD_SETTINGS is not JSON ({error}): run ppc-s3sync enable") from None
+        raise ConfigError(f"PYPICLOUD_SETTINGS is not a JSON object ({error}): run ppc-s3sync enable") from None
     # A cache wants a storage, which is never asked for anything here: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     return EnvironSettings(settings)
