@@ -78,7 +78,9 @@ def test_the_servers_later_clock_does_not_keep_its_summary_over_the_newest_row(w
     assert index.pauses == [], "it took the replaced row's summary for an unknown one's"
 
 
-def test_an_index_that_lags_behind_is_given_time_before_a_newer_summary_is_replaced(world, index, monkeypatch):
+def test_an_index_that_lags_behind_is_given_time_before_a_newer_summary_is_replaced(
+    world, index, monkeypatch
+):
     index.save(package(world, "2.0", "new", second=2))
     real, stale = index._others, [[], []]
     monkeypatch.setattr(index, "_others", lambda row: stale.pop() if stale else real(row))
@@ -124,7 +126,8 @@ def test_a_row_that_another_key_took_over_since_it_was_read_is_not_deleted(world
 
 def test_rows_that_never_stop_changing_are_left_to_a_retry(world, index, calls):
     touch = [
-        lambda turn=turn: world.cache.save(package(world, f"9.{turn}", "x", second=turn + 2)) for turn in range(9)
+        lambda turn=turn: world.cache.save(package(world, f"9.{turn}", "x", second=turn + 2))
+        for turn in range(9)
     ]
     calls.before["TransactWriteItems"] = touch
     with pytest.raises(S3SyncError, match="left to a retry"):
@@ -133,7 +136,9 @@ def test_rows_that_never_stop_changing_are_left_to_a_retry(world, index, calls):
 
 def test_a_refused_transaction_is_an_error_and_no_reason_to_look_again(world, index):
     table = index._table.__func__
-    index._table = lambda model: table(index, model) + ("-missing" if model.__name__ == "PackageSummary" else "")
+    index._table = lambda model: (
+        table(index, model) + ("-missing" if model.__name__ == "PackageSummary" else "")
+    )
     real = index._read
     index._read = lambda filename, name: real(filename, None)
     with pytest.raises(index.client.exceptions.ClientError):
@@ -155,4 +160,6 @@ def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
     world.put(OLD, name="pkg", version="1.0")
     assert world.notify(OLD)["saved"] == ["pkg-1.0.tar.gz"]
     client = handler._syncer().index.client
-    assert client.scan(TableName="prod-rows")["Count"] == client.scan(TableName="prod-summaries")["Count"] == 1
+    assert (
+        client.scan(TableName="prod-rows")["Count"] == client.scan(TableName="prod-summaries")["Count"] == 1
+    )

@@ -11,7 +11,9 @@ FILENAME = "pkg-1.0.tar.gz"
 
 
 def test_a_new_object_becomes_the_row_that_the_server_would_have_written(world):
-    world.put(KEY, name="pkg", version="1.0", summary="A package", **{"hash-sha256": "ab", "requires-python": ">=3"})
+    world.put(
+        KEY, name="pkg", version="1.0", summary="A package", **{"hash-sha256": "ab", "requires-python": ">=3"}
+    )
     assert world.notify(KEY) == {"saved": [FILENAME], "cleared": [], "ignored": []}
     row = world.rows()[FILENAME]
     modified = world.s3.head_object(Bucket=BUCKET, Key=KEY)["LastModified"]
@@ -30,7 +32,11 @@ def test_a_deleted_object_takes_its_row_and_the_last_one_its_name(world):
     world.put(KEY, name="pkg", version="1.0")
     world.notify(KEY)
     world.delete(KEY)
-    assert world.notify(KEY, name="ObjectRemoved:Delete") == {"saved": [], "cleared": [FILENAME], "ignored": []}
+    assert world.notify(KEY, name="ObjectRemoved:Delete") == {
+        "saved": [],
+        "cleared": [FILENAME],
+        "ignored": [],
+    }
     assert (world.rows(), world.cache.distinct()) == ({}, [])
 
 

@@ -1,0 +1,141 @@
+"""What each of pypicloud's caches needs in the bundle: distributions, and modules to try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+from ...exceptions import BundleError
+from .models import BundleSpec
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A database and what speaks to it.
+
+    Parameters
+    ----------
+    requirements : tuple of str
+        Distributions to add to pypicloud.
+    modules : tuple of str
+        Modules that are imported only when the cache is used.
+    install : str
+        What to ``pip install`` where they are absent.
+    """
+
+    requirements: tuple[str, ...]
+    modules: tuple[str, ...]
+    install: str
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A database driver of SQLAlchemy's: the distributions that hold it, best first, and its module."""
+
+    distributions: tuple[str, ...]
+    module: str
+
+
+BACKENDS = {
+    "dynamo": Backend(("flywheel",), ("flywheel", "pypicloud_s3sync.dynamo"), "pypicloud[dynamo]"),
+    "redis": Backend(("redis",), ("redis",), "pypicloud[redis]"),
+    "sql": Backend(("SQLAlchemy<2", "transaction", "zope.sqlalchemy"), ("zope.sqlalchemy",), "SQLAlchemy<2"),
+}
+
+#: By the name in ``dialect+driver://``.
+DRIVERS = {
+    "mysqlconnector": Driver(("mysql-connector-python",), "mysql.connector"),
+    "mysqldb": Driver(("mysqlclient",), "MySQLdb"),
+    "pg8000": Driver(("pg8000",), "pg8000"),
+    "psycopg2": Driver(("psycopg2-binary", "psycopg2"), "psycopg2"),
+    "pymssql": Driver(("pymssql",), "pymssql"),
+    "pymysql": Driver(("pymysql",), "pymysql"),
+}
+
+#: SQLAlchemy 1.4's choice where the URL names a dialect only.
+_DEFAULT_DRIVERS = {
+    "mariadb": "mysqldb",
+    "mysql": "mysqldb",
+    "postgres": "psycopg2",
+    "postgresql": "psycopg2",
+}
+
+
+@dataclass(frozen=True)
+class CacheNeeds:
+    """What a spec's cache adds to pypicloud itself."""
+
+    requirements: tuple[Requirement, ...]
+    modules: tuple[str, ...]
+    install: str
+
+
+def cache_needs(spec: BundleSpec) -> CacheNeeds:
+    """What the cache that a spec names needs.
+
+    A class of somebody's own may extend any of pypicloud's, so it gets every backend that is installed, and
+    the distribution that it comes from.
+
+    Raises
+    ------
+    BundleError
+        No installed distribution holds the driver of ``db_url`` or the module of the class.
+    """
+    known = _backend_name(spec.cache)
+    names = [known] if known else [name for name, backend in BACKENDS.items() if _is_installed(backend)]
+    backends = [BACKENDS[name] for name in names]
+    requirements = [requirement for backend in backends for requirement in backend.requirements]
+    modules = [module for backend in backends for module in backend.modules]
+    if not known:
+        requirements += _distributions_of(spec.cache)
+    driver = _driver(spec.db_url) if "sql" in names else None
+    if driver:
+        requirements.append(_installed_driver(driver))
+        modules.append(driver.module)
+    install = " ".join(f"'{backend.install}'" for backend in backends)
+    return CacheNeeds(tuple(map(Requirement, requirements)), tuple(modules), install)
+
+
+def _backend_name(cache: str) -> str | None:
+    if cache in BACKENDS:
+        return cache
+    if cache.startswith(("pypicloud.cache", ".", ":")):
+        return next((name for name in ("dynamo", "redis") if name in cache.lower()), "sql")
+    return None
+
+
+def _is_installed(backend: Backend) -> bool:
+    return all(_installed(Requirement(requirement).name) for requirement in backend.requirements)
+
+
+def _installed(distribution: str) -> bool:
+    return next(iter(metadata.distributions(name=distribution)), None) is not None
+
+
+def _driver(url: str | None) -> Driver | None:
+    dialect, _, driver = (url or "sqlite://").partition("://")[0].partition("+")
+    if dialect == "sqlite":
+        return None
+    name = driver or _DEFAULT_DRIVERS.get(dialect, dialect)
+    return DRIVERS.get(name, Driver((name,), name))
+
+
+def _installed_driver(driver: Driver) -> str:
+    for name in driver.distributions:
+        if _installed(name):
+            return name
+    wanted = " or ".join(driver.distributions)
+    raise BundleError(f"db.url needs the driver {driver.module}, not installed here: pip install {wanted}")
+
+
+def _distributions_of(dotted: str) -> list[str]:
+    module = dotted.replace(":", ".").partition(".")[0]
+    owners = metadata.packages_distributions().get(module)
+    if not owners:
+        raise BundleError(
+            f"pypi.db = {dotted}: no distribution here has the module {module}: pip install it without -e"
+        )
+    # Several where the module is a namespace that distributions share.
+    return sorted(set(owners))

@@ -1,0 +1,178 @@
+"""Which installed distributions go into a bundle, and which of them the target needs other files of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from ...exceptions import BundleError
+from .backends import cache_needs
+from .contents import NOT_IMPORTED, SDK
+from .models import BundleSpec, Target
+from .platforms import marker_environment, python_full_version, tags
+
+#: pkg_resources before 66.1 uses pkgutil.ImpImporter, which Python 3.12 took away, and a new virtual
+#: environment of Python 3.11 comes with 65.5. What takes its place imports faster than those nearer to it,
+#: and does not yet print a warning at each start as 80 does.
+_SETUPTOOLS_FOR_312 = Version("66.1")
+_SETUPTOOLS_INSTEAD = "75.8.2"
+
+#: Distributions that have no wheels by design, and the same release under the name that has.
+_WHEELS_OF = {"psycopg2": "psycopg2-binary"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A distribution that goes into the bundle.
+
+    Parameters
+    ----------
+    name : str
+        Normalized.
+    version : str
+        The one installed here.
+    distribution : importlib.metadata.Distribution
+        Where its files are.
+    fetch : str, optional
+        ``name==version`` of the wheel to fetch, where the installed files do not run on the target.
+    """
+
+    name: str
+    version: str
+    distribution: metadata.Distribution
+    fetch: str | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A requirement, who has it, and whether all that it requires in turn is taken."""
+
+    requirement: Requirement
+    by: str
+    install: str
+    whole: bool = False
+
+
+def parts_of(spec: BundleSpec) -> list[Part]:
+    """The distributions that a spec needs, sorted by name.
+
+    They are pypicloud, the cache's and the extra packages, each with what it requires on the target, without
+    what :mod:`.contents` leaves out.
+
+    Raises
+    ------
+    BundleError
+        One is absent, too new for what needs it, not for the target's Python, or installed without a list of
+        its files.
+    """
+    found: dict[str, Part] = {}
+    seen: set[tuple[str, frozenset[str], bool]] = set()
+    queue = list(_roots(spec))
+    while queue:
+        wanted = queue.pop()
+        name = canonicalize_name(wanted.requirement.name)
+        key = (name, frozenset(wanted.requirement.extras), wanted.whole)
+        if name in SDK or key in seen:
+            continue
+        seen.add(key)
+        distribution = _find(wanted, spec.target)
+        details = distribution.metadata
+        if name not in found:
+            _check_python(name, details["Version"], details["Requires-Python"], spec.target)
+            found[name] = _part(name, details["Version"], distribution, spec.target)
+        queue += _required(wanted, details.get_all("Requires-Dist") or [], spec.target)
+    return [found[name] for name in sorted(found)]
+
+
+def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
+    yield _Wanted(Requirement("pypicloud"), "the handler", "pypicloud")
+    needs = cache_needs(spec)
+    for requirement in needs.requirements:
+        yield _Wanted(requirement, f"pypi.db = {spec.cache}", needs.install)
+    for name in spec.extra_packages:
+        try:
+            requirement = Requirement(name)
+        except ValueError as error:
+            raise BundleError(f"s3sync.extra_packages: {name} is no requirement: {error}") from error
+        yield _Wanted(requirement, "s3sync.extra_packages", name, whole=True)
+
+
+def _required(wanted: _Wanted, lines: Iterable[str], target: Target) -> Iterator[_Wanted]:
+    environment = marker_environment(target)
+    for line in lines:
+        requirement = Requirement(line)
+        if not wanted.whole and canonicalize_name(requirement.name) in NOT_IMPORTED:
+            continue
+        extras = ("", *wanted.requirement.extras)
+        if requirement.marker is None or any(
+            requirement.marker.evaluate({**environment, "extra": extra}) for extra in extras
+        ):
+            bare = Requirement(requirement.name)
+            bare.extras = requirement.extras
+            yield _Wanted(bare, wanted.requirement.name, requirement.name, wanted.whole)
+
+
+def _find(wanted: _Wanted, target: Target) -> metadata.Distribution:
+    requirement = wanted.requirement
+    try:
+        distribution = metadata.distribution(requirement.name)
+    except metadata.PackageNotFoundError:
+        raise BundleError(
+            f"{requirement.name} is not installed, which {wanted.by} needs on {target}: "
+            f"pip install {wanted.install}"
+        ) from None
+    if not requirement.specifier.contains(distribution.version, prereleases=True):
+        raise BundleError(
+            f"{wanted.by} needs {requirement}, and {distribution.version} is installed: "
+            f"pip install '{requirement}'"
+        )
+    _check_files_are_listed(requirement.name, distribution)
+    return distribution
+
+
+def _check_files_are_listed(name: str, distribution: metadata.Distribution) -> None:
+    if json.loads(distribution.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"):
+        raise BundleError(f"{name} is installed editable, its files are not known: pip install it without -e")
+    if distribution.read_text("RECORD") is None:
+        raise BundleError(
+            f"{name} is installed without a list of its files (RECORD): "
+            f"pip install --force-reinstall {name}=={distribution.version}"
+        )
+
+
+def _check_python(name: str, version: str, requires: str | None, target: Target) -> None:
+    if requires and not SpecifierSet(requires).contains(python_full_version(target)):
+        raise BundleError(
+            f"{name} {version}, installed here, needs Python {requires} and cannot run on {target.runtime}: "
+            "choose another s3sync.runtime"
+        )
+
+
+def _part(name: str, version: str, distribution: metadata.Distribution, target: Target) -> Part:
+    part = Part(name, version, distribution)
+    if name == "setuptools" and target.python >= (3, 12) and Version(version) < _SETUPTOOLS_FOR_312:
+        return replace(part, version=_SETUPTOOLS_INSTEAD, fetch=f"setuptools=={_SETUPTOOLS_INSTEAD}")
+    if runs_on(distribution, target):
+        return part
+    return replace(part, fetch=f"{_WHEELS_OF.get(name, name)}=={version}")
+
+
+def runs_on(distribution: metadata.Distribution, target: Target) -> bool:
+    """Whether a distribution's files run on the target, by the tags of the wheel that they came from.
+
+    Without any it is not known what they were built for, and the answer is no.
+    """
+    lines = (distribution.read_text("WHEEL") or "").splitlines()
+    return any(
+        not tags(target).isdisjoint(parse_tag(line.removeprefix("Tag:").strip()))
+        for line in lines
+        if line.startswith("Tag:")
+    )

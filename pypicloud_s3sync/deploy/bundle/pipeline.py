@@ -1,0 +1,142 @@
+"""Run the steps of a build one after the other, and read a zip that was built before."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...exceptions import BundleError
+from .archive import write_zip
+from .bytecode import compile_files
+from .closure import Part, parts_of
+from .collect import Files, distribution_files, own_files, slim_files
+from .fetch import fetch
+from .interpreters import find_python
+from .models import Bundle, BundleSpec, Progress, Target, check_unzipped_size
+from .platforms import host_can_run
+from .verify import verify
+
+_STEPS = 6
+
+#: What a zip of the user's must hold to be called as ours is.
+_REQUIRED = ("lambda_script.py", "pypicloud_s3sync/handler.py")
+
+
+@dataclass
+class _Report:
+    """Tells a build's progress to whoever listens."""
+
+    listener: Progress | None
+    done: int = 0
+
+    def note(self, message: str) -> None:
+        """Something to know about the step that runs."""
+        if self.listener:
+            self.listener(message, self.done, _STEPS)
+
+    def finish(self, message: str) -> None:
+        """A step is done."""
+        self.done += 1
+        self.note(message)
+
+
+def build(spec: BundleSpec, progress: Progress | None = None) -> Bundle:
+    """Build the zip that a spec asks for, and try it where the host can.
+
+    Parameters
+    ----------
+    spec : BundleSpec
+    progress : callable, optional
+        Called with ``(message, done, total)`` after each step, and for what there is to know beside.
+
+    Returns
+    -------
+    Bundle
+        The same bytes for the same spec, distributions and interpreter.
+
+    Raises
+    ------
+    BundleError
+        A distribution or a wheel is missing, the result is too large for Lambda, or it cannot be imported.
+    """
+    report = _Report(progress)
+    python = find_python(spec.target.python)
+    parts = parts_of(spec)
+    report.finish(f"{len(parts)} distributions for {spec.target}")
+    with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
+        files = _gather(parts, spec.target, Path(directory), report)
+        files |= _compiled(files, spec.target, python, Path(directory, "compiled"), report)
+        contents = _read(files)
+    bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
+    report.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
+    _try(bundle, spec, python, report)
+    return bundle
+
+
+def load(path: str | Path) -> Bundle:
+    """Read a ready zip, the value of ``s3sync.bundle``.
+
+    Raises
+    ------
+    BundleError
+        It cannot be read, is no zip, lacks the handler, or is too large for Lambda.
+    """
+    try:
+        data = Path(path).read_bytes()
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            sizes = {info.filename: info.file_size for info in archive.infolist()}
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}): set s3sync.bundle to a zip") from error
+    except zipfile.BadZipFile as error:
+        raise BundleError(f"{path} is no zip ({error}): make one with ppc-s3sync bundle -o FILE") from error
+    for name in _REQUIRED:
+        if name not in sizes:
+            raise BundleError(f"{path} has no {name}: make it with ppc-s3sync bundle -o FILE")
+    check_unzipped_size(sum(sizes.values()), str(path))
+    return Bundle(data, sum(sizes.values()))
+
+
+def _gather(parts: list[Part], target: Target, directory: Path, report: _Report) -> Files:
+    """Copy what runs on the target, fetch what does not, put this package's files over both."""
+    missing = [part for part in parts if part.fetch]
+    for part in missing:
+        if part.distribution.version != part.version:
+            installed = f"{part.name} {part.distribution.version}"
+            report.note(f"{installed} cannot run on {target.runtime}: {part.fetch} is taken instead")
+    fetched = fetch(missing, target, directory / "fetched") if missing else {}
+    report.finish(f"fetched {', '.join(str(part.fetch) for part in missing) or 'nothing'}")
+    files: Files = {}
+    for part in parts:
+        files |= distribution_files(part.name, fetched.get(part.name, part.distribution))
+    files |= own_files() | slim_files(parts, directory / "slim")
+    check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
+    report.finish(f"{len(files)} files")
+    return files
+
+
+def _compiled(files: Files, target: Target, python: str | None, directory: Path, report: _Report) -> Files:
+    if python is None:
+        report.finish(f"not compiled: no {target.runtime} on this host; a cold start takes seconds longer")
+        return {}
+    compiled = compile_files(files, target, python, directory)
+    report.finish(f"compiled {len(compiled)} files for {target.runtime}")
+    return compiled
+
+
+def _read(files: Files) -> dict[str, bytes]:
+    contents = {name: path.read_bytes() for name, path in files.items()}
+    check_unzipped_size(sum(map(len, contents.values())), "the bundle")
+    return contents
+
+
+def _try(bundle: Bundle, spec: BundleSpec, python: str | None, report: _Report) -> None:
+    if not host_can_run(spec.target):
+        report.finish(f"not tried: this host cannot run {spec.target.architecture} binaries for Linux")
+    elif python is None:
+        report.finish(f"not tried: no {spec.target.runtime} on this host")
+    else:
+        verify(bundle.data, spec, python)
+        report.finish(f"imported by a clean {spec.target.runtime}")

@@ -1,0 +1,82 @@
+"""What can run on a target: the wheel tags it takes, the markers it answers to, and the host's own target."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import sys
+from collections.abc import Iterator
+
+from packaging.tags import Tag, compatible_tags, cpython_tags
+
+from .models import ARCHITECTURES, RUNTIMES, Target
+
+#: The oldest glibc for which wheels name themselves ``manylinux``, by machine (PEP 600).
+_OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
+
+#: The names from before PEP 600, by the glibc that they stand for (PEP 513, 571, 599).
+_OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
+
+
+def default_runtime() -> str:
+    """Lambda's runtime for this Python where it has one, else ``python3.12``."""
+    host = "python{}.{}".format(*sys.version_info)
+    return host if host in RUNTIMES else "python3.12"
+
+
+def host_target(architecture: str = "x86_64") -> Target:
+    """The target nearest to this host: :func:`default_runtime` on the architecture given."""
+    return Target(default_runtime(), architecture)
+
+
+def host_can_run(target: Target) -> bool:
+    """Whether a process of this host can load the target's binaries, given a Python of its version."""
+    same_machine = platform.machine() == ARCHITECTURES[target.architecture]
+    return same_machine and sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+
+
+@functools.cache
+def tags(target: Target) -> frozenset[Tag]:
+    """Every wheel tag that the target can install.
+
+    A plain ``linux_x86_64`` is not among them: such a file was compiled on this host, against its C library.
+    """
+    version = target.python
+    interpreter = f"cp{version[0]}{version[1]}"
+    names = list(_manylinux(target))
+    return frozenset(
+        [
+            *cpython_tags(version, abis=[interpreter], platforms=names),
+            *compatible_tags(version, interpreter=interpreter, platforms=names),
+        ]
+    )
+
+
+def _manylinux(target: Target) -> Iterator[str]:
+    major, newest = target.glibc
+    for minor in range(newest, _OLDEST_GLIBC_MINOR[target.machine] - 1, -1):
+        yield f"manylinux_{major}_{minor}_{target.machine}"
+        if minor in _OLD_NAMES:
+            yield f"{_OLD_NAMES[minor]}_{target.machine}"
+
+
+def python_full_version(target: Target) -> str:
+    """A version of the target's Python to compare with; Lambda patches its runtimes, so no early one."""
+    return "{}.{}.99".format(*target.python)
+
+
+def marker_environment(target: Target) -> dict[str, str]:
+    """The values of PEP 508's environment markers on the target."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": python_full_version(target),
+        "os_name": "posix",
+        "platform_machine": target.machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": python_full_version(target),
+        "python_version": "{}.{}".format(*target.python),
+        "sys_platform": "linux",
+    }

@@ -1,0 +1,1 @@
+"""Scripts that a Python of the target's version runs, possibly not this one: standard library only."""
