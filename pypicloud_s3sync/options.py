@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pyramid.settings import aslist
 
+from .runtimes import ARCHITECTURES, FALLBACK_RUNTIME, RUNTIMES
+
 PREFIX = "s3sync."
-#: Where the Lambda service has no runtime of the host's Python.
-FALLBACK_RUNTIME = "python3.12"
-#: The Python runtimes of Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-RUNTIMES = ("python3.10", "python3.11", "python3.12", "python3.13", "python3.14")
-ARCHITECTURES = ("x86_64", "arm64")
 #: CloudWatch Logs takes no other retention: botocore, logs 2014-03-28, PutRetentionPolicy.
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -84,12 +80,6 @@ def _tags(text: str) -> dict[str, str]:
             raise ValueError("lines of key=value")
         tags[key.strip()] = value.strip()
     return tags
-
-
-def default_runtime() -> str:
-    """The host's Python where Lambda has it, so that server and function run the same versions."""
-    host = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return host if host in RUNTIMES else FALLBACK_RUNTIME
 
 
 _ARN = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")

@@ -21,7 +21,8 @@ from pyramid.paster import get_appsettings
 from pyramid.path import DottedNameResolver
 
 from .exceptions import ConfigError
-from .options import OPTIONS, PREFIX, Option, default_runtime
+from .options import OPTIONS, PREFIX, Option
+from .runtimes import default_runtime
 
 #: Settings that hold AWS credentials: used to provision, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

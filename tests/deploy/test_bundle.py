@@ -25,7 +25,6 @@ from pypicloud_s3sync.deploy.bundle import (
     BundleSpec,
     Target,
     build,
-    default_runtime,
     fingerprint,
     host_target,
     load,
@@ -35,6 +34,7 @@ from pypicloud_s3sync.deploy.bundle.collect import listed
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.deploy.bundle.slim import pypicloud_cache
 from pypicloud_s3sync.exceptions import BundleError
+from pypicloud_s3sync.runtimes import default_runtime
 
 PACKAGE = Path(__file__).parents[2] / "pypicloud_s3sync"
 MEBIBYTE = 1024**2

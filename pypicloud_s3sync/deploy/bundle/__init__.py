@@ -20,9 +20,7 @@
 
 from .digest import fingerprint
 from .models import (
-    ARCHITECTURES,
     DIRECT_UPLOAD_LIMIT,
-    RUNTIMES,
     UNZIPPED_LIMIT,
     Bundle,
     BundleSpec,
@@ -30,19 +28,16 @@ from .models import (
     Target,
 )
 from .pipeline import build, load
-from .platforms import default_runtime, host_target
+from .platforms import host_target
 
 __all__ = [
-    "ARCHITECTURES",
     "DIRECT_UPLOAD_LIMIT",
-    "RUNTIMES",
     "UNZIPPED_LIMIT",
     "Bundle",
     "BundleSpec",
     "Progress",
     "Target",
     "build",
-    "default_runtime",
     "fingerprint",
     "host_target",
     "load",

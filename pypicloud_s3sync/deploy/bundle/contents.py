@@ -86,7 +86,18 @@ UNUSED = {
 #: directories of files by their names.
 OWN_UNUSED = frozenset(
     {
-        *("cli", "console", "demo", "deploy", "embedded", "options", "settings", "static", "templates"),
+        *(
+            "cli",
+            "console",
+            "demo",
+            "deploy",
+            "embedded",
+            "options",
+            "runtimes",
+            "settings",
+            "static",
+            "templates",
+        ),
         *("tether", "views"),
     }
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...exceptions import BundleError
+from ...runtimes import ARCHITECTURES, RUNTIMES
 
 #: Bytes of a zip that CreateFunction and UpdateFunctionCode take in the request; larger ones go through S3.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -16,19 +17,6 @@ DIRECT_UPLOAD_LIMIT = 50 * 1024**2
 
 #: Bytes of a function's code once it is unzipped, layers included. Same page.
 UNZIPPED_LIMIT = 250 * 1024**2
-
-#: Lambda's Python runtimes that this package supports, with the glibc of each: python3.11 is the last on
-#: Amazon Linux 2, the later ones run on Amazon Linux 2023.
-#: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
-RUNTIMES = {
-    "python3.11": (2, 26),
-    "python3.12": (2, 34),
-    "python3.13": (2, 34),
-    "python3.14": (2, 34),
-}
-
-#: The kernel's name of each architecture, which wheels use, by Lambda's.
-ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 #: Told what happens now, and which of how many steps that is: ``(message, done, total)``.
 Progress = Callable[[str, int, int], None]

@@ -9,19 +9,14 @@ from collections.abc import Iterator
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from .models import ARCHITECTURES, RUNTIMES, Target
+from ...runtimes import ARCHITECTURES, default_runtime
+from .models import Target
 
 #: The oldest glibc for which wheels name themselves ``manylinux``, by machine (PEP 600).
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
 
 #: The names from before PEP 600, by the glibc that they stand for (PEP 513, 571, 599).
 _OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
-
-
-def default_runtime() -> str:
-    """Lambda's runtime for this Python where it has one, else ``python3.12``."""
-    host = "python{}.{}".format(*sys.version_info)
-    return host if host in RUNTIMES else "python3.12"
 
 
 def host_target(architecture: str = "x86_64") -> Target:
