@@ -89,7 +89,9 @@ def _settings() -> EnvironSettings:
     except KeyError:
         raise ConfigError("PYPICLOUD_SETTINGS is not set: run ppc-s3sync enable") from None
     except ValueError as error:
-        raise ConfigError(f"PYPICLOUD_SETTINGS is not a JSON object ({error}): run ppc-s3sync enable") from None
+        raise ConfigError(
+            f"PYPICLOUD_SETTINGS is not a JSON object ({error}): run ppc-s3sync enable"
+        ) from None
     # A cache wants a storage, which is never asked for anything here: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     return EnvironSettings(settings)

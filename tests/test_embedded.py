@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,8 +22,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from processes import needs_proc, nothing_left, processes_below
 
+from processes import needs_proc, nothing_left, processes_below
 from pypicloud_s3sync.demo.servers import request, script
 from pypicloud_s3sync.embedded import EmbeddedAws, create_bucket, free_port, includeme
 from pypicloud_s3sync.exceptions import ConfigError, S3SyncError
@@ -200,6 +201,23 @@ def test_dies_with_its_parent(tmp_path: Path) -> None:
         parent.kill()
     wait_until(lambda: not is_open(port), "the port is closed")
     wait_until(lambda: nothing_left(temporary), "nothing is left")
+
+
+@needs_proc
+def test_in_a_terminal_of_its_own(tmp_path: Path) -> None:
+    """It stays until Ctrl-C; a second one on the port says in one line that it is taken."""
+    command = [sys.executable, "-m", "pypicloud_s3sync.embedded", str(port := free_port())]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert f"AWS at http://127.0.0.1:{port}" in process.stdout.readline()
+        second = subprocess.run(command, capture_output=True, text=True)
+        assert (second.returncode, second.stderr.count("\n")) == (1, 1)
+        assert f"port {port} is taken" in second.stderr
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+    wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
 
 def config(**settings: str) -> Any:

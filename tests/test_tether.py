@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import needs_proc, nothing_left, processes_below
 
+from processes import needs_proc, nothing_left, processes_below
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.tether import Tether, clean_environment, wait_until
 

@@ -124,7 +124,9 @@ class Deployment:
                 f"the bucket {bucket} is in {found}, not in {region}, and S3 only notifies functions of its"
                 f" own region: set storage.region_name = {found}, or give -r {found}"
             )
-        return self._clients(self.settings, found), identity, found
+        if clients.region != found:
+            clients = self._clients(self.settings, found)
+        return clients, identity, found
 
     def _refuse_missing_tables(self, reader: Reader) -> None:
         missing = reader.missing_tables() if self.settings.cache == "dynamo" else []

@@ -15,6 +15,8 @@ from ..failures import is_missing, translated
 #: How long IAM, Lambda and S3 may take to know of each other's news, in seconds.
 PROPAGATION_TIMEOUT = 60
 PROPAGATION_INTERVAL = 1
+#: boto3's own waiters look once a second for up to five minutes; most functions are ready sooner than that.
+WAITER = {"Delay": 0.25, "MaxAttempts": 1200}
 
 
 class Calls:
@@ -76,7 +78,7 @@ class Calls:
         """Wait until Lambda has done what it was asked to."""
         with translated("lambda:GetFunction", resource, self.clients.settings.endpoint_url):
             try:
-                self.clients["lambda"].get_waiter(waiter).wait(**arguments)
+                self.clients["lambda"].get_waiter(waiter).wait(**arguments, WaiterConfig=WAITER)
             except WaiterError as error:
                 answer: Any = error.last_response
                 configuration = answer.get("Configuration", {})

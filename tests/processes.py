@@ -1,0 +1,29 @@
+"""What processes a test has left: found by a temporary directory of theirs that no other process has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for leaked processes in Linux's /proc")
+
+
+def processes_below(directory: Path) -> list[str]:
+    """Command lines of the living processes that have their TMPDIR in or below a directory."""
+    wanted = f"\0TMPDIR={directory}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in b"\0" + (process / "environ").read_bytes() and int(process.name) != os.getpid():
+                found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def nothing_left(directory: Path) -> bool:
+    """Whether no process and no file is left of what had this TMPDIR."""
+    return not processes_below(directory) and not list(directory.iterdir())
