@@ -1,28 +1,26 @@
-"""``ppc-s3sync``: turns S3 sync on and off from the ini that ``pserve`` takes; the only module that prints.
+"""``ppc-s3sync``: turns S3 sync on and off from the ini that ``pserve`` takes.
 
 Exit status: 0 done or healthy; 1 it failed, or the answer is "not in sync"; 2 a usage or configuration error;
-130 interrupted.
+130 interrupted. This is the one place where errors become exit statuses.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from . import __version__
-from .console import Reporter, make_console, plan_summary, show_plan, show_status
-from .deploy import Deployment, documents
 from .exceptions import ConfigError, S3SyncError
-from .settings import SyncSettings, load_ini, read
+
+if TYPE_CHECKING:
+    from .commands import Command
 
 PROGRAM = "ppc-s3sync"
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -38,15 +36,13 @@ class Run:
 
 def common(function: Function) -> Function:
     """The arguments and options of every command."""
-    for decorate in reversed(
-        (
-            click.argument("config_uri"),
-            click.argument("variables", nargs=-1, metavar="[NAME=VALUE]..."),
-            click.option("-n", "--name", help="Name of the function. [default: pypicloud_s3_sync]"),
-            click.option("-r", "--region", help="Region of the function. [default: the bucket's]"),
-            click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else."),
-            click.option("-v", "--verbose", is_flag=True, help="Log what is done; show tracebacks."),
-        )
+    for decorate in (
+        click.option("-v", "--verbose", is_flag=True, help="Log what is done; show tracebacks."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document, nothing else."),
+        click.option("-r", "--region", help="Region of the function. [default: the bucket's]"),
+        click.option("-n", "--name", help="Name of the function. [default: pypicloud_s3_sync]"),
+        click.argument("variables", nargs=-1, metavar="[NAME=VALUE]..."),
+        click.argument("config_uri"),
     ):
         function = decorate(function)
     return function
@@ -76,99 +72,72 @@ def cli() -> None:
 @common
 @making
 @click.pass_obj
-def plan(run: Run, /, **arguments: Any) -> None:
+def plan(run: Run, /, force: bool, **arguments: Any) -> int:
     """Show what enable would change, as a diff; change nothing."""
-    settings = _settings(run, arguments)
-    with Reporter(make_console(quiet=run.json)) as reporter:
-        found = Deployment(settings, reporter).plan(force=arguments["force"])
-    document = documents.plan_document(found, "enable")
-    _show(run, document, lambda: show_plan(reporter.console, document))
+    return _command(run, **arguments).plan(force=force)
 
 
 @cli.command()
 @common
 @making
 @click.pass_obj
-def enable(run: Run, /, **arguments: Any) -> None:
+def enable(run: Run, /, force: bool, **arguments: Any) -> int:
     """Turn S3 sync on, or bring it in line with the settings."""
-    settings = _settings(run, arguments)
-    with Reporter(make_console(quiet=run.json)) as reporter:
-        done = Deployment(settings, reporter).enable(force=arguments["force"])
-    document = {"result": "ok", **documents.plan_document(done, "enable")}
-    _show(run, document, lambda: reporter.console.print(_enabled(document), markup=False, highlight=False))
-
-
-def _enabled(document: Mapping[str, Any]) -> str:
-    if document["in_sync"]:
-        return plan_summary(document)
-    return f"S3 sync is on: {document['function']} keeps the cache equal to {document['bucket']}."
-
-
-@cli.command()
-@common
-@click.pass_context
-def status(context: click.Context, /, **arguments: Any) -> None:
-    """Show what is there, and whether it differs from the settings."""
-    run = context.obj
-    settings = _settings(run, arguments)
-    with Reporter(make_console(quiet=run.json)) as reporter:
-        document = documents.status_document(Deployment(settings, reporter).plan(force=False), settings)
-    _show(run, document, lambda: show_status(reporter.console, document))
-    context.exit(0 if document["in_sync"] else 1)
+    return _command(run, **arguments).enable(force=force)
 
 
 @cli.command()
 @common
 @click.pass_obj
-def disable(run: Run, /, **arguments: Any) -> None:
+def status(run: Run, /, **arguments: Any) -> int:
+    """Show what is there, and whether it differs from the settings."""
+    return _command(run, **arguments).status()
+
+
+@cli.command()
+@common
+@click.pass_obj
+def disable(run: Run, /, **arguments: Any) -> int:
     """Remove what enable made, and nothing else."""
-    settings = _settings(run, arguments)
-    with Reporter(make_console(quiet=run.json)) as reporter:
-        done = Deployment(settings, reporter).disable()
-    document = {"result": "ok", **documents.plan_document(done, "disable")}
-    said = plan_summary(document) if done.in_sync else "S3 sync is off."
-    _show(run, document, lambda: reporter.console.print(said, markup=False, highlight=False))
+    return _command(run, **arguments).disable()
 
 
 @cli.command()
 @common
 @click.option("-o", "--output", default="output.zip", show_default=True, help="File to write.")
 @click.pass_obj
-def bundle(run: Run, /, output: str, **arguments: Any) -> None:
+def bundle(run: Run, /, output: str, **arguments: Any) -> int:
     """Build the function's zip, for a function of your own making."""
-    settings = _settings(run, arguments)
-    with Reporter(make_console(quiet=run.json)) as reporter:
-        built = Deployment(settings, reporter).bundle()
-    try:
-        Path(output).write_bytes(built.data)
-    except OSError as error:
-        raise ConfigError(f"cannot write {output}: {error.strerror}; give another file with -o") from error
-    document = {"file": output, "size": built.size, "sha256": built.sha256, "runtime": settings.runtime}
-    said = f"{output}: {built.size / 1e6:.1f} MB for {settings.runtime}, SHA-256 {built.sha256}"
-    _show(run, document, lambda: reporter.console.print(said, markup=False, highlight=False))
+    return _command(run, **arguments).bundle(output)
 
 
-def _settings(run: Run, arguments: Mapping[str, Any]) -> SyncSettings:
+def _command(
+    run: Run,
+    *,
+    config_uri: str,
+    variables: tuple[str, ...],
+    name: str | None,
+    region: str | None,
+    as_json: bool,
+    verbose: bool,
+    role_arn: str | None = None,
+) -> Command:
     """Read the settings that a command's arguments name."""
-    run.json, run.verbose = arguments["as_json"], arguments["verbose"]
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO if run.verbose else logging.ERROR)
-    variables = {}
-    for variable in arguments["variables"]:
-        name, separator, value = variable.partition("=")
-        if not separator or not name:
-            raise click.UsageError(f"{variable!r} is not NAME=VALUE")
-        variables[name] = value
-    overrides = {"function_name": arguments["name"], "region": arguments["region"]}
-    return read(
-        load_ini(arguments["config_uri"], variables), {**overrides, "role_arn": arguments.get("role_arn")}
+    run.json, run.verbose = as_json, verbose
+    pairs = [variable.partition("=") for variable in variables]
+    for (key, separator, _), variable in zip(pairs, variables, strict=True):
+        if not key or not separator:
+            raise click.UsageError(f"{variable!r} is not NAME=VALUE.")
+    # boto3, Pyramid and pypicloud take a second to import: --help and a typing error need not wait for them.
+    from .commands import Command
+
+    return Command(
+        config_uri,
+        {key: value for key, _, value in pairs},
+        {"function_name": name, "region": region, "role_arn": role_arn},
+        as_json=as_json,
+        verbose=verbose,
     )
-
-
-def _show(run: Run, document: Mapping[str, Any], show: Callable[[], None]) -> None:
-    if run.json:
-        click.echo(json.dumps(document, indent=2))
-    else:
-        show()
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -181,7 +150,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     run = Run()
     try:
-        return cli.main(argv, prog_name=PROGRAM, standalone_mode=False, obj=run) or 0
+        # Not cli.main: it prints an empty line before it passes an interrupt on.
+        with cli.make_context(PROGRAM, list(sys.argv[1:] if argv is None else argv), obj=run) as context:
+            return int(cli.invoke(context))
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -205,11 +176,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _fail(run: Run, status: int, message: str, error: BaseException) -> int:
+    message = " ".join(message.split())
     if run.verbose:
         traceback.print_exception(error, file=sys.stderr)
     if run.json:
         click.echo(json.dumps({"result": "failed", "message": message}, indent=2))
-    click.echo(f"{PROGRAM}: {' '.join(message.split())}", err=True)
+    click.echo(f"{PROGRAM}: {message}", err=True)
     return status
 
 

@@ -14,6 +14,9 @@ from moto import mock_aws
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat, handler
+from sites import aws, make_site, site, tiny_bundle
+
+__all__ = ["aws", "make_site", "site", "tiny_bundle"]
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
