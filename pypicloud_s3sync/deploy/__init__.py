@@ -111,22 +111,27 @@ class Deployment:
         """Who we are, and the bucket's region, where everything but the role has to be."""
         clients = self._clients(self.settings, None)
         identity = Reader(clients).identity()
-        bucket, region = self.settings.bucket, self.settings.region
+        bucket = self.settings.bucket
         found = Reader(clients).bucket_region(bucket)
+        region = self.settings.region or found
         if found is None:
-            where = f" in {region}" if region else ""
             raise ConflictError(
-                f"the bucket {bucket} does not exist{where}: correct storage.bucket,"
+                f"the bucket {bucket} does not exist: correct storage.bucket,"
                 " or start pypicloud once, which makes it"
             )
-        if region is not None and found != region:
+        if not region:
+            raise ConfigError(
+                f"no region is set, and S3 does not tell that of the bucket {bucket}:"
+                " set storage.region_name, or give one with -r"
+            )
+        if found and found != region:
             raise ConfigError(
                 f"the bucket {bucket} is in {found}, not in {region}, and S3 only notifies functions of its"
                 f" own region: set storage.region_name = {found}, or give -r {found}"
             )
-        if clients.region != found:
-            clients = self._clients(self.settings, found)
-        return clients, identity, found
+        if clients.region != region:
+            clients = self._clients(self.settings, region)
+        return clients, identity, region
 
     def _refuse_missing_tables(self, reader: Reader) -> None:
         missing = reader.missing_tables() if self.settings.cache == "dynamo" else []

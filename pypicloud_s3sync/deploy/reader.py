@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
+from ..exceptions import AwsError
 from .aws import Clients
 from .failures import is_missing, translated
 from .models import Function, Identity, LogGroup, Names, Observed, Role
@@ -40,7 +41,7 @@ class Reader:
         return Identity(account=caller["Account"], partition=caller["Arn"].split(":")[1])
 
     def bucket_region(self, bucket: str) -> str | None:
-        """Where a bucket is; None where there is no such bucket.
+        """Where a bucket is; empty where S3 does not say, None where there is no such bucket.
 
         S3 names the region of a bucket elsewhere in a header of its refusal:
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
@@ -55,7 +56,7 @@ class Reader:
                 if region not in (None, self.clients.region):
                     return region
                 raise
-        return response.get("BucketRegion") or _region_header(response)
+        return response.get("BucketRegion") or _region_header(response) or ""
 
     def missing_tables(self) -> list[str]:
         """Those of the DynamoDB cache's tables that are not there."""
@@ -116,6 +117,13 @@ class Reader:
         )
         if found is None:
             return None
+        if "TagsError" in found:
+            # The tags say whose function it is: without them, ours would look like somebody else's.
+            code, said = found["TagsError"]["ErrorCode"], found["TagsError"]["Message"]
+            message = (
+                f"{code} for lambda:ListTags on the function {name}: allow it to the caller in IAM ({said})"
+            )
+            raise AwsError(message, code, "lambda:ListTags")
         configuration = found["Configuration"]
         return Function(
             name=name,

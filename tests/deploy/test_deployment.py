@@ -475,3 +475,24 @@ def test_unreadable_notifications_are_never_written(site, monkeypatch):
     with pytest.raises(AwsError):
         site.deployment().enable()
     assert site.watch.mutations == []
+
+
+def test_no_region_and_none_detectable_from_the_bucket_is_refused(site, monkeypatch):
+    monkeypatch.setattr("pypicloud_s3sync.deploy.reader.Reader.bucket_region", lambda self, bucket: "")
+    with pytest.raises(ConfigError, match="no region is set, and S3 does not tell that of the bucket"):
+        site.deployment(storage__region_name=None).plan()
+    assert site.deployment().plan().desired.region == site.region
+
+
+def test_tags_that_may_not_be_read_are_an_error_and_no_foreign_function(site):
+    """Lambda leaves them out of GetFunction and says so: TagsError in botocore's model of it."""
+    site.deployment().enable()
+
+    def hide(parsed, **kwargs):
+        parsed.pop("Tags", None)
+        parsed["TagsError"] = {"ErrorCode": "AccessDeniedException", "Message": "not authorized"}
+
+    lambda_ = site.watch._made[site.region]["lambda"]
+    lambda_.meta.events.register("after-call.lambda.GetFunction", hide)
+    with pytest.raises(AwsError, match="lambda:ListTags on the function"):
+        site.deployment().enable()

@@ -63,14 +63,14 @@ class Calls:
             if not (isinstance(error.__cause__, ClientError) and is_missing(error.__cause__)):
                 raise
 
-    def patiently(self, message: str, call: Callable[[], Any]) -> Any:
-        """Call again while AWS refuses with the message that only says it has not heard the news yet."""
+    def patiently(self, news: tuple[str, ...], call: Callable[[], Any]) -> Any:
+        """Call again while AWS refuses with one of the messages that say it has not heard the news yet."""
         deadline = self.clock() + PROPAGATION_TIMEOUT
         while True:
             try:
                 return call()
             except AwsError as error:
-                if message not in str(error) or self.clock() > deadline:
+                if not any(message in str(error) for message in news) or self.clock() > deadline:
                     raise
             self.pause(PROPAGATION_INTERVAL)
 

@@ -10,8 +10,8 @@ from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
 from .calls import Calls
 
-#: Lambda's words while IAM's news of the role has not reached it.
-ROLE_PROPAGATION = "cannot be assumed"
+#: Lambda's words while IAM's news of the role, or of its policy for a VPC, has not reached it.
+ROLE_PROPAGATION = ("cannot be assumed", "does not have permissions to call")
 
 
 class FunctionWriter:

@@ -11,7 +11,7 @@ from ..reader import Reader
 from .calls import Calls
 
 #: S3's words while Lambda's news of the permission has not reached it.
-PERMISSION_PROPAGATION = "Unable to validate the following destination"
+PERMISSION_PROPAGATION = ("Unable to validate the following destination",)
 
 
 class NotificationWriter:
