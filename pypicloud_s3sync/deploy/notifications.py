@@ -7,7 +7,7 @@ so whatever is not ours goes back exactly as it came.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 #: Whatever makes an object appear, or disappear. Expiration by a lifecycle rule is no ``ObjectRemoved``:
@@ -34,29 +34,51 @@ def entry(identifier: str, function_arn: str, prefix: str) -> dict[str, Any]:
 
 
 def with_entry(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with our entry in the place of whatever was ours before."""
-    merged = without_entry(configuration, ours["Id"], ours["LambdaFunctionArn"])
+    """The configuration with our entry in the place of what was ours before, or pypicloud's for our function."""
+    merged = _others(configuration, ours["Id"], ours["LambdaFunctionArn"])
     merged[LAMBDA] = [*merged.get(LAMBDA, []), dict(ours)]
     return merged
 
 
 def without_entry(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> dict[str, Any]:
-    """The configuration without anything of ours."""
+    """The configuration without our entry. What pypicloud's own tool made is not ours until it is adopted."""
+    return _without(configuration, lambda item: _is_ours(item, identifier, function_arn))
+
+
+def _others(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> dict[str, Any]:
+    """The configuration without what ours takes the place of."""
+    return _without(configuration, lambda item: _is_replaced(item, identifier, function_arn))
+
+
+def _without(configuration: Mapping[str, Any], gone: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
     rest = {key: value for key, value in configuration.items() if key != LAMBDA}
-    kept = [item for item in configuration.get(LAMBDA, []) if not is_ours(item, identifier, function_arn)]
+    kept = [item for item in configuration.get(LAMBDA, []) if not gone(item)]
     return {**rest, LAMBDA: kept} if kept else rest
 
 
-def is_ours(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
-    """Whether an entry is ours: our id and our function; or left for it by pypicloud's own tool."""
-    if item["LambdaFunctionArn"] != function_arn:
-        return False
-    return item.get("Id") == identifier or ("Filter" not in item and item["Events"] in PYPICLOUD_EVENTS)
+def _is_ours(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
+    """Whether an entry is ours: exactly our id, and our function."""
+    return bool(item.get("Id") == identifier and item["LambdaFunctionArn"] == function_arn)
 
 
-def find(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> list[Mapping[str, Any]]:
-    """Our entries, pypicloud's among them."""
-    return [item for item in configuration.get(LAMBDA, []) if is_ours(item, identifier, function_arn)]
+def _is_replaced(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
+    """Whether an entry makes way for ours: ours of before, or left for our function by pypicloud's own tool."""
+    left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
+    return _is_ours(item, identifier, function_arn) or (left and item["LambdaFunctionArn"] == function_arn)
+
+
+def has_entry(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
+    """Whether our entry is there, whatever it says."""
+    return any(_is_ours(item, identifier, function_arn) for item in configuration.get(LAMBDA, []))
+
+
+def replaced(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries that make way for ours."""
+    return [
+        item
+        for item in configuration.get(LAMBDA, [])
+        if _is_replaced(item, ours["Id"], ours["LambdaFunctionArn"])
+    ]
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -93,7 +115,7 @@ def overlapping(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> st
     S3 takes no two entries for one type of event whose prefixes and suffixes both overlap:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     """
-    foreign = without_entry(configuration, ours["Id"], ours["LambdaFunctionArn"])
+    foreign = _others(configuration, ours["Id"], ours["LambdaFunctionArn"])
     for item, destination in _entries(foreign):
         shared = [
             event for event in item["Events"] if any(_events_meet(event, own) for own in ours["Events"])
@@ -130,5 +152,5 @@ def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 
 def foreign_count(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> int:
     """How many entries, EventBridge's among them, are none of ours."""
-    foreign = without_entry(configuration, identifier, function_arn)
+    foreign = _others(configuration, identifier, function_arn)
     return len(list(_entries(foreign))) + ("EventBridgeConfiguration" in foreign)

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..exceptions import ConflictError
-from . import notifications, policy
+from . import notifications
+from .conflicts import is_ours, refuse_conflicts
 from .models import (
     BUNDLE_TAG,
     OWNER_TAG,
@@ -54,10 +54,7 @@ def plan_enable(
     ConflictError
         Something that is not ours is in the way. Nothing has been made then.
     """
-    _refuse_given_role(desired, observed.given_role)
-    _refuse_foreign_role(desired, observed.role)
-    _refuse_foreign_function(desired, observed.function, force=force)
-    _refuse_overlap(desired, observed.notifications)
+    refuse_conflicts(desired, observed, force=force)
     actions = (
         *_role(desired, observed.role),
         *_log_group(desired.log_group, observed.log_group),
@@ -71,73 +68,24 @@ def plan_enable(
 
 def plan_disable(desired: Desired, observed: Observed) -> Plan:
     """The actions that take away what this tool made, and nothing else."""
-    names, function = desired.names, observed.function
+    names = desired.names
     actions = []
-    if notifications.find(observed.notifications, names.notification, desired.function.arn):
+    if notifications.has_entry(observed.notifications, names.notification, desired.function.arn):
         arguments = {"identifier": names.notification, "function_arn": desired.function.arn}
         actions.append(Action("delete", "notification", names.notification, "notification.remove", arguments))
-    ours = _is_ours(function, desired.bucket)
     if _statement(observed.statements, names.statement) is not None:
         arguments = {"function": names.function, "statement": names.statement}
         actions.append(Action("delete", "permission", names.statement, "permission.remove", arguments))
-    if ours:
+    if is_ours(observed.function, desired.bucket):
         actions.append(
             Action("delete", "function", names.function, "function.delete", {"name": names.function})
         )
-    if _is_ours(observed.log_group, desired.bucket):
+    if is_ours(observed.log_group, desired.bucket):
         arguments = {"name": names.log_group}
         actions.append(Action("delete", "log group", names.log_group, "log_group.delete", arguments))
-    if _is_ours(observed.role, desired.bucket):
+    if is_ours(observed.role, desired.bucket):
         actions.append(Action("delete", "role", names.role, "role.delete", {"name": names.role}))
     return Plan(tuple(actions), desired, observed)
-
-
-def _is_ours(resource: Role | Function | LogGroup | None, bucket: str) -> bool:
-    return resource is not None and resource.tags.get(OWNER_TAG) == bucket
-
-
-def _refuse_given_role(desired: Desired, given: Role | None) -> None:
-    if desired.role is not None:
-        return
-    if given is None:
-        raise ConflictError(f"the role {desired.role_arn} does not exist: correct the ARN, or leave it out")
-    if not policy.lets_lambda_assume(given.trust):
-        raise ConflictError(
-            f"the role {desired.role_arn} does not let Lambda assume it:"
-            " allow sts:AssumeRole to lambda.amazonaws.com in its trust policy"
-        )
-
-
-def _refuse_foreign_role(desired: Desired, role: Role | None) -> None:
-    if desired.role is not None and role is not None and not _is_ours(role, desired.bucket):
-        raise ConflictError(
-            f"a role {role.arn} exists that this tool did not make: give a role with -a, or remove that one"
-        )
-
-
-def _refuse_foreign_function(desired: Desired, function: Function | None, *, force: bool) -> None:
-    if function is None or _is_ours(function, desired.bucket):
-        return
-    owner = function.tags.get(OWNER_TAG)
-    if owner is not None:
-        raise ConflictError(
-            f"the function {function.name} in {desired.region} serves the bucket {owner}:"
-            " give another name with -n"
-        )
-    if not force:
-        raise ConflictError(
-            f"a function {function.name} exists in {desired.region} that this tool did not make:"
-            " give another name with -n, or take it over with -f"
-        )
-
-
-def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
-    found = notifications.overlapping(configuration, desired.notification)
-    if found is not None:
-        raise ConflictError(
-            f"the bucket {desired.bucket} already sends these events elsewhere, and S3 allows one receiver:"
-            f" {found}; narrow or remove that notification"
-        )
 
 
 def _role(desired: Desired, role: Role | None) -> Iterator[Action]:
@@ -159,7 +107,7 @@ def _role(desired: Desired, role: Role | None) -> Iterator[Action]:
 
 def _needless_role(desired: Desired, role: Role | None) -> Iterator[Action]:
     """The role of our making, where one is given now."""
-    if desired.role is None and role is not None and _is_ours(role, desired.bucket):
+    if desired.role is None and role is not None and is_ours(role, desired.bucket):
         yield Action("delete", "role", role.name, "role.delete", {"name": role.name})
 
 
@@ -264,7 +212,7 @@ def _notification(desired: Desired, configuration: Mapping[str, Any]) -> Iterato
     wanted = desired.notification
     if notifications.same(configuration, notifications.with_entry(configuration, wanted)):
         return
-    found = notifications.find(configuration, wanted["Id"], wanted["LambdaFunctionArn"])
+    found = notifications.replaced(configuration, wanted)
     before = [dict(item) for item in found] or None
     verb = "update" if found else "create"
     arguments = {"entry": wanted}

@@ -496,3 +496,17 @@ def test_tags_that_may_not_be_read_are_an_error_and_no_foreign_function(site):
     lambda_.meta.events.register("after-call.lambda.GetFunction", hide)
     with pytest.raises(AwsError, match="lambda:ListTags on the function"):
         site.deployment().enable()
+
+
+def test_disable_leaves_the_function_and_the_entries_of_pypiclouds_own_tool_alone(site):
+    """Nobody has run enable: nothing of it is ours."""
+    arn = make_function(site, site.function)
+    left = [{"LambdaFunctionArn": arn, "Events": [f"s3:Object{what}:*"]} for what in ("Created", "Removed")]
+    site.client("s3").put_bucket_notification_configuration(
+        Bucket=site.bucket, NotificationConfiguration={"LambdaFunctionConfigurations": left}
+    )
+    before = site.notifications()
+    assert site.deployment().disable().in_sync
+    assert site.notifications() == before
+    site.deployment().enable(force=True)
+    assert len(site.notifications()["LambdaFunctionConfigurations"]) == 1, "the old entries were not adopted"
