@@ -34,7 +34,7 @@ def entry(identifier: str, function_arn: str, prefix: str) -> dict[str, Any]:
 
 
 def with_entry(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with our entry in the place of what was ours before, or pypicloud's for our function."""
+    """The configuration with our entry in the place of whatever makes way for it."""
     merged = _others(configuration, ours["Id"], ours["LambdaFunctionArn"])
     merged[LAMBDA] = [*merged.get(LAMBDA, []), dict(ours)]
     return merged
@@ -62,7 +62,7 @@ def _is_ours(item: Mapping[str, Any], identifier: str, function_arn: str) -> boo
 
 
 def _is_replaced(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
-    """Whether an entry makes way for ours: ours of before, or left for our function by pypicloud's own tool."""
+    """Whether an entry makes way for ours: ours of before, or pypicloud's own for our function."""
     left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
     return _is_ours(item, identifier, function_arn) or (left and item["LambdaFunctionArn"] == function_arn)
 
