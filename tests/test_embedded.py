@@ -210,12 +210,14 @@ def test_in_a_terminal_of_its_own(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}, text=True
     ) as process:
-        assert process.stdout is not None
-        assert f"AWS at http://127.0.0.1:{port}" in process.stdout.readline()
-        second = subprocess.run(command, capture_output=True, text=True)
-        assert (second.returncode, second.stderr.count("\n")) == (1, 1)
-        assert f"port {port} is taken" in second.stderr
-        process.send_signal(signal.SIGINT)
+        try:
+            assert process.stdout is not None
+            assert f"AWS at http://127.0.0.1:{port}" in process.stdout.readline()
+            second = subprocess.run(command, capture_output=True, text=True)
+            assert (second.returncode, second.stderr.count("\n")) == (1, 1), second.stderr
+            assert f"port {port} is taken" in second.stderr
+        finally:
+            process.send_signal(signal.SIGINT)
     assert process.returncode == 0
     wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
