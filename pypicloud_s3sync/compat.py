@@ -2,7 +2,7 @@
 
 pypicloud is in maintenance mode and its requirements carry no upper bounds, so a fresh install no longer
 starts. Two of the breaks are mended by requirements of ours (setup.cfg: ``SQLAlchemy<2`` for
-``String(convert_unicode=...)``, ``setuptools<80.9`` for ``import pkg_resources``); the others are mended here.
+``String(convert_unicode=...)``, ``setuptools<80.9`` for ``import pkg_resources``), the others here.
 
 Each repair is applied only where it is needed, may be applied twice, and says when it can go.
 :func:`apply` is called by the Pyramid include and by the Lambda handler, before pypicloud does its work.

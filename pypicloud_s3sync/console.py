@@ -170,4 +170,7 @@ def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:
 
 def make_console(*, quiet: bool) -> Console:
     """The console on stdout; a quiet one shows nothing, as stdout then belongs to a JSON document."""
+    if hasattr(sys.stdout, "reconfigure"):
+        # A mark that cannot be shown must not end a run between two steps.
+        sys.stdout.reconfigure(errors="replace")
     return Console(file=sys.stdout, quiet=quiet, soft_wrap=True)

@@ -1,16 +1,17 @@
 """A DynamoDB cache: a package's row and its name's summary change together, in one transaction.
 
 pypicloud writes the summary of whichever file came last, and counts a name's files in an index that lags
-behind. Here the summary is always that of the name's newest row. The index only tells which rows there may
-be; what decides are the conditions of the transaction, which DynamoDB checks against the tables themselves:
-the row that the summary is taken from is still there, and nobody has changed the summary since it was read.
-Where one does not hold, look again.
+behind. Here the summary is that of the name's newest row. The index tells which rows there may be; the
+conditions of the transaction, which DynamoDB checks against the tables themselves, guard what is written: the
+row that the summary is taken from is still there, and the summary has not become a newer one since it was
+read. Where one does not hold, look again.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,14 +19,19 @@ from typing import Any
 from botocore.exceptions import ClientError
 from distlib import DistlibException
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
-from pypicloud.util import PackageParseError, parse_filename
+from pypicloud.util import PackageParseError, normalize_name, parse_filename
 
 from .caches import CacheIndex, Clearance, belongs_to
 from .exceptions import S3SyncError
 
-#: Seconds between the looks at a name; after the last one, its event is left to Lambda's own retry.
-#: Together they are well beyond what an index lags behind its table.
-PAUSES = (0.1, 0.3, 0.9)
+#: Seconds between the looks at a name, where many handlers want its summary or the index lags behind; after
+#: the last one, the event is left to Lambda's own retry.
+PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
+#: Looks after which a summary that no row explains is taken for one whose row is gone. The pauses until then
+#: are well beyond what an index lags behind its table.
+PATIENCE = 3
+#: As PATIENCE, where the row is gone already: then the server has deleted it, and left the summary behind.
+PATIENCE_WITHOUT_ROW = 1
 #: What passes by itself; any other reason for which a transaction is cancelled is an error.
 PASSING = {
     "ConditionalCheckFailed",
@@ -47,22 +53,27 @@ class DynamoIndex(CacheIndex):
         Waits for some seconds, between two looks.
     """
 
-    def __init__(self, cache: Any, pause: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, cache: Any, pause: Callable[[float], None] | None = None) -> None:
         super().__init__(cache)
         self.engine = cache.engine
         self.dynamizer = cache.engine.dynamo.dynamizer
         self.client = cache.engine.dynamo.client
-        self.pause = pause
+        self.pause = pause or _sleep
 
     def save(self, package: Any) -> None:
         """Put the row, and the summary of the newest of its name's rows."""
-        for last in self._looks(package.name):
+        for look in self._looks(package.name):
             row, summary = self._read(package.filename, package.name)
             if row is not None and row.name != package.name:
-                self.clear(row.filename, row.data.get("path", ""))
+                self._forget(row)
                 row = None
-            newest = _newest([*self._others(package), package])
-            if (last or _explained(summary, newest, row)) and self._transact(
+            others = self._others(package)
+            newest = _newest([*others, package])
+            if newest is not package and _is_of(summary, newest):
+                # Nothing but the row: many files of a release need not queue for the summary of one of them.
+                if self._transact(self._put(package), self._check_newer(summary, package)):
+                    return
+            elif (look >= PATIENCE or _explained(summary, newest, row)) and self._transact(
                 self._put(package),
                 *self._summarize(package.name, summary, newest),
                 *([] if newest is package else [self._check(newest)]),
@@ -76,7 +87,7 @@ class DynamoIndex(CacheIndex):
         summary is looked after even where there is no row any more.
         """
         name = _guess_name(filename)
-        for last in self._looks(filename):
+        for look in self._looks(filename):
             row, summary = self._read(filename, name)
             if row is not None and row.name != name:
                 name = row.name
@@ -88,7 +99,8 @@ class DynamoIndex(CacheIndex):
             newest = _newest(self._others(row or DynamoPackage(name, "", filename)))
             if row is None and _is_of(summary, newest):
                 return Clearance.ABSENT
-            if (last or _explained(summary, newest, row)) and self._transact(
+            patience = PATIENCE_WITHOUT_ROW if row is None else PATIENCE
+            if (look >= patience or _explained(summary, newest, row)) and self._transact(
                 *([] if row is None else [self._delete(row, key)]),
                 *self._summarize(name, summary, newest),
                 *([] if newest is None else [self._check(newest)]),
@@ -96,12 +108,16 @@ class DynamoIndex(CacheIndex):
                 return Clearance.ABSENT if row is None else Clearance.CLEARED
         raise AssertionError("_looks raises after the last one")
 
-    def _looks(self, subject: str | None) -> Iterator[bool]:
-        """Yield for each look whether it is the last one, with the pauses between them."""
-        for pause in PAUSES:
-            yield False
+    def _forget(self, row: Any) -> None:
+        """Clear a row whose file has another name now, whichever key it is of."""
+        self.clear(row.filename, row.data.get("path", ""))
+
+    def _looks(self, subject: str) -> Iterator[int]:
+        """Count the looks, with the pauses between them."""
+        for look, pause in enumerate(PAUSES):
+            yield look
             self.pause(pause)
-        yield True
+        yield len(PAUSES)
         raise S3SyncError(f"the rows beside {subject} kept changing: its event is left to a retry")
 
     def _read(self, filename: str, name: str | None) -> tuple[Any | None, Any | None]:
@@ -115,6 +131,8 @@ class DynamoIndex(CacheIndex):
             response = self.client.batch_get_item(RequestItems=wanted)
             found.update({table: items[0] for table, items in response["Responses"].items() if items})
             wanted = response.get("UnprocessedKeys", {})
+            if wanted:
+                self.pause(PAUSES[0])
         return self._load(DynamoPackage, found.get(rows)), self._load(PackageSummary, found.get(summaries))
 
     def _others(self, subject: Any) -> list[Any]:
@@ -139,6 +157,15 @@ class DynamoIndex(CacheIndex):
         unchanged = self._unchanged(row)
         identity = {"filename": {"S": row.filename}}
         return {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **unchanged}}
+
+    def _check_newer(self, summary: Any, package: Any) -> dict[str, Any]:
+        identity = {"name": {"S": summary.name}}
+        newer = {
+            "ConditionExpression": "#time >= :time",
+            "ExpressionAttributeNames": _names("#time"),
+            "ExpressionAttributeValues": {":time": self._dump(package)["last_modified"]},
+        }
+        return {"ConditionCheck": {"TableName": self._table(PackageSummary), "Key": identity, **newer}}
 
     def _summarize(self, name: str, summary: Any | None, newest: Any | None) -> list[dict[str, Any]]:
         """Replace the summary that was read by that of the newest row."""
@@ -184,6 +211,11 @@ class DynamoIndex(CacheIndex):
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
 
 
+def _sleep(seconds: float) -> None:
+    """Wait, but never as long as the handler beside this one."""
+    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - spreads, keeps no secret
+
+
 def _newest(rows: list[Any]) -> Any | None:
     return max(rows, key=lambda row: (row.last_modified, row.filename), default=None)
 
@@ -206,7 +238,8 @@ def _is_of(summary: Any | None, row: Any | None) -> bool:
 def _guess_name(filename: str) -> str | None:
     """The name in a filename, for looking only: a filename can be split wrongly."""
     try:
-        return str(parse_filename(filename)[0])
+        # Of a wheel, it comes as distlib has it: My_Pkg.
+        return str(normalize_name(parse_filename(filename)[0]))
     except (PackageParseError, DistlibException):
         return None
 

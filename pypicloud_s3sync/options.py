@@ -84,8 +84,8 @@ def _tags(text: str) -> dict[str, str]:
 
 _ARN = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
 _BOUNDARY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
-_URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
-_REGION = _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, for example eu-west-1")
+URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
+REGION = _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, for example eu-west-1")
 
 #: Every ``s3sync.*`` setting. Limits are those of botocore's model of Lambda, 2015-03-31.
 OPTIONS = (
@@ -96,7 +96,7 @@ OPTIONS = (
         "Name of the Lambda function.",
     ),
     Option("role_arn", _ARN, None, "Run the function as this role and make none."),
-    Option("region", _REGION, None, "The function's region, which must be the bucket's; found by itself."),
+    Option("region", REGION, None, "The function's region, which must be the bucket's; found by itself."),
     Option(
         "runtime",
         _one_of(*RUNTIMES),
@@ -125,5 +125,5 @@ OPTIONS = (
     Option("permissions_boundary", _BOUNDARY, None, "ARN of a policy that bounds the role that is made."),
     Option("tags", _tags, {}, "`key=value` lines, for everything that is made."),
     Option("bundle", str, None, "A ready zip, a path or `s3://bucket/key`, instead of building one."),
-    Option("endpoint_url", _URL, None, "Address of an AWS emulator; `AWS_ENDPOINT_URL` does the same."),
+    Option("endpoint_url", URL, None, "Address of an AWS emulator; `AWS_ENDPOINT_URL` does the same."),
 )

@@ -11,7 +11,7 @@ import configparser
 import difflib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from pyramid.paster import get_appsettings
 from pyramid.path import DottedNameResolver
 
 from .exceptions import ConfigError
-from .options import OPTIONS, PREFIX, Option
+from .options import OPTIONS, PREFIX, REGION, URL, Option
 from .runtimes import default_runtime
 
 #: Settings that hold AWS credentials: used to provision, never sent to the function.
@@ -151,9 +151,9 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     _check_known(settings)
     options = {option.name: _convert(option, settings) for option in OPTIONS}
     options["runtime"] = options["runtime"] or default_runtime()
-    options["endpoint_url"] = options["endpoint_url"] or os.environ.get("AWS_ENDPOINT_URL") or None
-    options["region"] = options["region"] or settings.get("storage.region_name")
-    _check_storage(settings)
+    options["endpoint_url"] = options["endpoint_url"] or _checked("AWS_ENDPOINT_URL", URL, os.environ)
+    options["region"] = options["region"] or _checked("storage.region_name", REGION, settings)
+    _check_storage(settings, emulated=options["endpoint_url"] is not None)
     _check_vpc(options)
     return SyncSettings(
         bucket=settings["storage.bucket"],
@@ -175,16 +175,22 @@ def _check_known(settings: EnvironSettings) -> None:
 
 
 def _convert(option: Option, settings: EnvironSettings) -> Any:
-    text = settings.get(PREFIX + option.name)
+    value = _checked(PREFIX + option.name, option.convert, settings)
+    return option.default if value is None else value
+
+
+def _checked(name: str, convert: Callable[[str], Any], settings: Any) -> Any | None:
+    """A setting's value; None where it is not set."""
+    text = settings.get(name)
     if text is None or not str(text).strip():
-        return option.default
+        return None
     try:
-        return option.convert(str(text).strip())
+        return convert(str(text).strip())
     except ValueError as error:
-        raise ConfigError(f"{PREFIX}{option.name} = {text} is not possible: it takes {error}") from None
+        raise ConfigError(f"{name} = {text} is not possible: it takes {error}") from None
 
 
-def _check_storage(settings: EnvironSettings) -> None:
+def _check_storage(settings: EnvironSettings, *, emulated: bool) -> None:
     storage = settings.get("pypi.storage", "file")
     if storage not in ("s3", "cloudfront") and not _derives_from_s3(storage):
         raise ConfigError(
@@ -192,6 +198,11 @@ def _check_storage(settings: EnvironSettings) -> None:
         )
     if not settings.get("storage.bucket"):
         raise ConfigError("storage.bucket is not set: name the bucket that holds the packages")
+    if settings.get("storage.endpoint_url") and not emulated:
+        raise ConfigError(
+            "storage.endpoint_url is set, so the packages are not in AWS's S3, which alone can notify Lambda"
+            " (for an AWS emulator, set s3sync.endpoint_url)"
+        )
 
 
 def _derives_from_s3(storage: str) -> bool:
@@ -228,6 +239,8 @@ def _cache_settings(settings: EnvironSettings, *, emulated: bool) -> dict[str, s
 def _check_dynamo(db: Mapping[str, str], *, emulated: bool) -> None:
     if "db.region_name" not in db:
         raise ConfigError("db.region_name is not set: name the region of the DynamoDB tables")
+    if len(db.get("db.tablenames", "two names").split()) not in (0, 2):
+        raise ConfigError("db.tablenames takes two names: the table of packages and that of summaries")
     if "db.host" in db and not emulated:
         _check_reachable("db.host", db["db.host"])
 

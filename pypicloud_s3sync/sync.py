@@ -107,7 +107,9 @@ class Syncer:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
             raise
-        return StoredObject(key, head["ETag"], head.get("VersionId"), head["LastModified"], head["Metadata"])
+        # An empty name is none: no cache could hold it.
+        metadata = {name: value for name, value in head["Metadata"].items() if value}
+        return StoredObject(key, head["ETag"], head.get("VersionId"), head["LastModified"], metadata)
 
     def _write(self, key: str, seen: StoredObject | None) -> tuple[Outcome, bool]:
         """Make the cache say ``seen``; also whether that wrote anything."""

@@ -3,7 +3,7 @@ import datetime
 import pytest
 
 from pypicloud_s3sync import handler
-from pypicloud_s3sync.dynamo import PAUSES
+from pypicloud_s3sync.dynamo import PATIENCE, PAUSES
 from pypicloud_s3sync.exceptions import S3SyncError
 
 NEW, OLD = "x/pkg-2.0.tar.gz", "x/pkg-1.0.tar.gz"
@@ -94,7 +94,7 @@ def test_a_summary_whose_row_never_shows_up_is_replaced_in_the_end(world, index)
     world.cache.engine.delete(world.rows()["pkg-2.0.tar.gz"])
     index.save(package(world, "1.0", "old", second=1))
     assert world.summaries() == {"pkg": "old"}
-    assert index.pauses == list(PAUSES)
+    assert index.pauses == list(PAUSES[:PATIENCE])
 
 
 def test_a_row_that_the_index_shows_but_is_gone_is_not_summarized(world, index, monkeypatch):
@@ -124,14 +124,11 @@ def test_a_row_that_another_key_took_over_since_it_was_read_is_not_deleted(world
     assert world.rows()["pkg-1.0.tar.gz"].data["path"] == "y/pkg-1.0.tar.gz"
 
 
-def test_rows_that_never_stop_changing_are_left_to_a_retry(world, index, calls):
-    touch = [
-        lambda turn=turn: world.cache.save(package(world, f"9.{turn}", "x", second=turn + 2))
-        for turn in range(9)
-    ]
-    calls.before["TransactWriteItems"] = touch
+def test_rows_that_never_stop_changing_are_left_to_a_retry(world, index, monkeypatch):
+    monkeypatch.setattr(index, "_transact", lambda *writes: False)
     with pytest.raises(S3SyncError, match="left to a retry"):
         index.save(package(world, "1.0", "old", second=1))
+    assert index.pauses == list(PAUSES)
 
 
 def test_a_refused_transaction_is_an_error_and_no_reason_to_look_again(world, index):
@@ -163,3 +160,44 @@ def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
     assert (
         client.scan(TableName="prod-rows")["Count"] == client.scan(TableName="prod-summaries")["Count"] == 1
     )
+
+
+def test_an_older_file_beside_a_newer_one_does_not_touch_the_summary(world, index, calls):
+    """Many files of one release arrive at once: only the newest of them writes the one summary."""
+    index.save(package(world, "2.0", "new", second=2))
+    writes = []
+    index.client.meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: writes.append(params)
+    )
+    index.save(package(world, "1.0", "old", second=1))
+    (write,) = writes
+    assert [next(iter(item)) for item in write["TransactItems"]] == ["Put", "ConditionCheck"]
+
+
+def test_a_summary_of_a_wheel_that_the_server_deleted_is_found_by_its_normalized_name(world, index, calls):
+    for version, second in (("1.0", 1), ("2.0", 2)):
+        filename = f"My_Pkg-{version}-py3-none-any.whl"
+        modified = datetime.datetime(2026, 1, 1, 0, 0, second, tzinfo=datetime.UTC)
+        index.save(
+            world.cache.new_package("my-pkg", version, filename, modified, version, path=f"x/{filename}")
+        )
+    world.cache.clear(world.rows()["My_Pkg-2.0-py3-none-any.whl"])
+    calls.calls.clear()
+    index.clear("My_Pkg-2.0-py3-none-any.whl", "x/My_Pkg-2.0-py3-none-any.whl")
+    assert world.summaries() == {"my-pkg": "1.0"}
+    assert len(index.pauses) == 1, "a delete by the server is common, and should not wait long"
+
+
+def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_pause(world, index, monkeypatch):
+    index.save(package(world, "1.0", "x", second=1))
+    real, late = index.client.batch_get_item, []
+
+    def throttled(RequestItems):
+        if late:
+            return real(RequestItems=RequestItems)
+        late.append(RequestItems)
+        return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+    monkeypatch.setattr(index.client, "batch_get_item", throttled)
+    row, summary = index._read("pkg-1.0.tar.gz", "pkg")
+    assert (row.version, summary.summary, len(index.pauses)) == ("1.0", "x", 1)

@@ -209,6 +209,23 @@ def test_half_a_pair_of_credentials_is_refused():
     assert "go together" in refused(storage__aws_access_key_id="AKID")
 
 
+def test_a_storage_elsewhere_than_in_aws_is_refused_but_for_an_emulator():
+    assert "not in AWS's S3" in refused(storage__endpoint_url="https://minio.example")
+    assert settings(
+        storage__endpoint_url="http://localhost:4566", s3sync__endpoint_url="http://localhost:4566"
+    )
+
+
+def test_table_names_come_in_a_pair():
+    assert "takes two names" in refused(db__tablenames="one")
+
+
+def test_a_region_or_an_endpoint_that_is_none_is_refused_wherever_it_comes_from(monkeypatch):
+    assert "storage.region_name = us east is not possible" in refused(storage__region_name="us east")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566")
+    assert "AWS_ENDPOINT_URL = localhost:4566 is not possible" in refused()
+
+
 def test_half_a_vpc_is_refused():
     assert "go together" in refused(s3sync__vpc_subnet_ids="subnet-1")
 

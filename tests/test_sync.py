@@ -201,6 +201,23 @@ def test_a_delete_takes_at_most_five_calls(world, calls, others):
     assert calls.calls == ["HeadObject", "BatchGetItem", "Query", "TransactWriteItems", "HeadObject"]
 
 
+def test_a_delete_of_a_wheel_takes_at_most_five_calls(world, calls):
+    """distlib gives My_Pkg for its name, the cache has my-pkg."""
+    key = "x/My_Pkg-1.0-py3-none-any.whl"
+    world.put(key, name="my-pkg", version="1.0")
+    world.notify(key)
+    world.delete(key)
+    calls.calls.clear()
+    world.notify(key, name="ObjectRemoved:Delete")
+    assert calls.calls == ["HeadObject", "BatchGetItem", "Query", "TransactWriteItems", "HeadObject"]
+
+
+def test_an_empty_name_in_the_metadata_is_none(world):
+    world.put(KEY, name="", version="")
+    assert world.notify(KEY)["saved"] == [FILENAME]
+    assert world.rows()[FILENAME].name == "pkg"
+
+
 def test_a_repeated_delete_takes_two_calls(world, calls):
     world.notify(KEY, name="ObjectRemoved:Delete")
     assert calls.calls == ["HeadObject", "BatchGetItem"]

@@ -102,19 +102,19 @@ class Deployment:
         return plan, Writers(clients, self.settings.bucket, identity.account)
 
     def _plan_disable(self) -> tuple[Plan, Writers]:
-        clients, identity, region = self._locate()
+        clients, identity, region = self._locate(bucket_may_be_gone=True)
         desired = desire(self.settings, identity, region, fingerprint="")
         observed = Reader(clients).observe(desired.names, self.settings.bucket, None)
         return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
 
-    def _locate(self) -> tuple[Clients, Identity, str]:
+    def _locate(self, *, bucket_may_be_gone: bool = False) -> tuple[Clients, Identity, str]:
         """Who we are, and the bucket's region, where everything but the role has to be."""
         clients = self._clients(self.settings, None)
         identity = Reader(clients).identity()
         bucket = self.settings.bucket
-        found = Reader(clients).bucket_region(bucket)
+        found = Reader(clients).bucket_region(bucket, identity.account)
         region = self.settings.region or found
-        if found is None:
+        if found is None and not (bucket_may_be_gone and region):
             raise ConflictError(
                 f"the bucket {bucket} does not exist: correct storage.bucket,"
                 " or start pypicloud once, which makes it"

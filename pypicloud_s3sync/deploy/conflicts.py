@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..exceptions import ConflictError
+from ..exceptions import ConfigError, ConflictError
 from . import notifications, policy
 from .models import OWNER_TAG, Desired, Function, LogGroup, Observed, Role
+
+#: Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ENVIRONMENT_LIMIT = 4096
 
 
 def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> None:
@@ -22,13 +25,14 @@ def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> No
 
     Raises
     ------
-    ConflictError
+    ConflictError, ConfigError
         Names what is in the way, and the way out.
     """
     _refuse_given_role(desired, observed.given_role)
     _refuse_foreign_role(desired, observed.role)
     _refuse_foreign_function(desired, observed.function, force=force)
     _refuse_overlap(desired, observed.notifications)
+    _refuse_large_environment(desired, observed.function)
 
 
 def is_ours(resource: Role | Function | LogGroup | None, bucket: str) -> bool:
@@ -77,4 +81,15 @@ def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
         raise ConflictError(
             f"the bucket {desired.bucket} already sends these events elsewhere, and S3 allows one receiver:"
             f" {found}; narrow or remove that notification"
+        )
+
+
+def _refuse_large_environment(desired: Desired, function: Function | None) -> None:
+    before = {} if function is None else function.configuration.get("Environment", {})
+    variables = {**before, **desired.function.configuration["Environment"]}
+    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    if size > ENVIRONMENT_LIMIT:
+        raise ConfigError(
+            f"the environment of the function {desired.names.function} would have {size} bytes, and Lambda"
+            f" takes {ENVIRONMENT_LIMIT}: shorten the db.* settings or remove variables that were added to it"
         )

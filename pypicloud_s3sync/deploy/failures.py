@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -30,6 +31,9 @@ MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
     *("ResourceNotFoundException", "NotFound"),
 }
+NOT_AUTHORIZED = re.compile(
+    r"not authorized to perform: (?P<action>[\w-]+:\w+) on (?:the )?resource: (?P<resource>\S+)"
+)
 GET_CREDENTIALS = (
     "give some in the environment, in ~/.aws, or as storage.aws_access_key_id and …secret_access_key"
 )
@@ -57,7 +61,7 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
         yield
     except ClientError as error:
         problem: Mapping[str, Any] = error.response["Error"]
-        code, said = problem["Code"], _one_line(problem.get("Message") or "no reason given")
+        code, said = problem["Code"], _spoken(problem.get("Message"))
         raise AwsError(_refusal(action, resource, code, said), code, action) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
@@ -82,12 +86,22 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
 
 def _refusal(action: str, resource: str, code: str, said: str) -> str:
     if code in DENIED:
+        # Lambda says so of iam:PassRole, for instance, which is no call of ours.
+        lacking = NOT_AUTHORIZED.search(said)
+        if lacking and lacking["action"].lower() != action.lower():
+            action, resource = lacking["action"], lacking["resource"]
         return f"AccessDenied for {action} on {resource}: allow it to the caller in IAM ({said})"
     if code in EXPIRED:
         return f"the AWS credentials have expired ({action} on {resource}): renew them and run again"
     if code in UNKNOWN:
         return f"AWS does not accept the credentials ({code} for {action} on {resource}): {GET_CREDENTIALS}"
     return f"{action} on {resource} failed: {code}: {said}"
+
+
+def _spoken(message: str | None) -> str:
+    """What AWS said, but never the environment, which Lambda repeats whole where it is too large."""
+    said = _one_line(message or "no reason given")
+    return said.partition("String measured:")[0].strip() or said
 
 
 def _one_line(text: str) -> str:

@@ -52,13 +52,18 @@ class Role:
 
 @dataclass(frozen=True)
 class Function:
-    """A Lambda function. ``configuration`` has the API's names; its environment may hold secrets."""
+    """A Lambda function.
+
+    ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is Lambda's
+    reason for which it cannot run.
+    """
 
     name: str
     arn: str
     configuration: Mapping[str, Any] = field(repr=False)
     tags: Mapping[str, str]
     code_sha256: str | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True)

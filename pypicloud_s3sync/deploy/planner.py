@@ -165,9 +165,10 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     # Variables that somebody added, PPC_* for instance, stay.
     after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
     changes = _differences(redact(before), redact(after))
-    if before != after:
-        arguments = {"name": function.name, "configuration": after}
-        shown = changes or (Change("Environment", "a masked value", "another"),)
+    if before != after or function.failure:
+        arguments = {"name": function.name, "configuration": after, "failed": bool(function.failure)}
+        failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
+        shown = (*changes, *failed) or (Change("Environment", "a masked value", "another"),)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
     wanted_tags = dict(desired.function.tags)
     tags = {key: value for key, value in function.tags.items() if key in wanted_tags}

@@ -40,15 +40,16 @@ class Reader:
         caller = self._find("sts", "get_caller_identity", "sts:GetCallerIdentity", "the caller") or {}
         return Identity(account=caller["Account"], partition=caller["Arn"].split(":")[1])
 
-    def bucket_region(self, bucket: str) -> str | None:
+    def bucket_region(self, bucket: str, account: str) -> str | None:
         """Where a bucket is; empty where S3 does not say, None where there is no such bucket.
 
-        S3 names the region of a bucket elsewhere in a header of its refusal:
+        S3 refuses where its owner is another account: S3 would not notify a function of ours.
+        It names the region of a bucket elsewhere in a header of its refusal:
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
         """
         with translated("s3:ListBucket", f"the bucket {bucket}", self.clients.settings.endpoint_url):
             try:
-                response = self.clients["s3"].head_bucket(Bucket=bucket)
+                response = self.clients["s3"].head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
             except ClientError as error:
                 if is_missing(error):
                     return None
@@ -125,12 +126,14 @@ class Reader:
             )
             raise AwsError(message, code, "lambda:ListTags")
         configuration = found["Configuration"]
+        _refuse_unreadable_environment(name, configuration)
         return Function(
             name=name,
             arn=configuration["FunctionArn"],
             configuration=_settable(configuration),
             tags=found.get("Tags") or {},
             code_sha256=configuration["CodeSha256"],
+            failure=_failure(configuration),
         )
 
     def statements(self, function: str) -> tuple[Mapping[str, Any], ...]:
@@ -158,12 +161,31 @@ class Reader:
         return LogGroup(name, group.get("retentionInDays"), tags.get("tags", {}))
 
     def notifications(self, bucket: str) -> dict[str, Any]:
-        """A bucket's whole notification configuration; what cannot be read is never written."""
-        resource, action = f"the bucket {bucket}", "s3:GetBucketNotification"
-        with translated(action, resource, self.clients.settings.endpoint_url):
-            found = dict(self.clients["s3"].get_bucket_notification_configuration(Bucket=bucket))
-        found.pop("ResponseMetadata", None)
-        return found
+        """A bucket's whole notification configuration; none where the bucket is gone."""
+        found = self._find(
+            *("s3", "get_bucket_notification_configuration", "s3:GetBucketNotification"),
+            f"the bucket {bucket}",
+            Bucket=bucket,
+        )
+        return {key: value for key, value in (found or {}).items() if key != "ResponseMetadata"}
+
+
+def _refuse_unreadable_environment(name: str, configuration: Mapping[str, Any]) -> None:
+    """Where the caller may not decrypt it, it looks empty: what others put into it would be lost."""
+    error = configuration.get("Environment", {}).get("Error")
+    if error:
+        code, said = error.get("ErrorCode", ""), error.get("Message", "")
+        message = f"the environment of the function {name} cannot be read ({code}: {said})"
+        raise AwsError(f"{message}: allow kms:Decrypt to the caller", code, "kms:Decrypt")
+
+
+def _failure(configuration: Mapping[str, Any]) -> str | None:
+    """Why a function cannot run, or its last update was not made."""
+    if configuration.get("State") == "Failed":
+        return str(configuration.get("StateReason") or "its creation failed")
+    if configuration.get("LastUpdateStatus") == "Failed":
+        return str(configuration.get("LastUpdateStatusReason") or "its last update failed")
+    return None
 
 
 def _settable(configuration: Mapping[str, Any]) -> dict[str, Any]:

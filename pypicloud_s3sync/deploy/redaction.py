@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 MASK = "********"
-SECRET = re.compile(r"pass|secret|token|key|auth|cred", re.IGNORECASE)
-#: The password in scheme://user:password@host; everything up to the last @ of the authority.
-URL_PASSWORD = re.compile(r"(?<=://)([^/?#\s@:]*):([^/?#\s]*)@")
-URL_QUERY_SECRET = re.compile(r"([?&][^=&\s]*(?:pass|secret|token|key)[^=&\s]*=)[^&\s]+", re.IGNORECASE)
+#: The settings that are shown as they are; any other may be a secret of some cache class.
+SHOWN = {
+    *("pypi.db", "storage.bucket", "storage.prefix", "storage.region_name"),
+    *("db.region_name", "db.host", "db.port", "db.secure", "db.namespace", "db.tablenames"),
+    *("db.clustered", "db.graceful_reload", "db.poolclass", "db.pool_recycle", "db.echo"),
+}
 
 
 def redact(configuration: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,9 +41,9 @@ def _settings(text: str) -> Any:
 
 
 def _setting(name: str, value: Any) -> Any:
-    if SECRET.search(name):
-        return MASK
     if not isinstance(value, str):
         return value
-    masked = URL_PASSWORD.sub(rf"\1:{MASK}@", value)
-    return URL_QUERY_SECRET.sub(rf"\1{MASK}", masked)
+    if "://" in value:
+        # A password in it may hold any character, '@' and '/' too: nothing behind the scheme is safe to show.
+        return f"{value.partition('://')[0]}://{MASK}"
+    return value if name in SHOWN else MASK

@@ -478,7 +478,9 @@ def test_unreadable_notifications_are_never_written(site, monkeypatch):
 
 
 def test_no_region_and_none_detectable_from_the_bucket_is_refused(site, monkeypatch):
-    monkeypatch.setattr("pypicloud_s3sync.deploy.reader.Reader.bucket_region", lambda self, bucket: "")
+    monkeypatch.setattr(
+        "pypicloud_s3sync.deploy.reader.Reader.bucket_region", lambda self, bucket, account: ""
+    )
     with pytest.raises(ConfigError, match="no region is set, and S3 does not tell that of the bucket"):
         site.deployment(storage__region_name=None).plan()
     assert site.deployment().plan().desired.region == site.region
@@ -510,3 +512,54 @@ def test_disable_leaves_the_function_and_the_entries_of_pypiclouds_own_tool_alon
     assert site.notifications() == before
     site.deployment().enable(force=True)
     assert len(site.notifications()["LambdaFunctionConfigurations"]) == 1, "the old entries were not adopted"
+
+
+def test_disable_removes_the_rest_where_the_bucket_is_gone(site):
+    site.deployment().enable()
+    site.client("s3").delete_bucket(Bucket=site.bucket)
+    site.deployment().disable()
+    site.client("s3").create_bucket(Bucket=site.bucket)
+    assert site.remains() == NOTHING
+
+
+def test_disable_works_beside_somebodys_broken_destination(site):
+    theirs = foreign_notifications(site)
+    site.deployment().enable()
+    site.client("sqs").delete_queue(
+        QueueUrl=site.client("sqs").get_queue_url(QueueName=f"queue-{site.bucket}")["QueueUrl"]
+    )
+    site.deployment().disable()
+    assert site.notifications() == theirs
+
+
+def test_a_function_that_failed_is_not_in_sync_and_gets_another_chance(site, monkeypatch):
+    site.deployment().enable()
+
+    def fail(parsed, **kwargs):
+        parsed["Configuration"] |= {"State": "Failed", "StateReason": "the subnet is gone"}
+
+    lambda_ = site.watch._made[site.region]["lambda"]
+    lambda_.meta.events.register_first("after-call.lambda.GetFunction", fail)
+    plan = site.deployment().plan()
+    lambda_.meta.events.unregister("after-call.lambda.GetFunction", fail)
+    assert [(action.call, action.changes[0].before) for action in plan.actions] == [
+        ("function.update_configuration", "failed: the subnet is gone")
+    ]
+
+
+def test_an_environment_that_may_not_be_decrypted_is_an_error_and_never_overwritten(site):
+    site.deployment().enable()
+
+    def hide(parsed, **kwargs):
+        error = {"ErrorCode": "AccessDeniedException", "Message": "no kms:Decrypt"}
+        parsed["Configuration"]["Environment"] = {"Error": error}
+
+    site.watch._made[site.region]["lambda"].meta.events.register("after-call.lambda.GetFunction", hide)
+    with pytest.raises(AwsError, match="allow kms:Decrypt"):
+        site.deployment().enable(force=True)
+
+
+def test_an_environment_beyond_lambdas_limit_is_refused_before_anything_is_made(site):
+    with pytest.raises(ConfigError, match="Lambda takes 4096"):
+        site.deployment(db__own_option="x" * 4096).enable()
+    assert site.watch.mutations == []

@@ -10,8 +10,12 @@ from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
 from .calls import Calls
 
-#: Lambda's words while IAM's news of the role, or of its policy for a VPC, has not reached it.
-ROLE_PROPAGATION = ("cannot be assumed", "does not have permissions to call")
+#: Lambda's words while the news of the role has not reached it, KMS for the environment, or EC2 for a VPC.
+ROLE_PROPAGATION = (
+    "cannot be assumed",
+    "KMS key is invalid for CreateGrant",
+    "does not have permissions to call",
+)
 
 
 class FunctionWriter:
@@ -61,9 +65,10 @@ class FunctionWriter:
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
-    def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
-        """Change settings, once a change before is through."""
-        self.settle(name)
+    def update_configuration(self, name: str, configuration: Mapping[str, Any], failed: bool) -> None:
+        """Change settings, once a change before is through; a function that has failed gets another chance."""
+        if not failed:
+            self.settle(name)
         self.calls.patiently(
             ROLE_PROPAGATION,
             lambda: self.calls.do(

@@ -33,19 +33,21 @@ class NotificationWriter:
 
     def put(self, entry: Mapping[str, Any]) -> None:
         """Put our entry in."""
-        self._rewrite(lambda found: notifications.with_entry(found, entry))
+        self._rewrite(lambda found: notifications.with_entry(found, entry), validate=True)
 
     def remove(self, identifier: str, function_arn: str) -> None:
-        """Take our entry out."""
-        self._rewrite(lambda found: notifications.without_entry(found, identifier, function_arn))
+        """Take our entry out, even where S3 would refuse the write for somebody's broken destination."""
+        self._rewrite(
+            lambda found: notifications.without_entry(found, identifier, function_arn), validate=False
+        )
 
-    def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+    def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]], *, validate: bool) -> None:
         # S3 has no conditional write here: what was read for the plan is read again, to keep the gap small.
         found = self.reader.notifications(self.bucket)
         wanted = change(found)
         if notifications.same(found, wanted):
             return
-        self.calls.patiently(PERMISSION_PROPAGATION, lambda: self._write(wanted))
+        self.calls.patiently(PERMISSION_PROPAGATION, lambda: self._write(wanted, validate=validate))
         written = self.reader.notifications(self.bucket)
         if not notifications.same(change(written), written):
             raise AwsError(
@@ -53,11 +55,12 @@ class NotificationWriter:
                 " somebody else writes them too; run again"
             )
 
-    def _write(self, configuration: Mapping[str, Any]) -> None:
+    def _write(self, configuration: Mapping[str, Any], *, validate: bool) -> None:
         self.calls.do(
             *("s3", "put_bucket_notification_configuration", f"the bucket {self.bucket}"),
             action="s3:PutBucketNotification",
             Bucket=self.bucket,
             NotificationConfiguration=dict(configuration),
             ExpectedBucketOwner=self.account,
+            SkipDestinationValidation=not validate,
         )
