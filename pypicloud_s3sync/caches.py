@@ -65,10 +65,12 @@ class SqlIndex(CacheIndex):
 
 def index_of(cache: Any) -> CacheIndex:
     """The index for a cache: that of its kind, or the public methods for a class of somebody's own."""
-    if hasattr(cache, "engine"):
+    # By name: importing a kind of cache that is not used may not even be possible.
+    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(cache).__mro__}
+    if "pypicloud.cache.dynamo.DynamoCache" in kinds:
         from .dynamo import DynamoIndex
 
         return DynamoIndex(cache)
-    if hasattr(getattr(cache, "db", None), "begin"):
+    if "pypicloud.cache.sql.SQLCache" in kinds:
         return SqlIndex(cache)
     return CacheIndex(cache)

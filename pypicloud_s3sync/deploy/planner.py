@@ -97,12 +97,22 @@ def _role(desired: Desired, role: Role | None) -> Iterator[Action]:
         yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)
         return
     changes = _differences(
-        {"trust": role.trust, "policy": role.policy, "boundary": role.boundary, "tags": role.tags},
+        {
+            "trust": role.trust,
+            "policy": role.policy,
+            "boundary": role.boundary,
+            "tags": _same_tags(role.tags, wanted.tags),
+        },
         {"trust": wanted.trust, "policy": wanted.policy, "boundary": wanted.boundary, "tags": wanted.tags},
     )
     if changes:
         arguments = {"role": wanted, "before": role}
         yield Action("update", "role", wanted.name, "role.update", arguments, changes)
+
+
+def _same_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Those of a resource's tags that are ours to set; what others tagged it with stays."""
+    return {key: value for key, value in tags.items() if key in wanted}
 
 
 def _needless_role(desired: Desired, role: Role | None) -> Iterator[Action]:
@@ -119,7 +129,7 @@ def _log_group(wanted: LogGroup, group: LogGroup | None) -> Iterator[Action]:
     # A group that was there before keeps its tags, and so stays when sync is disabled.
     ours = OWNER_TAG in group.tags
     changes = _differences(
-        {"retention_days": group.retention_days, "tags": group.tags if ours else {}},
+        {"retention_days": group.retention_days, "tags": _same_tags(group.tags, wanted.tags) if ours else {}},
         {"retention_days": wanted.retention_days, "tags": wanted.tags if ours else {}},
     )
     if changes:
@@ -171,7 +181,7 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
         shown = (*changes, *failed) or (Change("Environment", "a masked value", "another"),)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
     wanted_tags = dict(desired.function.tags)
-    tags = {key: value for key, value in function.tags.items() if key in wanted_tags}
+    tags = _same_tags(function.tags, wanted_tags)
     if tags != wanted_tags:
         arguments = {"name": function.name, "arn": function.arn, "tags": wanted_tags}
         shown = (Change("tags", tags, wanted_tags),)

@@ -563,3 +563,14 @@ def test_an_environment_beyond_lambdas_limit_is_refused_before_anything_is_made(
     with pytest.raises(ConfigError, match="Lambda takes 4096"):
         site.deployment(db__own_option="x" * 4096).enable()
     assert site.watch.mutations == []
+
+
+def test_tags_of_others_stay_and_are_no_difference(site):
+    site.deployment().enable()
+    role, theirs = site.role_names()[0], [{"Key": "CostCenter", "Value": "7"}]
+    site.client("iam").tag_role(RoleName=role, Tags=theirs)
+    assert site.deployment().plan().in_sync
+    site.deployment(s3sync__tags="team=infra").enable()
+    tags = site.client("iam").list_role_tags(RoleName=role)["Tags"]
+    assert theirs[0] in tags
+    assert {"Key": "team", "Value": "infra"} in tags

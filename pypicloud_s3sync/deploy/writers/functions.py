@@ -66,7 +66,7 @@ class FunctionWriter:
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
     def update_configuration(self, name: str, configuration: Mapping[str, Any], failed: bool) -> None:
-        """Change settings, once a change before is through; a function that has failed gets another chance."""
+        """Change settings, once a change before is through; one that has failed gets another chance."""
         if not failed:
             self.settle(name)
         self.calls.patiently(
@@ -100,11 +100,13 @@ class FunctionWriter:
             return
         key = f"pypicloud-s3sync/{bundle.sha256}.bundle"
         resource = f"s3://{self.bucket}/{key}"
-        self.calls.do("s3", "put_object", resource, Bucket=self.bucket, Key=key, Body=bundle.data)
+        put = self.calls.do("s3", "put_object", resource, Bucket=self.bucket, Key=key, Body=bundle.data)
+        # Without its version, a versioned bucket would keep it behind a delete marker.
+        version = {"VersionId": put["VersionId"]} if "VersionId" in put else {}
         try:
             yield {"S3Bucket": self.bucket, "S3Key": key}
         finally:
-            self.calls.undo("s3", "delete_object", resource, Bucket=self.bucket, Key=key)
+            self.calls.undo("s3", "delete_object", resource, Bucket=self.bucket, Key=key, **version)
 
 
 def _as_api(configuration: Mapping[str, Any]) -> dict[str, Any]:

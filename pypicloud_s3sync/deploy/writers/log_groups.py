@@ -24,19 +24,15 @@ class LogGroupWriter:
         """Change its retention, and the tags of one that we made."""
         if group.retention_days != before.retention_days:
             self._put_retention(group)
-        if ours and group.tags != before.tags:
-            arn = self._log_group_arn(group.name)
-            resource = f"the log group {group.name}"
-            needless = [key for key in before.tags if key not in group.tags]
-            if needless:
-                self.calls.do("logs", "untag_resource", resource, resourceArn=arn, tagKeys=needless)
+        if ours and not group.tags.items() <= before.tags.items():
+            resource, arn = f"the log group {group.name}", self._arn(group.name)
             self.calls.do("logs", "tag_resource", resource, resourceArn=arn, tags=dict(group.tags))
 
     def _put_retention(self, group: LogGroup) -> None:
         of_group: dict[str, Any] = {"logGroupName": group.name, "retentionInDays": group.retention_days}
         self.calls.do("logs", "put_retention_policy", f"the log group {group.name}", **of_group)
 
-    def _log_group_arn(self, name: str) -> str:
+    def _arn(self, name: str) -> str:
         groups = self.calls.do(
             "logs", "describe_log_groups", f"the log group {name}", logGroupNamePrefix=name
         )

@@ -43,10 +43,7 @@ class RoleWriter:
             self.calls.do("iam", "put_role_permissions_boundary", resource, RoleName=name, **boundary)
         elif before.boundary and not role.boundary:
             self.calls.do("iam", "delete_role_permissions_boundary", resource, RoleName=name)
-        if role.tags != before.tags:
-            needless = [key for key in before.tags if key not in role.tags]
-            if needless:
-                self.calls.do("iam", "untag_role", resource, RoleName=name, TagKeys=needless)
+        if not role.tags.items() <= before.tags.items():
             self.calls.do("iam", "tag_role", resource, RoleName=name, Tags=_tag_list(role.tags))
 
     def _put_policy(self, role: Role) -> None:
