@@ -151,7 +151,11 @@ def _function(
     moved = function.configuration.get("Architectures", ["x86_64"]) != architectures
     if force or moved or (code_sha256 is not None and code_sha256 != function.code_sha256):
         shown = _differences(
-            {"CodeSha256": function.code_sha256}, {"CodeSha256": code_sha256 or "built anew"}
+            {
+                "CodeSha256": function.code_sha256,
+                "Architectures": function.configuration.get("Architectures"),
+            },
+            {"CodeSha256": code_sha256 or "built anew", "Architectures": architectures},
         )
         more = {**arguments, "architecture": architectures[0]}
         yield Action("update", "code", wanted.name, "function.update_code", more, shown)
@@ -177,8 +181,12 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     changes = _differences(redact(before), redact(after))
     if before != after or function.failure:
         arguments = {"name": function.name, "configuration": after, "failed": bool(function.failure)}
+        if before.get("Environment") != after["Environment"] and "Environment" not in {
+            c.field for c in changes
+        }:
+            changes = (*changes, Change("Environment", "a masked value", "another"))
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
-        shown = (*changes, *failed) or (Change("Environment", "a masked value", "another"),)
+        shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
     wanted_tags = dict(desired.function.tags)
     tags = _same_tags(function.tags, wanted_tags)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ..settings import SyncSettings
@@ -32,18 +33,23 @@ def trust_policy() -> dict[str, Any]:
 
 
 def lets_lambda_assume(trust: Mapping[str, Any]) -> bool:
-    """Whether a role's trust policy names the Lambda service."""
-    for statement in _listed(trust.get("Statement", [])):
-        principal = statement.get("Principal", {})
-        services = ["*"] if principal == "*" else _listed(principal.get("Service", []))
-        actions = _listed(statement.get("Action", []))
-        if (
-            statement.get("Effect") == "Allow"
-            and {"lambda.amazonaws.com", "*"} & set(services)
-            and {"sts:AssumeRole", "sts:*", "*"} & set(actions)
-        ):
-            return True
-    return False
+    """Whether a role's trust policy lets the Lambda service assume it: allowed, and nowhere denied."""
+    effects = {
+        statement.get("Effect")
+        for statement in _listed(trust.get("Statement", []))
+        if _is_lambda(statement.get("Principal", {})) and _is_assume(statement.get("Action", []))
+    }
+    return "Allow" in effects and "Deny" not in effects
+
+
+def _is_lambda(principal: Any) -> bool:
+    services = ["*"] if principal == "*" else _listed(principal.get("Service", []))
+    return not {"lambda.amazonaws.com", "*"}.isdisjoint(services)
+
+
+def _is_assume(actions: Any) -> bool:
+    """Actions know no case, and may have wildcards."""
+    return any(fnmatchcase("sts:assumerole", action.lower()) for action in _listed(actions))
 
 
 def _listed(value: Any) -> list[Any]:

@@ -42,7 +42,7 @@ def _settings(text: str) -> Any:
 
 def _setting(name: str, value: Any) -> Any:
     if not isinstance(value, str):
-        return value
+        return value if isinstance(value, int | float | None) else MASK
     if "://" in value:
         # A password in it may hold any character, '@' and '/' too: nothing behind the scheme is safe to show.
         return f"{value.partition('://')[0]}://{MASK}"
