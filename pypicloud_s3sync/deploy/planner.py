@@ -180,7 +180,7 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
     changes = _differences(redact(before), redact(after))
     if before != after or function.failure:
-        arguments = {"name": function.name, "configuration": after, "failed": bool(function.failure)}
+        arguments = {"name": function.name, "configuration": after}
         if before.get("Environment") != after["Environment"] and "Environment" not in {
             c.field for c in changes
         }:

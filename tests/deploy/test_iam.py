@@ -213,7 +213,8 @@ class TestFunction:
         assert function.row(key) == before
 
         function.allow(function.policy)
-        assert function.notify(key)[0]
+        worked, said = function.notify(key)
+        assert worked, said
         assert (function.row(key) is None) == (situation == "clear")
 
     def test_a_package_that_it_may_not_look_for_keeps_its_row(self, function: Deployed) -> None:

@@ -381,22 +381,15 @@ def test_code_is_sent_between_two_waits_and_remembered_after_them():
 def test_a_configuration_is_sent_between_two_waits():
     calls = calls_with()
     configuration = {key: value for key, value in FUNCTION.configuration.items() if key != "Architectures"}
-    FunctionWriter(calls, BUCKET).update_configuration("sync", configuration, failed=False)
+    FunctionWriter(calls, BUCKET).update_configuration("sync", configuration)
     assert calls.clients.operations == [*SETTLED, "update_function_configuration", *SETTLED]
     sent = calls.clients.arguments("update_function_configuration")
     assert sent["Environment"] == {"Variables": FUNCTION.configuration["Environment"]}
 
 
-def test_a_function_that_failed_is_not_waited_for_before_it_is_mended():
-    """It would never become ready."""
-    calls = calls_with()
-    FunctionWriter(calls, BUCKET).update_configuration("sync", FUNCTION.configuration, failed=True)
-    assert calls.clients.operations == ["update_function_configuration", *SETTLED]
-
-
 def test_a_new_role_of_a_function_is_waited_for():
     calls = calls_with({"update_function_configuration": [NOT_YET, {}]})
-    FunctionWriter(calls, BUCKET).update_configuration("sync", FUNCTION.configuration, failed=False)
+    FunctionWriter(calls, BUCKET).update_configuration("sync", FUNCTION.configuration)
     assert calls.clients.operations.count("update_function_configuration") == 2
 
 
@@ -415,7 +408,7 @@ def test_the_arguments_are_such_as_boto3_takes():
     writer.create(FUNCTION, "inputs", BUNDLE)
     writer.update_code("sync", FUNCTION.arn, "inputs", "arm64", BUNDLE)
     configuration = {key: value for key, value in FUNCTION.configuration.items() if key != "Architectures"}
-    writer.update_configuration("sync", configuration, failed=False)
+    writer.update_configuration("sync", configuration)
     PermissionWriter(calls).replace(DESIRED.permission)
     sent = [(name, arguments) for name, arguments in calls.clients.calls if not name.startswith("wait")]
     with Stubber(client) as stubber:
@@ -722,7 +715,7 @@ def test_each_action_of_a_plan_has_a_writer_that_takes_its_arguments():
 
 
 def test_a_function_that_failed_gets_new_code_and_configuration():
-    """It is mended by a run that finds both to differ: whoever updates its VPC has perhaps updated packages."""
+    """Whoever mends its VPC has perhaps updated packages too: both differ then."""
     from pypicloud_s3sync.deploy.executor import execute
     from pypicloud_s3sync.deploy.planner import plan_enable
 

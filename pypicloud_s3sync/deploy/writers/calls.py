@@ -57,11 +57,16 @@ class Calls:
 
     def undo(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
         """Call an operation that deletes; what is gone already is no error."""
+        self.find(service, operation, resource, **arguments)
+
+    def find(self, service: str, operation: str, resource: str, **arguments: Any) -> dict[str, Any]:
+        """Call an operation on what may be gone already; empty where it is."""
         try:
-            self.do(service, operation, resource, **arguments)
+            return dict(self.do(service, operation, resource, **arguments) or {})
         except AwsError as error:
-            if not (isinstance(error.__cause__, ClientError) and is_missing(error.__cause__)):
-                raise
+            if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
+                return {}
+            raise
 
     def patiently(self, news: tuple[str, ...], call: Callable[[], Any]) -> Any:
         """Call again while AWS refuses with one of the messages that say it has not heard the news yet."""

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from botocore.exceptions import WaiterError
+
+from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
 from .calls import Calls
@@ -53,7 +56,7 @@ class FunctionWriter:
     def update_code(self, name: str, arn: str, fingerprint: str, architecture: str, bundle: Bundle) -> None:
         """Send new code, and remember what it was built from."""
         resource = f"the function {name}"
-        self.settle(name)
+        self._quiet(name)
         with self._code(bundle) as code:
             of_function = {"FunctionName": name, "Architectures": [architecture], **code}
             self.calls.do("lambda", "update_function_code", resource, **of_function)
@@ -65,10 +68,9 @@ class FunctionWriter:
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
-    def update_configuration(self, name: str, configuration: Mapping[str, Any], failed: bool) -> None:
+    def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
         """Change settings, once a change before is through; one that has failed gets another chance."""
-        if not failed:
-            self.settle(name)
+        self._quiet(name)
         self.calls.patiently(
             ROLE_PROPAGATION,
             lambda: self.calls.do(
@@ -86,6 +88,14 @@ class FunctionWriter:
     def delete(self, name: str) -> None:
         """Delete the function."""
         self.calls.undo("lambda", "delete_function", f"the function {name}", FunctionName=name)
+
+    def _quiet(self, name: str) -> None:
+        """Wait until nothing is under way; a function that has failed waits for nothing but a change."""
+        try:
+            self.settle(name)
+        except AwsError as error:
+            if not isinstance(error.__cause__, WaiterError):
+                raise
 
     def settle(self, name: str) -> None:
         """Wait until the function is active and no update of it is under way."""

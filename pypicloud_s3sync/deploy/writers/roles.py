@@ -54,12 +54,11 @@ class RoleWriter:
     def delete(self, name: str) -> None:
         """Delete the role; IAM wants its policies gone first, also those that somebody attached to it."""
         resource = f"the role {name}"
-        inline = self.calls.do("iam", "list_role_policies", resource, RoleName=name)["PolicyNames"]
+        inline = self.calls.find("iam", "list_role_policies", resource, RoleName=name).get("PolicyNames", [])
         for policy in inline:
             self.calls.undo("iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy)
-        attached = self.calls.do("iam", "list_attached_role_policies", resource, RoleName=name)[
-            "AttachedPolicies"
-        ]
+        found = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name)
+        attached = found.get("AttachedPolicies", [])
         for policy in attached:
             self.calls.undo(
                 "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]
