@@ -147,3 +147,4 @@ class FakeTime:
     def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
+        assert self.now < 3600, "it waits for ever"

@@ -328,6 +328,8 @@ def test_prefixes_beside_each_other_do_not_overlap(theirs):
         (".whl", ".whl", True),
         (".gz", ".tar.gz", True),
         (".tar.gz", ".gz", True),
+        (".whl", "whl", True),
+        ("whl", ".whl", True),
         (".whl", "", True),
         (".whl", ".gz", False),
         (".whl", "l.wh", False),
