@@ -235,18 +235,24 @@ def command_line(*arguments):
     return [sys.executable, "-m", "pypicloud_s3sync.cli", *map(str, arguments)], environment
 
 
-def test_ctrl_c_is_one_line_and_exit_130(ini, tmp_path):
+def test_ctrl_c_is_one_line_and_exit_130(ini):
     """Sent once the bundle is being built, which is the longest part of a run."""
     ini.write_text("\n".join(line for line in ini.read_text().splitlines() if "bundle" not in line))
     command, environment = command_line("enable", ini)
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that a shell runs in the background is deaf to SIGINT, and its children would be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "distributions" in first
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert err == "ppc-s3sync: interrupted: run it again to go on from here\n"
 
 
