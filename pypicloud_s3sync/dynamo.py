@@ -6,6 +6,9 @@ conditions of the transaction, which DynamoDB checks against the tables themselv
 row that the summary is taken from is still there, and the summary has not become a newer one since it was
 read. Where one does not hold, look again.
 
+What they cannot guard: a row that the index does not show yet when the newest one is cleared. The summary is
+then that of an older row, or missing, until the name's next event; rows themselves are never wrong for it.
+
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
