@@ -30,7 +30,7 @@ from pypicloud_s3sync.deploy.bundle import (
     load,
 )
 from pypicloud_s3sync.deploy.bundle.closure import parts_of
-from pypicloud_s3sync.deploy.bundle.collect import listed
+from pypicloud_s3sync.deploy.bundle.collect import distribution_files, listed
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.deploy.bundle.slim import pypicloud_cache
 from pypicloud_s3sync.exceptions import BundleError
@@ -511,3 +511,13 @@ def test_a_ready_zip_that_unzips_to_more_than_250_mib_is_refused(tmp_path):
                 huge.write(bytes(MEBIBYTE))
     with pytest.raises(BundleError, match=r"huge.zip takes 251 MiB unzipped"):
         load(tmp_path / "huge.zip")
+
+
+@pytest.mark.parametrize("architecture", ["x86_64", "arm64"])
+def test_sqlalchemy_goes_in_without_its_optional_binaries_so_that_no_wheel_is_missing(architecture):
+    """SQLAlchemy 1.4 has no wheel for Python 3.13; its C code is optional."""
+    spec = spec_for("sql", Target(host_target().runtime, architecture), db_url="sqlite://")
+    part = next(part for part in parts_of(spec) if part.name == "sqlalchemy")
+    assert part.fetch is None
+    files = distribution_files("sqlalchemy", part.distribution)
+    assert not [name for name in files if name.endswith(".so")]

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from ...exceptions import BundleError
 from .backends import cache_needs
-from .contents import NOT_IMPORTED, SDK
+from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, SDK
 from .models import BundleSpec, Target
 from .platforms import marker_environment, python_full_version, tags
 
@@ -160,7 +160,7 @@ def _part(name: str, version: str, distribution: metadata.Distribution, target: 
     part = Part(name, version, distribution)
     if name == "setuptools" and target.python >= (3, 12) and Version(version) < _SETUPTOOLS_FOR_312:
         return replace(part, version=_SETUPTOOLS_INSTEAD, fetch=f"setuptools=={_SETUPTOOLS_INSTEAD}")
-    if runs_on(distribution, target):
+    if name in PURE_WITHOUT_BINARIES or runs_on(distribution, target):
         return part
     return replace(part, fetch=f"{_WHEELS_OF.get(name, name)}=={version}")
 

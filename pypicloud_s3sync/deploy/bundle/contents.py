@@ -79,8 +79,15 @@ UNUSED = {
         "pypicloud/views/*": "web",
     },
     "pyramid": {"pyramid/scripts/*": "console scripts"},
-    "sqlalchemy": {"sqlalchemy/testing/*": "tests"},
+    "sqlalchemy": {
+        "sqlalchemy/testing/*": "tests",
+        "*.so": "optional C code: without it, SQLAlchemy 1.4 runs its own Python of the same",
+    },
 }
+
+#: Distributions whose binaries stay out: what is left of them runs anywhere, whatever their wheel was made
+#: for. SQLAlchemy 1.4, which pypicloud needs, has no wheel for Python 3.13, and none may be had for a target.
+PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
 
 #: What of this package is not the handler's but the server's or an administrator's: modules, packages and
 #: directories of files by their names.
