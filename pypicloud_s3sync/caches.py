@@ -1,66 +1,112 @@
-"""pypicloud's caches as the sync reads and writes them: a row by its filename, cleared for its own key."""
+"""pypicloud's caches as the sync reads and writes them: a row is replaced only while it is as it was read."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
-class Clearance(enum.Enum):
-    """What clearing a filename for a key came to."""
+class Result(enum.Enum):
+    """What became of a change."""
 
-    CLEARED = "cleared"
-    ABSENT = "absent"
-    #: The row belongs to the same filename under another key, and stays.
-    ANOTHER_KEY = "another key"
+    #: The cache said so already.
+    UNCHANGED = "unchanged"
+    WRITTEN = "written"
+    #: The row is no longer as it was read, or what is beside it cannot be told yet: look again.
+    LOST = "lost"
 
 
-def belongs_to(row: Any, key: str) -> bool:
-    """Whether a cached row is that of a key: the cache is keyed by filename, S3 by path.
+@dataclass(frozen=True)
+class Subject:
+    """A filename to read the row of, and the name that it probably has."""
 
-    Rows of old versions of pypicloud have no path, and nothing then speaks against the key.
+    filename: str
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A row as it was read, None where there is none, and what its cache read beside it."""
+
+    row: Any | None
+    beside: Any = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """Make the cache hold ``wanted`` under a filename, or nothing, where it still holds what was seen.
+
+    Parameters
+    ----------
+    subject : Subject
+        As it was read.
+    seen : Seen
+    wanted : pypicloud.models.Package or None
+    look : int
+        How many times it was tried before.
     """
-    return bool(row.data.get("path", key) == key)
+
+    subject: Subject
+    seen: Seen
+    wanted: Any | None
+    look: int = 0
+
+    @property
+    def filename(self) -> str:
+        """The row's identity."""
+        return self.subject.filename
+
+
+#: What became of each change, by its filename: a failure is that change's alone.
+Results = Mapping[str, Result | Exception]
+
+
+def same(row: Any | None, other: Any | None) -> bool:
+    """Whether two packages are one row; pypicloud's own ``==`` compares filenames only."""
+    if row is None or other is None:
+        return row is other
+    return _content(row) == _content(other)
+
+
+def _content(row: Any) -> tuple[Any, ...]:
+    return row.filename, row.name, row.version, row.last_modified, row.summary or None, dict(row.data)
 
 
 class CacheIndex:
     """Any cache of pypicloud's, by the public methods of ``pypicloud.cache.ICache``.
+
+    Those cannot say "only while it is as it was read": a class of somebody's own is right where one handler
+    at a time works on a filename, and after the look that follows every write.
 
     Parameters
     ----------
     cache : pypicloud.cache.ICache
     """
 
+    #: Errors that are of the database and not of a single row: trying each row alone would not help.
+    unreachable: tuple[type[Exception], ...] = (OSError,)
+
     def __init__(self, cache: Any) -> None:
         self.cache = cache
 
-    def save(self, package: Any) -> None:
-        """Make the cache hold this package, whatever it held under its filename."""
-        self.cache.save(package)
+    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
+        """The rows as they are now, by filename."""
+        return {subject.filename: Seen(self.cache.fetch(subject.filename)) for subject in subjects}
 
-    def clear(self, filename: str, key: str) -> Clearance:
-        """Take a key's row out of the cache; the row itself tells name and version."""
-        row = self.cache.fetch(filename)
-        if row is None:
-            return Clearance.ABSENT
-        if not belongs_to(row, key):
-            return Clearance.ANOTHER_KEY
-        self.cache.clear(row)
-        return Clearance.CLEARED
+    def write(self, changes: Sequence[Change]) -> Results:
+        """Make each change."""
+        return {change.filename: self._write(change) for change in changes}
 
-
-class SqlIndex(CacheIndex):
-    """A SQL cache: without a request, pypicloud never commits."""
-
-    def save(self, package: Any) -> None:
-        """Save and commit."""
-        with self.cache.db.begin():
-            super().save(package)
-
-    def clear(self, filename: str, key: str) -> Clearance:
-        """Clear the row that was fetched in the same transaction, and commit."""
-        with self.cache.db.begin():
-            return super().clear(filename, key)
+    def _write(self, change: Change) -> Result:
+        if same(change.seen.row, change.wanted):
+            return Result.UNCHANGED
+        if change.wanted is None:
+            self.cache.clear(change.seen.row)
+        else:
+            self.cache.save(change.wanted)
+        return Result.WRITTEN
 
 
 def index_of(cache: Any) -> CacheIndex:
@@ -71,6 +117,12 @@ def index_of(cache: Any) -> CacheIndex:
         from .dynamo import DynamoIndex
 
         return DynamoIndex(cache)
+    if "pypicloud.cache.redis_cache.RedisCache" in kinds:
+        from .redis_index import RedisIndex
+
+        return RedisIndex(cache)
     if "pypicloud.cache.sql.SQLCache" in kinds:
+        from .sql import SqlIndex
+
         return SqlIndex(cache)
     return CacheIndex(cache)

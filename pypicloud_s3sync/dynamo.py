@@ -1,40 +1,35 @@
-"""A DynamoDB cache: a package's row and its name's summary change together, in one transaction.
+"""A DynamoDB cache: rows and the summary of their name change together, in one transaction.
 
 pypicloud writes the summary of whichever file came last, and counts a name's files in an index that lags
-behind. Here the summary is that of the name's newest row. The index tells which rows there may be; the
-conditions of the transaction, which DynamoDB checks against the tables themselves, guard what is written: the
-row that the summary is taken from is still there, and the summary has not become a newer one since it was
-read. Where one does not hold, look again.
+behind. Here the summary is that of the name's newest row. The index tells which rows there are, but never by
+itself: each summary carries a checksum of the rows that it stands for, an attribute that pypicloud ignores,
+and a transaction replaces row and summary only while both are as they were read. An index whose rows do not
+add up to the checksum has not caught up yet, and is asked again.
 
-What they cannot guard: a row that the index does not show yet when the newest one is cleared. The summary is
-then that of an older row, or missing, until the name's next event; rows themselves are never wrong for it.
+A summary that the server wrote has no checksum, and one may be stale after the server deleted a row: then
+what the index shows is believed after a while, and the checksum begins anew. Most files are newer than all
+others of their name, and need the index not at all.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
 from __future__ import annotations
 
-import random
+import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
-from distlib import DistlibException
+from botocore.exceptions import ClientError, HTTPClientError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
-from pypicloud.util import PackageParseError, normalize_name, parse_filename
 
-from .caches import CacheIndex, Clearance, belongs_to
+from .caches import CacheIndex, Change, Result, Results, Seen, Subject, same
 from .exceptions import S3SyncError
+from .summaries import RowChanges, Settled, Summary, settle
 
-#: Seconds between the looks at a name, where many handlers want its summary or the index lags behind; after
-#: the last one, the event is left to Lambda's own retry.
-PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
-#: Looks after which a summary that no row explains is taken for one whose row is gone. The pauses until then
-#: are well beyond what an index lags behind its table.
-PATIENCE = 3
-#: As PATIENCE, where the row is gone already: then the server has deleted it, and left the summary behind.
-PATIENCE_WITHOUT_ROW = 1
+#: Keys in one BatchGetItem, and rows in one transaction, which takes 100 items with summaries and checks.
+GET, TRANSACTION = 100, 30
 #: What passes by itself; any other reason for which a transaction is cancelled is an error.
 PASSING = {
     "ConditionalCheckFailed",
@@ -42,8 +37,20 @@ PASSING = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
+#: The attribute of a summary that holds the checksum of its rows.
+CHECKSUM = "rows_checksum"
 #: ``name`` and ``data`` are reserved words of DynamoDB's.
-NAMES = {"#name": "name", "#data": "data", "#path": "path", "#time": "last_modified"}
+NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
+
+Item = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What was read with a row: its item, and the items of the summaries of its names."""
+
+    item: Item | None
+    summaries: Mapping[str, Item | None]
 
 
 class DynamoIndex(CacheIndex):
@@ -53,147 +60,116 @@ class DynamoIndex(CacheIndex):
     ----------
     cache : pypicloud.cache.dynamo.DynamoCache
     pause : callable, optional
-        Waits for some seconds, between two looks.
+        Waits for some seconds, where DynamoDB did not get to all keys of a read.
     """
 
-    def __init__(self, cache: Any, pause: Callable[[float], None] | None = None) -> None:
+    unreachable = (OSError, HTTPClientError)
+
+    def __init__(self, cache: Any, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(cache)
         self.engine = cache.engine
         self.dynamizer = cache.engine.dynamo.dynamizer
         self.client = cache.engine.dynamo.client
-        self.pause = pause or _sleep
+        self.pause = pause
 
-    def save(self, package: Any) -> None:
-        """Put the row, and the summary of the newest of its name's rows."""
-        for look in self._looks(package.name):
-            row, summary = self._read(package.filename, package.name)
-            if row is not None and row.name != package.name:
-                self._forget(row)
-                row = None
-            others = self._others(package)
-            newest = _newest([*others, package])
-            if newest is not package and _is_of(summary, newest):
-                # Nothing but the row: many files of a release need not queue for the summary of one of them.
-                if self._transact(self._put(package), self._check_newer(summary, package)):
-                    return
-            elif (look >= PATIENCE or _explained(summary, newest, row)) and self._transact(
-                self._put(package),
-                *self._summarize(package.name, summary, newest),
-                *([] if newest is package else [self._check(newest)]),
-            ):
-                return
+    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
+        """Rows and summaries as they are now, consistently; pypicloud's own read may miss a new row."""
+        items, summaries = self._get(
+            {subject.filename for subject in subjects}, {subject.name for subject in subjects if subject.name}
+        )
+        rows = {filename: self._load(DynamoPackage, item) for filename, item in items.items()}
+        # Few: a row has another name where its filename was split wrongly.
+        more = {row.name for row in rows.values() if row is not None} - summaries.keys()
+        if more:
+            summaries |= self._get(set(), more)[1]
+        return {filename: Seen(row, _Beside(items[filename], summaries)) for filename, row in rows.items()}
 
-    def clear(self, filename: str, key: str) -> Clearance:
-        """Delete the row where it is this key's, and bring its name's summary up to date.
+    def write(self, changes: Sequence[Change]) -> Results:
+        """Write rows of one name together, with its summary."""
+        by_name: dict[str, list[Change]] = {}
+        results: dict[str, Result | Exception] = {}
+        for change in changes:
+            by_name.setdefault(self._name_of(change), []).append(change)
+        for group in by_name.values():
+            # The second part of a long group has seen a summary that the first one replaces.
+            results |= self._write_name(group[:TRANSACTION])
+            results |= {change.filename: Result.LOST for change in group[TRANSACTION:]}
+        return results
 
-        The server deletes a row itself when it deletes the file, and leaves the summary as it was: so the
-        summary is looked after even where there is no row any more.
-        """
-        name = _guess_name(filename)
-        for look in self._looks(filename):
-            row, summary = self._read(filename, name)
-            if row is not None and row.name != name:
-                name = row.name
-                row, summary = self._read(filename, name)
-            if row is not None and not belongs_to(row, key):
-                return Clearance.ANOTHER_KEY
-            if name is None or (row is None and summary is None):
-                return Clearance.ABSENT
-            newest = _newest(self._others(row or DynamoPackage(name, "", filename)))
-            if row is None and _is_of(summary, newest):
-                return Clearance.ABSENT
-            patience = PATIENCE_WITHOUT_ROW if row is None else PATIENCE
-            if (look >= patience or _explained(summary, newest, row)) and self._transact(
-                *([] if row is None else [self._delete(row, key)]),
-                *self._summarize(name, summary, newest),
-                *([] if newest is None else [self._check(newest)]),
-            ):
-                return Clearance.ABSENT if row is None else Clearance.CLEARED
-        raise AssertionError("_looks raises after the last one")
+    def _name_of(self, change: Change) -> str:
+        row = change.wanted or change.seen.row
+        return str(change.subject.name if row is None else row.name)
 
-    def _forget(self, row: Any) -> None:
-        """Clear a row whose file has another name now, whichever key it is of."""
-        self.clear(row.filename, row.data.get("path", ""))
+    def _write_name(self, changes: Sequence[Change]) -> dict[str, Result | Exception]:
+        try:
+            written = self._try(changes)
+        except ClientError as error:
+            if len(changes) == 1:
+                return {changes[0].filename: error}
+            return {name: result for change in changes for name, result in self._write_name([change]).items()}
+        return {change.filename: written if self._alters(change) else _milder(written) for change in changes}
 
-    def _looks(self, subject: str) -> Iterator[int]:
-        """Count the looks, with the pauses between them."""
-        for look, pause in enumerate(PAUSES):
-            yield look
-            self.pause(pause)
-        yield len(PAUSES)
-        raise S3SyncError(f"the rows beside {subject} kept changing: its event is left to a retry")
+    def _try(self, changes: Sequence[Change]) -> Result:
+        writes = [self._row(change) for change in changes if self._alters(change)]
+        summaries = changes[0].seen.beside.summaries
+        for name, rows in _by_name(changes).items():
+            if name not in summaries:
+                return Result.LOST
+            before = self._summary(summaries[name])
+            settled = settle(before, rows, functools.partial(self._indexed, name), changes[0].look)
+            if settled is None:
+                return Result.LOST
+            writes += self._summarized(name, summaries[name], before, settled)
+        if not writes:
+            return Result.UNCHANGED
+        return Result.WRITTEN if self._transact(writes) else Result.LOST
 
-    def _read(self, filename: str, name: str | None) -> tuple[Any | None, Any | None]:
-        """The row and the summary as they are now, in one consistent read; pypicloud's may miss a new row."""
-        rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
-        wanted = {rows: {"Keys": [{"filename": {"S": filename}}], "ConsistentRead": True}}
-        if name is not None:
-            wanted[summaries] = {"Keys": [{"name": {"S": name}}], "ConsistentRead": True}
-        found: dict[str, Any] = {}
-        while wanted:
-            response = self.client.batch_get_item(RequestItems=wanted)
-            found.update({table: items[0] for table, items in response["Responses"].items() if items})
-            wanted = response.get("UnprocessedKeys", {})
-            if wanted:
-                self.pause(PAUSES[0])
-        return self._load(DynamoPackage, found.get(rows)), self._load(PackageSummary, found.get(summaries))
+    @staticmethod
+    def _alters(change: Change) -> bool:
+        return not same(change.seen.row, change.wanted)
 
-    def _others(self, subject: Any) -> list[Any]:
-        """The other rows of the subject's name, as its index knows them."""
-        rows = self.engine.query(DynamoPackage).filter(name=subject.name).gen()
-        return [row for row in rows if row.filename != subject.filename]
+    def _indexed(self, name: str) -> list[Any]:
+        """The rows of a name, as its index knows them."""
+        return list(self.engine.query(DynamoPackage).filter(name=name).gen())
 
-    def _put(self, row: Any) -> dict[str, Any]:
-        return {"Put": {"TableName": self._table(DynamoPackage), "Item": self._dump(row)}}
-
-    def _delete(self, row: Any, key: str) -> dict[str, Any]:
-        # Another handler may have saved the same filename for another key since the row was read.
-        ours = {
-            "ConditionExpression": "#data.#path = :key OR attribute_not_exists(#data.#path)",
-            "ExpressionAttributeNames": _names("#data", "#path"),
-            "ExpressionAttributeValues": {":key": {"S": key}},
-        }
-        identity = {"filename": {"S": row.filename}}
-        return {"Delete": {"TableName": self._table(DynamoPackage), "Key": identity, **ours}}
-
-    def _check(self, row: Any) -> dict[str, Any]:
-        unchanged = self._unchanged(row)
-        identity = {"filename": {"S": row.filename}}
-        return {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **unchanged}}
-
-    def _check_newer(self, summary: Any, package: Any) -> dict[str, Any]:
-        identity = {"name": {"S": summary.name}}
-        newer = {
-            "ConditionExpression": "#time >= :time",
-            "ExpressionAttributeNames": _names("#time"),
-            "ExpressionAttributeValues": {":time": self._dump(package)["last_modified"]},
-        }
-        return {"ConditionCheck": {"TableName": self._table(PackageSummary), "Key": identity, **newer}}
-
-    def _summarize(self, name: str, summary: Any | None, newest: Any | None) -> list[dict[str, Any]]:
-        """Replace the summary that was read by that of the newest row."""
-        table = self._table(PackageSummary)
-        if summary is None:
-            unchanged = {
-                "ConditionExpression": "attribute_not_exists(#name)",
-                "ExpressionAttributeNames": _names("#name"),
-            }
+    def _row(self, change: Change) -> dict[str, Any]:
+        """Replace a row while it is as it was read."""
+        table, item = self._table(DynamoPackage), change.seen.beside.item
+        if item is None:
+            unchanged = _condition("attribute_not_exists(#file)")
+        elif "data" in item:
+            unchanged = _condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
         else:
-            unchanged = self._unchanged(summary)
-        if newest is not None:
-            return [{"Put": {"TableName": table, "Item": self._dump(PackageSummary(newest)), **unchanged}}]
-        if summary is not None:
-            return [{"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}]
-        return []
+            unchanged = _condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
+        if change.wanted is None:
+            return {"Delete": {"TableName": table, "Key": {"filename": {"S": change.filename}}, **unchanged}}
+        return {"Put": {"TableName": table, "Item": self._dump(change.wanted), **unchanged}}
 
-    def _unchanged(self, item: Any) -> dict[str, Any]:
-        return {
-            "ConditionExpression": "#time = :time",
-            "ExpressionAttributeNames": _names("#time"),
-            "ExpressionAttributeValues": {":time": self._dump(item)["last_modified"]},
-        }
+    def _summarized(
+        self, name: str, item: Item | None, before: Summary | None, settled: Settled
+    ) -> Iterator[dict[str, Any]]:
+        """Replace a summary while it is as it was read, and its source is there."""
+        if settled.summary == before:
+            return
+        table, summary = self._table(PackageSummary), settled.summary
+        if item is None:
+            unchanged = _condition("attribute_not_exists(#name)")
+        elif CHECKSUM in item:
+            unchanged = _condition("#time = :time AND #rows = :rows", item["last_modified"], item[CHECKSUM])
+        else:
+            unchanged = _condition("#time = :time AND attribute_not_exists(#rows)", item["last_modified"])
+        if summary is None:
+            yield {"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}
+            return
+        row = DynamoPackage(name, "", "", summary.last_modified, summary.summary)
+        dumped = {**self._dump(PackageSummary(row)), CHECKSUM: {"N": str(summary.checksum)}}
+        yield {"Put": {"TableName": table, "Item": dumped, **unchanged}}
+        if settled.source is not None:
+            there = _condition("#time = :time", self._dump(settled.source)["last_modified"])
+            identity = {"filename": {"S": settled.source.filename}}
+            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **there}}
 
-    def _transact(self, *writes: dict[str, Any]) -> bool:
+    def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
         """Write all or nothing; whether it was done, or is to be tried again."""
         try:
             self.client.transact_write_items(TransactItems=list(writes))
@@ -204,48 +180,88 @@ class DynamoIndex(CacheIndex):
             return False
         return True
 
+    def _get(self, filenames: set[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Items by filename and by name, None for those that are not there."""
+        rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
+        wanted = [(rows, "filename", filename) for filename in sorted(filenames)]
+        wanted += [(summaries, "name", name) for name in sorted(names)]
+        found: dict[str, dict[str, Any]] = {
+            rows: dict.fromkeys(filenames),
+            summaries: dict.fromkeys(names),
+        }
+        for start in range(0, len(wanted), GET):
+            requests: dict[str, Any] = {}
+            for table, key, value in wanted[start : start + GET]:
+                requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(
+                    {key: {"S": value}}
+                )
+            for table, items in self._batch(requests):
+                key = "filename" if table == rows else "name"
+                found[table].update({item[key]["S"]: item for item in items})
+        return found[rows], found[summaries]
+
+    def _batch(self, requests: Mapping[str, Any]) -> Iterator[tuple[str, list[Item]]]:
+        for pause in (0.1, 0.3, 0.9, 2):
+            response = self.client.batch_get_item(RequestItems=requests)
+            yield from response["Responses"].items()
+            requests = response.get("UnprocessedKeys", {})
+            if not requests:
+                return
+            self.pause(pause)
+        raise S3SyncError(
+            f"DynamoDB left keys of {', '.join(requests)} unread: its events are left to a retry"
+        )
+
+    def _summary(self, item: Item | None) -> Summary | None:
+        loaded = self._load(PackageSummary, item)
+        if item is None or loaded is None:
+            return None
+        checksum = int(item[CHECKSUM]["N"]) if CHECKSUM in item else None
+        return Summary(loaded.last_modified, loaded.summary, checksum)
+
     def _table(self, model: Any) -> str:
         return str(model.meta_.ddb_tablename(self.engine.namespace))
 
     def _dump(self, item: Any) -> dict[str, Any]:
         return dict(self.dynamizer.encode_keys(item.ddb_dump_()))
 
-    def _load(self, model: Any, item: dict[str, Any] | None) -> Any | None:
+    def _load(self, model: Any, item: Item | None) -> Any | None:
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
 
 
-def _sleep(seconds: float) -> None:
-    """Wait, but never as long as the handler beside this one."""
-    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - spreads, keeps no secret
+def _milder(result: Result) -> Result:
+    """What a transaction means for a row that it left alone."""
+    return Result.UNCHANGED if result is Result.WRITTEN else result
 
 
-def _newest(rows: list[Any]) -> Any | None:
-    return max(rows, key=lambda row: (row.last_modified, row.filename), default=None)
+def _by_name(changes: Sequence[Change]) -> dict[str, RowChanges]:
+    """What the changes mean for each name that they touch."""
+    names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
+    for change in changes:
+        row, wanted = change.seen.row, change.wanted
+        if row is None and wanted is None:
+            # The server has deleted the row itself: look after the summary that it left.
+            for name, item in change.seen.beside.summaries.items():
+                if item is not None and name == change.subject.name:
+                    names.setdefault(name, ([], [], []))
+        elif wanted is not None and same(row, wanted):
+            names.setdefault(wanted.name, ([], [], []))[2].append(wanted)
+        else:
+            if row is not None:
+                names.setdefault(row.name, ([], [], []))[0].append(row)
+            if wanted is not None:
+                names.setdefault(wanted.name, ([], [], []))[1].append(wanted)
+    return {name: RowChanges(*map(tuple, rows)) for name, rows in names.items()}
 
 
-def _explained(summary: Any | None, newest: Any | None, replaced: Any | None) -> bool:
-    """Whether a summary may be replaced: none of the rows we do not know can be its source.
-
-    It is no newer than the newest row that is known, or it is that of the row that goes.
-    Otherwise the index has not caught up yet; or, where it never does, the summary's row is gone.
-    """
-    if summary is None or (replaced is not None and summary.last_modified == replaced.last_modified):
-        return True
-    return newest is not None and bool(summary.last_modified <= newest.last_modified)
-
-
-def _is_of(summary: Any | None, row: Any | None) -> bool:
-    return summary is not None and row is not None and bool(summary.last_modified == row.last_modified)
-
-
-def _guess_name(filename: str) -> str | None:
-    """The name in a filename, for looking only: a filename can be split wrongly."""
-    try:
-        # Of a wheel, it comes as distlib has it: My_Pkg.
-        return str(normalize_name(parse_filename(filename)[0]))
-    except (PackageParseError, DistlibException):
-        return None
-
-
-def _names(*aliases: str) -> dict[str, str]:
-    return {alias: NAMES[alias] for alias in aliases}
+def _condition(expression: str, *values: Any) -> dict[str, Any]:
+    """A condition with the names and the values that it mentions, the values in their order in it."""
+    words = expression.replace("(", " ").replace(")", " ").split()
+    condition: dict[str, Any] = {
+        "ConditionExpression": expression,
+        "ExpressionAttributeNames": {word: NAMES[word] for word in words if word.startswith("#")},
+    }
+    if values:
+        placeholders = (word for word in words if word.startswith(":"))
+        condition["ExpressionAttributeValues"] = dict(zip(placeholders, values, strict=True))
+    return condition

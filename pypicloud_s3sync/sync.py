@@ -1,42 +1,39 @@
-"""Make the cache say what S3 holds, one key at a time.
+"""Make the cache say what S3 holds, key by key.
 
 S3 delivers events at least once, late and in any order, so :meth:`Syncer.converge` believes none of them:
-it looks at the key in S3, makes the cache say what it saw, and looks again. The second look is what makes
-it safe beside other handlers of the same key: whoever writes the cache last has looked at S3 after that
+it looks at the keys in S3, makes the cache say what it saw, and looks again. The second look is what makes
+it safe beside other handlers of the same keys: whoever writes the cache last has looked at S3 after that
 write, and any later change in S3 brings an event of its own. S3 has been strongly consistent since 2020:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+
+The cache has one row for a filename, and one filename can lie under two keys. The row is then that of the
+newest object, and remembers the other keys in its ``data``: they are looked at with it, so whatever order the
+events come in, the outcome is the same, and where the newest one is deleted, the next one takes its place.
 """
 
 from __future__ import annotations
 
-import datetime
-import logging
 import posixpath
-from collections.abc import Mapping
-from dataclasses import dataclass
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
-from distlib import DistlibException
-from pypicloud.storage.s3 import S3Storage
 
-from .caches import CacheIndex, Clearance
+from .caches import CacheIndex, Change, Result, Seen, Subject
 from .exceptions import S3SyncError
+from .packages import StoredObject, guess_name, stored_object, to_package
 
-LOG = logging.getLogger(__name__)
-#: How often an object may change under our eyes before its event is left to Lambda's own retry.
-ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """An object as S3 holds it now: who it is, and its metadata."""
-
-    key: str
-    etag: str
-    version_id: str | None
-    last_modified: datetime.datetime
-    metadata: Mapping[str, str]
+#: Looks at S3 at a time.
+PARALLEL = 32
+#: Seconds between the tries at a key that other handlers are changing too, or whose index lags behind; after
+#: the last one, its event is left to Lambda's own retry.
+PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
+#: Where a row remembers the other keys of its filename that are live.
+OTHER_KEYS = "other_paths"
 
 
 @dataclass(frozen=True)
@@ -55,6 +52,27 @@ class Outcome:
     name: str
 
 
+#: What a look at a key found: None where S3 has no such object.
+Look = StoredObject | None
+
+
+@dataclass
+class _Case:
+    """One filename on its way: the keys that were asked for, and what was seen of all that it has."""
+
+    filename: str
+    asked: list[str] = field(default_factory=list)
+    looks: dict[str, Look] = field(default_factory=dict)
+    seen: Seen | None = None
+    wanted: Any | None = None
+    done: bool = False
+    error: Exception | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return not self.done and self.error is None
+
+
 class Syncer:
     """Converges a cache on a bucket.
 
@@ -67,75 +85,190 @@ class Syncer:
         The only bucket whose keys are looked at; None for any, as for a function that was built by hand.
     prefix : str
         ``storage.prefix``: keys elsewhere are none of ours.
+    pause : callable, optional
+        Waits for some seconds, between two tries.
     """
 
-    def __init__(self, s3: Any, index: CacheIndex, bucket: str | None, prefix: str = "") -> None:
+    def __init__(
+        self,
+        s3: Any,
+        index: CacheIndex,
+        bucket: str | None,
+        prefix: str = "",
+        pause: Callable[[float], None] | None = None,
+    ) -> None:
         self.s3 = s3
         self.index = index
         self.bucket = bucket
         self.prefix = prefix
+        self.pause = pause or _sleep
+        self.pool = ThreadPoolExecutor(PARALLEL)
 
-    def converge(self, bucket: str, key: str) -> Outcome:
-        """Make the cache say what S3 holds under a key.
+    def converge(self, bucket: str, keys: Iterable[str]) -> dict[str, Outcome | Exception]:
+        """Make the cache say what S3 holds under each of the keys; one that fails stops no other.
 
-        Raises
-        ------
-        S3SyncError
-            The object kept changing; its last change brings an event of its own.
-        Exception
-            Whatever S3 or the cache raise: nothing but a 404 of S3 means that the object is absent.
+        Returns
+        -------
+        dict
+            By key, what became of it, or the error: whatever S3 or the cache raise, since nothing but a 404
+            of S3 means that an object is absent; S3SyncError where its object or row kept changing.
         """
-        if self.bucket not in (None, bucket) or not key.startswith(self.prefix) or key.endswith("/"):
-            return Outcome("ignored", key)
-        seen = self._look(bucket, key)
-        for _ in range(ATTEMPTS):
-            outcome, written = self._write(key, seen)
-            if not written:
-                return outcome
-            now = self._look(bucket, key)
-            if now == seen:
-                return outcome
-            seen = now
-        raise S3SyncError(
-            f"s3://{bucket}/{key} changed at each of {ATTEMPTS} looks: it is left to the next event"
-        )
+        outcomes: dict[str, Outcome | Exception] = {}
+        cases: dict[str, _Case] = {}
+        for key in keys:
+            if not self._is_ours(bucket, key):
+                outcomes[key] = Outcome("ignored", key)
+                continue
+            filename = posixpath.basename(key)
+            cases.setdefault(filename, _Case(filename)).asked.append(key)
+        self._settle(bucket, list(cases.values()))
+        for case in cases.values():
+            outcomes |= {key: case.error or self._outcome(case, key) for key in case.asked}
+        return outcomes
 
-    def _look(self, bucket: str, key: str) -> StoredObject | None:
+    def _is_ours(self, bucket: str, key: str) -> bool:
+        return self.bucket in (None, bucket) and key.startswith(self.prefix) and not key.endswith("/")
+
+    def _settle(self, bucket: str, cases: list[_Case]) -> None:
+        self._look(bucket, [(case, key) for case in cases for key in case.asked])
+        for turn, pause in enumerate((*PAUSES, None)):
+            results = self._try(bucket, cases, turn)
+            self._look_again(bucket, [case for case in cases if results.get(case.filename) is Result.WRITTEN])
+            cases = [case for case in cases if case.is_open]
+            if not cases:
+                return
+            lost = [case for case in cases if results.get(case.filename) is Result.LOST]
+            if lost and pause is not None:
+                self.pause(pause)
+                self._look(bucket, [(case, key) for case in lost for key in case.looks])
+        for case in cases:
+            case.error = S3SyncError(
+                f"s3://{bucket}/{case.asked[0]} or its row changed at each of {turn + 1} looks: "
+                "it is left to the next event"
+            )
+
+    def _try(self, bucket: str, cases: list[_Case], turn: int) -> Mapping[str, Result]:
+        """Read the rows, look at the other keys that they name, and write what is to be."""
+        cases = [case for case in cases if case.is_open]
+        subjects = {case.filename: self._subject(case) for case in cases}
+        self._each(cases, lambda some: self.index.read([subjects[case.filename] for case in some]), _take_row)
+        others = [(case, key) for case in cases for key in _keys_of(case.seen) if key not in case.looks]
+        self._look(bucket, others)
+        for case in cases:
+            if case.is_open:
+                case.wanted = self._wanted(case)
+        results: dict[str, Result] = {}
+
+        def write(some: list[_Case]) -> Mapping[str, Result | Exception]:
+            changes = [Change(subjects[c.filename], c.seen or Seen(None), c.wanted, turn) for c in some]
+            return self.index.write(changes)
+
+        def take(case: _Case, result: Any) -> None:
+            results[case.filename] = result
+            case.done = result is Result.UNCHANGED
+
+        self._each([case for case in cases if case.is_open], write, take)
+        return results
+
+    def _each(
+        self,
+        cases: list[_Case],
+        call: Callable[[list[_Case]], Mapping[str, Any]],
+        take: Callable[[_Case, Any], None],
+    ) -> None:
+        """Call for all of the cases at once; where that fails, for each alone, to know whose fault it is."""
+        if not cases:
+            return
+        try:
+            results = call(cases)
+        except Exception as error:
+            if len(cases) > 1 and not isinstance(error, self.index.unreachable):
+                for case in cases:
+                    self._each([case], call, take)
+                return
+            results = {case.filename: error for case in cases}
+        for case in cases:
+            result = results[case.filename]
+            if isinstance(result, Exception):
+                case.error = result
+            else:
+                take(case, result)
+
+    def _subject(self, case: _Case) -> Subject:
+        live = self._live(case)
+        return Subject(case.filename, live[0].name if live else guess_name(case.filename))
+
+    def _wanted(self, case: _Case) -> Any | None:
+        """The row that the cache is to have: the newest object's, with the keys of the others."""
+        live = self._live(case)
+        if not live:
+            return None
+        others = sorted(package.data["path"] for package in live[1:])
+        if others:
+            live[0].data = {**live[0].data, OTHER_KEYS: others}
+        return live[0]
+
+    def _live(self, case: _Case) -> list[Any]:
+        """The packages under the filename's keys, the newest first."""
+        stored = [look for look in case.looks.values() if look is not None]
+        stored.sort(key=lambda look: (look.last_modified, look.key), reverse=True)
+        packages = [to_package(look, self.index.cache.new_package) for look in stored]
+        return [package for package in packages if package is not None]
+
+    def _outcome(self, case: _Case, key: str) -> Outcome:
+        wanted, row = case.wanted, None if case.seen is None else case.seen.row
+        if wanted is None:
+            return Outcome("cleared", case.filename) if case.looks[key] is None else Outcome("ignored", key)
+        replaced = case.looks[key] is None and row is not None and row.data.get("path") == key
+        if wanted.data["path"] == key or replaced:
+            return Outcome("saved", case.filename)
+        return Outcome("ignored", key)
+
+    def _look_again(self, bucket: str, written: list[_Case]) -> None:
+        """The second look: a case is done where S3 still says what was written."""
+        before = {case.filename: dict(case.looks) for case in written}
+        self._look(bucket, [(case, key) for case in written for key in case.looks])
+        for case in written:
+            case.done = case.looks == before[case.filename]
+
+    def _look(self, bucket: str, wanted: list[tuple[_Case, str]]) -> None:
+        """Look at keys in S3, in parallel where there are many."""
+
+        def look(key: str) -> Look | Exception:
+            try:
+                return self._head(bucket, key)
+            except Exception as error:
+                return error
+
+        each = self.pool.map if len(wanted) > 1 else map
+        for (case, key), found in zip(wanted, each(look, [key for _, key in wanted]), strict=True):
+            if isinstance(found, Exception):
+                case.error = found
+            else:
+                case.looks[key] = found
+
+    def _head(self, bucket: str, key: str) -> Look:
         try:
             head = self.s3.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
                 return None
             raise
-        # An empty name is none: no cache could hold it.
-        metadata = {name: value for name, value in head["Metadata"].items() if value}
-        return StoredObject(key, head["ETag"], head.get("VersionId"), head["LastModified"], metadata)
-
-    def _write(self, key: str, seen: StoredObject | None) -> tuple[Outcome, bool]:
-        """Make the cache say ``seen``; also whether that wrote anything."""
-        package = None if seen is None else to_package(seen, self.index.cache.new_package)
-        if package is not None:
-            self.index.save(package)
-            return Outcome("saved", package.filename), True
-        filename = posixpath.basename(key)
-        clearance = self.index.clear(filename, key)
-        if seen is not None or clearance is Clearance.ANOTHER_KEY:
-            return Outcome("ignored", key), clearance is Clearance.CLEARED
-        return Outcome("cleared", filename), clearance is Clearance.CLEARED
+        return stored_object(key, head)
 
 
-def to_package(stored: StoredObject, factory: Any) -> Any | None:
-    """The package that an object is, by pypicloud's own rules; None where it is none.
+def _take_row(case: _Case, seen: Seen) -> None:
+    case.seen = seen
 
-    Parameters
-    ----------
-    stored : StoredObject
-    factory : callable
-        ``new_package`` of the cache.
-    """
-    try:
-        return S3Storage.package_from_object(stored, factory)
-    except DistlibException:
-        # pypicloud catches its own PackageParseError, but not what distlib says of a wheel's name.
-        LOG.warning("S3 file %s has no package name", stored.key)
-        return None
+
+def _keys_of(seen: Seen | None) -> list[str]:
+    """The keys that a row speaks of; rows of old versions of pypicloud have no path."""
+    if seen is None or seen.row is None:
+        return []
+    path = seen.row.data.get("path")
+    return [*([path] if path else []), *seen.row.data.get(OTHER_KEYS, [])]
+
+
+def _sleep(seconds: float) -> None:
+    """Wait, but never as long as the handler beside this one."""
+    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - spreads, keeps no secret

@@ -1,21 +1,23 @@
 import datetime
+import json
+import os
 
 import pytest
 
+from indexes import hold
 from pypicloud_s3sync import handler
-from pypicloud_s3sync.dynamo import PATIENCE, PAUSES
+from pypicloud_s3sync.caches import Change, Result, Subject
+from pypicloud_s3sync.dynamo import CHECKSUM
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.summaries import PATIENCE, PATIENCE_WITHOUT_ROW
 
-NEW, OLD = "x/pkg-2.0.tar.gz", "x/pkg-1.0.tar.gz"
+OLD = "x/pkg-1.0.tar.gz"
 
 
 @pytest.fixture
 def index(world):
-    """The warm handler's index, which waits for nothing."""
-    found = handler._syncer().index
-    found.pauses = []
-    found.pause = found.pauses.append
-    return found
+    """The warm handler's index."""
+    return handler._syncer().index
 
 
 def package(world, version, summary, second, name="pkg"):
@@ -24,9 +26,23 @@ def package(world, version, summary, second, name="pkg"):
     return world.cache.new_package(name, version, filename, modified, summary, path=f"x/{filename}")
 
 
+def save(index, wanted):
+    return hold(index, wanted.filename, wanted)
+
+
+def clear(index, filename):
+    return hold(index, filename, None)
+
+
+def late(index, monkeypatch, *answers):
+    """Let the index of names answer so first, before it has caught up."""
+    real, waiting = index._indexed, list(answers)
+    monkeypatch.setattr(index, "_indexed", lambda name: waiting.pop(0) if waiting else real(name))
+
+
 def test_a_summary_is_that_of_the_newest_row_even_when_an_older_file_comes_late(world, index):
-    index.save(package(world, "2.0", "new", second=2))
-    index.save(package(world, "1.0", "old", second=1))
+    save(index, package(world, "2.0", "new", second=2))
+    save(index, package(world, "1.0", "old", second=1))
     assert world.summaries() == {"pkg": "new"}
 
 
@@ -38,34 +54,41 @@ def test_pypiclouds_own_save_leaves_the_summary_of_whichever_file_came_last(worl
 
 
 def test_deleting_the_newest_row_restores_the_summary_of_the_one_before(world, index):
-    index.save(package(world, "1.0", "old", second=1))
-    index.save(package(world, "2.0", "new", second=2))
-    index.clear("pkg-2.0.tar.gz", NEW)
+    save(index, package(world, "1.0", "old", second=1))
+    save(index, package(world, "2.0", "new", second=2))
+    clear(index, "pkg-2.0.tar.gz")
     assert world.summaries() == {"pkg": "old"}
 
 
 def test_deleting_an_older_row_leaves_the_summary(world, index):
-    index.save(package(world, "1.0", "old", second=1))
-    index.save(package(world, "2.0", "new", second=2))
-    index.clear("pkg-1.0.tar.gz", OLD)
+    save(index, package(world, "1.0", "old", second=1))
+    save(index, package(world, "2.0", "new", second=2))
+    clear(index, "pkg-1.0.tar.gz")
     assert world.summaries() == {"pkg": "new"}
 
 
 def test_a_summary_that_the_server_left_behind_is_put_right_by_the_event_of_its_delete(world, index):
     """The server deletes the row itself, and leaves the summary of the file that is gone."""
-    index.save(package(world, "1.0", "old", second=1))
-    index.save(package(world, "2.0", "new", second=2))
+    save(index, package(world, "1.0", "old", second=1))
+    save(index, package(world, "2.0", "new", second=2))
     world.cache.clear(package(world, "2.0", "new", second=2))
     assert world.summaries() == {"pkg": "new"}, "the server has learnt to restore it"
-    index.clear("pkg-2.0.tar.gz", NEW)
+    assert clear(index, "pkg-2.0.tar.gz") == PATIENCE_WITHOUT_ROW + 1, "common, and should not wait long"
     assert world.summaries() == {"pkg": "old"}
+
+
+def test_a_summary_of_the_servers_is_put_right_by_the_next_event(world, index):
+    world.cache.save(package(world, "2.0", "new", second=2))
+    world.cache.save(package(world, "1.0", "old", second=1))
+    save(index, package(world, "1.0", "old", second=1))
+    assert world.summaries() == {"pkg": "new"}
 
 
 def test_a_row_that_changes_its_name_leaves_no_summary_behind(world, index):
     one = package(world, "1.0", "as pkg", second=1)
-    index.save(one)
+    save(index, one)
     renamed = world.cache.new_package("other", "1.0", one.filename, one.last_modified, "as other", path=OLD)
-    index.save(renamed)
+    save(index, renamed)
     assert world.summaries() == {"other": "as other"}
     assert world.rows()[one.filename].name == "other"
 
@@ -73,80 +96,74 @@ def test_a_row_that_changes_its_name_leaves_no_summary_behind(world, index):
 def test_the_servers_later_clock_does_not_keep_its_summary_over_the_newest_row(world, index):
     """The server stamps a row when it starts to upload, S3 when it has the object: either may be later."""
     world.cache.save(package(world, "1.0", "by the server", second=9))
-    index.save(package(world, "1.0", "by S3", second=8))
+    assert save(index, package(world, "1.0", "by S3", second=8)) == 1
     assert world.summaries() == {"pkg": "by S3"}
-    assert index.pauses == [], "it took the replaced row's summary for an unknown one's"
 
 
-def test_an_index_that_lags_behind_is_given_time_before_a_newer_summary_is_replaced(
-    world, index, monkeypatch
-):
-    index.save(package(world, "2.0", "new", second=2))
-    real, stale = index._others, [[], []]
-    monkeypatch.setattr(index, "_others", lambda row: stale.pop() if stale else real(row))
-    index.save(package(world, "1.0", "old", second=1))
-    assert world.summaries() == {"pkg": "new"}
-    assert index.pauses == list(PAUSES[:2])
-
-
-def test_a_summary_whose_row_never_shows_up_is_replaced_in_the_end(world, index):
-    index.save(package(world, "2.0", "orphan", second=2))
-    world.cache.engine.delete(world.rows()["pkg-2.0.tar.gz"])
-    index.save(package(world, "1.0", "old", second=1))
+def test_an_index_that_does_not_show_a_row_yet_is_asked_again(world, index, monkeypatch):
+    save(index, package(world, "1.0", "old", second=1))
+    save(index, package(world, "2.0", "new", second=2))
+    late(index, monkeypatch, [], [package(world, "2.0", "new", second=2)])
+    assert clear(index, "pkg-2.0.tar.gz") == 3
     assert world.summaries() == {"pkg": "old"}
-    assert index.pauses == list(PAUSES[:PATIENCE])
 
 
-def test_a_row_that_the_index_shows_but_is_gone_is_not_summarized(world, index, monkeypatch):
-    """A stale index may show a row that another handler has just deleted."""
+def test_an_index_that_still_shows_a_deleted_row_is_asked_again(world, index, monkeypatch):
     gone, kept, mine = (package(world, f"{n}.0", str(n), second=n) for n in (2, 1, 3))
     for one in (kept, mine):
-        index.save(one)
-    real, stale = index._others, [[gone, kept]]
-    monkeypatch.setattr(index, "_others", lambda row: stale.pop() if stale else real(row))
-    index.clear(mine.filename, mine.data["path"])
+        save(index, one)
+    late(index, monkeypatch, [gone, kept, mine])
+    assert clear(index, mine.filename) == 2
     assert world.summaries() == {"pkg": "1"}
+
+
+def test_a_summary_whose_rows_never_add_up_is_replaced_in_the_end(world, index):
+    """Somebody deleted a row, and left the summary as it was."""
+    for second in (1, 2, 3):
+        save(index, package(world, f"{second}.0", str(second), second=second))
+    world.cache.engine.delete(world.rows()["pkg-2.0.tar.gz"])
+    assert clear(index, "pkg-3.0.tar.gz") == PATIENCE + 1
+    assert world.summaries() == {"pkg": "1"}
+    assert clear(index, "pkg-1.0.tar.gz") == 1, "the checksum did not begin anew"
+
+
+def test_an_older_row_that_comes_while_the_newest_is_cleared_is_not_forgotten(world, index, calls):
+    """The race that the conditions on rows alone cannot see."""
+    save(index, package(world, "2.0", "new", second=2))
+    calls.before["TransactWriteItems"] = [lambda: save(index, package(world, "1.0", "old", second=1))]
+    assert clear(index, "pkg-2.0.tar.gz") == 2
+    assert world.summaries() == {"pkg": "old"}
 
 
 def test_two_handlers_of_one_name_do_not_overwrite_each_others_summary(world, index, calls):
     """The other one saves a newer file between our look and our write."""
-    calls.before["TransactWriteItems"] = [lambda: index.save(package(world, "2.0", "new", second=2))]
-    index.save(package(world, "1.0", "old", second=1))
+    calls.before["TransactWriteItems"] = [lambda: save(index, package(world, "2.0", "new", second=2))]
+    save(index, package(world, "1.0", "old", second=1))
     assert world.summaries() == {"pkg": "new"}
     assert set(world.rows()) == {"pkg-1.0.tar.gz", "pkg-2.0.tar.gz"}
 
 
-def test_a_row_that_another_key_took_over_since_it_was_read_is_not_deleted(world, index, calls):
-    index.save(package(world, "1.0", "ours", second=1))
+def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(world, index):
+    save(index, package(world, "1.0", "ours", second=1))
+    subject = Subject("pkg-1.0.tar.gz", "pkg")
+    seen = index.read([subject])["pkg-1.0.tar.gz"]
     theirs = world.cache.new_package("pkg", "1.0", "pkg-1.0.tar.gz", None, "theirs", path="y/pkg-1.0.tar.gz")
-    calls.before["TransactWriteItems"] = [lambda: world.cache.save(theirs)]
-    index.clear("pkg-1.0.tar.gz", OLD)
+    world.cache.save(theirs)
+    assert index.write([Change(subject, seen, None)]) == {"pkg-1.0.tar.gz": Result.LOST}
     assert world.rows()["pkg-1.0.tar.gz"].data["path"] == "y/pkg-1.0.tar.gz"
 
 
-def test_rows_that_never_stop_changing_are_left_to_a_retry(world, index, monkeypatch):
-    monkeypatch.setattr(index, "_transact", lambda *writes: False)
-    with pytest.raises(S3SyncError, match="left to a retry"):
-        index.save(package(world, "1.0", "old", second=1))
-    assert index.pauses == list(PAUSES)
-
-
-def test_a_refused_transaction_is_an_error_and_no_reason_to_look_again(world, index):
-    table = index._table.__func__
-    index._table = lambda model: (
-        table(index, model) + ("-missing" if model.__name__ == "PackageSummary" else "")
-    )
-    real = index._read
-    index._read = lambda filename, name: real(filename, None)
-    with pytest.raises(index.client.exceptions.ClientError):
-        index.save(package(world, "1.0", "x", second=1))
-    assert index.pauses == []
+def test_a_refused_transaction_is_that_names_error_alone(world, index, monkeypatch):
+    good, bad = package(world, "1.0", "x", second=1), package(world, "1.0", "x", second=1, name="bad")
+    bad.data["path"] = "x" * 500_000  # more than DynamoDB takes in an item
+    subjects = {row.filename: Subject(row.filename, row.name) for row in (good, bad)}
+    seen = index.read(list(subjects.values()))
+    results = index.write([Change(subjects[row.filename], seen[row.filename], row) for row in (bad, good)])
+    assert results[good.filename] is Result.WRITTEN
+    assert isinstance(results[bad.filename], index.client.exceptions.ClientError)
 
 
 def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
-    import json
-    import os
-
     from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
     monkeypatch.setattr(DynamoPackage.meta_, "name", DynamoPackage.meta_.name)
@@ -162,35 +179,30 @@ def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
     )
 
 
-def test_an_older_file_beside_a_newer_one_does_not_touch_the_summary(world, index, calls):
-    """Many files of one release arrive at once: only the newest of them writes the one summary."""
-    index.save(package(world, "2.0", "new", second=2))
-    writes = []
-    index.client.meta.events.register(
-        "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: writes.append(params)
-    )
-    index.save(package(world, "1.0", "old", second=1))
-    (write,) = writes
-    assert [next(iter(item)) for item in write["TransactItems"]] == ["Put", "ConditionCheck"]
+def test_the_rows_of_one_release_are_one_transaction(world, index, calls):
+    rows = [package(world, f"1.{number}", str(number), second=number) for number in range(5)]
+    subjects = [Subject(row.filename, row.name) for row in rows]
+    seen = index.read(subjects)
+    changes = [Change(subject, seen[row.filename], row) for subject, row in zip(subjects, rows, strict=True)]
+    assert set(index.write(changes).values()) == {Result.WRITTEN}
+    assert calls.calls == ["BatchGetItem", "TransactWriteItems"]
+    assert world.summaries() == {"pkg": "4"}
 
 
-def test_a_summary_of_a_wheel_that_the_server_deleted_is_found_by_its_normalized_name(world, index, calls):
-    for version, second in (("1.0", 1), ("2.0", 2)):
-        filename = f"My_Pkg-{version}-py3-none-any.whl"
-        modified = datetime.datetime(2026, 1, 1, 0, 0, second, tzinfo=datetime.UTC)
-        index.save(
-            world.cache.new_package("my-pkg", version, filename, modified, version, path=f"x/{filename}")
-        )
-    world.cache.clear(world.rows()["My_Pkg-2.0-py3-none-any.whl"])
-    calls.calls.clear()
-    index.clear("My_Pkg-2.0-py3-none-any.whl", "x/My_Pkg-2.0-py3-none-any.whl")
-    assert world.summaries() == {"my-pkg": "1.0"}
-    assert len(index.pauses) == 1, "a delete by the server is common, and should not wait long"
+def test_pypicloud_does_not_show_the_checksum_and_the_server_may_write_over_it(world, index):
+    save(index, package(world, "1.0", "old", second=1))
+    item = index.client.scan(TableName="PackageSummary")["Items"][0]
+    assert CHECKSUM in item
+    assert world.cache.summary()[0].keys() == {"name", "summary", "last_modified"}
+    world.cache.save(package(world, "2.0", "new", second=2))
+    assert CHECKSUM not in index.client.scan(TableName="PackageSummary")["Items"][0]
+    clear(index, "pkg-2.0.tar.gz")
+    assert world.summaries() == {"pkg": "old"}
 
 
 def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_pause(world, index, monkeypatch):
-    index.save(package(world, "1.0", "x", second=1))
-    real, late = index.client.batch_get_item, []
+    save(index, package(world, "1.0", "x", second=1))
+    real, late, pauses = index.client.batch_get_item, [], []
 
     def throttled(RequestItems):
         if late:
@@ -199,5 +211,17 @@ def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_pause(wor
         return {"Responses": {}, "UnprocessedKeys": RequestItems}
 
     monkeypatch.setattr(index.client, "batch_get_item", throttled)
-    row, summary = index._read("pkg-1.0.tar.gz", "pkg")
-    assert (row.version, summary.summary, len(index.pauses)) == ("1.0", "x", 1)
+    monkeypatch.setattr(index, "pause", pauses.append)
+    seen = index.read([Subject("pkg-1.0.tar.gz", "pkg")])["pkg-1.0.tar.gz"]
+    assert (seen.row.version, len(pauses)) == ("1.0", 1)
+
+
+def test_keys_that_dynamodb_never_gets_to_are_left_to_a_retry(world, index, monkeypatch):
+    monkeypatch.setattr(
+        index.client,
+        "batch_get_item",
+        lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems},
+    )
+    monkeypatch.setattr(index, "pause", lambda seconds: None)
+    with pytest.raises(S3SyncError, match="left to a retry"):
+        index.read([Subject("pkg-1.0.tar.gz", "pkg")])

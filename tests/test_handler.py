@@ -1,9 +1,9 @@
 import json
-import logging
+import os
 
 import pytest
 
-from conftest import BUCKET, event
+from conftest import event
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, SyncError
 
@@ -90,8 +90,97 @@ def test_missing_or_broken_settings_say_how_to_get_some(world, monkeypatch, text
         world.notify(GOOD)
 
 
-def test_the_log_says_what_became_of_each_key(world, caplog):
+def said(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_log_says_what_became_of_each_key_in_lines_of_json(world, capsys):
     world.put(GOOD, name="good", version="1.0")
-    with caplog.at_level(logging.INFO, "pypicloud_s3sync"):
+    world.notify(GOOD)
+    line = said(capsys)[0]
+    assert (line["event"], line["key"], line["action"]) == ("ObjectCreated:Put", GOOD, "saved")
+    assert line["lag_ms"] >= 0
+    assert line["duration_ms"] >= 0
+
+
+def test_the_metrics_are_in_cloudwatchs_embedded_format(world, capsys):
+    world.put(GOOD, name="good", version="1.0")
+    world.notify(GOOD, "x/gone-1.0.tar.gz")
+    _, _, counts, lags = said(capsys)
+    assert (counts["Saved"], counts["Cleared"], counts["Failed"]) == (1, 1, 0)
+    assert len(lags["Lag"]) == 2
+    for document in (counts, lags):
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert {metric["Name"] for metric in directive["Metrics"]} <= document.keys()
+
+
+def queued(**bodies):
+    """An SQS event of messages by their id, as Lambda hands it over."""
+    records = [
+        {
+            "messageId": name,
+            "eventSource": "aws:sqs",
+            "body": body if isinstance(body, str) else json.dumps(body),
+        }
+        for name, body in bodies.items()
+    ]
+    return {"Records": records}
+
+
+def notification_of(*keys):
+    made = event("created_put")
+    template = made["Records"][0]
+    made["Records"] = []
+    for key in keys:
+        record = json.loads(json.dumps(template))
+        record["s3"]["object"]["key"] = key
+        made["Records"].append(record)
+    return made
+
+
+def test_sqs_hears_of_exactly_the_messages_that_failed(world, monkeypatch):
+    world.put(GOOD, name="good", version="1.0")
+    syncer = handler._syncer()
+    real = syncer.s3.head_object
+
+    def head(Bucket, Key):
+        if Key == BAD:
+            raise TimeoutError("S3 is slow")
+        return real(Bucket=Bucket, Key=Key)
+
+    monkeypatch.setattr(syncer.s3, "head_object", head)
+    answer = handler.handle_s3_event(
+        queued(
+            good=notification_of(GOOD),
+            both=notification_of(GOOD, BAD),
+            garbage="{",
+            in_sns={"Type": "Notification", "Message": json.dumps(notification_of(BAD))},
+            test={"Service": "Amazon S3", "Event": "s3:TestEvent"},
+        ),
+        None,
+    )
+    assert answer == {
+        "batchItemFailures": [{"itemIdentifier": name} for name in ("both", "garbage", "in_sns")]
+    }
+    assert "good-1.0.tar.gz" in world.rows()
+
+
+def test_records_of_one_key_are_looked_at_once(world, calls):
+    world.put(GOOD, name="good", version="1.0")
+    assert world.notify(GOOD, GOOD, GOOD)["saved"] == ["good-1.0.tar.gz"]
+    assert calls.calls.count("HeadObject") == 2
+
+
+def test_no_secret_of_the_database_is_in_a_line_or_an_error(world, monkeypatch, capsys):
+    settings = {**json.loads(os.environ["PYPICLOUD_SETTINGS"]), "db.url": "redis://:s3cr%40t@cache:6379/0"}
+    monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))
+
+    def fail(**kwargs):
+        raise RuntimeError("no answer from redis://:s3cr%40t@cache:6379/0, which wanted s3cr@t")
+
+    monkeypatch.setattr(handler._syncer().s3, "head_object", fail)
+    with pytest.raises(SyncError) as caught:
         world.notify(GOOD)
-    assert f"saved s3://{BUCKET}/{GOOD}" in caplog.text
+    text = str(caught.value) + capsys.readouterr().out
+    assert "s3cr" not in text
+    assert "no answer from" in text
