@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Installed once for each content of the requirements and each interpreter.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint types imports unit e2e venv clean
+.PHONY: demo test lint types imports unit soak venv clean
 
 demo: $(STAMP)
 	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
@@ -24,6 +24,10 @@ imports: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# SOAK_ARGS='COUNT [SEED]'; 100,000 histories take a quarter of an hour.
+soak: $(STAMP)
+	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
 venv: $(STAMP)
 
