@@ -151,11 +151,13 @@ def _join(nodes: list[tuple[int, int]]) -> None:
                 client.execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
 
         def agree() -> bool:
-            return all(
-                len(client.execute_command("CLUSTER", "SHARDS")) == len(nodes)
-                and client.execute_command("CLUSTER", "INFO")["cluster_state"] == "ok"
-                for client in clients
+            known = (
+                f"cluster_known_nodes:{len(nodes)}",
+                f"cluster_slots_assigned:{SLOTS}",
+                "cluster_state:ok",
             )
+            views = [client.execute_command("CLUSTER", "INFO").decode().split() for client in clients]
+            return all(set(known) <= set(view) for view in views)
 
         wait_until(agree, "the nodes of the Redis cluster agree", START_TIMEOUT)
 

@@ -88,8 +88,9 @@ def mariadb(server: str, port: str, user: str, password: str) -> int:
     common = ["--no-defaults", f"--datadir={here / 'data'}", *as_root]
     install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    # A statement a line: it reads no further than that.
     (here / "init.sql").write_text(
-        f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO '{user}'@'%';\n"
+        f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';\nGRANT ALL ON *.* TO '{user}'@'%';\n"
     )
     options = [
         *("--bind-address=127.0.0.1", f"--port={port}", f"--socket={here / 'socket'}"),
