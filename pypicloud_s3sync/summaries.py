@@ -149,5 +149,8 @@ def _newest(rows: Iterable[Any]) -> Any | None:
 
 
 def _hash(row: Any) -> int:
-    identity = f"{row.filename}\0{row.last_modified.astimezone(datetime.UTC).isoformat()}"
+    # With the text: an object may be replaced within a second, and the index still show the old one.
+    identity = (
+        f"{row.filename}\0{row.last_modified.astimezone(datetime.UTC).isoformat()}\0{row.summary or ''}"
+    )
     return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8])

@@ -13,10 +13,35 @@ import pytest
 from moto import mock_aws
 from pypicloud.util import EnvironSettings
 
+from databases import (
+    database,
+    mysql_server,
+    mysql_url,
+    postgres_server,
+    postgres_url,
+    redis_cluster_server,
+    redis_cluster_url,
+    redis_server,
+    redis_url,
+)
 from pypicloud_s3sync import compat, handler
 from sites import aws, make_site, site, tiny_bundle
 
-__all__ = ["aws", "make_site", "site", "tiny_bundle"]
+__all__ = [
+    "aws",
+    "database",
+    "make_site",
+    "mysql_server",
+    "mysql_url",
+    "postgres_server",
+    "postgres_url",
+    "redis_cluster_server",
+    "redis_cluster_url",
+    "redis_server",
+    "redis_url",
+    "site",
+    "tiny_bundle",
+]
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"

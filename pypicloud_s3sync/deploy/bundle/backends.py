@@ -46,6 +46,7 @@ BACKENDS = {
 
 #: By the name in ``dialect+driver://``.
 DRIVERS = {
+    "mariadbconnector": Driver(("mariadb",), "mariadb"),
     "mysqlconnector": Driver(("mysql-connector-python",), "mysql.connector"),
     "mysqldb": Driver(("mysqlclient",), "MySQLdb"),
     "pg8000": Driver(("pg8000",), "pg8000"),

@@ -48,7 +48,7 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
         task, sdk = Path(directory, "task"), Path(directory, "sdk")
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             bundle.extractall(task)
-        _link_sdk(sdk)
+        link_sdk(sdk)
         modules = [*_MODULES, *cache_needs(spec).modules]
         question = {"path": [str(task), str(sdk)], "modules": modules, "cache": spec.cache}
         answer = _ask(python, question)
@@ -56,8 +56,8 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
         raise BundleError(_explain(answer, spec))
 
 
-def _link_sdk(directory: Path) -> None:
-    """Links to the host's SDK, so that nothing else of its ``site-packages`` can be found."""
+def link_sdk(directory: Path) -> None:
+    """Make a directory of links to the host's SDK, where nothing else of its ``site-packages`` is."""
     directory.mkdir()
     for name in _SDK_MODULES:
         spec = find_spec(name)
