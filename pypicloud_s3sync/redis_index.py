@@ -55,9 +55,9 @@ class RedisIndex(CacheIndex):
         results = {change.filename: self._swap(change) for change in changes}
         by_name: dict[str, set[str]] = {}
         for change in changes:
-            for row in (change.seen.row, change.wanted):
-                if row is not None:
-                    by_name.setdefault(row.name, set()).add(change.filename)
+            # Also where nothing was swapped: a handler may have died between the two, and this is the retry.
+            for name in _names(change):
+                by_name.setdefault(name, set()).add(change.filename)
         for name, filenames in by_name.items():
             self._settle(name, filenames)
         return results
@@ -155,6 +155,12 @@ class _Recorder:
 
     def sadd(self, key: str, *values: str) -> None:
         """The lists are settled by the index."""
+
+
+def _names(change: Change) -> set[str]:
+    """The names whose lists may speak of the row: a deleted one's can only be guessed."""
+    names = {row.name for row in (change.seen.row, change.wanted) if row is not None}
+    return names or {name for name in (change.subject.name,) if name}
 
 
 def _flat(values: Mapping[str, str]) -> list[str]:

@@ -13,8 +13,6 @@ MODULUS = 2**64
 #: Looks after which the index is believed although it does not add up: by then the pauses between them are
 #: well beyond what an index lags behind its table, and somebody else must have changed a row.
 PATIENCE = 4
-#: As PATIENCE, where there is no row to change: then the server has deleted it, and left the summary behind.
-PATIENCE_WITHOUT_ROW = 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def settle(
     shown = indexed()
     rows = _after(shown, changes)
     newest = _newest(rows)
-    if not (_adds_up(before, shown) or _explains(before, newest, changes) or look >= _patience(changes)):
+    if not (_adds_up(before, shown) or _explains(before, newest, changes) or look >= PATIENCE):
         return None
     if newest is None:
         return Settled(None)
@@ -138,10 +136,6 @@ def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -
     if any(row.last_modified == before.last_modified for row in changes.removed):
         return True
     return newest is not None and bool(before.last_modified <= newest.last_modified)
-
-
-def _patience(changes: RowChanges) -> int:
-    return PATIENCE if changes.removed or changes.added or changes.kept else PATIENCE_WITHOUT_ROW
 
 
 def _newest(rows: Iterable[Any]) -> Any | None:

@@ -69,6 +69,9 @@ class Bucket:
     def current(self, key: str) -> StoredObject | None:
         return self.versions[key][-1] if self.versions[key] else None
 
+    def live(self) -> list[StoredObject]:
+        return [found for key in KEYS if (found := self.current(key)) is not None]
+
     def happen(self) -> str:
         """Let something happen to a key, and name it: S3 would send an event."""
         rng, key = self.rng, self.rng.choice(KEYS)
@@ -105,10 +108,9 @@ class State:
     summaries: dict[str, Any]
 
 
-def expected(bucket: Bucket) -> State:
-    """What a cache has to hold, told from the bucket alone."""
-    live = [found for key in KEYS if (found := bucket.current(key)) is not None]
-    live.sort(key=lambda found: (found.last_modified, found.key))
+def expected(live: Iterable[StoredObject]) -> State:
+    """What a cache has to hold, told from the objects of the bucket alone."""
+    live = sorted(live, key=lambda found: (found.last_modified, found.key))
     newest = {posixpath.basename(found.key): found for found in live}
     rows = {}
     for filename, found in newest.items():
@@ -122,10 +124,11 @@ def expected(bucket: Bucket) -> State:
             data["other_paths"] = others
         meta = found.metadata
         rows[filename] = (meta["name"], meta["version"], found.last_modified, meta["summary"], data)
-    return _state(rows)
+    return state_of(rows)
 
 
-def _state(rows: dict[str, Any]) -> State:
+def state_of(rows: dict[str, Any]) -> State:
+    """Rows with the names and summaries that are theirs."""
     summaries: dict[str, Any] = {}
     for filename in sorted(rows, key=lambda filename: (rows[filename][2], filename)):
         name, _, modified, summary, _ = rows[filename]
@@ -382,7 +385,7 @@ class Sql(Backend):
         from pypicloud.cache.sql import SQLPackage
 
         with self.maker() as session:
-            return _state({row.filename: row_of(row) for row in session.query(SQLPackage).all()})
+            return state_of({row.filename: row_of(row) for row in session.query(SQLPackage).all()})
 
 
 class InOrder:
@@ -476,7 +479,7 @@ def check(seed: int, backend: type[Backend], syncer: type[Syncer] = Syncer) -> N
 def check_with(rng: Random, backend: type[Backend], syncer: type[Syncer] = Syncer) -> None:
     history = History(rng, backend(rng), syncer)  # type: ignore[call-arg]
     bucket = history.run()
-    found, wanted = history.backend.state(), expected(bucket)
+    found, wanted = history.backend.state(), expected(bucket.live())
     assert found == wanted, "\n".join(["the cache is not the bucket:", *history.log])
 
 

@@ -9,7 +9,7 @@ from pypicloud_s3sync.sync import Syncer
 
 BACKENDS = (Dynamo, Redis, Sql)
 #: Seeds that failed once, kept: (backend, seed).
-KEPT = ((Dynamo, 657),)
+KEPT = ((Dynamo, 657), (Redis, 5929), (Dynamo, 7032), (Redis, 7753))
 
 
 class OneLook(Syncer):
