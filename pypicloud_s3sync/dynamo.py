@@ -91,38 +91,47 @@ class DynamoIndex(CacheIndex):
         for change in changes:
             by_name.setdefault(self._name_of(change), []).append(change)
         for group in by_name.values():
-            # The second part of a long group has seen a summary that the first one replaces.
-            results |= self._write_name(group[:TRANSACTION])
-            results |= {change.filename: Result.LOST for change in group[TRANSACTION:]}
+            # As they were read, and then as each transaction leaves them for the next one.
+            summaries = dict(group[0].seen.beside.summaries)
+            for start in range(0, len(group), TRANSACTION):
+                results |= self._write_name(group[start : start + TRANSACTION], summaries)
         return results
 
     def _name_of(self, change: Change) -> str:
         row = change.wanted or change.seen.row
         return str(change.subject.name if row is None else row.name)
 
-    def _write_name(self, changes: Sequence[Change]) -> dict[str, Result | Exception]:
+    def _write_name(
+        self, changes: Sequence[Change], summaries: dict[str, Item | None]
+    ) -> dict[str, Result | Exception]:
         try:
-            written = self._try(changes)
+            written = self._try(changes, summaries)
         except ClientError as error:
             if len(changes) == 1:
                 return {changes[0].filename: error}
-            return {name: result for change in changes for name, result in self._write_name([change]).items()}
+            alone = (self._write_name([change], summaries).items() for change in changes)
+            return {filename: result for results in alone for filename, result in results}
         return {change.filename: written if self._alters(change) else _milder(written) for change in changes}
 
-    def _try(self, changes: Sequence[Change]) -> Result:
+    def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
         writes = [self._row(change) for change in changes if self._alters(change)]
-        summaries = changes[0].seen.beside.summaries
-        for name, rows in _by_name(changes).items():
+        left: dict[str, Item | None] = {}
+        for name, rows in _by_name(changes, summaries).items():
             if name not in summaries:
                 return Result.LOST
             before = self._summary(summaries[name])
             settled = settle(before, rows, functools.partial(self._indexed, name), changes[0].look)
             if settled is None:
                 return Result.LOST
-            writes += self._summarized(name, summaries[name], before, settled)
+            if settled.summary != before:
+                left[name] = self._item(name, settled.summary)
+                writes += self._summarized(name, summaries[name], left[name], settled)
         if not writes:
             return Result.UNCHANGED
-        return Result.WRITTEN if self._transact(writes) else Result.LOST
+        if not self._transact(writes):
+            return Result.LOST
+        summaries |= left
+        return Result.WRITTEN
 
     @staticmethod
     def _alters(change: Change) -> bool:
@@ -145,25 +154,29 @@ class DynamoIndex(CacheIndex):
             return {"Delete": {"TableName": table, "Key": {"filename": {"S": change.filename}}, **unchanged}}
         return {"Put": {"TableName": table, "Item": self._dump(change.wanted), **unchanged}}
 
+    def _item(self, name: str, summary: Summary | None) -> Item | None:
+        if summary is None:
+            return None
+        row = DynamoPackage(name, "", "", summary.last_modified, summary.summary)
+        return {**self._dump(PackageSummary(row)), CHECKSUM: {"N": str(summary.checksum)}}
+
     def _summarized(
-        self, name: str, item: Item | None, before: Summary | None, settled: Settled
+        self, name: str, before: Item | None, after: Item | None, settled: Settled
     ) -> Iterator[dict[str, Any]]:
         """Replace a summary while it is as it was read, and its source is there."""
-        if settled.summary == before:
-            return
-        table, summary = self._table(PackageSummary), settled.summary
-        if item is None:
+        table = self._table(PackageSummary)
+        if before is None:
             unchanged = _condition("attribute_not_exists(#name)")
-        elif CHECKSUM in item:
-            unchanged = _condition("#time = :time AND #rows = :rows", item["last_modified"], item[CHECKSUM])
+        elif CHECKSUM in before:
+            unchanged = _condition(
+                "#time = :time AND #rows = :rows", before["last_modified"], before[CHECKSUM]
+            )
         else:
-            unchanged = _condition("#time = :time AND attribute_not_exists(#rows)", item["last_modified"])
-        if summary is None:
+            unchanged = _condition("#time = :time AND attribute_not_exists(#rows)", before["last_modified"])
+        if after is None:
             yield {"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}
             return
-        row = DynamoPackage(name, "", "", summary.last_modified, summary.summary)
-        dumped = {**self._dump(PackageSummary(row)), CHECKSUM: {"N": str(summary.checksum)}}
-        yield {"Put": {"TableName": table, "Item": dumped, **unchanged}}
+        yield {"Put": {"TableName": table, "Item": after, **unchanged}}
         if settled.source is not None:
             there = _condition("#time = :time", self._dump(settled.source)["last_modified"])
             identity = {"filename": {"S": settled.source.filename}}
@@ -234,16 +247,16 @@ def _milder(result: Result) -> Result:
     return Result.UNCHANGED if result is Result.WRITTEN else result
 
 
-def _by_name(changes: Sequence[Change]) -> dict[str, RowChanges]:
+def _by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
     """What the changes mean for each name that they touch."""
     names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
     for change in changes:
         row, wanted = change.seen.row, change.wanted
         if row is None and wanted is None:
             # The server has deleted the row itself: look after the summary that it left.
-            for name, item in change.seen.beside.summaries.items():
-                if item is not None and name == change.subject.name:
-                    names.setdefault(name, ([], [], []))
+            name = change.subject.name
+            if name is not None and summaries.get(name) is not None:
+                names.setdefault(name, ([], [], []))
         elif wanted is not None and same(row, wanted):
             names.setdefault(wanted.name, ([], [], []))[2].append(wanted)
         else:

@@ -189,6 +189,18 @@ def test_the_rows_of_one_release_are_one_transaction(world, index, calls):
     assert world.summaries() == {"pkg": "4"}
 
 
+def test_more_rows_of_one_name_than_a_transaction_takes_are_written_in_one_go(world, index):
+    rows = [package(world, f"1.{number}", str(number), second=number % 60) for number in range(70)]
+    subjects = [Subject(row.filename, row.name) for row in rows]
+    seen = index.read(subjects)
+    results = index.write(
+        [Change(subject, seen[row.filename], row) for subject, row in zip(subjects, rows, strict=True)]
+    )
+    assert set(results.values()) == {Result.WRITTEN}
+    assert world.summaries() == {"pkg": "59"}
+    assert clear(index, "pkg-1.59.tar.gz") == 1, "the checksum does not add up"
+
+
 def test_pypicloud_does_not_show_the_checksum_and_the_server_may_write_over_it(world, index):
     save(index, package(world, "1.0", "old", second=1))
     item = index.client.scan(TableName="PackageSummary")["Items"][0]
