@@ -69,11 +69,7 @@ class BundleSource:
         ):
             path = Path(folder, "bundle.zip")
             Clients(self.settings)["s3"].download_file(bucket, key, str(path))
-            try:
-                return load(path)
-            except BundleError as error:
-                # The file is ours and gone in a moment; the user knows the address.
-                raise BundleError(str(error).replace(str(path), uri)) from error
+            return load(path, uri)
 
     def _progress(self, message: str, done: int, total: int) -> None:
         self.report(Progress(STEP, "running", message, done, total))

@@ -445,6 +445,7 @@ def test_an_absent_driver_is_named_without_the_password():
 
 def test_a_driver_built_from_source_is_replaced_by_its_wheel(install, monkeypatch):
     install("psycopg2", tag="cp311-cp311-linux_x86_64")
+    # Whether the binary distribution is installed beside it is this machine's matter.
     monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.backends._installed", lambda name: name == "psycopg2")
     parts = parts_of(spec_for("sql", db_url="postgresql://me@db/ppc"))
     assert "psycopg2-binary==1.0" in {part.fetch for part in parts}

@@ -79,14 +79,11 @@ UNUSED = {
         "pypicloud/views/*": "web",
     },
     "pyramid": {"pyramid/scripts/*": "console scripts"},
-    "sqlalchemy": {
-        "sqlalchemy/testing/*": "tests",
-        "*.so": "optional C code: without it, SQLAlchemy 1.4 runs its own Python of the same",
-    },
+    "sqlalchemy": {"sqlalchemy/testing/*": "tests"},
 }
 
-#: Distributions whose binaries stay out: what is left of them runs anywhere, whatever their wheel was made
-#: for. SQLAlchemy 1.4, which pypicloud needs, has no wheel for Python 3.13, and none may be had for a target.
+#: Distributions whose binaries are optional and stay out: what is left runs anywhere, whatever the wheel was
+#: made for. SQLAlchemy 1.4 does the same in Python, and has no wheel for Python 3.13.
 PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
 
 #: What of this package is not the handler's but the server's or an administrator's: modules, packages and
@@ -136,7 +133,8 @@ def wanted(distribution: str) -> Callable[[str], bool]:
         Takes a file's path relative to ``site-packages``, with ``/``.
     """
     only = ONLY.get(distribution, ("*",))
-    out = (*USELESS, *UNUSED.get(distribution, ()))
+    binaries = ("*.so",) if distribution in PURE_WITHOUT_BINARIES else ()
+    out = (*USELESS, *UNUSED.get(distribution, ()), *binaries)
 
     def is_wanted(path: str) -> bool:
         # importlib.metadata finds a version here; the other files of a dist-info are for installers.

@@ -76,26 +76,37 @@ def build(spec: BundleSpec, progress: Progress | None = None) -> Bundle:
     return bundle
 
 
-def load(path: str | Path) -> Bundle:
+def load(path: str | Path, address: str | None = None) -> Bundle:
     """Read a ready zip, the value of ``s3sync.bundle``.
+
+    Parameters
+    ----------
+    path : str or Path
+    address : str, optional
+        What errors call it, where the user gave another address than the path.
 
     Raises
     ------
     BundleError
         It cannot be read, is no zip, lacks the handler, or is too large for Lambda.
     """
+    address = address or str(path)
     try:
         data = Path(path).read_bytes()
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
     except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}): set s3sync.bundle to a zip") from error
+        raise BundleError(
+            f"{address} cannot be read ({error.strerror}): set s3sync.bundle to a zip"
+        ) from error
     except zipfile.BadZipFile as error:
-        raise BundleError(f"{path} is no zip ({error}): make one with ppc-s3sync bundle -o FILE") from error
+        raise BundleError(
+            f"{address} is no zip ({error}): make one with ppc-s3sync bundle -o FILE"
+        ) from error
     for name in _REQUIRED:
         if name not in sizes:
-            raise BundleError(f"{path} has no {name}: make it with ppc-s3sync bundle -o FILE")
-    check_unzipped_size(sum(sizes.values()), str(path))
+            raise BundleError(f"{address} has no {name}: make it with ppc-s3sync bundle -o FILE")
+    check_unzipped_size(sum(sizes.values()), address)
     return Bundle(data, sum(sizes.values()))
 
 
