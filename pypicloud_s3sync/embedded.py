@@ -58,6 +58,8 @@ class EmbeddedAws:
     access_key_id = ROOT
     secret_access_key = ROOT
     port = 0
+    #: What Python runs as the emulator.
+    arguments: tuple[str, ...] = ("-m", "ministack")
 
     def __init__(self) -> None:
         self._tether: Tether | None = None
@@ -90,7 +92,7 @@ class EmbeddedAws:
         if port is not None and _is_taken(port):
             raise S3SyncError(f"the embedded AWS cannot start: port {port} is taken; give another one")
         self.port = port or free_port()
-        self._tether = Tether([sys.executable, "-m", "ministack"], self._environment())
+        self._tether = Tether([sys.executable, *self.arguments], self._environment())
         try:
             wait_until(self._is_up, f"the embedded AWS answers at {self.endpoint_url}", START_TIMEOUT)
         except BaseException:

@@ -61,6 +61,15 @@ def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
+@pytest.fixture(autouse=True)
+def pypiclouds_table_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``db.tablenames`` stays on pypicloud's models for the rest of the process."""
+    from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
+
+    for model in (DynamoPackage, PackageSummary):
+        monkeypatch.setattr(model.meta_, "name", model.__name__)
+
+
 def event(name: str) -> Any:
     """One of AWS's documented events."""
     return json.loads((EVENTS / f"{name}.json").read_text())

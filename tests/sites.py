@@ -18,6 +18,7 @@ from pypicloud_s3sync.deploy import Deployment
 from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.embedded import EmbeddedAws
 from pypicloud_s3sync.settings import SyncSettings, read
+from strict_aws import StrictAws
 
 REGIONS = ("us-east-1", "eu-west-1")
 READS = ("Get", "List", "Describe", "Head")
@@ -125,7 +126,7 @@ NOTHING = {"roles": [], "functions": [], "log groups": [], "notifications": {}}
 def aws() -> Iterator[EmbeddedAws]:
     """An AWS that enforces IAM, with pypicloud's tables in two regions."""
     compat.apply()
-    with EmbeddedAws() as started:
+    with StrictAws() as started:
         for region in REGIONS:
             make_tables(started, region)
         yield started

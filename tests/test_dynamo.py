@@ -164,10 +164,6 @@ def test_a_refused_transaction_is_that_names_error_alone(world, index, monkeypat
 
 
 def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
-    from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
-
-    monkeypatch.setattr(DynamoPackage.meta_, "name", DynamoPackage.meta_.name)
-    monkeypatch.setattr(PackageSummary.meta_, "name", PackageSummary.meta_.name)
     settings = {**json.loads(os.environ["PYPICLOUD_SETTINGS"]), "db.namespace": "prod-"}
     settings["db.tablenames"] = "rows summaries"
     monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))

@@ -82,13 +82,9 @@ def test_processes_that_race_on_a_database_end_equal_to_the_bucket(site: Site, d
 def test_processes_that_race_on_dynamodb_end_equal_to_the_bucket(site: Site, own: dict[str, str]) -> None:
     from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
-    names = DynamoPackage.meta_.name, PackageSummary.meta_.name
     region = "eu-west-1"  # another one than the bucket's
-    try:
-        cache = make_tables(site.aws, region, **own)
-        for model in (DynamoPackage, PackageSummary):
-            cache.engine.delete(list(cache.engine.scan(model)))
-        race(site, {"pypi.db": "dynamo", "db.region_name": region, **own})
-        assert cache_says(cache, summaries=True) == bucket_says(site)
-    finally:
-        DynamoPackage.meta_.name, PackageSummary.meta_.name = names
+    cache = make_tables(site.aws, region, **own)
+    for model in (DynamoPackage, PackageSummary):
+        cache.engine.delete(list(cache.engine.scan(model)))
+    race(site, {"pypi.db": "dynamo", "db.region_name": region, **own})
+    assert cache_says(cache, summaries=True) == bucket_says(site)

@@ -103,12 +103,7 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
         _allow("FindRowsOfName", ["dynamodb:Query"], f"{tables}/{rows}/index/name-index"),
         _allow(
             "WriteSummaries",
-            [
-                "dynamodb:BatchGetItem",
-                "dynamodb:ConditionCheckItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:PutItem",
-            ],
+            ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
             f"{tables}/{summaries}",
         ),
     ]

@@ -1,0 +1,45 @@
+"""The emulator, where S3 answers 403 for an object that is not there to whoever may not list the bucket.
+
+ministack 1.5.33 answers 404 to all, which would hide a role without ``s3:ListBucket``. Of AWS's answers:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from ministack import app
+from ministack.core.iam_evaluator import enforce
+from ministack.core.router import extract_access_key_id, extract_region
+
+from pypicloud_s3sync.embedded import EmbeddedAws
+
+
+class StrictAws(EmbeddedAws):
+    """An embedded AWS that tells nobody what is not there who may not see what is."""
+
+    arguments = (__file__,)
+
+
+def strict(handle: Any) -> Any:
+    """S3's handler, with its 404 for an object made a 403 where the caller may not list the bucket."""
+
+    async def handle_strictly(
+        method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]
+    ) -> Any:
+        answer = await handle(method, path, headers, body, query)
+        bucket, _, key = unquote(path).lstrip("/").partition("/")
+        if answer[0] != 404 or not key or method not in ("GET", "HEAD"):
+            return answer
+        caller, region = extract_access_key_id(headers, query), extract_region(headers, query)
+        if enforce(caller, "s3:ListBucket", "s3", region, resource_arn=f"arn:aws:s3:::{bucket}"):
+            return 403, {"Content-Type": "application/xml"}, b""
+        return answer
+
+    return handle_strictly
+
+
+if __name__ == "__main__":
+    app.SERVICE_HANDLERS["s3"] = strict(app.SERVICE_HANDLERS["s3"])
+    app.main()
