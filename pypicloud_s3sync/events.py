@@ -1,26 +1,26 @@
 """From what AWS delivers to which objects to look at; values in, values out.
 
-An event is never believed: whatever it says has happened, it only means "look at this key". S3's notification
-comes directly or wrapped: in SNS, in SQS, in SNS inside SQS, or in EventBridge's form, which is its own:
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
-https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+An event is never believed: whatever it says has happened, it only means "look at this key".
+
+It comes as S3 or EventBridge made it, or as text in a message of SNS, of SQS, or of SNS in SQS:
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
 """
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from .exceptions import EventError
 
-#: EventBridge or SNS in SQS is two envelopes; more is nobody's doing but an attacker's.
-DEPTH = 4
+# AWS nests two texts; a queue of what Lambda gave up on may hold another. More is nobody's notification.
+_DEEPEST = 4
 
 
 @dataclass(frozen=True)
@@ -30,33 +30,27 @@ class Record:
     Parameters
     ----------
     bucket, key : str
-        The key as it is in S3, decoded.
+        As S3's API takes them: the key is decoded.
     event : str
-        What is said to have happened, for example ``ObjectCreated:Put``.
-    time : datetime.datetime or None
-        When, in UTC.
-    message_id : str or None
-        Of the SQS message that brought it.
+        For example ``ObjectCreated:Put``, from EventBridge ``Object Created``; empty where it is not said.
+    time : datetime, optional
+        When it happened, in UTC; None where it is not said, or not understood.
+    message_id : str, optional
+        The SQS message that it came in.
     """
 
     bucket: str
     key: str
-    event: str = ""
-    time: datetime.datetime | None = None
-    message_id: str | None = None
+    event: str
+    time: datetime.datetime | None
+    message_id: str | None
 
 
 @dataclass(frozen=True)
 class Malformed:
-    """A part of an event that is no S3 notification.
+    """A part of an event that is no S3 notification; its place is, say, ``Records[0].body.Records[1]``.
 
-    Parameters
-    ----------
-    place : str
-        For example ``Records[2]``.
-    message_id : str or None
-        Of the SQS message that brought it.
-    error : EventError
+    An SQS message without an id is one too: no answer can name it.
     """
 
     place: str
@@ -71,10 +65,11 @@ class Notification:
     Parameters
     ----------
     records : tuple of Record
-        In the event's order; one key may come more than once.
+        In the event's order; a key may be named more than once.
     malformed : tuple of Malformed
+        What could not be read.
     queued : bool
-        It came through SQS, which wants to hear of single messages that failed.
+        The event is a batch of SQS messages, so the answer is to name those that failed; each record has one.
     """
 
     records: tuple[Record, ...]
@@ -82,152 +77,121 @@ class Notification:
     queued: bool
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Something inside an event: what it is, where it stands, and the SQS message around it."""
-
-    content: Any
-    place: str = ""
-    message_id: str | None = None
-    depth: int = 0
-
-    def inside(self, content: Any, place: str, message_id: str | None = None) -> _Part:
-        path = f"{self.place}.{place}" if self.place else place
-        return _Part(content, path, message_id or self.message_id, self.depth + 1)
-
-
 def parse(event: Any) -> Notification:
-    """Read an event in any of its envelopes; ``s3:TestEvent`` asks for nothing.
+    """Read what Lambda hands over: an S3 notification in any envelope; ``s3:TestEvent`` asks for nothing.
 
     Raises
     ------
     EventError
-        Where the event is something else altogether. A single bad record does not stop the others.
+        Where the event is something else altogether. A single bad record or message does not stop the others.
     """
-    found: list[Record | Malformed] = []
-    for item in _parts(_Part(event)):
-        if isinstance(item, Malformed) and not item.place:
-            raise item.error
-        found.append(item)
+    found = _envelope(event, _Place())
+    records = _at(event, "Records")
+    sources = [_at(record, "eventSource") for record in records] if isinstance(records, list) else []
     return Notification(
-        tuple(item for item in found if isinstance(item, Record)),
-        tuple(item for item in found if isinstance(item, Malformed)),
-        _is_queued(event),
+        records=tuple(one for one in found if isinstance(one, Record)),
+        malformed=tuple(one for one in found if isinstance(one, Malformed)),
+        queued=sources != [] and all(source == "aws:sqs" for source in sources),
     )
 
 
-def _parts(part: _Part) -> Iterator[Record | Malformed]:
+class _Place(NamedTuple):
+    """Where in an event the reader is, in which SQS message, and how many texts deep."""
+
+    path: str = ""
+    message_id: str | None = None
+    depth: int = 0
+
+    def inside(self, step: str) -> _Place:
+        return self._replace(path=f"{self.path}.{step}" if self.path else step)
+
+
+_Reader = Callable[[Any, _Place], list[Record | Malformed]]
+
+
+def _envelope(event: Any, place: _Place) -> list[Record | Malformed]:
+    if not isinstance(event, Mapping):
+        raise EventError(f"an event is a JSON object, not {type(event).__name__}: send S3 notifications")
+    if isinstance(records := event.get("Records"), list):
+        numbered = ((record, place.inside(f"Records[{n}]")) for n, record in enumerate(records))
+        return [one for record, at in numbered for one in _guarded(_record, record, at)]
+    if event.get("Event") == "s3:TestEvent":
+        return []
+    if event.get("source") == "aws.s3":
+        return _guarded(_from_eventbridge, event, place.inside("detail"))
+    if event.get("Type") == "Notification":
+        return _guarded(_message, event.get("Message"), place.inside("Message"))
+    raise EventError("it has no list of Records and is no S3 event of EventBridge: send S3 notifications")
+
+
+def _guarded(read: _Reader, value: Any, place: _Place) -> list[Record | Malformed]:
+    """The errors of a part stay with that part."""
     try:
-        yield from _read(part)
+        return read(value, place)
     except EventError as error:
-        yield Malformed(part.place, part.message_id, error)
+        return [Malformed(place.path, place.message_id, error)]
 
 
-def _read(part: _Part) -> Iterator[Record | Malformed]:
-    content = part.content
-    if not isinstance(content, Mapping):
-        raise EventError(f"it is a JSON {type(content).__name__} and no object, so it is no S3 notification")
-    if part.depth > DEPTH:
-        raise EventError(f"it is wrapped more than {DEPTH} times, so it is no S3 notification")
-    if content.get("Event") == "s3:TestEvent":
-        return
-    if isinstance(content.get("Records"), list):
-        for position, record in enumerate(content["Records"]):
-            yield from _parts(part.inside(record, f"Records[{position}]"))
-    elif "s3" in content:
-        yield _from_s3(content, part.message_id)
-    elif "detail" in content:
-        yield _from_eventbridge(content, part.message_id)
-    elif "Sns" in content:
-        yield from _parts(part.inside(content["Sns"], "Sns"))
-    elif "Message" in content:
-        yield from _parts(part.inside(_load(content["Message"]), "Message"))
-    elif "body" in content and isinstance(content.get("messageId"), str):
-        yield from _parts(part.inside(*_body(content)))
-    else:
-        raise EventError("it has no Records, s3, detail, Sns, Message or body: send S3 notifications")
+def _record(record: Any, place: _Place) -> list[Record | Malformed]:
+    """One of a list of Records: SQS's, where Lambda itself hands them over, SNS's or S3's."""
+    if _at(record, "eventSource") == "aws:sqs" and place.depth == 0:
+        place = place._replace(message_id=_text(record, "messageId"))
+        return _guarded(_message, _at(record, "body"), place.inside("body"))
+    if _at(record, "EventSource") == "aws:sns":
+        return _guarded(_message, _at(record, "Sns.Message"), place.inside("Sns.Message"))
+    return _from_s3(record, place)
 
 
-def _body(content: Mapping[str, Any]) -> tuple[Any, str, str]:
-    message_id = content["messageId"]
+def _message(text: Any, place: _Place) -> list[Record | Malformed]:
+    """An envelope as text in another."""
+    if place.depth == _DEEPEST:
+        raise EventError("it lies deeper than AWS nests messages: send S3 notifications")
     try:
-        return _load(content["body"]), "body", message_id
-    except EventError as error:
-        # The error is this message's, which alone is to be delivered again.
-        return _Unreadable(error), "body", message_id
+        event = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise EventError(f"it is not JSON ({error}): send S3 notifications") from None
+    return _envelope(event, place._replace(depth=place.depth + 1))
 
 
-class _Unreadable(Mapping[str, Any]):
-    """Stands for a body that is no JSON, and says so when it is read."""
+def _from_s3(record: Any, place: _Place) -> list[Record | Malformed]:
+    """S3 URL-encodes keys, with ``+`` for a space.
 
-    def __init__(self, error: EventError) -> None:
-        self.error = error
-
-    def __getitem__(self, key: str) -> Any:
-        raise self.error
-
-    def __iter__(self) -> Iterator[str]:
-        raise self.error
-
-    def __len__(self) -> int:
-        raise self.error
-
-
-def _load(text: Any) -> Any:
-    if not isinstance(text, str):
-        raise EventError("its message is no string, so it is no S3 notification")
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+    """
+    bucket, encoded = _text(record, "s3.bucket.name"), _text(record, "s3.object.key")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise EventError("its message is no JSON, so it is no S3 notification") from None
+        key = unquote_plus(encoded, errors="strict")
+    except UnicodeDecodeError:
+        raise EventError("its s3.object.key is not UTF-8, which every S3 key is") from None
+    name, time = record.get("eventName"), _time(record.get("eventTime"))
+    return [Record(bucket, key, name if isinstance(name, str) else "", time, place.message_id)]
 
 
-def _from_s3(record: Mapping[str, Any], message_id: str | None) -> Record:
-    """A record of S3's own, whose keys are URL-encoded, with ``+`` for a space."""
-    bucket, key = _names(record["s3"])
-    return _record(bucket, unquote_plus(key), record.get("eventName"), record.get("eventTime"), message_id)
+def _from_eventbridge(event: Any, place: _Place) -> list[Record | Malformed]:
+    """EventBridge does not encode keys: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
+    bucket, key = _text(event, "detail.bucket.name"), _text(event, "detail.object.key")
+    name, time = event.get("detail-type"), _time(event.get("time"))
+    return [Record(bucket, key, name if isinstance(name, str) else "", time, place.message_id)]
 
 
-def _from_eventbridge(event: Mapping[str, Any], message_id: str | None) -> Record:
-    """An event of EventBridge's, whose keys are as they are."""
-    bucket, key = _names(event["detail"])
-    return _record(bucket, key, event.get("detail-type"), event.get("time"), message_id)
+def _at(value: Any, path: str) -> Any:
+    for step in path.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
 
 
-def _names(holder: Any) -> tuple[str, str]:
-    try:
-        bucket, key = holder["bucket"]["name"], holder["object"]["key"]
-    except (KeyError, TypeError, IndexError):
-        raise EventError("it has no bucket.name and object.key, so it is no S3 notification") from None
-    if not isinstance(bucket, str) or not isinstance(key, str) or not bucket or not key:
-        raise EventError("its bucket or key is not a string, so it is no S3 notification")
-    return bucket, key
-
-
-def _record(bucket: str, key: str, event: Any, time: Any, message_id: str | None) -> Record:
-    if not all(_is_unicode(text) for text in (bucket, key)):
-        raise EventError("its bucket or key is no valid Unicode, so it is none of S3's")
-    return Record(bucket, key, event if isinstance(event, str) else "", _time(time), message_id)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _text(value: Any, path: str) -> str:
+    text = _at(value, path)
+    if not isinstance(text, str) or not text:
+        raise EventError(f"it has no {path}, so it is no S3 notification")
+    if text.encode(errors="ignore").decode() != text:
+        raise EventError(f"its {path} has a lone surrogate, so it is no S3 notification")
+    return text
 
 
 def _time(text: Any) -> datetime.datetime | None:
     try:
-        parsed = datetime.datetime.fromisoformat(text)
-        return parsed.astimezone(datetime.UTC) if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
+        time = datetime.datetime.fromisoformat(text)
+        return time.astimezone(datetime.UTC) if time.tzinfo else time.replace(tzinfo=datetime.UTC)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _is_queued(event: Any) -> bool:
-    records = event.get("Records")
-    if not isinstance(records, list) or not records:
-        return False
-    return all(isinstance(record, Mapping) and record.get("eventSource") == "aws:sqs" for record in records)

@@ -55,12 +55,7 @@ def test_a_dynamodb_cache_is_given_exactly_what_its_handler_calls():
         ),
         "FindRowsOfName": (["dynamodb:Query"], f"{TABLES}/DynamoPackage/index/name-index"),
         "WriteSummaries": (
-            [
-                "dynamodb:BatchGetItem",
-                "dynamodb:ConditionCheckItem",
-                "dynamodb:DeleteItem",
-                "dynamodb:PutItem",
-            ],
+            ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
             f"{TABLES}/PackageSummary",
         ),
     }
