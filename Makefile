@@ -25,7 +25,7 @@ imports: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-# SOAK_ARGS='COUNT [SEED]'; 100,000 histories take a quarter of an hour.
+# SOAK_ARGS='COUNT [SEED]'; 100,000 histories are the default.
 soak: $(STAMP)
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
