@@ -1,13 +1,26 @@
+import contextlib
 import json
 import os
+from urllib.parse import quote_from_bytes
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from conftest import event
 from pypicloud_s3sync import handler
-from pypicloud_s3sync.exceptions import ConfigError, EventError, SyncError
+from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
+from strange import DOCUMENTED, any_json, mutated
 
 GOOD, BAD = "x/good-1.0.tar.gz", "x/bad-1.0.tar.gz"
+LIVE = "b1a2/pkg/pkg-1.0.tar.gz"
+#: S3's answers that do not say that an object is absent.
+STATUSES = (301, 400, 403, 405, 409, 412, 416, 429, 500, 503)
+#: One world serves all the examples of a test: the package has to outlive every one of them.
+fuzzed = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def test_a_notification_as_aws_documents_it_is_synced(world):
@@ -184,3 +197,54 @@ def test_no_secret_of_the_database_is_in_a_line_or_an_error(world, monkeypatch, 
     text = str(caught.value) + capsys.readouterr().out
     assert "s3cr" not in text
     assert "no answer from" in text
+
+
+UNKNOWN = [
+    *(ClientError({"Error": {}, "ResponseMetadata": {"HTTPStatusCode": n}}, "HeadObject") for n in STATUSES),
+    *(ReadTimeoutError(endpoint_url="s3"), ConnectionClosedError(endpoint_url="s3"), TimeoutError("clock")),
+]
+
+
+def keeps(world, strange):
+    """No error but the project's own, and the package that is in the bucket keeps its row."""
+    with contextlib.suppress(S3SyncError):
+        handler.handle_s3_event(strange, None)
+    assert LIVE.rpartition("/")[2] in world.rows(), strange
+
+
+class TestFuzz:
+    @pytest.fixture
+    def live(self, world):
+        world.put(LIVE, name="pkg", version="1.0")
+        world.notify(LIVE)
+        return world
+
+    @fuzzed
+    @given(any_json)
+    def test_no_json_loses_a_live_package(self, live, strange):
+        keeps(live, strange)
+
+    @fuzzed
+    @given(st.data(), st.sampled_from(DOCUMENTED), st.integers(0, 4))
+    def test_no_damaged_event_loses_a_live_package(self, live, data, name, times):
+        damaged = event(name)
+        for _ in range(times):
+            damaged = data.draw(mutated(damaged))
+        keeps(live, damaged)
+
+    @fuzzed
+    @given(st.binary(min_size=1, max_size=60))
+    def test_no_bytes_in_a_key_lose_a_live_package(self, live, raw):
+        strange = event("removed_delete")
+        for encoded in (quote_from_bytes(raw), f"{quote_from_bytes(raw)}/{LIVE.rpartition('/')[2]}"):
+            strange["Records"][0]["s3"]["object"]["key"] = encoded
+            keeps(live, strange)
+
+    @pytest.mark.parametrize("error", UNKNOWN, ids=repr)
+    def test_no_answer_but_404_loses_a_live_package(self, live, monkeypatch, error):
+        def unknown(**request):
+            raise error
+
+        monkeypatch.setattr(handler._syncer().s3, "head_object", unknown)
+        for name in DOCUMENTED:
+            keeps(live, event(name))
