@@ -326,7 +326,7 @@ def test_a_message_within_messages_without_end_is_refused():
         nested = {"Type": "Notification", "Message": json.dumps(nested)}
     parsed = parse(nested)
     assert not parsed.records
-    ((malformed),) = parsed.malformed
+    (malformed,) = parsed.malformed
     assert "deeper" in str(malformed.error)
 
 
