@@ -9,7 +9,8 @@ The pipeline, in the order of a run::
 
 - :mod:`.desired` and :mod:`.policy` say what the settings ask for; pure.
 - :mod:`.reader` says what AWS has; it only reads.
-- :mod:`.planner` compares the two, with :mod:`.notifications` for what is shared with others; pure.
+- :mod:`.planner` compares the two, part by part (:mod:`.steps`), with :mod:`.notifications` for what is
+  shared with others; pure.
 - :mod:`.executor` performs the plan's actions through :mod:`.writers`, and nothing else.
 - :mod:`.bundle` builds the function's code.
 
@@ -29,8 +30,9 @@ from .bundles import BundleSource
 from .desired import desire
 from .executor import Report, execute
 from .models import Identity, Plan, Progress
-from .planner import code_is_known, plan_disable, plan_enable
+from .planner import plan_disable, plan_enable
 from .reader import Reader
+from .steps import code_is_known
 from .writers import Writers
 
 __all__ = ["Deployment", "Plan", "Progress", "Report", "documents"]

@@ -6,33 +6,18 @@ before S3 may know of it), permission, and the notification last. ``disable`` go
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 from . import notifications
 from .conflicts import is_ours, refuse_conflicts
-from .models import (
-    BUNDLE_TAG,
-    OWNER_TAG,
-    Action,
-    Change,
-    Desired,
-    Function,
-    LogGroup,
-    Observed,
-    Plan,
-    Role,
-    bundle_tag,
+from .models import Action, Desired, Observed, Plan
+from .steps import (
+    find_statement,
+    function_actions,
+    log_group_actions,
+    needless_role_actions,
+    notification_actions,
+    permission_actions,
+    role_actions,
 )
-from .redaction import redact
-
-
-def code_is_known(desired: Desired, function: Function | None) -> bool:
-    """Whether a function's code is what the settings would build, without building it."""
-    if function is None or function.code_sha256 is None:
-        return False
-    return function.tags.get(BUNDLE_TAG) == bundle_tag(desired.fingerprint, function.code_sha256)
 
 
 def plan_enable(
@@ -45,7 +30,7 @@ def plan_enable(
     desired : Desired
     observed : Observed
     code_sha256 : str, optional
-        Of the bundle, where it was built because :func:`code_is_known` could not tell.
+        Of the bundle, where it was built because :func:`.steps.code_is_known` could not tell.
     force : bool
         Send the code even where nothing changed, and take over a function that this tool did not make.
 
@@ -56,12 +41,12 @@ def plan_enable(
     """
     refuse_conflicts(desired, observed, force=force)
     actions = (
-        *_role(desired, observed.role),
-        *_log_group(desired.log_group, observed.log_group),
-        *_function(desired, observed.function, code_sha256, force=force),
-        *_permission(desired, observed.statements),
-        *_notification(desired, observed.notifications),
-        *_needless_role(desired, observed.role),
+        *role_actions(desired, observed.role),
+        *log_group_actions(desired.log_group, observed.log_group),
+        *function_actions(desired, observed.function, code_sha256, force=force),
+        *permission_actions(desired, observed.statements),
+        *notification_actions(desired, observed.notifications),
+        *needless_role_actions(desired, observed.role),
     )
     return Plan(actions, desired, observed)
 
@@ -73,7 +58,7 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
     if notifications.has_entry(observed.notifications, names.notification, desired.function.arn):
         arguments = {"identifier": names.notification, "function_arn": desired.function.arn}
         actions.append(Action("delete", "notification", names.notification, "notification.remove", arguments))
-    if _statement(observed.statements, names.statement) is not None:
+    if find_statement(observed.statements, names.statement) is not None:
         arguments = {"function": names.function, "statement": names.statement}
         actions.append(Action("delete", "permission", names.statement, "permission.remove", arguments))
     if is_ours(observed.function, desired.bucket):
@@ -86,160 +71,3 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
     if is_ours(observed.role, desired.bucket):
         actions.append(Action("delete", "role", names.role, "role.delete", {"name": names.role}))
     return Plan(tuple(actions), desired, observed)
-
-
-def _role(desired: Desired, role: Role | None) -> Iterator[Action]:
-    wanted = desired.role
-    if wanted is None:
-        return
-    if role is None:
-        shown = (Change("trust", None, wanted.trust), Change("policy", None, wanted.policy))
-        yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)
-        return
-    changes = _differences(
-        {
-            "trust": role.trust,
-            "policy": role.policy,
-            "boundary": role.boundary,
-            "tags": _same_tags(role.tags, wanted.tags),
-        },
-        {"trust": wanted.trust, "policy": wanted.policy, "boundary": wanted.boundary, "tags": wanted.tags},
-    )
-    if changes:
-        arguments = {"role": wanted, "before": role}
-        yield Action("update", "role", wanted.name, "role.update", arguments, changes)
-
-
-def _same_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """Those of a resource's tags that are ours to set; what others tagged it with stays."""
-    return {key: value for key, value in tags.items() if key in wanted}
-
-
-def _needless_role(desired: Desired, role: Role | None) -> Iterator[Action]:
-    """The role of our making, where one is given now."""
-    if desired.role is None and role is not None and is_ours(role, desired.bucket):
-        yield Action("delete", "role", role.name, "role.delete", {"name": role.name})
-
-
-def _log_group(wanted: LogGroup, group: LogGroup | None) -> Iterator[Action]:
-    if group is None:
-        shown = (Change("retention_days", None, wanted.retention_days),)
-        yield Action("create", "log group", wanted.name, "log_group.create", {"group": wanted}, shown)
-        return
-    # A group that was there before keeps its tags, and so stays when sync is disabled.
-    ours = OWNER_TAG in group.tags
-    changes = _differences(
-        {"retention_days": group.retention_days, "tags": _same_tags(group.tags, wanted.tags) if ours else {}},
-        {"retention_days": wanted.retention_days, "tags": wanted.tags if ours else {}},
-    )
-    if changes:
-        arguments = {"group": wanted, "before": group, "ours": ours}
-        yield Action("update", "log group", wanted.name, "log_group.update", arguments, changes)
-
-
-def _function(
-    desired: Desired, function: Function | None, code_sha256: str | None, *, force: bool
-) -> Iterator[Action]:
-    wanted = desired.function
-    if function is None:
-        shown = tuple(Change(key, None, value) for key, value in redact(wanted.configuration).items())
-        arguments = {"function": wanted, "fingerprint": desired.fingerprint}
-        yield Action("create", "function", wanted.name, "function.create", arguments, shown)
-        return
-    arguments = {"name": wanted.name, "fingerprint": desired.fingerprint, "arn": function.arn}
-    architectures = wanted.configuration["Architectures"]
-    moved = function.configuration.get("Architectures", ["x86_64"]) != architectures
-    if force or moved or (code_sha256 is not None and code_sha256 != function.code_sha256):
-        shown = _differences(
-            {
-                "CodeSha256": function.code_sha256,
-                "Architectures": function.configuration.get("Architectures"),
-            },
-            {"CodeSha256": code_sha256 or "built anew", "Architectures": architectures},
-        )
-        more = {**arguments, "architecture": architectures[0]}
-        yield Action("update", "code", wanted.name, "function.update_code", more, shown)
-    elif code_sha256 is not None and not code_is_known(desired, function):
-        yield Action(
-            "update",
-            "code",
-            wanted.name,
-            "function.tag_bundle",
-            arguments,
-            (Change("tags", None, BUNDLE_TAG),),
-        )
-    yield from _configuration(desired, function)
-
-
-def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
-    before = dict(function.configuration)
-    after = dict(desired.function.configuration)
-    before.pop("Architectures", None)
-    after.pop("Architectures")
-    # Variables that somebody added, PPC_* for instance, stay.
-    after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
-    changes = _differences(redact(before), redact(after))
-    if before != after or function.failure:
-        arguments = {"name": function.name, "configuration": after}
-        if before.get("Environment") != after["Environment"] and "Environment" not in {
-            c.field for c in changes
-        }:
-            changes = (*changes, Change("Environment", "a masked value", "another"))
-        failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
-        shown = (*changes, *failed)
-        yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
-    wanted_tags = dict(desired.function.tags)
-    tags = _same_tags(function.tags, wanted_tags)
-    if tags != wanted_tags:
-        arguments = {"name": function.name, "arn": function.arn, "tags": wanted_tags}
-        shown = (Change("tags", tags, wanted_tags),)
-        yield Action("update", "function", function.name, "function.tag", arguments, shown)
-
-
-def _permission(desired: Desired, statements: tuple[Mapping[str, Any], ...]) -> Iterator[Action]:
-    name, wanted = desired.names.statement, desired.permission
-    shown = tuple(Change(key, None, wanted[key]) for key in ("Principal", "SourceArn", "SourceAccount"))
-    found = _statement(statements, name)
-    if found is None:
-        yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
-    elif not _permits(found, wanted):
-        before = json.dumps(found, sort_keys=True)
-        changes = (Change("statement", before, dict(wanted)),)
-        yield Action("update", "permission", name, "permission.replace", {"permission": wanted}, changes)
-
-
-def _statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mapping[str, Any] | None:
-    return next((statement for statement in statements if statement.get("Sid") == sid), None)
-
-
-def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a statement of a function's policy is what AddPermission would make of ``wanted``."""
-    conditions = {
-        key.lower(): value
-        for operator in statement.get("Condition", {}).values()
-        for key, value in operator.items()
-    }
-    return (
-        statement.get("Effect") == "Allow"
-        and statement.get("Action") == wanted["Action"]
-        and statement.get("Principal") in ({"Service": wanted["Principal"]}, wanted["Principal"])
-        and conditions == {"aws:sourcearn": wanted["SourceArn"], "aws:sourceaccount": wanted["SourceAccount"]}
-    )
-
-
-def _notification(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Action]:
-    wanted = desired.notification
-    if notifications.same(configuration, notifications.with_entry(configuration, wanted)):
-        return
-    found = notifications.replaced(configuration, wanted)
-    before = [dict(item) for item in found] or None
-    verb = "update" if found else "create"
-    arguments = {"entry": wanted}
-    shown = (Change("entry", before, dict(wanted)),)
-    yield Action(verb, "notification", wanted["Id"], "notification.put", arguments, shown)
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    return tuple(
-        Change(key, before.get(key), value) for key, value in after.items() if before.get(key) != value
-    )

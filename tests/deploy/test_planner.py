@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG, OWNER_TAG, Function, LogGroup, Role, bundle_tag
-from pypicloud_s3sync.deploy.planner import code_is_known, plan_disable, plan_enable
+from pypicloud_s3sync.deploy.planner import plan_disable, plan_enable
+from pypicloud_s3sync.deploy.steps import code_is_known
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 
 from .fakes import ACCOUNT, BUCKET, CODE, FINGERPRINT, NOTHING, REGION, deployed, make_desired, statement_of
