@@ -115,9 +115,9 @@ OPTIONS = (
     Option("vpc_security_group_ids", _words, (), "Security groups of the function in that VPC."),
     Option(
         "delivery",
-        _one_of("direct"),
+        _one_of("direct", "sqs", "eventbridge"),
         "direct",
-        "How S3 hands events to the function; only `direct` in this version.",
+        "How S3's events reach the function: `direct`, `sqs` or `eventbridge`.",
     ),
     Option(
         "extra_packages", _words, (), "More installed packages for the bundle: a cache class of your own."

@@ -96,7 +96,7 @@ class Deployment:
         reader = Reader(clients)
         self._refuse_missing_tables(reader)
         desired = desire(self.settings, identity, region, self._bundle.fingerprint())
-        observed = reader.observe(desired.names, self.settings.bucket, self.settings.role_arn)
+        observed = reader.observe(desired, enabling=True)
         code_sha256 = None
         if observed.function is not None and not code_is_known(desired, observed.function):
             code_sha256 = self._bundle.build().code_sha256
@@ -106,7 +106,7 @@ class Deployment:
     def _plan_disable(self) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate(bucket_may_be_gone=True)
         desired = desire(self.settings, identity, region, fingerprint="")
-        observed = Reader(clients).observe(desired.names, self.settings.bucket, None)
+        observed = Reader(clients).observe(desired, enabling=False)
         return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> tuple[Clients, Identity, str]:

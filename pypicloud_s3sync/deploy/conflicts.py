@@ -7,7 +7,7 @@ from typing import Any
 
 from ..exceptions import ConfigError, ConflictError
 from . import notifications, policy
-from .models import OWNER_TAG, Desired, Function, LogGroup, Observed, Role
+from .models import OWNER_TAG, Desired, Function, LogGroup, Observed, Queue, Role, Route, Rule
 
 #: Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096
@@ -31,11 +31,13 @@ def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> No
     _refuse_given_role(desired, observed.given_role)
     _refuse_foreign_role(desired, observed.role)
     _refuse_foreign_function(desired, observed.function, force=force)
+    _refuse_foreign_route(desired, observed.route)
+    _refuse_unread_failures(desired, observed.route)
     _refuse_overlap(desired, observed.notifications)
     _refuse_large_environment(desired, observed.function)
 
 
-def is_ours(resource: Role | Function | LogGroup | None, bucket: str) -> bool:
+def is_ours(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
     """Whether a resource bears the tag that this tool gives what it makes for a bucket."""
     return resource is not None and resource.tags.get(OWNER_TAG) == bucket
 
@@ -75,8 +77,32 @@ def _refuse_foreign_function(desired: Desired, function: Function | None, *, for
         )
 
 
+def _refuse_foreign_route(desired: Desired, route: Route) -> None:
+    wanted = desired.route
+    pairs = (
+        (wanted.queue, route.queue),
+        (wanted.dead_letters, route.dead_letters),
+        (wanted.rule, route.rule),
+    )
+    for needed, found in pairs:
+        if needed is not None and found is not None and not is_ours(found, desired.bucket):
+            raise ConflictError(f"{found.arn} exists, which this tool did not make: remove it")
+
+
+def _refuse_unread_failures(desired: Desired, route: Route) -> None:
+    """The events that failed are only to be had from their queue."""
+    failed = route.dead_letters
+    if desired.route.dead_letters is None and failed is not None and failed.messages:
+        raise ConflictError(
+            f"the queue {failed.name} holds {failed.messages} events that failed, and s3sync.delivery ="
+            f" {desired.delivery} would remove it: start a redrive of it, or purge it"
+        )
+
+
 def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
-    found = notifications.overlapping(configuration, desired.notification)
+    if desired.subscription.entry is None:
+        return
+    found = notifications.overlapping(configuration, desired.mark, desired.subscription.entry)
     if found is not None:
         raise ConflictError(
             f"the bucket {desired.bucket} already sends these events elsewhere, and S3 allows one receiver:"

@@ -6,8 +6,8 @@ import hashlib
 import re
 
 from ..settings import SyncSettings
-from . import notifications, policy
-from .models import OWNER_TAG, Desired, Function, Identity, LogGroup, Names, Role
+from . import policy, routes
+from .models import DELIVERY_TAG, OWNER_TAG, Desired, Function, Identity, LogGroup, Names, Role
 
 #: The handler inside the bundle.
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
@@ -29,7 +29,11 @@ def names(settings: SyncSettings, region: str) -> Names:
         role_path=ROLE_PATH,
         log_group=f"/aws/lambda/{settings.function_name}",
         statement=_unique(*parts, limit=100),
+        rule_statement=_unique("eventbridge", *parts, limit=100),
         notification=_unique("pypicloud-s3sync", *parts, limit=255),
+        queue=_unique(*parts, limit=80),
+        dead_letters=_unique("failed", *parts, limit=80),
+        rule=_unique(*parts, limit=64),
     )
 
 
@@ -59,8 +63,10 @@ def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint:
     """
     called = names(settings, region)
     tags = {**settings.tags, OWNER_TAG: settings.bucket}
+    arns = routes.Arns.of(
+        called, settings.bucket, function_arn(called.function, region, identity), identity, region
+    )
     role = _role(settings, identity, region, called, tags)
-    arn = function_arn(called.function, region, identity)
     return Desired(
         names=called,
         bucket=settings.bucket,
@@ -70,12 +76,15 @@ def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint:
         log_group=LogGroup(called.log_group, settings.log_retention_days, tags),
         function=Function(
             called.function,
-            arn,
+            arns.function,
             _configuration(settings, region, role.arn if role else str(settings.role_arn)),
-            tags,
+            {**tags, DELIVERY_TAG: settings.delivery},
         ),
-        permission=permission(called.statement, arn, settings.bucket, identity),
-        notification=notifications.entry(called.notification, arn, settings.prefix),
+        delivery=settings.delivery,
+        route=routes.wanted(settings, called, arns, tags),
+        permission=routes.permission(settings, called, arns),
+        mark=routes.mark(called, arns),
+        subscription=routes.subscription(settings, called, arns),
         fingerprint=fingerprint,
     )
 
@@ -90,7 +99,7 @@ def _role(
         path=called.role_path,
         arn=f"arn:{identity.partition}:iam::{identity.account}:role{called.role_path}{called.role}",
         trust=policy.trust_policy(),
-        policy=policy.role_policy(settings, identity, region, called.log_group),
+        policy=policy.role_policy(settings, identity, region, called),
         boundary=settings.permissions_boundary,
         tags=tags,
     )
@@ -110,20 +119,4 @@ def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[s
             "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
         },
         "Environment": {"PYPICLOUD_SETTINGS": settings.function_settings(region)},
-    }
-
-
-def permission(statement: str, arn: str, bucket: str, identity: Identity) -> dict[str, str]:
-    """The arguments of ``AddPermission``: S3, for this bucket of this account, may invoke the function.
-
-    The account guards against a bucket of that name which somebody else makes after this one is deleted:
-    https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html
-    """
-    return {
-        "FunctionName": arn.rsplit(":", 1)[-1],
-        "StatementId": statement,
-        "Action": "lambda:InvokeFunction",
-        "Principal": "s3.amazonaws.com",
-        "SourceArn": f"arn:{identity.partition}:s3:::{bucket}",
-        "SourceAccount": identity.account,
     }

@@ -30,6 +30,7 @@ UNKNOWN = {
 MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
     *("ResourceNotFoundException", "NotFound"),
+    *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
 }
 NOT_AUTHORIZED = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+) on (?:the )?resource: (?P<resource>\S+)"

@@ -10,6 +10,10 @@ from typing import Any
 OWNER_TAG = "pypicloud-s3sync:bucket"
 #: On the function: which inputs its code was built from, and the CodeSha256 that came of them.
 BUNDLE_TAG = "pypicloud-s3sync:bundle"
+#: On the function: the deliveries that may have parts in AWS; more than one while it moves between them.
+DELIVERY_TAG = "pypicloud-s3sync:delivery"
+#: On the rule: it was us who let the bucket send to EventBridge.
+SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 
 
 def bundle_tag(fingerprint: str, code_sha256: str) -> str:
@@ -34,7 +38,11 @@ class Names:
     role_path: str
     log_group: str
     statement: str
+    rule_statement: str
     notification: str
+    queue: str
+    dead_letters: str
+    rule: str
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,90 @@ class LogGroup:
 
 
 @dataclass(frozen=True)
+class Queue:
+    """An SQS queue.
+
+    ``attributes`` are those that are ours to set, documents in them parsed; ``url`` and ``messages`` (how
+    many it holds, about) are those of a queue that is there.
+    """
+
+    name: str
+    arn: str
+    attributes: Mapping[str, Any]
+    tags: Mapping[str, str]
+    url: str = ""
+    messages: int = 0
+
+
+@dataclass(frozen=True)
+class EventSourceMapping:
+    """What makes Lambda poll a queue for a function; ``configuration`` has the API's names."""
+
+    queue_arn: str
+    function_arn: str
+    configuration: Mapping[str, Any]
+    uuid: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the default event bus; ``target`` is ours of its targets, with the API's names."""
+
+    name: str
+    arn: str
+    pattern: Mapping[str, Any]
+    state: str
+    target: Mapping[str, Any] | None
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Route:
+    """What stands between the bucket and the function: nothing, where S3 invokes it directly.
+
+    ``sharing`` names the rules of others that get events of the bucket from EventBridge.
+    """
+
+    queue: Queue | None = None
+    dead_letters: Queue | None = None
+    mapping: EventSourceMapping | None = None
+    rule: Rule | None = None
+    sharing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How our entry in a bucket's notifications is known: our id, and one of our receivers."""
+
+    identifier: str
+    receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What of a bucket's notifications is ours.
+
+    Parameters
+    ----------
+    kind : str or None
+        ``LambdaFunctionConfigurations`` or ``QueueConfigurations``.
+    entry : dict or None
+        Our entry in it.
+    eventbridge : bool or None
+        Whether all events go to EventBridge as well; None leaves that as it is.
+    """
+
+    kind: str | None
+    entry: Mapping[str, Any] | None
+    eventbridge: bool | None = None
+
+
+@dataclass(frozen=True)
 class Desired:
-    """What the settings ask for. ``role`` is None where a role was given."""
+    """What the settings ask for.
+
+    ``role`` is None where a role was given, ``permission`` where nobody invokes the function: Lambda polls.
+    """
 
     names: Names
     bucket: str
@@ -86,8 +176,11 @@ class Desired:
     role_arn: str
     log_group: LogGroup
     function: Function
-    permission: Mapping[str, Any]
-    notification: Mapping[str, Any]
+    delivery: str
+    route: Route
+    permission: Mapping[str, Any] | None
+    mark: Mark
+    subscription: Subscription
     fingerprint: str
 
 
@@ -101,6 +194,7 @@ class Observed:
     function: Function | None
     statements: tuple[Mapping[str, Any], ...]
     notifications: Mapping[str, Any]
+    route: Route = Route()
 
 
 @dataclass(frozen=True)
@@ -121,7 +215,8 @@ class Action:
     verb : str
         ``create``, ``update`` or ``delete``.
     resource : str
-        ``role``, ``log group``, ``function``, ``code``, ``permission`` or ``notification``.
+        ``role``, ``log group``, ``function``, ``code``, ``queue``, ``dead-letter queue``,
+        ``event source mapping``, ``rule``, ``permission`` or ``notification``.
     name : str
     call : str
         The method of :class:`.writers.Writers` that does it, for example ``role.create``.

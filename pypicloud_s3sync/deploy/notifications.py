@@ -10,6 +10,8 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from .models import Mark, Subscription
+
 #: Whatever makes an object appear, or disappear. Expiration by a lifecycle rule is no ``ObjectRemoved``:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
@@ -17,67 +19,80 @@ EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"
 #: (pypicloud/lambda_scripts.py); S3 has given them ids since.
 PYPICLOUD_EVENTS = (["s3:ObjectCreated:*"], ["s3:ObjectRemoved:*"])
 LAMBDA = "LambdaFunctionConfigurations"
+QUEUE = "QueueConfigurations"
+EVENTBRIDGE = "EventBridgeConfiguration"
 #: Each kind of destination, and where its entries name it.
 DESTINATIONS = {
     LAMBDA: "LambdaFunctionArn",
-    "QueueConfigurations": "QueueArn",
+    QUEUE: "QueueArn",
     "TopicConfigurations": "TopicArn",
 }
 
 
-def entry(identifier: str, function_arn: str, prefix: str) -> dict[str, Any]:
-    """Our entry: every event that changes what there is under ``storage.prefix``."""
-    made: dict[str, Any] = {"Id": identifier, "LambdaFunctionArn": function_arn, "Events": list(EVENTS)}
+def entry(kind: str, identifier: str, receiver: str, prefix: str) -> dict[str, Any]:
+    """Our entry of a kind: every event that changes what there is under ``storage.prefix``."""
+    made: dict[str, Any] = {"Id": identifier, DESTINATIONS[kind]: receiver, "Events": list(EVENTS)}
     if prefix:
         made["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
     return made
 
 
-def with_entry(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
+def subscribed(configuration: Mapping[str, Any], mark: Mark, wanted: Subscription) -> dict[str, Any]:
     """The configuration with our entry in the place of whatever makes way for it."""
-    merged = _others(configuration, ours["Id"], ours["LambdaFunctionArn"])
-    merged[LAMBDA] = [*merged.get(LAMBDA, []), dict(ours)]
+    merged = _switched(_others(configuration, mark), wanted.eventbridge)
+    if wanted.kind is not None and wanted.entry is not None:
+        merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(wanted.entry)]
     return merged
 
 
-def without_entry(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> dict[str, Any]:
+def unsubscribed(
+    configuration: Mapping[str, Any], mark: Mark, eventbridge: bool | None = None
+) -> dict[str, Any]:
     """The configuration without our entry. What pypicloud's own tool made is not ours until it is adopted."""
-    return _without(configuration, lambda item: _is_ours(item, identifier, function_arn))
+    return _switched(_without(configuration, lambda item: _is_ours(item, mark)), eventbridge)
 
 
-def _others(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> dict[str, Any]:
+def _switched(configuration: dict[str, Any], eventbridge: bool | None) -> dict[str, Any]:
+    """The configuration with EventBridge on, off, or as it is; its presence is all it says."""
+    if eventbridge is None:
+        return configuration
+    rest = {key: value for key, value in configuration.items() if key != EVENTBRIDGE}
+    return {**rest, EVENTBRIDGE: configuration.get(EVENTBRIDGE, {})} if eventbridge else rest
+
+
+def _others(configuration: Mapping[str, Any], mark: Mark) -> dict[str, Any]:
     """The configuration without what ours takes the place of."""
-    return _without(configuration, lambda item: _is_replaced(item, identifier, function_arn))
+    return _without(configuration, lambda item: _is_replaced(item, mark))
 
 
 def _without(configuration: Mapping[str, Any], gone: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
-    rest = {key: value for key, value in configuration.items() if key != LAMBDA}
-    kept = [item for item in configuration.get(LAMBDA, []) if not gone(item)]
-    return {**rest, LAMBDA: kept} if kept else rest
+    rest = dict(configuration)
+    for kind in (LAMBDA, QUEUE):
+        kept = [item for item in rest.pop(kind, []) if not gone(item)]
+        if kept:
+            rest[kind] = kept
+    return rest
 
 
-def _is_ours(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
-    """Whether an entry is ours: exactly our id, and our function."""
-    return bool(item.get("Id") == identifier and item["LambdaFunctionArn"] == function_arn)
+def _is_ours(item: Mapping[str, Any], mark: Mark) -> bool:
+    """Whether an entry is ours: exactly our id, and one of our receivers."""
+    return item.get("Id") == mark.identifier and _receiver(item) in mark.receivers
 
 
-def _is_replaced(item: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
+def _is_replaced(item: Mapping[str, Any], mark: Mark) -> bool:
     """Whether an entry makes way for ours: ours of before, or pypicloud's own for our function."""
     left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
-    return _is_ours(item, identifier, function_arn) or (left and item["LambdaFunctionArn"] == function_arn)
+    return _is_ours(item, mark) or (left and item.get(DESTINATIONS[LAMBDA]) in mark.receivers)
 
 
-def has_entry(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> bool:
-    """Whether our entry is there, whatever it says."""
-    return any(_is_ours(item, identifier, function_arn) for item in configuration.get(LAMBDA, []))
+def _receiver(item: Mapping[str, Any]) -> str | None:
+    return item.get(DESTINATIONS[LAMBDA]) or item.get(DESTINATIONS[QUEUE])
 
 
-def replaced(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def replaced(configuration: Mapping[str, Any], mark: Mark) -> list[Mapping[str, Any]]:
     """The entries that make way for ours."""
     return [
-        item
-        for item in configuration.get(LAMBDA, [])
-        if _is_replaced(item, ours["Id"], ours["LambdaFunctionArn"])
+        item for kind in (LAMBDA, QUEUE) for item in configuration.get(kind, []) if _is_replaced(item, mark)
     ]
 
 
@@ -93,8 +108,7 @@ def _canonical(configuration: Mapping[str, Any]) -> dict[str, Any]:
         )
         for kind in DESTINATIONS
     }
-    # Its presence is all it says.
-    canonical["EventBridgeConfiguration"] = "EventBridgeConfiguration" in configuration
+    canonical[EVENTBRIDGE] = EVENTBRIDGE in configuration
     return canonical
 
 
@@ -109,13 +123,13 @@ def _rules(item: Mapping[str, Any]) -> list[dict[str, str]]:
     return rules
 
 
-def overlapping(configuration: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
+def overlapping(configuration: Mapping[str, Any], mark: Mark, ours: Mapping[str, Any]) -> str | None:
     """The foreign entry that S3 would refuse ours for, in words; None where there is none.
 
     S3 takes no two entries for one type of event whose prefixes and suffixes both overlap:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     """
-    foreign = _others(configuration, ours["Id"], ours["LambdaFunctionArn"])
+    foreign = _others(configuration, mark)
     for item, destination in _entries(foreign):
         shared = [
             event for event in item["Events"] if any(_events_meet(event, own) for own in ours["Events"])
@@ -150,7 +164,7 @@ def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
 
 
-def foreign_count(configuration: Mapping[str, Any], identifier: str, function_arn: str) -> int:
+def foreign_count(configuration: Mapping[str, Any], mark: Mark, *, eventbridge_is_ours: bool) -> int:
     """How many entries, EventBridge's among them, are none of ours."""
-    foreign = _others(configuration, identifier, function_arn)
-    return len(list(_entries(foreign))) + ("EventBridgeConfiguration" in foreign)
+    foreign = _others(configuration, mark)
+    return len(list(_entries(foreign))) + (EVENTBRIDGE in foreign and not eventbridge_is_ours)

@@ -1,22 +1,32 @@
 """What has to be done to turn what is there into what is wanted; values in, values out.
 
 ``enable`` performs exactly the actions that ``plan`` shows, in their order: role, log group, function (active
-before S3 may know of it), permission, and the notification last. ``disable`` goes the other way.
+before S3 may know of it), queues or rule, permission, and the notification last. ``disable`` goes the other
+way.
 """
 
 from __future__ import annotations
 
-from . import notifications
+from collections.abc import Iterator
+
 from .conflicts import is_ours, refuse_conflicts
 from .models import Action, Desired, Observed, Plan
+from .route_steps import (
+    needless_route_actions,
+    notification_actions,
+    notification_removal_actions,
+    permission_actions,
+    permission_removal_actions,
+    removal_actions,
+    route_actions,
+)
 from .steps import (
-    find_statement,
     function_actions,
     log_group_actions,
+    narrowed_role_actions,
     needless_role_actions,
-    notification_actions,
-    permission_actions,
     role_actions,
+    settled_function_actions,
 )
 
 
@@ -41,11 +51,17 @@ def plan_enable(
     """
     refuse_conflicts(desired, observed, force=force)
     actions = (
-        *role_actions(desired, observed.role),
+        *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
         *function_actions(desired, observed.function, code_sha256, force=force),
+        *route_actions(desired, observed),
         *permission_actions(desired, observed.statements),
-        *notification_actions(desired, observed.notifications),
+        *notification_actions(desired, observed),
+        # Whatever the settings no longer ask for goes last, when nothing uses it any more.
+        *permission_removal_actions(desired.names, observed.statements, desired.permission),
+        *needless_route_actions(desired, observed),
+        *narrowed_role_actions(desired, observed),
+        *settled_function_actions(desired, observed.function),
         *needless_role_actions(desired, observed.role),
     )
     return Plan(actions, desired, observed)
@@ -53,21 +69,20 @@ def plan_enable(
 
 def plan_disable(desired: Desired, observed: Observed) -> Plan:
     """The actions that take away what this tool made, and nothing else."""
-    names = desired.names
-    actions = []
-    if notifications.has_entry(observed.notifications, names.notification, desired.function.arn):
-        arguments = {"identifier": names.notification, "function_arn": desired.function.arn}
-        actions.append(Action("delete", "notification", names.notification, "notification.remove", arguments))
-    if find_statement(observed.statements, names.statement) is not None:
-        arguments = {"function": names.function, "statement": names.statement}
-        actions.append(Action("delete", "permission", names.statement, "permission.remove", arguments))
-    if is_ours(observed.function, desired.bucket):
-        actions.append(
-            Action("delete", "function", names.function, "function.delete", {"name": names.function})
-        )
-    if is_ours(observed.log_group, desired.bucket):
-        arguments = {"name": names.log_group}
-        actions.append(Action("delete", "log group", names.log_group, "log_group.delete", arguments))
-    if is_ours(observed.role, desired.bucket):
-        actions.append(Action("delete", "role", names.role, "role.delete", {"name": names.role}))
-    return Plan(tuple(actions), desired, observed)
+    actions = (
+        *notification_removal_actions(desired, observed),
+        *permission_removal_actions(desired.names, observed.statements),
+        *removal_actions(observed.route, desired, drain=False),
+        *_removals(desired, observed),
+    )
+    return Plan(actions, desired, observed)
+
+
+def _removals(desired: Desired, observed: Observed) -> Iterator[Action]:
+    names, bucket = desired.names, desired.bucket
+    if is_ours(observed.function, bucket):
+        yield Action("delete", "function", names.function, "function.delete", {"name": names.function})
+    if is_ours(observed.log_group, bucket):
+        yield Action("delete", "log group", names.log_group, "log_group.delete", {"name": names.log_group})
+    if is_ours(observed.role, bucket):
+        yield Action("delete", "role", names.role, "role.delete", {"name": names.role})

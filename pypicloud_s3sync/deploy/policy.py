@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ..settings import SyncSettings
-from .models import Identity
+from .models import Identity, Names
 
 VERSION = "2012-10-17"
 #: What Lambda does with its network interfaces in a VPC, none of which exists yet:
@@ -20,6 +20,10 @@ VPC_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
+#: What Lambda does with a queue that it polls, in the function's name:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+RECEIVE = "ReceiveEvents"
+RECEIVE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 
 
 def trust_policy() -> dict[str, Any]:
@@ -56,7 +60,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def role_policy(settings: SyncSettings, identity: Identity, region: str, log_group: str) -> dict[str, Any]:
+def role_policy(settings: SyncSettings, identity: Identity, region: str, names: Names) -> dict[str, Any]:
     """What the function does, and each only where it does it.
 
     Parameters
@@ -65,11 +69,11 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, log_gro
     identity : Identity
     region : str
         The function's.
-    log_group : str
-        Its name; the group is made beforehand, so that the function need not make any.
+    names : Names
+        Its log group is made beforehand, so that the function need not make any.
     """
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
-    logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{log_group}:*"
+    logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
         _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{settings.prefix}*"),
         # Without it S3 answers 403 instead of 404 for an object that is gone:
@@ -79,9 +83,37 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, log_gro
     ]
     if settings.cache == "dynamo":
         statements += _dynamo(settings, identity)
+    if settings.delivery == "sqs":
+        queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
+        statements.append(_allow(RECEIVE, list(RECEIVE_ACTIONS), queue))
     if settings.vpc_subnet_ids:
         statements.append(_allow("ReachVpc", list(VPC_ACTIONS), "*"))
     return {"Version": VERSION, "Statement": statements}
+
+
+def still_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A policy with the right to receive that the one before has: for as long as a queue is emptied."""
+    kept = [item for item in _listed((before or {}).get("Statement", [])) if item.get("Sid") == RECEIVE]
+    return {**policy, "Statement": [*policy["Statement"], *kept]}
+
+
+def queue_policy(bucket_arn: str, queue_arn: str, account: str) -> dict[str, Any]:
+    """S3, and nobody else, may send to a queue, and only for one bucket of one account.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+    """
+    statement = {
+        "Sid": "ReceiveFromBucket",
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": {
+            "ArnEquals": {"aws:SourceArn": bucket_arn},
+            "StringEquals": {"aws:SourceAccount": account},
+        },
+    }
+    return {"Version": VERSION, "Statement": [statement]}
 
 
 def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:

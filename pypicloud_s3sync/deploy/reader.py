@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from ..exceptions import AwsError
 from .aws import Clients
 from .failures import is_missing, translated
-from .models import Function, Identity, LogGroup, Names, Observed, Role
+from .models import Desired, Function, Identity, LogGroup, Observed, Role
 from .policy import table_names
+from .route_reader import RouteReader
 
 #: The inline policy of our roles.
 POLICY_NAME = "sync"
@@ -25,8 +26,18 @@ class Reader:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
 
-    def _find(self, service: str, operation: str, action: str, resource: str, **arguments: Any) -> Any | None:
-        """What an operation answers; None where it says that there is no such thing."""
+    def find(self, service: str, operation: str, action: str, resource: str, **arguments: Any) -> Any | None:
+        """What an operation answers; None where it says that there is no such thing.
+
+        Parameters
+        ----------
+        service, operation : str
+            As boto3 names them.
+        action : str
+            The IAM action.
+        resource : str
+            What it is done to, for a reader.
+        """
         with translated(action, resource, self.clients.settings.endpoint_url):
             try:
                 return getattr(self.clients[service], operation)(**arguments)
@@ -37,7 +48,7 @@ class Reader:
 
     def identity(self) -> Identity:
         """The account and partition of the caller."""
-        caller = self._find("sts", "get_caller_identity", "sts:GetCallerIdentity", "the caller") or {}
+        caller = self.find("sts", "get_caller_identity", "sts:GetCallerIdentity", "the caller") or {}
         return Identity(account=caller["Account"], partition=caller["Arn"].split(":")[1])
 
     def bucket_region(self, bucket: str, account: str) -> str | None:
@@ -64,42 +75,45 @@ class Reader:
         return [
             table
             for table in table_names(self.clients.settings)
-            if self._find(
+            if self.find(
                 *("dynamodb", "describe_table", "dynamodb:DescribeTable", f"the table {table}"),
                 TableName=table,
             )
             is None
         ]
 
-    def observe(self, names: Names, bucket: str, role_arn: str | None) -> Observed:
+    def observe(self, desired: Desired, *, enabling: bool) -> Observed:
         """Everything that a plan is made from.
 
         Parameters
         ----------
-        names : Names
-            What ours are called.
-        bucket : str
-        role_arn : str or None
-            A role that was given.
+        desired : Desired
+            Says what ours are called, and which role was given.
+        enabling : bool
+            Whether it is to be there afterwards.
         """
+        names, bucket = desired.names, desired.bucket
+        role_arn = desired.role_arn if desired.role is None and enabling else None
         given = self.role(role_arn.rsplit("/", 1)[-1]) if role_arn else None
+        function = self.function(names.function)
         return Observed(
             role=self.role(names.role),
             given_role=given if given is not None and given.arn == role_arn else None,
             log_group=self.log_group(names.log_group),
-            function=self.function(names.function),
+            function=function,
             statements=self.statements(names.function),
             notifications=self.notifications(bucket),
+            route=RouteReader(self.find).route(desired, function, enabling=enabling),
         )
 
     def role(self, name: str) -> Role | None:
         """A role, with our inline policy where it has that."""
         resource = f"the role {name}"
-        found = self._find("iam", "get_role", "iam:GetRole", resource, RoleName=name)
+        found = self.find("iam", "get_role", "iam:GetRole", resource, RoleName=name)
         if found is None:
             return None
         of_policy = {"RoleName": name, "PolicyName": POLICY_NAME}
-        inline = self._find("iam", "get_role_policy", "iam:GetRolePolicy", resource, **of_policy)
+        inline = self.find("iam", "get_role_policy", "iam:GetRolePolicy", resource, **of_policy)
         role = found["Role"]
         return Role(
             name=name,
@@ -113,7 +127,7 @@ class Reader:
 
     def function(self, name: str) -> Function | None:
         """A function, with those parts of its configuration that are ours to set."""
-        found = self._find(
+        found = self.find(
             *("lambda", "get_function", "lambda:GetFunction", f"the function {name}"), FunctionName=name
         )
         if found is None:
@@ -138,7 +152,7 @@ class Reader:
 
     def statements(self, function: str) -> tuple[Mapping[str, Any], ...]:
         """The statements of a function's own policy."""
-        found = self._find(
+        found = self.find(
             *("lambda", "get_policy", "lambda:GetPolicy", f"the function {function}"), FunctionName=function
         )
         return () if found is None else tuple(json.loads(found["Policy"])["Statement"])
@@ -148,21 +162,21 @@ class Reader:
         resource = f"the log group {name}"
         of_prefix = {"logGroupNamePrefix": name}
         found = (
-            self._find("logs", "describe_log_groups", "logs:DescribeLogGroups", resource, **of_prefix) or {}
+            self.find("logs", "describe_log_groups", "logs:DescribeLogGroups", resource, **of_prefix) or {}
         )
         group = next((group for group in found.get("logGroups", []) if group["logGroupName"] == name), None)
         if group is None:
             return None
         of_group = {"resourceArn": group["arn"].removesuffix(":*")}
         tags = (
-            self._find("logs", "list_tags_for_resource", "logs:ListTagsForResource", resource, **of_group)
+            self.find("logs", "list_tags_for_resource", "logs:ListTagsForResource", resource, **of_group)
             or {}
         )
         return LogGroup(name, group.get("retentionInDays"), tags.get("tags", {}))
 
     def notifications(self, bucket: str) -> dict[str, Any]:
         """A bucket's whole notification configuration; none where the bucket is gone."""
-        found = self._find(
+        found = self.find(
             *("s3", "get_bucket_notification_configuration", "s3:GetBucketNotification"),
             f"the bucket {bucket}",
             Bucket=bucket,

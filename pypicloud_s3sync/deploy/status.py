@@ -8,9 +8,17 @@ from typing import Any
 from ..settings import SyncSettings
 from . import notifications
 from .models import Action, Plan
+from .routes import switched_by_us
 
-#: The parts of a deployment, in the order they are made.
-PARTS = ("role", "log group", "function", "permission", "notification")
+#: The parts of a deployment by its delivery, in the order they are made.
+PARTS = {
+    "direct": ("role", "log group", "function", "permission", "notification"),
+    "sqs": (
+        *("role", "log group", "function", "dead-letter queue", "queue", "event source mapping"),
+        "notification",
+    ),
+    "eventbridge": ("role", "log group", "function", "rule", "permission", "notification"),
+}
 
 
 def plan_document(plan: Plan, command: str) -> dict[str, Any]:
@@ -56,7 +64,7 @@ def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
         Of ``enable``.
     settings : SyncSettings
     """
-    parts = [_part(plan, name) for name in PARTS]
+    parts = [_part(plan, name) for name in PARTS[plan.desired.delivery]] + _left(plan)
     return {
         "state": _state(parts),
         "in_sync": plan.in_sync,
@@ -69,6 +77,7 @@ def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
         "cache": settings.cache,
         "runtime": settings.runtime,
         "architecture": settings.architecture,
+        "delivery": settings.delivery,
         "foreign_notifications": _foreign(plan),
         "resources": parts,
         "actions": [_action(action) for action in plan.actions],
@@ -84,7 +93,19 @@ def _part(plan: Plan, resource: str) -> dict[str, Any]:
         state = "differs"
     else:
         state = "given" if resource == "role" and plan.desired.role is None else "ok"
-    return {"resource": resource, "name": _name(plan, resource), "state": state}
+    part: dict[str, Any] = {"resource": resource, "name": _name(plan, resource), "state": state}
+    queue = {"queue": plan.observed.route.queue, "dead-letter queue": plan.observed.route.dead_letters}
+    found = queue.get(resource)
+    return part if found is None else {**part, "messages": found.messages}
+
+
+def _left(plan: Plan) -> list[dict[str, Any]]:
+    """What another delivery has left."""
+    return [
+        {"resource": action.resource, "name": action.name, "state": "differs"}
+        for action in plan.actions
+        if action.verb == "delete" and action.resource not in PARTS[plan.desired.delivery]
+    ]
 
 
 def _alias(resource: str) -> str:
@@ -93,13 +114,19 @@ def _alias(resource: str) -> str:
 
 def _name(plan: Plan, resource: str) -> str:
     names = plan.desired.names
-    return {
+    permission = plan.desired.permission or {}
+    named: Mapping[str, str] = {
         "role": plan.desired.role_arn.rsplit("/", 1)[-1],
         "log group": names.log_group,
         "function": names.function,
-        "permission": names.statement,
+        "dead-letter queue": names.dead_letters,
+        "queue": names.queue,
+        "event source mapping": names.queue,
+        "rule": names.rule,
+        "permission": permission.get("StatementId", ""),
         "notification": names.notification,
-    }[resource]
+    }
+    return named[resource]
 
 
 def _state(parts: list[dict[str, Any]]) -> str:
@@ -114,6 +141,5 @@ def _state(parts: list[dict[str, Any]]) -> str:
 
 def _foreign(plan: Plan) -> int:
     configuration: Mapping[str, Any] = plan.observed.notifications
-    return notifications.foreign_count(
-        configuration, plan.desired.names.notification, plan.desired.function.arn
-    )
+    ours = switched_by_us(plan.observed)
+    return notifications.foreign_count(configuration, plan.desired.mark, eventbridge_is_ours=ours)

@@ -1,25 +1,28 @@
-"""What has to be done to each part of a deployment; values in, values out."""
+"""What has to be done to role, log group and function; values in, values out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from . import notifications
 from .conflicts import is_ours
 from .models import (
     BUNDLE_TAG,
+    DELIVERY_TAG,
     OWNER_TAG,
     Action,
     Change,
     Desired,
     Function,
     LogGroup,
+    Observed,
     Role,
     bundle_tag,
 )
+from .policy import still_receiving
 from .redaction import redact
+from .routes import deliveries_of
 
 
 def code_is_known(desired: Desired, function: Function | None) -> bool:
@@ -29,11 +32,32 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
     return function.tags.get(BUNDLE_TAG) == bundle_tag(desired.fingerprint, function.code_sha256)
 
 
-def role_actions(desired: Desired, role: Role | None) -> Iterator[Action]:
-    """The role of our making."""
-    wanted = desired.role
+def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """The role of our making; while a queue is being emptied, it may still receive from that."""
+    wanted, role = desired.role, observed.role
     if wanted is None:
         return
+    if role is not None and wanted.policy is not None and leaves_queue(desired, observed):
+        wanted = replace(wanted, policy=still_receiving(wanted.policy, role.policy))
+    yield from _role(wanted, role)
+
+
+def narrowed_role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Taking back the right to receive, now that the queue is gone."""
+    wanted, role = desired.role, observed.role
+    if wanted is None or role is None or wanted.policy is None or not leaves_queue(desired, observed):
+        return
+    before = still_receiving(wanted.policy, role.policy)
+    if before != wanted.policy:
+        yield from _role(wanted, replace(wanted, policy=before))
+
+
+def leaves_queue(desired: Desired, observed: Observed) -> bool:
+    """Whether there is a queue that has to be emptied and removed."""
+    return desired.route.queue is None and observed.route.queue is not None
+
+
+def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
     if role is None:
         shown = (Change("trust", None, wanted.trust), Change("policy", None, wanted.policy))
         yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)
@@ -132,58 +156,25 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
-    wanted_tags = dict(desired.function.tags)
-    tags = same_tags(function.tags, wanted_tags)
-    if tags != wanted_tags:
-        arguments = {"name": function.name, "arn": function.arn, "tags": wanted_tags}
-        shown = (Change("tags", tags, wanted_tags),)
+    # Before another delivery's parts are made: a run that ends in between must be found out by the next.
+    deliveries = deliveries_of(function) | {desired.delivery}
+    tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
+    yield from _tags(function, same_tags(function.tags, tags), tags)
+
+
+def settled_function_actions(desired: Desired, function: Function | None) -> Iterator[Action]:
+    """Forgetting the deliveries of before, once nothing is left of them."""
+    if function is not None and deliveries_of(function) - {desired.delivery}:
+        before = "+".join(sorted(deliveries_of(function) | {desired.delivery}))
+        tag = {DELIVERY_TAG: desired.delivery}
+        yield from _tags(function, {DELIVERY_TAG: before}, tag)
+
+
+def _tags(function: Function, before: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[Action]:
+    if before != tags:
+        arguments = {"name": function.name, "arn": function.arn, "tags": tags}
+        shown = (Change("tags", before, tags),)
         yield Action("update", "function", function.name, "function.tag", arguments, shown)
-
-
-def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ...]) -> Iterator[Action]:
-    """The right to invoke the function."""
-    name, wanted = desired.names.statement, desired.permission
-    shown = tuple(Change(key, None, wanted[key]) for key in ("Principal", "SourceArn", "SourceAccount"))
-    found = find_statement(statements, name)
-    if found is None:
-        yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
-    elif not _permits(found, wanted):
-        before = json.dumps(found, sort_keys=True)
-        changes = (Change("statement", before, dict(wanted)),)
-        yield Action("update", "permission", name, "permission.replace", {"permission": wanted}, changes)
-
-
-def find_statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mapping[str, Any] | None:
-    """A statement of a function's policy by its id."""
-    return next((statement for statement in statements if statement.get("Sid") == sid), None)
-
-
-def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a statement of a function's policy is what AddPermission would make of ``wanted``."""
-    conditions = {
-        key.lower(): value
-        for operator in statement.get("Condition", {}).values()
-        for key, value in operator.items()
-    }
-    return (
-        statement.get("Effect") == "Allow"
-        and statement.get("Action") == wanted["Action"]
-        and statement.get("Principal") in ({"Service": wanted["Principal"]}, wanted["Principal"])
-        and conditions == {"aws:sourcearn": wanted["SourceArn"], "aws:sourceaccount": wanted["SourceAccount"]}
-    )
-
-
-def notification_actions(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Action]:
-    """Our entry in the bucket's notifications."""
-    wanted = desired.notification
-    if notifications.same(configuration, notifications.with_entry(configuration, wanted)):
-        return
-    found = notifications.replaced(configuration, wanted)
-    before = [dict(item) for item in found] or None
-    verb = "update" if found else "create"
-    arguments = {"entry": wanted}
-    shown = (Change("entry", before, dict(wanted)),)
-    yield Action(verb, "notification", wanted["Id"], "notification.put", arguments, shown)
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.deploy.desired import desire
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Identity, Observed, bundle_tag
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Identity, Observed, Route, bundle_tag
+from pypicloud_s3sync.deploy.notifications import subscribed
 from pypicloud_s3sync.settings import SyncSettings, read
 
 ACCOUNT = "111122223333"
@@ -52,15 +53,25 @@ def deployed(desired: Desired, **more) -> Observed:
         given_role=None,
         log_group=desired.log_group,
         function=replace(desired.function, tags=tags, code_sha256=CODE),
-        statements=(statement_of(desired),),
-        notifications={"LambdaFunctionConfigurations": [dict(desired.notification)]},
+        statements=(statement_of(desired),) if desired.permission else (),
+        notifications=subscribed({}, desired.mark, desired.subscription),
+        route=there(desired.route),
     )
     return replace(observed, **more)
+
+
+def there(route: Route) -> Route:
+    """A route as AWS has it once it was made."""
+    mapping = route.mapping and replace(route.mapping, uuid="a-uuid")
+    queue = route.queue and replace(route.queue, url="https://queue.example/queue")
+    failed = route.dead_letters and replace(route.dead_letters, url="https://queue.example/failed")
+    return replace(route, mapping=mapping, queue=queue, dead_letters=failed)
 
 
 def statement_of(desired: Desired) -> dict:
     """The statement that Lambda makes of AddPermission's arguments, as GetPolicy gives it."""
     wanted = desired.permission
+    account = {"StringEquals": {"AWS:SourceAccount": wanted.get("SourceAccount")}}
     return {
         "Sid": wanted["StatementId"],
         "Effect": "Allow",
@@ -68,7 +79,7 @@ def statement_of(desired: Desired) -> dict:
         "Action": wanted["Action"],
         "Resource": desired.function.arn,
         "Condition": {
-            "StringEquals": {"AWS:SourceAccount": wanted["SourceAccount"]},
+            **(account if "SourceAccount" in wanted else {}),
             "ArnLike": {"AWS:SourceArn": wanted["SourceArn"]},
         },
     }

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from pypicloud_s3sync.deploy.desired import desire, function_arn, names
-from pypicloud_s3sync.deploy.models import OWNER_TAG, Identity
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, Identity
 
 from .fakes import ACCOUNT, BUCKET, FINGERPRINT, IDENTITY, REGION, make_desired, make_settings
 
@@ -103,8 +103,8 @@ def test_every_part_names_the_same_function_role_and_bucket():
     assert desired.role.arn == desired.role_arn == desired.function.configuration["Role"]
     assert desired.role.arn == f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/{desired.names.role}"
     assert desired.function.arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
-    assert desired.notification["LambdaFunctionArn"] == desired.function.arn
-    assert desired.notification["Id"] == desired.names.notification
+    assert desired.subscription.entry["LambdaFunctionArn"] == desired.function.arn
+    assert desired.subscription.entry["Id"] == desired.names.notification
     assert desired.permission["FunctionName"] == "sync"
     assert desired.permission["StatementId"] == desired.names.statement
     assert f"log-group:{desired.log_group.name}:*" in json.dumps(desired.role.policy)
@@ -126,7 +126,7 @@ def test_s3_may_invoke_the_function_for_this_bucket_of_this_account_only():
 def test_every_arn_is_of_the_callers_partition(partition):
     desired = desire(make_settings(), Identity(ACCOUNT, partition), REGION, FINGERPRINT)
     found = [desired.role_arn, desired.function.arn, desired.permission["SourceArn"]]
-    found += [desired.notification["LambdaFunctionArn"], desired.function.configuration["Role"]]
+    found += [desired.subscription.entry["LambdaFunctionArn"], desired.function.configuration["Role"]]
     assert {arn.split(":")[1] for arn in found} == {partition}
     assert set(re.findall(r"arn:([a-z-]+):", json.dumps(desired.role.policy))) == {partition}
 
@@ -164,13 +164,15 @@ def test_a_permissions_boundary_is_the_roles():
 def test_tags_are_on_everything_beside_the_owners():
     desired = make_desired(s3sync__tags="team=infra, cost=12")
     expected = {"team": "infra", "cost": "12", OWNER_TAG: BUCKET}
-    for part in (desired.role, desired.log_group, desired.function):
+    for part in (desired.role, desired.log_group):
         assert part.tags == expected, part
+    assert desired.function.tags == {**expected, DELIVERY_TAG: "direct"}
 
 
 def test_no_tag_of_the_settings_can_give_the_function_to_another_bucket():
     desired = make_desired(s3sync__tags=f"{OWNER_TAG}=somebody-else")
-    assert desired.role.tags == desired.function.tags == desired.log_group.tags == {OWNER_TAG: BUCKET}
+    assert desired.role.tags == desired.log_group.tags == {OWNER_TAG: BUCKET}
+    assert desired.function.tags[OWNER_TAG] == BUCKET
 
 
 def test_the_functions_configuration_is_that_of_the_settings():
@@ -210,7 +212,9 @@ def test_without_a_vpc_the_function_leaves_one_that_it_was_in():
 
 def test_the_prefix_is_in_the_notification_the_policy_and_the_functions_settings():
     desired = make_desired(storage__prefix="pkgs/")
-    assert desired.notification["Filter"]["Key"]["FilterRules"] == [{"Name": "prefix", "Value": "pkgs/"}]
+    assert desired.subscription.entry["Filter"]["Key"]["FilterRules"] == [
+        {"Name": "prefix", "Value": "pkgs/"}
+    ]
     assert f"{BUCKET}/pkgs/*" in json.dumps(desired.role.policy)
     settings = json.loads(desired.function.configuration["Environment"]["PYPICLOUD_SETTINGS"])
     assert settings["storage.prefix"] == "pkgs/"

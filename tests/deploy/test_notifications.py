@@ -6,23 +6,20 @@ import json
 import pytest
 
 from pypicloud_s3sync.deploy import notifications
-from pypicloud_s3sync.deploy.notifications import (
-    entry,
-    foreign_count,
-    has_entry,
-    overlapping,
-    replaced,
-    same,
-    with_entry,
-    without_entry,
-)
+from pypicloud_s3sync.deploy.models import Mark, Subscription
+from pypicloud_s3sync.deploy.notifications import replaced, same, subscribed, unsubscribed
 
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:sync"
 OTHER = "arn:aws:lambda:eu-west-1:111122223333:function:other"
 QUEUE = "arn:aws:sqs:eu-west-1:111122223333:queue"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:topic"
 ID = "pypicloud-s3sync-sync"
-OURS = entry(ID, ARN, "")
+OUR_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:sync"
+MARK = Mark(ID, (ARN, OUR_QUEUE))
+OURS = notifications.entry(notifications.LAMBDA, ID, ARN, "")
+OURS_BY_QUEUE = notifications.entry(notifications.QUEUE, ID, OUR_QUEUE, "")
+BY_QUEUE = Subscription(notifications.QUEUE, OURS_BY_QUEUE)
+BY_EVENTBRIDGE = Subscription(None, None, eventbridge=True)
 #: What S3 gives back of a bucket that others use; spelling and order are S3's own.
 FOREIGN = {
     "QueueConfigurations": [
@@ -48,6 +45,30 @@ LEFT = [
 ]
 
 
+def entry(prefix):
+    return notifications.entry(notifications.LAMBDA, ID, ARN, prefix)
+
+
+def with_entry(configuration, ours=OURS):
+    return subscribed(configuration, MARK, Subscription(notifications.LAMBDA, ours))
+
+
+def without_entry(configuration):
+    return unsubscribed(configuration, MARK)
+
+
+def has_entry(configuration):
+    return not same(configuration, without_entry(configuration))
+
+
+def overlapping(configuration, ours=OURS):
+    return notifications.overlapping(configuration, MARK, ours)
+
+
+def foreign_count(configuration, *, eventbridge_is_ours=False):
+    return notifications.foreign_count(configuration, MARK, eventbridge_is_ours=eventbridge_is_ours)
+
+
 def lambdas(*items):
     return {"LambdaFunctionConfigurations": list(items)}
 
@@ -71,14 +92,12 @@ def as_bytes(value):
 
 def test_our_entry_asks_for_everything_that_makes_an_object_appear_or_disappear():
     expected = {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}
-    assert set(entry(ID, ARN, "")["Events"]) == expected
+    assert set(entry("")["Events"]) == expected
 
 
 def test_our_entry_is_filtered_on_the_prefix_and_not_at_all_without_one():
-    assert entry(ID, ARN, "pkgs/")["Filter"] == {
-        "Key": {"FilterRules": [{"Name": "prefix", "Value": "pkgs/"}]}
-    }
-    assert "Filter" not in entry(ID, ARN, "")
+    assert entry("pkgs/")["Filter"] == {"Key": {"FilterRules": [{"Name": "prefix", "Value": "pkgs/"}]}}
+    assert "Filter" not in entry("")
 
 
 def test_with_our_entry_each_foreign_one_is_byte_for_byte_as_it_was():
@@ -96,7 +115,7 @@ def test_our_entry_is_put_in_once_however_often():
 
 
 def test_without_our_entry_the_foreign_configuration_is_byte_for_byte_what_it_was():
-    bare = without_entry(with_entry(FOREIGN, OURS), ID, ARN)
+    bare = without_entry(with_entry(FOREIGN, OURS))
     for kind, items in FOREIGN.items():
         assert as_bytes(bare[kind]) == as_bytes(items), kind
     assert set(bare) == set(FOREIGN)
@@ -105,18 +124,18 @@ def test_without_our_entry_the_foreign_configuration_is_byte_for_byte_what_it_wa
 @pytest.mark.parametrize("kind", list(FOREIGN))
 def test_a_bucket_with_one_kind_of_notification_only_gets_it_back(kind):
     configuration = {kind: FOREIGN[kind]}
-    assert as_bytes(without_entry(with_entry(configuration, OURS), ID, ARN)) == as_bytes(configuration)
+    assert as_bytes(without_entry(with_entry(configuration, OURS))) == as_bytes(configuration)
 
 
 def test_nothing_is_left_of_a_configuration_that_only_held_ours():
-    assert without_entry(with_entry({}, OURS), ID, ARN) == {}
+    assert without_entry(with_entry({}, OURS)) == {}
 
 
 def test_merging_leaves_its_arguments_as_they_are():
     configuration = copy.deepcopy({**FOREIGN, **lambdas(*FOREIGN["LambdaFunctionConfigurations"], *LEFT)})
     before, ours_before = as_bytes(configuration), as_bytes(OURS)
     with_entry(configuration, OURS)
-    without_entry(configuration, ID, ARN)
+    without_entry(configuration)
     overlapping(configuration, OURS)
     assert as_bytes(configuration) == before
     assert as_bytes(OURS) == ours_before
@@ -125,7 +144,7 @@ def test_merging_leaves_its_arguments_as_they_are():
 def test_our_entry_of_before_makes_way_whatever_it_said():
     before = {"Id": ID, "LambdaFunctionArn": ARN, "Events": ["s3:ObjectCreated:Put"], **filtered(prefix="x")}
     assert with_entry(lambdas(before), OURS) == lambdas(OURS)
-    assert without_entry(lambdas(before), ID, ARN) == {}
+    assert without_entry(lambdas(before)) == {}
 
 
 @pytest.mark.parametrize(
@@ -140,9 +159,9 @@ def test_our_entry_of_before_makes_way_whatever_it_said():
     ids=["our id, another function", "our function, another id", "an alias", "a longer id", "no id"],
 )
 def test_an_entry_is_only_ours_by_exact_id_and_function(item):
-    assert without_entry(lambdas(item), ID, ARN) == lambdas(item)
+    assert without_entry(lambdas(item)) == lambdas(item)
     assert with_entry(lambdas(item), OURS) == lambdas(item, OURS)
-    assert not has_entry(lambdas(item), ID, ARN)
+    assert not has_entry(lambdas(item))
 
 
 # What pypicloud's own tool left
@@ -152,13 +171,13 @@ def test_an_entry_is_only_ours_by_exact_id_and_function(item):
 def test_the_two_entries_that_pypicloud_left_make_way_for_ours(given_ids):
     left = LEFT if given_ids else [{k: v for k, v in item.items() if k != "Id"} for item in LEFT]
     assert with_entry(lambdas(*left), OURS) == lambdas(OURS)
-    assert replaced(lambdas(*left), OURS) == left
+    assert replaced(lambdas(*left), MARK) == left
     assert overlapping(lambdas(*left), OURS) is None
 
 
 def test_what_pypicloud_left_is_not_removed_before_it_was_adopted():
-    assert without_entry(lambdas(*LEFT), ID, ARN) == lambdas(*LEFT)
-    assert not has_entry(lambdas(*LEFT), ID, ARN)
+    assert without_entry(lambdas(*LEFT)) == lambdas(*LEFT)
+    assert not has_entry(lambdas(*LEFT))
 
 
 @pytest.mark.parametrize(
@@ -176,26 +195,26 @@ def test_what_pypicloud_left_is_not_removed_before_it_was_adopted():
 def test_an_entry_that_is_not_quite_what_pypicloud_left_stays(change):
     item = {**LEFT[0], **change}
     assert with_entry(lambdas(item), OURS) == lambdas(item, OURS)
-    assert replaced(lambdas(item), OURS) == []
+    assert replaced(lambdas(item), MARK) == []
 
 
 def test_what_makes_way_for_ours_is_ours_of_before_and_what_pypicloud_left():
     configuration = lambdas(*FOREIGN["LambdaFunctionConfigurations"], LEFT[1], OURS)
-    assert replaced(configuration, OURS) == [LEFT[1], OURS]
+    assert replaced(configuration, MARK) == [LEFT[1], OURS]
 
 
 def test_our_entry_is_found_among_others_whatever_it_says():
     changed = {**OURS, "Events": ["s3:ObjectCreated:Put"]}
-    assert has_entry(lambdas(*FOREIGN["LambdaFunctionConfigurations"], changed), ID, ARN)
-    assert not has_entry(FOREIGN, ID, ARN)
-    assert not has_entry({}, ID, ARN)
+    assert has_entry(lambdas(*FOREIGN["LambdaFunctionConfigurations"], changed))
+    assert not has_entry(FOREIGN)
+    assert not has_entry({})
 
 
 def test_foreign_entries_are_counted_with_eventbridge_and_without_what_ours_replaces():
-    assert foreign_count(FOREIGN, ID, ARN) == 6
-    assert foreign_count(with_entry(FOREIGN, OURS), ID, ARN) == 6
-    assert foreign_count(lambdas(*LEFT), ID, ARN) == 0
-    assert foreign_count({}, ID, ARN) == 0
+    assert foreign_count(FOREIGN) == 6
+    assert foreign_count(with_entry(FOREIGN, OURS)) == 6
+    assert foreign_count(lambdas(*LEFT)) == 0
+    assert foreign_count({}) == 0
 
 
 # What means the same
@@ -313,13 +332,13 @@ def test_a_wildcard_of_theirs_overlaps_with_an_event_of_ours():
     ],
 )
 def test_a_prefix_that_holds_the_other_overlaps_whichever_is_longer(theirs, prefix):
-    assert overlapping(lambdas(in_the_way(**theirs)), entry(ID, ARN, prefix)) is not None
+    assert overlapping(lambdas(in_the_way(**theirs)), entry(prefix)) is not None
 
 
 @pytest.mark.parametrize("theirs", ["logs/", "pkgs2/", "Pkgs/", "pkg/"])
 def test_prefixes_beside_each_other_do_not_overlap(theirs):
     for rules in (filtered(prefix=theirs), filtered(Prefix=theirs), filtered(prefix=theirs, suffix=".whl")):
-        assert overlapping(lambdas(in_the_way(**rules)), entry(ID, ARN, "pkgs/")) is None
+        assert overlapping(lambdas(in_the_way(**rules)), entry("pkgs/")) is None
 
 
 @pytest.mark.parametrize(
@@ -377,7 +396,7 @@ def test_eventbridge_gets_every_event_and_never_overlaps():
 def test_our_own_entry_never_overlaps_itself():
     configuration = with_entry(FOREIGN, OURS)
     assert overlapping(configuration, OURS) is None
-    assert overlapping(configuration, entry(ID, ARN, "pkgs/")) is None, "nor where the prefix has changed"
+    assert overlapping(configuration, entry("pkgs/")) is None, "nor where the prefix has changed"
 
 
 def test_another_entry_for_our_own_function_overlaps():
@@ -398,3 +417,49 @@ def test_each_kind_of_destination_is_looked_at():
     client = boto3.client("s3", region_name="us-east-1")
     shape = client.meta.service_model.shape_for("NotificationConfiguration")
     assert set(shape.members) == {*notifications.DESTINATIONS, "EventBridgeConfiguration"}
+
+
+# A queue, and EventBridge
+
+
+@pytest.mark.parametrize(
+    "before", [{}, FOREIGN, lambdas(OURS), lambdas(*LEFT)], ids=["bare", "foreign", "ours", "left"]
+)
+def test_our_entry_for_a_queue_takes_the_place_of_the_one_for_the_function(before):
+    merged = subscribed(before, MARK, BY_QUEUE)
+    assert merged["QueueConfigurations"][-1] == OURS_BY_QUEUE
+    assert OURS not in merged.get("LambdaFunctionConfigurations", [])
+    assert same(without_entry(merged), FOREIGN if before is FOREIGN else {})
+
+
+def test_our_entry_for_the_function_takes_the_place_of_the_one_for_a_queue():
+    assert with_entry({"QueueConfigurations": [OURS_BY_QUEUE]}) == lambdas(OURS)
+
+
+def test_an_entry_of_our_id_for_somebodys_queue_is_not_ours():
+    theirs = {"QueueConfigurations": [{**OURS_BY_QUEUE, "QueueArn": QUEUE}]}
+    assert without_entry(theirs) == theirs
+    assert not has_entry(theirs)
+
+
+def test_what_pypicloud_would_have_left_is_no_entry_for_a_queue():
+    theirs = {"QueueConfigurations": [{"Id": "x", "QueueArn": OUR_QUEUE, "Events": ["s3:ObjectCreated:*"]}]}
+    assert without_entry(theirs) == theirs
+
+
+def test_eventbridge_is_switched_on_without_an_entry_of_ours():
+    assert subscribed(lambdas(OURS), MARK, BY_EVENTBRIDGE) == {"EventBridgeConfiguration": {}}
+    assert subscribed(FOREIGN, MARK, BY_EVENTBRIDGE) == FOREIGN
+
+
+def test_eventbridge_is_only_switched_off_where_that_is_asked_for():
+    on = {"EventBridgeConfiguration": {}}
+    assert unsubscribed(on, MARK) == on
+    assert unsubscribed(on, MARK, eventbridge=False) == {}
+    assert with_entry(on) == {**on, **lambdas(OURS)}
+
+
+def test_our_own_switch_is_no_notification_of_others():
+    on = {"EventBridgeConfiguration": {}}
+    assert foreign_count(on) == 1
+    assert foreign_count(on, eventbridge_is_ours=True) == 0

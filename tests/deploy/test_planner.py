@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, OWNER_TAG, Function, LogGroup, Role, bundle_tag
+from pypicloud_s3sync.deploy.models import (
+    BUNDLE_TAG,
+    DELIVERY_TAG,
+    OWNER_TAG,
+    Function,
+    LogGroup,
+    Role,
+    bundle_tag,
+)
 from pypicloud_s3sync.deploy.planner import plan_disable, plan_enable
 from pypicloud_s3sync.deploy.steps import code_is_known
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
@@ -90,7 +98,7 @@ def test_what_is_made_is_shown_whole():
     assert shown["log group"] == {"retention_days": 30}
     assert set(shown["function"]) == set(DESIRED.function.configuration)
     assert set(shown["permission"]) == {"Principal", "SourceArn", "SourceAccount"}
-    assert shown["notification"] == {"entry": DESIRED.notification}
+    assert shown["notification"] == {"entry": DESIRED.subscription.entry}
 
 
 def test_planning_changes_none_of_its_values():
@@ -329,7 +337,7 @@ def test_other_code_is_sent():
 
 
 def test_the_same_code_of_other_inputs_is_only_tagged():
-    tags = {OWNER_TAG: BUCKET, BUNDLE_TAG: bundle_tag("other inputs", CODE)}
+    tags = {**DEPLOYED.function.tags, BUNDLE_TAG: bundle_tag("other inputs", CODE)}
     action = only_action(plan_enable(DESIRED, with_tags("function", tags), CODE))
     assert action.call == "function.tag_bundle"
     assert action.needs_bundle
@@ -440,12 +448,12 @@ def test_a_password_that_changed_beside_something_else_is_named_too():
 )
 def test_missing_tags_are_put_on_the_function(tags):
     desired = make_desired(s3sync__tags="team=infra,cost=12")
-    code = {BUNDLE_TAG: bundle_tag(FINGERPRINT, CODE)}
+    code = {BUNDLE_TAG: bundle_tag(FINGERPRINT, CODE), DELIVERY_TAG: "direct"}
     observed = deployed(desired)
     observed = replace(observed, function=replace(observed.function, tags={**tags, **code}))
     action = only_action(plan_enable(desired, observed))
     assert action.call == "function.tag"
-    assert action.arguments["tags"] == {"team": "infra", "cost": "12", OWNER_TAG: BUCKET}
+    assert action.arguments["tags"] == desired.function.tags
     assert action.arguments["arn"] == DESIRED.function.arn
 
 
@@ -463,7 +471,7 @@ def test_force_takes_over_a_function_with_code_configuration_and_tag():
         "permission.add",
         "notification.put",
     ]
-    assert plan.actions[4].arguments["tags"] == {OWNER_TAG: BUCKET}
+    assert plan.actions[4].arguments["tags"] == DESIRED.function.tags
 
 
 def test_the_two_entries_that_pypicloud_left_are_replaced_and_shown():
@@ -546,19 +554,19 @@ def test_other_statements_of_the_functions_policy_do_not_matter():
     [
         {"Filter": {}},
         {"Filter": {"Key": {"FilterRules": []}}},
-        {"Events": list(reversed(DESIRED.notification["Events"]))},
+        {"Events": list(reversed(DESIRED.subscription.entry["Events"]))},
     ],
     ids=str,
 )
 def test_a_notification_in_another_spelling_is_left_alone(item):
-    observed = deployed(DESIRED, notifications=lambdas({**DESIRED.notification, **item}))
+    observed = deployed(DESIRED, notifications=lambdas({**DESIRED.subscription.entry, **item}))
     assert plan_enable(DESIRED, observed).in_sync
 
 
 def test_a_prefix_that_s3_spells_in_capitals_is_left_alone():
     desired = make_desired(storage__prefix="pkgs/")
     rules = {"Key": {"FilterRules": [{"Name": "Prefix", "Value": "pkgs/"}]}}
-    observed = deployed(desired, notifications=lambdas({**desired.notification, "Filter": rules}))
+    observed = deployed(desired, notifications=lambdas({**desired.subscription.entry, "Filter": rules}))
     assert plan_enable(desired, observed).in_sync
 
 
@@ -566,22 +574,22 @@ def test_a_prefix_that_s3_spells_in_capitals_is_left_alone():
     "item",
     [
         {"Events": ["s3:ObjectCreated:*"]},
-        {"Events": [*DESIRED.notification["Events"], "s3:ObjectTagging:*"]},
+        {"Events": [*DESIRED.subscription.entry["Events"], "s3:ObjectTagging:*"]},
         {"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "x/"}]}}},
     ],
     ids=["fewer events", "more events", "a prefix"],
 )
 def test_a_notification_that_differs_is_put_again_and_shown(item):
-    before = {**DESIRED.notification, **item}
+    before = {**DESIRED.subscription.entry, **item}
     action = only_action(plan_enable(DESIRED, deployed(DESIRED, notifications=lambdas(before))))
     assert (action.verb, action.call) == ("update", "notification.put")
     assert action.changes[0].before == [before]
-    assert action.changes[0].after == DESIRED.notification
+    assert action.changes[0].after == DESIRED.subscription.entry
 
 
 def test_foreign_notifications_are_no_difference():
     theirs = {"Id": "x", "LambdaFunctionArn": OTHER_ARN, "Events": ["s3:ObjectTagging:*"]}
-    observed = {**lambdas(theirs, DESIRED.notification), "EventBridgeConfiguration": {}}
+    observed = {**lambdas(theirs, DESIRED.subscription.entry), "EventBridgeConfiguration": {}}
     assert plan_enable(DESIRED, deployed(DESIRED, notifications=observed)).in_sync
 
 
@@ -631,10 +639,7 @@ def test_what_this_tool_did_not_make_for_the_bucket_stays(part, tags):
 def test_somebody_elses_function_loses_our_permission_and_notification_and_stays():
     plan = plan_disable(DESIRED, deployed(DESIRED, function=FOREIGN_FUNCTION, role=None, log_group=None))
     assert calls(plan) == ["notification.remove", "permission.remove"]
-    assert plan.actions[0].arguments == {
-        "identifier": NAMES.notification,
-        "function_arn": DESIRED.function.arn,
-    }
+    assert plan.actions[0].arguments == {"mark": DESIRED.mark, "eventbridge": None}
     assert plan.actions[1].arguments == {"function": "sync", "statement": NAMES.statement}
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired import names
 from pypicloud_s3sync.deploy.models import Identity
 from pypicloud_s3sync.deploy.policy import (
     VPC_ACTIONS,
@@ -24,7 +25,8 @@ SETTINGS = [{}, REDIS, SQL, VPC, {"storage__prefix": "pkgs/"}, {"db__namespace":
 
 
 def policy_for(identity=IDENTITY, region=REGION, **more):
-    return role_policy(make_settings(**more), identity, region, LOG_GROUP)
+    settings = make_settings(**more)
+    return role_policy(settings, identity, region, names(settings, region))
 
 
 def statements(*args, **more):

@@ -7,10 +7,12 @@ import pytest
 
 from pypicloud_s3sync.deploy.models import Role
 from pypicloud_s3sync.deploy.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.status import PARTS, plan_document, status_document
+from pypicloud_s3sync.deploy.status import PARTS as PARTS_OF
+from pypicloud_s3sync.deploy.status import plan_document, status_document
 
 from .fakes import ACCOUNT, BUCKET, NOTHING, REGION, deployed, make_desired, make_settings
 
+PARTS = PARTS_OF["direct"]
 DESIRED = make_desired()
 DEPLOYED = deployed(DESIRED)
 GIVEN_ARN = f"arn:aws:iam::{ACCOUNT}:role/teams/given"
@@ -71,7 +73,7 @@ DIFFERENT = {
     "notification": replace(
         DEPLOYED,
         notifications={
-            "LambdaFunctionConfigurations": [{**DESIRED.notification, "Events": ["s3:Replication:*"]}]
+            "LambdaFunctionConfigurations": [{**DESIRED.subscription.entry, "Events": ["s3:Replication:*"]}]
         },
     ),
 }
@@ -160,7 +162,7 @@ def test_the_status_says_where_everything_is():
 def test_notifications_of_others_are_counted_and_ours_is_not():
     theirs = {"Id": "x", "LambdaFunctionArn": OTHER, "Events": ["s3:Replication:*"]}
     observed = {
-        "LambdaFunctionConfigurations": [theirs, DESIRED.notification],
+        "LambdaFunctionConfigurations": [theirs, DESIRED.subscription.entry],
         "EventBridgeConfiguration": {},
     }
     plan = plan_enable(DESIRED, replace(DEPLOYED, notifications=observed))

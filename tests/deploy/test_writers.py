@@ -550,7 +550,7 @@ class Bucket(FakeClients):
         return NotificationWriter(Calls(self, time.clock, time.pause), BUCKET, ACCOUNT)
 
 
-OURS = DESIRED.notification
+OURS = DESIRED.subscription.entry
 THEIRS = {
     "QueueConfigurations": [{"Id": "q", "QueueArn": "arn:q", "Events": ["s3:ObjectTagging:*"]}],
     "EventBridgeConfiguration": {},
@@ -560,20 +560,20 @@ WITH_OURS = {**THEIRS, "LambdaFunctionConfigurations": [dict(OURS)]}
 
 def test_our_entry_is_put_beside_the_others_and_read_back():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(OURS)
+    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
     assert bucket.operations == [GET_NOTIFICATIONS, PUT_NOTIFICATIONS, GET_NOTIFICATIONS]
 
 
 def test_our_entry_is_taken_out_from_beside_the_others():
     bucket = Bucket(WITH_OURS)
-    bucket.writer().remove(OURS["Id"], OURS["LambdaFunctionArn"])
+    bucket.writer().remove(DESIRED.mark)
     assert bucket.configuration == THEIRS
 
 
 def test_the_write_is_for_the_owner_of_the_bucket_only():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(OURS)
+    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
     assert bucket.arguments(PUT_NOTIFICATIONS)["ExpectedBucketOwner"] == ACCOUNT
 
 
@@ -588,13 +588,13 @@ def test_the_write_is_for_the_owner_of_the_bucket_only():
 )
 def test_what_is_there_already_is_not_written_again(ours):
     bucket = Bucket({**THEIRS, "LambdaFunctionConfigurations": [dict(ours)]})
-    bucket.writer().put(OURS)
+    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
     assert bucket.operations == [GET_NOTIFICATIONS]
 
 
 def test_what_is_gone_already_is_not_written():
     bucket = Bucket(THEIRS)
-    bucket.writer().remove(OURS["Id"], OURS["LambdaFunctionArn"])
+    bucket.writer().remove(DESIRED.mark)
     assert bucket.operations == [GET_NOTIFICATIONS]
 
 
@@ -603,15 +603,15 @@ def test_what_others_put_since_the_plan_is_kept():
     bucket = Bucket({})
     writer = bucket.writer()
     bucket.configuration = THEIRS
-    writer.put(OURS)
+    writer.put(DESIRED.mark, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
 
 
 def test_notifications_that_cannot_be_read_are_never_written():
     bucket = Bucket(THEIRS, **{GET_NOTIFICATIONS: refusal("AccessDenied")})
     for attempt in (
-        lambda: bucket.writer().put(OURS),
-        lambda: bucket.writer().remove(OURS["Id"], OURS["LambdaFunctionArn"]),
+        lambda: bucket.writer().put(DESIRED.mark, DESIRED.subscription),
+        lambda: bucket.writer().remove(DESIRED.mark),
     ):
         with pytest.raises(AwsError, match="AccessDenied for s3:GetBucketNotification"):
             attempt()
@@ -623,7 +623,7 @@ def test_an_entry_is_put_once_s3_knows_of_the_permission():
     not_yet = refusal("InvalidArgument", "Unable to validate the following destination configurations")
     bucket = Bucket(THEIRS)
     bucket.answers[PUT_NOTIFICATIONS] = [not_yet, not_yet, bucket.write]
-    bucket.writer(time).put(OURS)
+    bucket.writer(time).put(DESIRED.mark, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
     assert time.pauses == [PROPAGATION_INTERVAL] * 2
 
@@ -633,7 +633,7 @@ def test_an_entry_that_s3_refuses_for_another_reason_is_an_error_at_once(code):
     time = FakeTime()
     bucket = Bucket(THEIRS, **{PUT_NOTIFICATIONS: refusal(code, "Configurations overlap.")})
     with pytest.raises(AwsError, match=r"s3:PutBucketNotification on the bucket.*Configurations overlap"):
-        bucket.writer(time).put(OURS)
+        bucket.writer(time).put(DESIRED.mark, DESIRED.subscription)
     assert time.pauses == []
     assert bucket.operations == [GET_NOTIFICATIONS, PUT_NOTIFICATIONS]
 
@@ -641,13 +641,13 @@ def test_an_entry_that_s3_refuses_for_another_reason_is_an_error_at_once(code):
 def test_an_entry_that_somebody_overwrote_at_once_is_an_error():
     bucket = Bucket(THEIRS, **{PUT_NOTIFICATIONS: {}})
     with pytest.raises(AwsError, match="somebody else writes them too; run again"):
-        bucket.writer().put(OURS)
+        bucket.writer().put(DESIRED.mark, DESIRED.subscription)
 
 
 def test_an_entry_that_somebody_put_back_at_once_is_an_error():
     bucket = Bucket(WITH_OURS, **{PUT_NOTIFICATIONS: {}})
     with pytest.raises(AwsError, match="somebody else writes them too; run again"):
-        bucket.writer().remove(OURS["Id"], OURS["LambdaFunctionArn"])
+        bucket.writer().remove(DESIRED.mark)
 
 
 def test_what_others_add_at_the_same_time_is_no_error():
@@ -658,20 +658,20 @@ def test_what_others_add_at_the_same_time_is_no_error():
         bucket.configuration = {**NotificationConfiguration, "TopicConfigurations": more}
 
     bucket.answers[PUT_NOTIFICATIONS] = write
-    bucket.writer().put(OURS)
+    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
     assert bucket.configuration["LambdaFunctionConfigurations"] == [OURS]
 
 
 def test_our_entry_goes_though_the_destination_of_another_is_broken():
     """S3 checks every destination at each write; that of somebody else is none of our business."""
     bucket = Bucket(WITH_OURS)
-    bucket.writer().remove(OURS["Id"], OURS["LambdaFunctionArn"])
+    bucket.writer().remove(DESIRED.mark)
     assert bucket.arguments(PUT_NOTIFICATIONS)["SkipDestinationValidation"] is True
 
 
 def test_our_own_destination_is_checked_by_s3_when_it_is_put():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(OURS)
+    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
     assert bucket.arguments(PUT_NOTIFICATIONS).get("SkipDestinationValidation", False) is False
 
 

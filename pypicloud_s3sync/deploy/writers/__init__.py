@@ -10,7 +10,9 @@ from .functions import FunctionWriter
 from .log_groups import LogGroupWriter
 from .notifications import NotificationWriter
 from .permissions import PermissionWriter
+from .queues import MappingWriter, QueueWriter
 from .roles import RoleWriter
+from .rules import RuleWriter
 
 __all__ = ["Writers"]
 
@@ -33,6 +35,9 @@ class Writers:
             "role": RoleWriter(calls),
             "log_group": LogGroupWriter(calls),
             "function": FunctionWriter(calls, bucket),
+            "queue": QueueWriter(calls),
+            "mapping": MappingWriter(calls),
+            "rule": RuleWriter(calls),
             "permission": PermissionWriter(calls),
             "notification": NotificationWriter(calls, bucket, account),
         }

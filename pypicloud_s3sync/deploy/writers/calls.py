@@ -12,8 +12,9 @@ from ...exceptions import AwsError
 from ..aws import Clients
 from ..failures import is_missing, translated
 
-#: How long IAM, Lambda and S3 may take to know of each other's news, in seconds.
-PROPAGATION_TIMEOUT = 60
+#: How long IAM, Lambda and S3 may take to know of each other's news, in seconds; SQS takes a whole minute
+#: until the name of a deleted queue is free again.
+PROPAGATION_TIMEOUT = 90
 PROPAGATION_INTERVAL = 1
 #: boto3's own waiters look once a second for up to five minutes; most functions are ready sooner than that.
 WAITER = {"Delay": 0.25, "MaxAttempts": 1200}
@@ -78,6 +79,15 @@ class Calls:
                 if not any(message in str(error) for message in news) or self.clock() > deadline:
                     raise
             self.pause(PROPAGATION_INTERVAL)
+
+    def until(self, condition: Callable[[], bool]) -> bool:
+        """Wait, bounded, for a condition; whether it came true."""
+        deadline = self.clock() + PROPAGATION_TIMEOUT
+        while not condition():
+            if self.clock() > deadline:
+                return False
+            self.pause(PROPAGATION_INTERVAL)
+        return True
 
     def wait(self, waiter: str, resource: str, **arguments: Any) -> None:
         """Wait until Lambda has done what it was asked to."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...exceptions import AwsError
 from .. import notifications
+from ..models import Mark, Subscription
 from ..reader import Reader
 from .calls import Calls
 
@@ -31,15 +32,13 @@ class NotificationWriter:
         self.account = account
         self.reader = Reader(calls.clients)
 
-    def put(self, entry: Mapping[str, Any]) -> None:
-        """Put our entry in."""
-        self._rewrite(lambda found: notifications.with_entry(found, entry), validate=True)
+    def put(self, mark: Mark, subscription: Subscription) -> None:
+        """Put our entry in, in the place of any other of ours."""
+        self._rewrite(lambda found: notifications.subscribed(found, mark, subscription), validate=True)
 
-    def remove(self, identifier: str, function_arn: str) -> None:
+    def remove(self, mark: Mark, eventbridge: bool | None = None) -> None:
         """Take our entry out, even where S3 would refuse the write for somebody's broken destination."""
-        self._rewrite(
-            lambda found: notifications.without_entry(found, identifier, function_arn), validate=False
-        )
+        self._rewrite(lambda found: notifications.unsubscribed(found, mark, eventbridge), validate=False)
 
     def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]], *, validate: bool) -> None:
         # S3 has no conditional write here: what was read for the plan is read again, to keep the gap small.
