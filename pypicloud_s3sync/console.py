@@ -147,6 +147,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         ("region", document["region"]),
         ("cache", document["cache"]),
         ("runtime", f"{document['runtime']} on {document['architecture']}"),
+        ("delivery", document["delivery"]),
         *((part["resource"], f"{MARKS[part['state']]} {_part(part)}") for part in document["resources"]),
     ]
     _table(console, rows)
@@ -158,8 +159,10 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         console.print("`ppc-s3sync plan` shows the difference, `ppc-s3sync enable` mends it.", markup=False)
 
 
-def _part(part: Mapping[str, str]) -> str:
-    return part["name"] if part["state"] == "ok" else f"{part['name']}  ({part['state']})"
+def _part(part: Mapping[str, Any]) -> str:
+    messages = f"  ({part['messages']} messages)" if part.get("messages") else ""
+    state = "" if part["state"] == "ok" else f"  ({part['state']})"
+    return f"{part['name']}{state}{messages}"
 
 
 def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:

@@ -42,9 +42,12 @@ def test_no_setting_is_in_the_table_that_is_not_there():
     assert listed == [PREFIX + option.name for option in OPTIONS]
 
 
-def test_the_operators_policy_is_the_one_that_is_tested():
-    policy = json.loads((ROOT / "tests/deploy/operator_policy.json").read_text())
-    shown = README.split("## What the operator needs in IAM")[1].split("```json\n")[1].split("```")[0]
+@pytest.mark.parametrize(
+    ("number", "name"), [(1, "policy"), (2, "policy_sqs"), (3, "policy_eventbridge")], ids=lambda value: value
+)
+def test_the_operators_policy_is_the_one_that_is_tested(number, name):
+    policy = json.loads((ROOT / f"tests/deploy/operator_{name}.json").read_text())
+    shown = README.split("## What the operator needs in IAM")[1].split("```json\n")[number].split("```")[0]
     assert json.loads(shown) == policy
 
 

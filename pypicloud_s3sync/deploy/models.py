@@ -140,7 +140,13 @@ class Mark:
     """How our entry in a bucket's notifications is known: our id, and one of our receivers."""
 
     identifier: str
-    receivers: tuple[str, ...]
+    function_arn: str
+    queue_arn: str
+
+    @property
+    def receivers(self) -> tuple[str, str]:
+        """Where our entry may send events, by its delivery."""
+        return self.function_arn, self.queue_arn
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _is_ours(item: Mapping[str, Any], mark: Mark) -> bool:
 def _is_replaced(item: Mapping[str, Any], mark: Mark) -> bool:
     """Whether an entry makes way for ours: ours of before, or pypicloud's own for our function."""
     left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
-    return _is_ours(item, mark) or (left and item.get(DESTINATIONS[LAMBDA]) in mark.receivers)
+    return _is_ours(item, mark) or (left and item.get(DESTINATIONS[LAMBDA]) == mark.function_arn)
 
 
 def _receiver(item: Mapping[str, Any]) -> str | None:

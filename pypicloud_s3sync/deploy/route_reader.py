@@ -88,7 +88,7 @@ class RouteReader:
 
     def _mapping(self, desired: Desired) -> EventSourceMapping | None:
         name = desired.names.queue
-        queue_arn = f"{desired.function.arn.replace(':lambda:', ':sqs:').split(':function:')[0]}:{name}"
+        queue_arn = desired.mark.queue_arn
         found = self.find(
             *("lambda", "list_event_source_mappings", "lambda:ListEventSourceMappings"),
             f"the queue {name}",

@@ -139,7 +139,7 @@ def permission(settings: SyncSettings, names: Names, arns: Arns) -> dict[str, st
 
 def mark(names: Names, arns: Arns) -> Mark:
     """How our entry is known, whichever delivery it is of."""
-    return Mark(names.notification, (arns.function, arns.queue))
+    return Mark(names.notification, arns.function, arns.queue)
 
 
 def subscription(settings: SyncSettings, names: Names, arns: Arns) -> Subscription:

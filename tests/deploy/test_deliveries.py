@@ -50,8 +50,11 @@ def between(site):
 
 
 def remains(site):
-    """What there is of the rest, but for the log group: the emulator makes that again for an invocation under
-    way, by S3's test message for instance, where AWS would ask for logs:CreateLogGroup, which the role lacks."""
+    """What there is of the rest, but for the log group.
+
+    The emulator makes that again for an invocation under way, by S3's test message for instance, where AWS
+    would ask for logs:CreateLogGroup, which the role lacks.
+    """
     return {**site.remains(), "log groups": []}
 
 

@@ -16,6 +16,9 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.bundle import BundleSpec, build, host_target
+from pypicloud_s3sync.deploy.desired import desire
+from pypicloud_s3sync.deploy.models import Identity
+from pypicloud_s3sync.deploy.policy import RECEIVE, RECEIVE_ACTIONS
 from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.tether import wait_until
 from sites import Site, zip_of
@@ -44,10 +47,19 @@ SITUATIONS = {
 }
 HEAD = ("ReadPackages", "SeeMissingPackages")
 SOON = {"Delay": 0.1, "MaxAttempts": 300}
-#: Writes to the function's log group as Lambda's runtime does; the emulator does so without asking IAM.
+#: Writes to the function's log group as Lambda's runtime does, or reads a queue as Lambda's poller does; the
+#: emulator does so without asking IAM.
 PROBE = """
 import boto3, os, time
+def poll(url):
+    sqs = boto3.client("sqs")
+    sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return "polled"
 def handle_s3_event(event, context):
+    if "queue" in event:
+        return poll(event["queue"])
     logs = boto3.client("logs")
     of_stream = {"logGroupName": event["group"], "logStreamName": event["stream"]}
     logs.create_log_stream(**of_stream)
@@ -242,6 +254,41 @@ class TestFunction:
             assert f"not authorized to perform: {lacking} on resource: " in said
 
 
+class TestDeliveries:
+    """The real bundle, behind a queue and behind a rule."""
+
+    @pytest.mark.parametrize("delivery", ["sqs", "eventbridge"])
+    def test_its_own_role_is_enough_from_upload_to_removal(
+        self, aws: Any, bundle: Path, delivery: str
+    ) -> None:
+        site = real_site(aws, bundle, f"iam-{delivery}")
+        site.given |= {"s3sync.delivery": delivery}
+        deployed = Deployed(site)
+        key = deployed.put(f"iam-by-{delivery}", "1.0+cu118")
+        wait_until(lambda: deployed.row(key), f"the package uploaded has a row, by {delivery}")
+        deployed.delete(key)
+        wait_until(lambda: deployed.row(key) is None, f"the deleted package's row is gone, by {delivery}")
+        site.deployment().disable()
+
+    @pytest.mark.parametrize("lacking", [None, *RECEIVE_ACTIONS])
+    def test_lambda_polls_with_all_of_the_rights_to_receive_and_not_with_one_less(
+        self, function: Deployed, probe: str, lacking: str | None
+    ) -> None:
+        """By a function of that role: the emulator polls without asking IAM."""
+        sqs, settings = function.site.client("sqs"), function.site.settings(s3sync__delivery="sqs")
+        identity = Identity(function.site.aws.account_id, "aws")
+        desired = desire(settings, identity, function.site.region, "")
+        url = sqs.create_queue(QueueName=desired.names.queue)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="{}")
+        policy = desired.role.policy
+        function.allow(without(policy, lacking, RECEIVE) if lacking else policy)
+        worked, said = function.invoke({"queue": url}, probe)
+        sqs.delete_queue(QueueUrl=url)
+        assert worked == (lacking is None), said
+        if lacking:
+            assert f"not authorized to perform: {lacking} " in said
+
+
 @pytest.fixture(scope="module")
 def probe(quiet: Deployed) -> str:
     name = "probe-of-iam-quiet"
@@ -257,9 +304,14 @@ def probe(quiet: Deployed) -> str:
     return name
 
 
-def operator_policy(site: Site) -> dict[str, Any]:
-    """The policy as it is documented, for a site."""
-    text = OPERATOR_POLICY.read_text()
+def operator_policy(site: Site, delivery: str = "direct") -> dict[str, Any]:
+    """The policy as it is documented, for a site and a delivery."""
+    policy = json.loads(OPERATOR_POLICY.read_text())
+    if delivery != "direct":
+        policy["Statement"] += json.loads(
+            OPERATOR_POLICY.with_stem(f"operator_policy_{delivery}").read_text()
+        )
+    text = json.dumps(policy)
     filled = {
         "ACCOUNT": site.aws.account_id,
         "REGION": site.region,
@@ -272,8 +324,13 @@ def operator_policy(site: Site) -> dict[str, Any]:
 
 
 def as_the_emulator_checks(policy: dict[str, Any]) -> dict[str, Any]:
-    """A role's ARN has no path there, and these two actions have no resource."""
+    """A role's ARN has no path there, a mapping no function; these two actions and rules no resource."""
     policy = json.loads(json.dumps(policy).replace(":role/pypicloud-s3sync/", ":role/"))
+    for statement in policy["Statement"]:
+        if statement["Sid"] == "WriteMapping":
+            del statement["Condition"]
+        if statement["Sid"] in ("ReadRule", "WriteRule"):
+            statement["Resource"] = "*"
     policy["Statement"] += [
         {"Sid": action.replace(":", ""), "Effect": "Allow", "Action": action, "Resource": "*"}
         for action in ("lambda:CreateFunction", "logs:DescribeLogGroups")
@@ -315,6 +372,21 @@ NEEDED_TO_ENABLE = {
 }
 
 
+#: For each delivery, what enabling, changing or disabling it needs beside that.
+NEEDED_FOR_DELIVERY = {
+    "sqs": [
+        *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
+        *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
+        "lambda:CreateEventSourceMapping",
+    ],
+    "eventbridge": [
+        *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+        *("events:PutRule", "events:PutTargets", "events:TagResource"),
+        *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
+    ],
+}
+#: The emulator does not ask for these; AWS does.
+NOT_ASKED_FOR = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
 UPDATES = [
     "role.update",
     "log_group.update",
@@ -373,9 +445,55 @@ class TestOperator:
         assert raised.value.action == action
         assert site.notifications() == {}
 
+    @pytest.mark.parametrize("delivery", NEEDED_FOR_DELIVERY)
+    def test_what_is_documented_for_a_delivery_is_enough_for_it_and_to_move_away(
+        self, site: Site, delivery: str
+    ) -> None:
+        as_operator(site, operator_policy(site, delivery))
+        by_it = {"s3sync__delivery": delivery}
+        site.deployment(**by_it).enable()
+        changes = {**by_it, "s3sync__timeout": "30", "s3sync__tags": "a = b", "storage__prefix": "x/"}
+        site.deployment(**changes).enable()
+        assert site.deployment(**changes).plan().in_sync
+        site.deployment(**by_it).disable()
+        site.deployment(**by_it).enable()
+        site.deployment().enable()
+        assert site.deployment().plan().in_sync
+
+    @pytest.mark.parametrize(
+        ("delivery", "action"),
+        [(delivery, action) for delivery, actions in NEEDED_FOR_DELIVERY.items() for action in actions],
+    )
+    def test_whoever_lacks_an_action_for_a_delivery_is_told_which(
+        self, site: Site, delivery: str, action: str
+    ) -> None:
+        by_it = {"s3sync__delivery": delivery}
+        as_operator(site, without(operator_policy(site, delivery), action))
+        changes = {**by_it, "s3sync__timeout": "30", "storage__prefix": "x/", "s3sync__tags": "a = b"}
+
+        def enable_change_disable() -> None:
+            site.deployment(**by_it).enable()
+            site.deployment(**changes).enable()
+            site.deployment(**by_it).disable()
+
+        with pytest.raises(AwsError, match=rf"^AccessDenied for {action} on ") as raised:
+            enable_change_disable()
+        assert raised.value.action == action
+
+    def test_no_action_for_a_delivery_is_left_out_of_these_tests(self, site: Site) -> None:
+        def actions(delivery: str) -> set[str]:
+            statements = operator_policy(site, delivery)["Statement"]
+            return {action for statement in statements for action in actions_of(statement)}
+
+        for delivery, needed in NEEDED_FOR_DELIVERY.items():
+            given = actions(delivery) - actions("direct")
+            assert given - set(NOT_ASKED_FOR) == set(needed)
+
     def test_the_documented_policy_names_the_resources_that_are_made(self, site: Site) -> None:
         """For AWS: the emulator does not see the path of a role, nor the function that is to be made."""
         desired = site.deployment().plan().desired
+        by_queue = site.deployment(s3sync__delivery="sqs").plan().desired.route
+        by_rule = site.deployment(s3sync__delivery="eventbridge").plan().desired.route
         account = site.aws.account_id
         group = f"arn:aws:logs:{site.region}:{account}:log-group:{desired.log_group.name}"
         made = {
@@ -387,11 +505,19 @@ class TestOperator:
             "logs:CreateLogGroup": group,
             "logs:DescribeLogGroups": group,
             "logs:ListTagsForResource": group,
+            "sqs:CreateQueue": by_queue.queue.arn,
+            "sqs:GetQueueUrl": by_queue.dead_letters.arn,
+            "events:PutRule": by_rule.rule.arn,
+            "events:PutTargets": by_rule.rule.arn,
+            "events:ListTagsForResource": by_rule.rule.arn,
         }
+        statements = operator_policy(site)["Statement"]
+        for delivery in NEEDED_FOR_DELIVERY:
+            statements += operator_policy(site, delivery)["Statement"]
         for action, arn in made.items():
             resources = [
                 resource
-                for statement in operator_policy(site)["Statement"]
+                for statement in statements
                 if action in actions_of(statement)
                 for resource in as_list(statement["Resource"])
             ]
