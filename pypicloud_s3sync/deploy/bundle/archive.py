@@ -26,7 +26,7 @@ _UNIX = 3 << 8
 _UTF8_NAME = 0x800
 _STORED, _DEFLATED = 0, 8
 #: Level 9 takes four times as long for 1 % less.
-_LEVEL = 6
+_LEVEL = 5
 #: 1980-01-01, midnight: the oldest that the format can say.
 _TIME, _DATE = 0, (1 << 5) | 1
 #: More needs ZIP64; Lambda's limit on bytes is long reached by then.

@@ -14,9 +14,9 @@ from pathlib import Path
 def find_python(version: tuple[int, int]) -> str | None:
     """An interpreter of a version, the running one where it is that.
 
-    Looked for on PATH, beside this one where a version manager keeps several, and where uv keeps its own. uv
-    itself is not asked: it takes a third of a second and stops at a first candidate that does not start, as
-    pyenv's shims for versions that are not active.
+    Looked for beside this one, where a version manager keeps several, where uv keeps its own, and on PATH, where
+    shims of version managers take long to say that they do not start. uv itself is not asked: it takes a third
+    of a second and stops at a first candidate that does not start.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def _candidates(version: tuple[int, int]) -> Iterator[str]:
     uv_pythons = os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python"
     homes = (Path(sys.base_prefix).resolve().parent, Path(uv_pythons))
     managed = (path for home in homes for path in sorted(home.glob(f"*/bin/{name}")))
-    for candidates in (on_path, managed):
+    for candidates in (managed, on_path):
         yield from (str(path) for path in candidates if os.access(path, os.X_OK))
 
 
