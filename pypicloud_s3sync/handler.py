@@ -20,7 +20,7 @@ from botocore.config import Config
 from pypicloud.util import EnvironSettings
 
 from . import compat, events
-from .caches import index_of
+from .cache_kinds import index_of
 from .events import Notification, Record
 from .exceptions import ConfigError, S3SyncError, SyncError
 from .sync import PARALLEL, Outcome, Syncer

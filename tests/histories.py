@@ -20,7 +20,8 @@ from botocore.exceptions import ClientError
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from pypicloud_s3sync import compat
-from pypicloud_s3sync.caches import CacheIndex, index_of
+from pypicloud_s3sync.cache_kinds import index_of
+from pypicloud_s3sync.caches import CacheIndex
 from pypicloud_s3sync.packages import StoredObject
 from pypicloud_s3sync.sync import Syncer
 

@@ -1,4 +1,5 @@
-from pypicloud_s3sync.caches import CacheIndex, Change, Result, Seen, Subject, index_of
+from pypicloud_s3sync.cache_kinds import index_of
+from pypicloud_s3sync.caches import CacheIndex, Change, Result, Seen, Subject
 
 
 class Own:

@@ -3,7 +3,8 @@ from pypicloud.cache.sql import SQLCache, SQLPackage
 from pypicloud.util import EnvironSettings
 
 from indexes import hold
-from pypicloud_s3sync.caches import Change, Result, Subject, index_of
+from pypicloud_s3sync.cache_kinds import index_of
+from pypicloud_s3sync.caches import Change, Result, Subject
 from pypicloud_s3sync.sql import SqlIndex
 
 FILENAME = "pkg-1.0.tar.gz"

@@ -92,6 +92,7 @@ OWN_UNUSED = frozenset(
     {
         *(
             "cli",
+            "commands",
             "console",
             "demo",
             "deploy",
