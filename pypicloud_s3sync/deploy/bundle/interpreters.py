@@ -15,8 +15,8 @@ def find_python(version: tuple[int, int]) -> str | None:
     """An interpreter of a version, the running one where it is that.
 
     Looked for beside this one, where a version manager keeps several, where uv keeps its own, and on PATH,
-    where the shims of version managers take long to say that they do not start. uv itself is not asked: it takes a
-    third of a second and stops at a first candidate that does not start.
+    where the shims of version managers take long to say that they do not start. uv itself is not asked: it
+    takes a third of a second and stops at a first candidate that does not start.
 
     Parameters
     ----------
