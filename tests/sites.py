@@ -104,12 +104,16 @@ class Site:
 
     def role_names(self) -> list[str]:
         """The roles of this bucket's deployment, given ones too."""
-        names = [role["RoleName"] for role in self.client("iam").list_roles()["Roles"]]
+        names = self._listed("iam", "list_roles", "Roles[].RoleName")
         return [name for name in names if self.bucket in name and not name.startswith("role-of-")]
+
+    def _listed(self, service: str, operation: str, path: str) -> list[str]:
+        """What is on all pages: the tests' AWS fills with what is left of other tests."""
+        return list(self.client(service).get_paginator(operation).paginate().search(path))
 
     def remains(self) -> dict[str, Any]:
         """What there is of a deployment."""
-        functions = [f["FunctionName"] for f in self.client("lambda").list_functions()["Functions"]]
+        functions = self._listed("lambda", "list_functions", "Functions[].FunctionName")
         groups = self.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.function}")
         return {
             "roles": self.role_names(),

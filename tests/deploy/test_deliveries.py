@@ -37,12 +37,12 @@ def by(site, delivery):
 def between(site):
     """What there is of queues, mappings and rules."""
     name = site.deployment().plan().desired.names
-    queues = site.client("sqs").list_queues().get("QueueUrls", [])
+    queues = list(site.client("sqs").get_paginator("list_queues").paginate().search("QueueUrls[]"))
     mappings = site.client("lambda").list_event_source_mappings(FunctionName=site.function)
     rules = site.client("events").list_rules(NamePrefix=name.rule)["Rules"]
     return {
         "queues": sorted(
-            url.rsplit("/", 1)[-1] for url in queues if url.endswith((name.queue, name.dead_letters))
+            url.rsplit("/", 1)[-1] for url in queues if url and url.endswith((name.queue, name.dead_letters))
         ),
         "mappings": len(mappings["EventSourceMappings"]),
         "rules": [rule["Name"] for rule in rules],
