@@ -26,6 +26,10 @@ from .exceptions import ConfigError, S3SyncError, SyncError
 from .sync import PARALLEL, Outcome, Syncer
 from .telemetry import Report, lag_ms, masked, metrics
 
+#: Options of a database's driver by the scheme of ``db.url``, in seconds. pymysql has ten of its own.
+_REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
+_LIBPQ = (("connect_timeout", 5),)
+TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "postgresql": _LIBPQ, "postgresql+psycopg2": _LIBPQ}
 #: What became of each key of each bucket, or the error.
 Outcomes = Mapping[tuple[str, str], Outcome | Exception]
 
@@ -146,6 +150,17 @@ def _secrets() -> list[str]:
     return [url, password, unquote(password)]
 
 
+def patient(url: str) -> str:
+    """A ``db.url`` whose driver gives up before Lambda ends the function, so that the log tells why.
+
+    redis-py and libpq wait for ever where nothing is said: redis-py ``from_url``, libpq ``connect_timeout``.
+    What the URL says itself stays.
+    """
+    options = [option for option in TIMEOUTS.get(url.partition("://")[0], ()) if option[0] not in url]
+    added = "&".join(f"{name}={seconds}" for name, seconds in options)
+    return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
+
+
 @functools.cache
 def _syncer() -> Syncer:
     """The cache and the clients, built once in a process."""
@@ -179,6 +194,8 @@ def _settings() -> EnvironSettings:
         ) from None
     # A cache wants a storage, which is never asked for anything here: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
+    if isinstance(settings.get("db.url"), str):
+        settings["db.url"] = patient(settings["db.url"])
     if settings.get("pypi.db", "sql") == "sql":
         # Lambda freezes its sandbox between events, and the database may have closed the connection since.
         settings.setdefault("db.pool_pre_ping", "true")

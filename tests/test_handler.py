@@ -248,3 +248,22 @@ class TestFuzz:
         monkeypatch.setattr(handler._syncer().s3, "head_object", unknown)
         for name in DOCUMENTED:
             keeps(live, event(name))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://h:6379/0", "redis://h:6379/0?socket_connect_timeout=5&socket_timeout=10"),
+        (
+            "rediss://h/0?ssl_cert_reqs=none",
+            "rediss://h/0?ssl_cert_reqs=none&socket_connect_timeout=5&socket_timeout=10",
+        ),
+        ("redis://h/0?socket_timeout=2", "redis://h/0?socket_timeout=2&socket_connect_timeout=5"),
+        ("postgresql://u:p@h/d", "postgresql://u:p@h/d?connect_timeout=5"),
+        ("postgresql+psycopg2://h/d?connect_timeout=1", "postgresql+psycopg2://h/d?connect_timeout=1"),
+        ("postgresql+pg8000://h/d", "postgresql+pg8000://h/d"),
+        ("mysql+pymysql://h/d", "mysql+pymysql://h/d"),
+    ],
+)
+def test_a_driver_that_would_wait_for_ever_is_told_how_long(url, expected):
+    assert handler.patient(url) == expected

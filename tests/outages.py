@@ -1,0 +1,90 @@
+"""A way to a database that can be cut, blocked and mended: for tests of a database that is down."""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+
+
+class Way:
+    """Forwards TCP connections from a port of its own to a database.
+
+    Parameters
+    ----------
+    port : int
+        Of the database, on 127.0.0.1.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._database = ("127.0.0.1", port)
+        self._open: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._listen()
+
+    def cut(self) -> None:
+        """Refuse connections, and end those that there are: the database has gone down."""
+        self._stop_listening()
+        while self._open:
+            _shut(self._open.pop())
+
+    def mend(self) -> None:
+        """Let connections through again."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        self._listen()
+
+    def _listen(self) -> None:
+        self._thread = threading.Thread(target=self._accept, args=(self._listener,), daemon=True)
+        self._thread.start()
+
+    def _stop_listening(self) -> None:
+        _shut(self._listener)
+        self._thread.join()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with contextlib.suppress(OSError):
+                server = socket.create_connection(self._database)
+                self._open += [client, server]
+                threading.Thread(target=_forward, args=(client, server), daemon=True).start()
+
+    def close(self) -> None:
+        """End everything."""
+        self.cut()
+
+
+def _forward(client: socket.socket, server: socket.socket) -> None:
+    other = {client: server, server: client}
+    with selectors.DefaultSelector() as selector, contextlib.suppress(OSError, ValueError):
+        for end in other:
+            selector.register(end, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                if not data:
+                    return _shut(client, server)
+                other[key.fileobj].sendall(data)  # type: ignore[index]
+
+
+def _shut(*ends: socket.socket) -> None:
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()
+
+
+@contextlib.contextmanager
+def way_to(port: int) -> Iterator[Way]:
+    """A way that is closed at the end."""
+    way = Way(port)
+    try:
+        yield way
+    finally:
+        way.close()
