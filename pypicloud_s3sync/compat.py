@@ -26,12 +26,29 @@ ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
 def includeme(config: Any) -> None:
     """Apply every repair: a Pyramid include, to run before pypicloud's views are scanned."""
     apply()
+    _let_the_admin_page_load()
 
 
 def apply() -> None:
     """Apply every repair that this environment needs."""
     _give_pyramid_duh_getargspec()
     _let_flywheel_load_datetimes()
+
+
+def _let_the_admin_page_load() -> None:
+    """Where users stand in the ini, the Admin page's request for pending ones ends in an error, and a 500.
+
+    pypicloud/static/js/admin.js asks whatever the access backend is, and only those that can be changed
+    answer. Needless once pypicloud's IAccessBackend has an answer, or its page does not ask.
+    """
+    from pypicloud.access.base import IAccessBackend
+
+    if "pending_users" not in vars(IAccessBackend):
+        IAccessBackend.pending_users = _no_users
+
+
+def _no_users(self: Any) -> list[str]:
+    return []
 
 
 def _give_pyramid_duh_getargspec() -> None:

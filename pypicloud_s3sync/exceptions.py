@@ -27,12 +27,15 @@ class AwsError(S3SyncError):
         AWS's error code, for example ``AccessDenied``; empty where AWS did not answer.
     action : str
         The IAM action that failed, for example ``lambda:CreateFunction``.
+    resource : str
+        The ARN that it failed on; empty where AWS did not say.
     """
 
-    def __init__(self, message: str, code: str = "", action: str = "") -> None:
+    def __init__(self, message: str, code: str = "", action: str = "", resource: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.action = action
+        self.resource = resource
 
 
 class ConflictError(S3SyncError):

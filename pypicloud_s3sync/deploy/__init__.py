@@ -19,23 +19,29 @@ State lives in AWS, not in a file. Stopped anywhere, the next run goes on from w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from ..exceptions import ConfigError, ConflictError
 from ..settings import SyncSettings
+from . import running
 from . import status as documents
+from .activity import activity
 from .aws import Clients
 from .bundle import Bundle
 from .bundles import BundleSource
 from .desired import desire
 from .executor import Report, execute
+from .failures import missing_right
 from .models import Identity, Plan, Progress
 from .planner import plan_disable, plan_enable
 from .reader import Reader
 from .steps import code_is_known
 from .writers import Writers
 
-__all__ = ["Deployment", "Plan", "Progress", "Report", "documents"]
+__all__ = ["Deployment", "Plan", "Progress", "Report", "documents", "missing_right", "running"]
 
 
 class Deployment:
@@ -65,7 +71,7 @@ class Deployment:
         self.settings = settings
         self.report = report
         self._clients = clients
-        self._bundle = BundleSource(settings, report)
+        self._bundle = BundleSource(settings, lambda progress: self.report(progress))
 
     def plan(self, *, force: bool = False) -> Plan:
         """What :meth:`enable` would do; changes nothing."""
@@ -73,8 +79,9 @@ class Deployment:
 
     def enable(self, *, force: bool = False) -> Plan:
         """Make AWS be what the settings ask for; the plan that was performed."""
-        plan, writers = self._plan(force=force)
-        execute(plan, writers, self._bundle.build, self.report)
+        with self._alone("enable"):
+            plan, writers = self._plan(force=force)
+            execute(plan, writers, self._bundle.build, self.report)
         return plan
 
     def plan_disable(self) -> Plan:
@@ -83,13 +90,36 @@ class Deployment:
 
     def disable(self) -> Plan:
         """Remove what :meth:`enable` made, and nothing else; the plan that was performed."""
-        plan, writers = self._plan_disable()
-        execute(plan, writers, self._bundle.build, self.report)
+        with self._alone("disable"):
+            plan, writers = self._plan_disable()
+            execute(plan, writers, self._bundle.build, self.report)
         return plan
+
+    def activity(self) -> dict[str, Any]:
+        """What the function did lately; see :func:`.activity.activity`."""
+        clients, identity, region = self._locate()
+        names = desire(self.settings, identity, region, fingerprint="").names
+        return activity(clients, names, datetime.datetime.now(datetime.UTC))
 
     def bundle(self) -> Bundle:
         """The function's code, built or fetched."""
         return self._bundle.build()
+
+    @contextmanager
+    def _alone(self, command: str) -> Iterator[None]:
+        """One run at a time, whose steps others may ask for."""
+        report = self.report
+        with running.alone(self.settings, command) as run:
+
+            def tell(progress: Progress) -> None:
+                run.note(progress)
+                report(progress)
+
+            self.report = tell
+            try:
+                yield
+            finally:
+                self.report = report
 
     def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate()

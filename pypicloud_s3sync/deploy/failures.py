@@ -45,6 +45,17 @@ def is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in MISSING
 
 
+def missing_right(error: Exception) -> dict[str, Any] | None:
+    """The IAM policy that would allow what AWS denied, to paste; None where it denied nothing.
+
+    Where AWS does not name the resource, the policy allows the action on all.
+    """
+    if not isinstance(error, AwsError) or error.code not in DENIED or not error.action:
+        return None
+    allow = {"Effect": "Allow", "Action": error.action, "Resource": error.resource or "*"}
+    return {"Version": "2012-10-17", "Statement": [allow]}
+
+
 @contextmanager
 def translated(action: str, resource: str, endpoint: str | None = None) -> Iterator[None]:
     """Turn whatever AWS's client raises inside into an :class:`~pypicloud_s3sync.exceptions.AwsError`.
@@ -63,7 +74,10 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
     except ClientError as error:
         problem: Mapping[str, Any] = error.response["Error"]
         code, said = problem["Code"], _spoken(problem.get("Message"))
-        raise AwsError(_refusal(action, resource, code, said), code, action) from error
+        lacking = NOT_AUTHORIZED.search(said)
+        arn = lacking["resource"] if lacking else ""
+        right = lacking["action"] if lacking else action
+        raise AwsError(_refusal(action, resource, code, said), code, right, arn) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
             f"no AWS credentials for {action} on {resource}: {GET_CREDENTIALS}", "", action

@@ -164,6 +164,14 @@ def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
 
 
+def foreign(configuration: Mapping[str, Any], mark: Mark) -> list[dict[str, Any]]:
+    """The entries of others: ``{"id", "events", "to"}`` each."""
+    return [
+        {"id": item.get("Id", ""), "events": item["Events"], "to": destination}
+        for item, destination in _entries(_others(configuration, mark))
+    ]
+
+
 def foreign_count(configuration: Mapping[str, Any], mark: Mark, *, eventbridge_is_ours: bool) -> int:
     """How many entries, EventBridge's among them, are none of ours."""
     foreign = _others(configuration, mark)

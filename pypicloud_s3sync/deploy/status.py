@@ -7,7 +7,7 @@ from typing import Any
 
 from ..settings import SyncSettings
 from . import notifications
-from .models import Action, Plan
+from .models import BUNDLE_TAG, Action, Plan
 from .routes import switched_by_us
 
 #: The parts of a deployment by its delivery, in the order they are made.
@@ -37,6 +37,7 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "bucket": plan.desired.bucket,
         "in_sync": plan.in_sync,
         "foreign_notifications": _foreign(plan),
+        "foreign": notifications.foreign(plan.observed.notifications, plan.desired.mark),
         "actions": [_action(action) for action in plan.actions],
     }
 
@@ -78,6 +79,7 @@ def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
         "runtime": settings.runtime,
         "architecture": settings.architecture,
         "delivery": settings.delivery,
+        "bundle": {"deployed": _deployed_bundle(plan), "server": plan.desired.fingerprint},
         "foreign_notifications": _foreign(plan),
         "resources": parts,
         "actions": [_action(action) for action in plan.actions],
@@ -127,6 +129,13 @@ def _name(plan: Plan, resource: str) -> str:
         "notification": names.notification,
     }
     return named[resource]
+
+
+def _deployed_bundle(plan: Plan) -> str | None:
+    """What the function's code was built from: the server's fingerprint, where it is of its versions."""
+    function = plan.observed.function
+    tag = "" if function is None else function.tags.get(BUNDLE_TAG, "")
+    return tag.partition("/")[0] or None
 
 
 def _state(parts: list[dict[str, Any]]) -> str:
