@@ -13,6 +13,7 @@ import pytest
 from moto import mock_aws
 from pypicloud.util import EnvironSettings
 
+from browsers import chromium
 from databases import (
     database,
     mysql_server,
@@ -29,6 +30,7 @@ from sites import aws, make_site, site, tiny_bundle
 
 __all__ = [
     "aws",
+    "chromium",
     "database",
     "make_site",
     "mysql_server",

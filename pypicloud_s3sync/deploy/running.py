@@ -50,44 +50,74 @@ def alone(settings: SyncSettings, command: str) -> Iterator[Run]:
     ConflictError
         Another run has it; says what that is doing.
     """
-    with _opened(settings) as descriptor:
-        if not _lock(descriptor, fcntl.LOCK_EX):
-            said = _read(descriptor)
-            doing = f" ({said['message']})" if "message" in said else ""
-            raise ConflictError(
-                f"{said.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
-                " wait until it has ended"
-            )
-        try:
-            yield Run(descriptor, command)
-        finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    path = _path(settings)
+    descriptor = _take(path)
+    if descriptor is None:
+        said = current(settings) or {}
+        doing = f" ({said['message']})" if "message" in said else ""
+        raise ConflictError(
+            f"{said.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
+            " wait until it has ended"
+        )
+    try:
+        yield Run(descriptor, command)
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def current(settings: SyncSettings) -> dict[str, Any] | None:
     """What a run on this host is doing: ``command``, ``since`` in seconds, ``step``, ``message``; or None."""
-    with _opened(settings) as descriptor:
-        if _lock(descriptor, fcntl.LOCK_SH):
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            return None
-        return _read(descriptor)
-
-
-@contextlib.contextmanager
-def _opened(settings: SyncSettings) -> Iterator[int]:
-    directory = Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}")
-    directory.mkdir(mode=0o700, exist_ok=True)
-    if directory.is_symlink() or directory.stat().st_uid != os.getuid():
-        raise ConflictError(f"{directory} is somebody else's: remove it, or set TMPDIR")
-    parts = (settings.endpoint_url or "", settings.function_name, settings.bucket)
-    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    descriptor = os.open(
-        directory / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-    )
     try:
-        yield descriptor
+        descriptor = _open(_path(settings), os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _lock(descriptor, fcntl.LOCK_SH) else _read(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _path(settings: SyncSettings) -> Path:
+    parts = (settings.endpoint_url or "", settings.function_name, settings.bucket)
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}-{name}.lock")
+
+
+def _take(path: Path) -> int | None:
+    """The locked file, open; None where another has it."""
+    while True:
+        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
+        if not _lock(descriptor, fcntl.LOCK_EX):
+            os.close(descriptor)
+            return None
+        if _is_at(path, descriptor):
+            return descriptor
+        # It was removed between the two by a run that has just ended: what is locked is no file of anybody.
+        os.close(descriptor)
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a file of ours, in a directory where anybody may put one of its name."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConflictError(
+            f"{path} cannot be opened ({error.strerror}): remove it, or set TMPDIR"
+        ) from error
+    if os.fstat(descriptor).st_uid != os.getuid():
+        os.close(descriptor)
+        raise ConflictError(f"{path} is somebody else's: remove it, or set TMPDIR")
+    return descriptor
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _lock(descriptor: int, kind: int) -> bool:

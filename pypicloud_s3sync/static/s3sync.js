@@ -122,6 +122,7 @@ angular
       var POLL = 2000; // milliseconds
       var gone = false;
       $scope.STATES = STATES;
+      $scope.MARKS = { ok: "fa-check", given: "fa-check", missing: "fa-times", differs: "fa-warning" };
       $scope.steps = [];
 
       // What there is
@@ -176,6 +177,12 @@ angular
           .get(S3SYNC.url + "/plan", { params: { command: command } })
           .success(function (plan) {
             $scope.planning = false;
+            // Made once: a watch that makes new ones each time would never rest.
+            plan.actions.forEach(function (action) {
+              action.changes.forEach(function (change) {
+                change.lines = lines(change, action.verb);
+              });
+            });
             $scope.plan = plan;
             focus("s3sync-confirm");
           })
@@ -238,12 +245,6 @@ angular
         return step.total ? Math.round((100 * step.done) / step.total) : 0;
       };
 
-      $scope.lines = function (change, verb) {
-        var before = verb === "create" ? [] : shown(change.before);
-        var after = shown(change.after);
-        return removed(before, after, "-").concat(removed(after, before, "+"));
-      };
-
       $scope.pretty = function (value) {
         return JSON.stringify(value, null, 2);
       };
@@ -252,6 +253,12 @@ angular
         if (ms === null || ms === undefined) return "";
         return ms < 1000 ? ms + " ms" : (ms / 1000).toFixed(1) + " s";
       };
+
+      function lines(change, verb) {
+        var before = verb === "create" ? [] : shown(change.before);
+        var after = shown(change.after);
+        return removed(before, after, "-").concat(removed(after, before, "+"));
+      }
 
       function removed(lines, others, sign) {
         return _.difference(lines, others).map(function (line) {

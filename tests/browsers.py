@@ -1,0 +1,76 @@
+"""A real browser on this machine: Debian's Chromium, driven by playwright; and what is wrong on its pages."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import axe_playwright_python
+import pytest
+
+NO_CHROMIUM = "Chromium is not installed: apt-get install chromium"
+#: Pixels; a desk and a telephone.
+WIDTHS = {"wide": 1280, "narrow": 390}
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+#: Where the pictures go, where they are to be kept: ``SCREENSHOTS=docs/images``.
+PICTURES = os.environ.get("SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser."""
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip(NO_CHROMIUM)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Page:
+    """A page, with every error that its console has shown."""
+
+    def __init__(self, chromium: Any) -> None:
+        self.context = chromium.new_context(viewport={"width": WIDTHS["wide"], "height": 900})
+        self.page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.errors.append(f"a dialog: {dialog.message}"))
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url')})")
+
+    def picture(self, name: str, folder: Path) -> None:
+        """Take a picture of the whole page at both widths."""
+        folder = Path(PICTURES) if PICTURES else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        for width, pixels in WIDTHS.items():
+            self.page.set_viewport_size({"width": pixels, "height": 900})
+            self.page.screenshot(path=folder / f"{name}-{width}.jpg", full_page=True, type="jpeg", quality=70)
+        self.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
+
+    def is_within(self, pixels: int) -> bool:
+        """Whether nothing sticks out at a width."""
+        self.page.set_viewport_size({"width": pixels, "height": 900})
+        width: int = self.page.evaluate("document.documentElement.scrollWidth")
+        self.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
+        return width <= pixels
+
+    def barriers(self) -> list[str]:
+        """What axe finds serious, or worse, in the panel."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate("axe.run('.s3sync', {resultTypes: ['violations']})")
+        return [
+            f"{violation['id']}: {node['html']} {node['failureSummary']}"
+            for violation in found["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]

@@ -1,0 +1,238 @@
+"""The panel in a real browser, on real servers in two regions: what an administrator does, in that order."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from browsers import WIDTHS, Page
+from pypicloud_s3sync.demo import story
+from pypicloud_s3sync.demo.report import Report
+from pypicloud_s3sync.demo.servers import (
+    FUNCTION,
+    PASSWORD,
+    USER,
+    TwoRegions,
+    free_ports,
+    request,
+    two_regions,
+)
+from pypicloud_s3sync.demo.wheel import build
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG
+from pypicloud_s3sync.tether import wait_until
+
+pytestmark = pytest.mark.e2e
+
+SOON = 60_000  # milliseconds
+MARKUP = "<img src=x onerror=alert(1)>"
+MARKED_KEY = f"evil/{MARKUP}-1.0.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def company() -> Iterator[TwoRegions]:
+    """Two regions without S3 sync; the second one's bucket has a notification of others."""
+    with two_regions(Report(Console()), free_ports()) as running:
+        notify_others(running)
+        yield running
+
+
+def notify_others(company: TwoRegions) -> None:
+    """A queue of somebody's, whose notification's id is markup."""
+    region, aws = company.second, company.aws
+    sqs = aws.client("sqs", region.name)
+    url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    principal = {"Service": "s3.amazonaws.com"}
+    allow = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    entry = {"Id": MARKUP, "QueueArn": arn, "Events": ["s3:ObjectTagging:*"]}
+    aws.client("s3", region.name).put_bucket_notification_configuration(
+        Bucket=region.bucket, NotificationConfiguration={"QueueConfigurations": [entry]}
+    )
+
+
+@pytest.fixture(scope="module")
+def admin(chromium: Any, company: TwoRegions) -> Page:
+    """Logged in to the second region's pypicloud, as an administrator does it."""
+    made = Page(chromium)
+    page = made.page
+    page.goto(f"{company.second.url}/acct/login")
+    page.get_by_placeholder("Username").first.fill(USER)
+    page.get_by_placeholder("Password").first.fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Admin").wait_for(timeout=SOON)
+    return made
+
+
+@pytest.fixture
+def clean(admin: Page) -> Iterator[Page]:
+    """The browser; whatever a test does, its console shows no error."""
+    admin.errors.clear()
+    yield admin
+    assert admin.errors == []
+
+
+def title(page: Any, text: str) -> None:
+    page.get_by_role("heading", name=text, exact=True).wait_for(timeout=SOON)
+
+
+def part(page: Any, name: str) -> str:
+    """What the panel says of a part."""
+    return page.locator(f"dt:text-is('{name}') + dd").inner_text()
+
+
+class TestPanel:
+    """In this order: each test goes on where the last one has ended."""
+
+    def test_the_admin_page_offers_it(self, clean: Page, tmp_path: Path) -> None:
+        page = clean.page
+        page.get_by_role("link", name="Admin").click()
+        page.get_by_role("link", name="Enable S3 sync").wait_for(timeout=SOON)
+        assert page.get_by_role("button", name="Rebuild package list").is_visible()
+        clean.picture("admin", tmp_path)
+        assert clean.barriers() == []
+        page.get_by_role("link", name="Enable S3 sync").click()
+        title(page, "S3 sync is off")
+        clean.picture("off", tmp_path)
+        assert clean.barriers() == []
+
+    def test_the_plan_is_shown_before_anything_is_done(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page = clean.page
+        page.get_by_role("button", name="Enable S3 sync").click()
+        page.get_by_role("heading", name="Enable S3 sync?").wait_for(timeout=SOON)
+        assert page.evaluate("document.activeElement.id") == "s3sync-confirm"
+        assert page.locator(".s3sync-plan > li").count() == 5
+        assert page.get_by_text(MARKUP).is_visible()
+        page.locator("summary").first.press("Enter")
+        assert page.get_by_text("assumed by Lambda").is_visible()
+        clean.picture("plan", tmp_path)
+        assert clean.barriers() == []
+        assert clean.is_within(WIDTHS["narrow"])
+        functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
+        assert functions == []
+
+    def test_it_is_enabled_by_keyboard_with_each_step_shown(self, clean: Page, tmp_path: Path) -> None:
+        page = clean.page
+        page.get_by_role("button", name="Enable", exact=True).press("Enter")
+        page.get_by_role("progressbar").wait_for(timeout=SOON)
+        clean.picture("enabling", tmp_path)
+        assert clean.barriers() == []
+        page.locator("#s3sync-outcome").wait_for(timeout=SOON)
+        assert page.locator("#s3sync-outcome").inner_text().strip() == "S3 sync is on."
+        assert page.locator(".s3sync-steps .fa-check").count() == 6
+        title(page, "S3 sync is on")
+        for name in ("role", "log group", "function", "permission", "notification"):
+            assert FUNCTION in part(page, name)
+        assert "the server's" in part(page, "bundle")
+
+    def test_a_package_of_the_other_region_arrives(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page, wheel = clean.page, build(company.workspace, "hello-panel", "1.0")
+        story.upload(company, company.first, wheel)
+        story.wait_until_listed(company, company.second, wheel)
+        metadata = {"name": "evil", "version": "1.0"}
+        company.aws.client("s3", company.second.name).put_object(
+            Bucket=company.second.bucket, Key=MARKED_KEY, Body=b"x", Metadata=metadata
+        )
+
+        def is_shown() -> bool:
+            page.get_by_role("button", name="Look again").click()
+            page.wait_for_timeout(300)
+            return page.get_by_role("cell", name=wheel.filename).count() > 0 and (
+                page.get_by_role("cell", name=MARKUP).count() > 0
+            )
+
+        wait_until(is_shown, "both packages are among the last synced", 60)
+        # The emulator counts no invocation of S3's; AWS does.
+        function = {"FunctionName": FUNCTION, "Payload": json.dumps({"Event": "s3:TestEvent"})}
+        company.aws.client("lambda", company.second.name).invoke(**function)
+        page.get_by_role("button", name="Look again").click()
+        page.locator(".s3sync-chart").wait_for(timeout=SOON)
+        clean.picture("on", tmp_path)
+        assert clean.barriers() == []
+        assert clean.is_within(WIDTHS["narrow"])
+        page.goto(f"{company.second.url}/#/")
+        page.get_by_text("hello-panel").first.wait_for(timeout=SOON)
+
+    def test_a_broken_role_is_seen_and_repaired(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page, iam = clean.page, company.aws.client("iam", company.second.name)
+        (role,) = [found["RoleName"] for found in iam.list_roles()["Roles"] if FUNCTION in found["RoleName"]]
+        iam.delete_role_policy(RoleName=role, PolicyName="sync")
+        page.goto(f"{company.second.url}/#/admin/s3sync")
+        title(page, "S3 sync differs from the settings")
+        assert "(differs)" in part(page, "role")
+        clean.picture("differs", tmp_path)
+        assert clean.barriers() == []
+        page.get_by_role("button", name="Repair S3 sync").click()
+        page.get_by_role("button", name="Enable", exact=True).click()
+        title(page, "S3 sync is on")
+        assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["sync"]
+
+    def test_a_run_goes_on_through_a_reload_and_a_second_one_is_refused(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page, functions = clean.page, company.aws.client("lambda", company.second.name)
+        arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
+        # Without it the bundle is built anew, which takes seconds.
+        functions.untag_resource(Resource=arn, TagKeys=[BUNDLE_TAG])
+        page.reload()
+        title(page, "S3 sync differs from the settings")
+        page.get_by_role("button", name="Repair S3 sync").click()
+        page.get_by_role("button", name="Enable", exact=True).click()
+        page.get_by_role("progressbar").wait_for(timeout=SOON)
+        page.reload()
+        title(page, "S3 sync is being changed")
+        assert page.get_by_role("button", name="Disable S3 sync").count() == 0
+        status, said = request(f"{company.second.url}/admin/s3sync/disable", "POST")
+        assert (status, json.loads(said)["error"]) == (409, "conflict")
+        clean.picture("running", tmp_path)
+        assert clean.barriers() == []
+        title(page, "S3 sync is on")
+
+    def test_it_is_disabled(self, clean: Page, company: TwoRegions, tmp_path: Path) -> None:
+        page = clean.page
+        page.get_by_role("button", name="Disable S3 sync").click()
+        page.get_by_role("heading", name="Disable S3 sync?").wait_for(timeout=SOON)
+        clean.picture("disable", tmp_path)
+        assert clean.barriers() == []
+        page.get_by_role("button", name="Cancel").click()
+        assert page.evaluate("document.activeElement.id") == "s3sync-title"
+        page.get_by_role("button", name="Disable S3 sync").click()
+        page.get_by_role("button", name="Disable", exact=True).click()
+        title(page, "S3 sync is off")
+        functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
+        assert functions == []
+
+    def test_a_missing_right_is_shown_with_the_policy_to_paste(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        """The answer is the browser's own here: the server's is in tests/test_views.py."""
+        page = clean.page
+        policy = {"Version": "2012-10-17", "Statement": [{"Action": "iam:CreateRole", "Resource": "*"}]}
+        line = {"result": "failed", "message": f"AccessDenied for iam:CreateRole {MARKUP}", "policy": policy}
+
+        def refuse(route: Any) -> None:
+            route.fulfill(content_type="application/x-ndjson", body=json.dumps(line) + "\n")
+
+        page.route("**/admin/s3sync/enable", refuse)
+        page.get_by_role("button", name="Enable S3 sync").click()
+        page.get_by_role("button", name="Enable", exact=True).click()
+        page.locator("#s3sync-outcome pre").wait_for(timeout=SOON)
+        assert MARKUP in page.locator("#s3sync-outcome").inner_text()
+        assert '"iam:CreateRole"' in page.locator("#s3sync-outcome pre").inner_text()
+        clean.picture("denied", tmp_path)
+        assert clean.barriers() == []
+        page.unroute("**/admin/s3sync/enable")
+        assert urllib.parse.urlsplit(page.url).fragment == "/admin/s3sync"
