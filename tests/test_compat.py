@@ -53,7 +53,9 @@ def test_a_larger_app_may_include_pypicloud_and_this_in_either_order(tmp_path):
         for name in order:
             config.include(name)
         config.scan("pypicloud.views")
-        assert TestApp(config.make_wsgi_app()).get("/health").status_code == 200
+        app = TestApp(config.make_wsgi_app())
+        assert app.get("/health").status_code == 200
+        assert app.get("/admin/s3sync", status=401)
 
 
 def test_dynamodb_rows_are_written_and_read(world):

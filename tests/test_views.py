@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 
 import pytest
@@ -92,6 +93,27 @@ def log_in(app, user="admin"):
 def lines(response):
     assert response.content_type == "application/x-ndjson"
     return [json.loads(line) for line in response.text.splitlines()]
+
+
+def test_no_call_to_aws_is_made_when_it_starts_and_serves(on_files, monkeypatch):
+    """The application starts and serves whatever AWS does; what asks AWS is told that it does not answer."""
+
+    def refuse(*arguments):
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr("pypicloud_s3sync.deploy.aws.Clients.__init__", refuse)
+    monkeypatch.setattr("pypicloud_s3sync.deploy.Clients.__init__", refuse)
+    assert basic(on_files).get("/").status_code == 200
+    assert on_files.get("/simple/").status_code == 200
+
+
+def test_an_aws_that_does_not_answer_is_said(app, site, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    app.app.registry.settings["s3sync.endpoint_url"] = f"http://127.0.0.1:{port}"
+    response = basic(app).get("/admin/s3sync", status=502)
+    assert "does not answer" in response.json["message"]
+    assert app.get("/health").status_code == 200
 
 
 # Who gets in

@@ -7,9 +7,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ..exceptions import AwsError
 from .aws import Clients
-from .failures import translated
+from .failures import is_missing, translated
 from .models import Names
 
 #: How many packages are shown.
@@ -70,7 +72,6 @@ def _packages(clients: Clients, group: str, now: datetime.datetime) -> list[dict
 
 def _messages(clients: Clients, group: str, since: datetime.datetime) -> Iterator[Mapping[str, Any]]:
     with translated("logs:FilterLogEvents", f"the log group {group}", clients.settings.endpoint_url):
-        client = clients["logs"]
         asked: dict[str, Any] = {
             "logGroupName": group,
             "filterPattern": PATTERN,
@@ -78,9 +79,11 @@ def _messages(clients: Clients, group: str, since: datetime.datetime) -> Iterato
         }
         for _ in range(PAGES):
             try:
-                page = client.filter_log_events(**asked)
-            except client.exceptions.ResourceNotFoundException:
-                return
+                page = clients["logs"].filter_log_events(**asked)
+            except ClientError as error:
+                if is_missing(error):
+                    return
+                raise
             yield from page["events"]
             if not page.get("nextToken"):
                 return

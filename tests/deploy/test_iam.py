@@ -418,6 +418,7 @@ class TestOperator:
             assert changed == [call for call in UPDATES if more or call != "function.tag"]
             assert not site.deployment(**more).plan().actions
         site.deployment().enable(force=True)
+        assert "AccessDenied" not in str(site.deployment().activity())
         assert site.deployment().plan_disable().actions
         site.deployment().disable()
         assert site.remains() == NOTHING
