@@ -54,7 +54,7 @@ class Page:
         folder.mkdir(parents=True, exist_ok=True)
         for width, pixels in WIDTHS.items():
             self.page.set_viewport_size({"width": pixels, "height": 900})
-            self.page.screenshot(path=folder / f"{name}-{width}.jpg", full_page=True, type="jpeg", quality=70)
+            self.page.screenshot(path=folder / f"{name}-{width}.jpg", full_page=True, type="jpeg", quality=55)
         self.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
 
     def is_within(self, pixels: int) -> bool:

@@ -179,6 +179,31 @@ def test_what_the_panel_is_made_of_is_served(on_files):
         assert kind in on_files.get(f"/static/s3sync/{name}").content_type
 
 
+@pytest.mark.parametrize("order", [("pypicloud", "pypicloud_s3sync"), ("pypicloud_s3sync", "pypicloud")])
+def test_a_larger_app_has_routes_and_panel_whichever_it_includes_first(tmp_path, order):
+    from pyramid.config import Configurator
+
+    config = Configurator(
+        settings={
+            "pypi.storage": "file",
+            "storage.dir": str(tmp_path / "packages"),
+            "db.url": f"sqlite:///{tmp_path}/db.sqlite",
+            "auth.admins": "admin",
+            "user.admin": hashed(PASSWORD),
+            "session.encrypt_key": "ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0LWtleS0wMDE=",
+            "session.validate_key": "ZGV2ZWxvcG1lbnQtb25seS12YWxpZGF0ZS1rZXktMDE=",
+        }
+    )
+    for name in order:
+        config.include(name)
+    config.scan("pypicloud.views")
+    app = basic(TestApp(config.make_wsgi_app()))
+    assert app.get("/admin/s3sync", status=400).json["error"] == "config"
+    page = app.get("/").text
+    assert "S3SYNC" in page
+    assert "pypicloud.js" in page
+
+
 def test_pypiclouds_own_pages_are_as_they_were(on_files):
     assert on_files.get("/health").status_code == 200
     page = on_files.get("/").text

@@ -10,7 +10,7 @@ from pypicloud_s3sync.deploy.planner import plan_disable, plan_enable
 from pypicloud_s3sync.deploy.status import PARTS as PARTS_OF
 from pypicloud_s3sync.deploy.status import plan_document, status_document
 
-from .fakes import ACCOUNT, BUCKET, NOTHING, REGION, deployed, make_desired, make_settings
+from .fakes import ACCOUNT, BUCKET, FINGERPRINT, NOTHING, REGION, deployed, make_desired, make_settings
 
 PARTS = PARTS_OF["direct"]
 DESIRED = make_desired()
@@ -167,7 +167,14 @@ def test_notifications_of_others_are_counted_and_ours_is_not():
     }
     plan = plan_enable(DESIRED, replace(DEPLOYED, notifications=observed))
     assert status_document(plan, make_settings())["foreign_notifications"] == 2
-    assert plan_document(plan, "enable")["foreign_notifications"] == 2
+    document = plan_document(plan, "enable")
+    assert document["foreign_notifications"] == 2
+    assert document["foreign"] == [{"id": "x", "events": ["s3:Replication:*"], "to": OTHER}]
+
+
+def test_the_bundle_that_is_deployed_is_told_beside_the_servers():
+    assert status(DEPLOYED)["bundle"] == {"deployed": FINGERPRINT, "server": FINGERPRINT}
+    assert status(NOTHING)["bundle"] == {"deployed": None, "server": FINGERPRINT}
 
 
 def test_the_plan_document_tells_what_would_be_done():
@@ -179,6 +186,7 @@ def test_the_plan_document_tells_what_would_be_done():
         "bucket": BUCKET,
         "in_sync": False,
         "foreign_notifications": 0,
+        "foreign": [],
         "actions": [
             {
                 "verb": "update",
