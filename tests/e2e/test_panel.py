@@ -84,6 +84,11 @@ def title(page: Any, text: str) -> None:
     page.get_by_role("heading", name=text, exact=True).wait_for(timeout=SOON)
 
 
+def focused(page: Any, name: str) -> None:
+    """Wait until the keyboard is at an element."""
+    page.wait_for_function("name => document.activeElement.id === name", arg=name, timeout=SOON)
+
+
 def part(page: Any, name: str) -> str:
     """What the panel says of a part."""
     return page.locator(f"dt:text-is('{name}') + dd").inner_text()
@@ -110,7 +115,7 @@ class TestPanel:
         page = clean.page
         page.get_by_role("button", name="Enable S3 sync").click()
         page.get_by_role("heading", name="Enable S3 sync?").wait_for(timeout=SOON)
-        assert page.evaluate("document.activeElement.id") == "s3sync-confirm"
+        focused(page, "s3sync-confirm")
         assert page.locator(".s3sync-plan > li").count() == 5
         assert page.get_by_text(MARKUP).is_visible()
         page.locator("summary").first.press("Enter")
@@ -209,7 +214,7 @@ class TestPanel:
         clean.picture("disable", tmp_path)
         assert clean.barriers() == []
         page.get_by_role("button", name="Cancel").click()
-        assert page.evaluate("document.activeElement.id") == "s3sync-title"
+        focused(page, "s3sync-title")
         page.get_by_role("button", name="Disable S3 sync").click()
         page.get_by_role("button", name="Disable", exact=True).click()
         title(page, "S3 sync is off")
