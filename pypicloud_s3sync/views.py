@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from pypicloud.route import AdminResource
 from pyramid.csrf import check_csrf_token
@@ -124,14 +125,15 @@ def _is_meant(request: Any) -> bool:
     """Whether a POST was meant by who is logged in, and not sent by another site in his name.
 
     A browser sends the session's cookie with any site's request, so that needs the token of our own pages.
-    Basic credentials are given by a program; where a browser has remembered some, it tells the origin.
+    Basic credentials are given by a program, or by a browser that remembers them: that one tells the origin.
     """
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != request.host_url:
-        return False
-    if request.session.get("user") is None:
+    if check_csrf_token(request, raises=False):
         return True
-    return bool(check_csrf_token(request, raises=False))
+    if request.session.get("user") is not None:
+        return False
+    origin = request.headers.get("Origin")
+    # Hosts only: behind a proxy that ends TLS, the application may not know its own scheme.
+    return origin is None or urlsplit(origin).netloc == request.host
 
 
 def steps(settings: SyncSettings, done: str, run: Callable[[Deployment], Any]) -> Iterator[bytes]:

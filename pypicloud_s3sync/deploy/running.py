@@ -88,7 +88,8 @@ def _take(path: Path) -> int | None:
     """The locked file, open; None where another has it."""
     while True:
         descriptor = _open(path, os.O_RDWR | os.O_CREAT)
-        if not _lock(descriptor, fcntl.LOCK_EX):
+        # Who only looks holds it too, for a moment.
+        if not any(_lock(descriptor, fcntl.LOCK_EX, wait) for wait in (0, 0.05, 0.2)):
             os.close(descriptor)
             return None
         if _is_at(path, descriptor):
@@ -120,7 +121,8 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _lock(descriptor: int, kind: int) -> bool:
+def _lock(descriptor: int, kind: int, wait: float = 0) -> bool:
+    time.sleep(wait)
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -87,11 +87,26 @@ def test_a_file_that_was_removed_while_it_was_locked_is_not_taken_for_the_lock(m
     """The run before removes its file and lets go, between our opening it and our locking it."""
     lock, gone = running._lock, []
 
-    def lock_late(descriptor, kind):
+    def lock_late(descriptor, kind, wait=0):
         if not gone:
             gone.append(running._path(SETTINGS).unlink())
-        return lock(descriptor, kind)
+        return lock(descriptor, kind, wait)
 
     monkeypatch.setattr(running, "_lock", lock_late)
     with running.alone(SETTINGS, "enable"):
         assert running.current(SETTINGS) is not None
+
+
+def test_who_only_looks_at_that_moment_is_no_other_run(monkeypatch):
+    lock, refused = running._lock, []
+
+    def looked_at(descriptor, kind, wait=0):
+        if not refused:
+            refused.append(kind)
+            return False
+        return lock(descriptor, kind, wait)
+
+    monkeypatch.setattr(running, "_lock", looked_at)
+    with running.alone(SETTINGS, "enable"):
+        pass
+    assert refused
