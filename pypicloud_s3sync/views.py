@@ -133,7 +133,12 @@ def _is_meant(request: Any) -> bool:
         return False
     origin = request.headers.get("Origin")
     # Hosts only: behind a proxy that ends TLS, the application may not know its own scheme.
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or _without_port(urlsplit(origin).netloc) == _without_port(request.host)
+
+
+def _without_port(host: str) -> str:
+    """A host without the port that its scheme has anyway."""
+    return host.removesuffix(":80").removesuffix(":443")
 
 
 def steps(settings: SyncSettings, done: str, run: Callable[[Deployment], Any]) -> Iterator[bytes]:
