@@ -24,6 +24,7 @@ from databases import (
     redis_cluster_url,
     redis_server,
     redis_url,
+    used,
 )
 from pypicloud_s3sync import compat, handler
 from sites import aws, make_site, site, tiny_bundle
@@ -48,6 +49,12 @@ __all__ = [
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
 EVENTS = Path(__file__).parent / "events"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the databases that were really there."""
+    if used:
+        terminalreporter.write_line(f"databases: {', '.join(sorted(used))}")
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,10 @@ SLOTS = 16384  # of any Redis cluster
 NO_MARIADB = "MariaDB is not installed: apt-get install mariadb-server"
 
 
+#: The databases that tests of this run were given; said at its end.
+used: set[str] = set()
+
+
 @dataclass(frozen=True)
 class Database:
     """An empty database, as pypicloud's ini names it.
@@ -83,6 +87,7 @@ def redis_server() -> Iterator[str]:
     """The URL of a Redis server."""
     (port,) = _free_ports(1)
     with _valkey(port):
+        used.add("Redis (Valkey)")
         yield f"redis://127.0.0.1:{port}/0"
 
 
@@ -106,6 +111,7 @@ def redis_cluster_server() -> Iterator[str]:
             options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
             stack.enter_context(_valkey(port, *options, "--cluster-node-timeout", "5000"))
         _join(nodes)
+        used.add("Redis cluster (Valkey)")
         yield f"redis://127.0.0.1:{nodes[0][0]}/0"
 
 
@@ -173,6 +179,7 @@ def postgres_server() -> Iterator[str]:
     url = f"postgresql+psycopg2://{USER}:{PASSWORD}@127.0.0.1:{port}/{NAME}"
     command = [sys.executable, str(LAUNCH), "postgres", str(package), str(port), USER, PASSWORD]
     with _running(command, lambda: _answers(_postgres, url), "PostgreSQL"):
+        used.add("PostgreSQL")
         yield url
 
 
@@ -211,6 +218,7 @@ def mysql_server() -> Iterator[str]:
     url = f"mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{port}/{NAME}"
     command = [sys.executable, str(LAUNCH), "mariadb", server, str(port), USER, PASSWORD]
     with _running(command, lambda: _answers(_mysql, url), "MariaDB"):
+        used.add("MySQL (MariaDB)")
         yield url
 
 

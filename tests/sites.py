@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pypicloud.util import EnvironSettings
 
+from databases import used
 from pypicloud_s3sync import compat
 from pypicloud_s3sync.deploy import Deployment
 from pypicloud_s3sync.deploy.aws import Clients
@@ -133,6 +134,7 @@ def aws() -> Iterator[EmbeddedAws]:
     with StrictAws() as started:
         for region in REGIONS:
             make_tables(started, region)
+        used.add("DynamoDB (embedded AWS)")
         yield started
 
 
