@@ -28,8 +28,10 @@ from .caches import CacheIndex, Change, Result, Results, Seen, Subject, same
 from .exceptions import S3SyncError
 from .summaries import RowChanges, Settled, Summary, settle
 
-#: Keys in one BatchGetItem, and rows in one transaction, which takes 100 items with summaries and checks.
-GET, TRANSACTION = 100, 30
+#: Keys in one BatchGetItem, and items in one transaction.
+GET, ACTIONS = 100, 100
+#: Rows of one name in one transaction, which has their summaries and checks too; and items for each summary.
+TRANSACTION, OF_SUMMARY = 30, 2
 #: What passes by itself; any other reason for which a transaction is cancelled is an error.
 PASSING = {
     "ConditionalCheckFailed",
@@ -85,17 +87,41 @@ class DynamoIndex(CacheIndex):
         return {filename: Seen(row, _Beside(items[filename], summaries)) for filename, row in rows.items()}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Write rows of one name together, with its summary."""
-        by_name: dict[str, list[Change]] = {}
-        results: dict[str, Result | Exception] = {}
+        """Write rows with the summaries of their names: as many names at once as go into a transaction."""
+        groups: dict[str, list[Change]] = {}
         for change in changes:
-            by_name.setdefault(self._name_of(change), []).append(change)
-        for group in by_name.values():
-            # As they were read, and then as each transaction leaves them for the next one.
-            summaries = dict(group[0].seen.beside.summaries)
-            for start in range(0, len(group), TRANSACTION):
-                results |= self._write_name(group[start : start + TRANSACTION], summaries)
+            groups.setdefault(self._name_of(change), []).append(change)
+        results: dict[str, Result | Exception] = {}
+        for pack in _packs(list(groups.values())):
+            together = self._write_together(pack) if len(pack) > 1 else None
+            if together is not None:
+                results |= together
+                continue
+            for group in pack:
+                results |= self._write_group(group)
         return results
+
+    def _write_together(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
+        """Write several names in one transaction; None where one of them keeps the others from it."""
+        changes = [change for group in pack for change in group]
+        try:
+            written = self._try(changes, _summaries_of(changes))
+        except ClientError:
+            return None
+        return None if written is Result.LOST else self._each(changes, written)
+
+    def _write_group(self, group: Sequence[Change]) -> dict[str, Result | Exception]:
+        """Write the rows of one name, in as many transactions as they need."""
+        results: dict[str, Result | Exception] = {}
+        # As they were read, and then as each transaction leaves them for the next one.
+        summaries = _summaries_of(group)
+        for start in range(0, len(group), TRANSACTION):
+            results |= self._write_name(group[start : start + TRANSACTION], summaries)
+        return results
+
+    def _each(self, changes: Sequence[Change], written: Result) -> dict[str, Result | Exception]:
+        """What a transaction that was done means for each of its changes."""
+        return {change.filename: written if self._alters(change) else _milder(written) for change in changes}
 
     def _name_of(self, change: Change) -> str:
         row = change.wanted or change.seen.row
@@ -111,7 +137,7 @@ class DynamoIndex(CacheIndex):
                 return {changes[0].filename: error}
             alone = (self._write_name([change], summaries).items() for change in changes)
             return {filename: result for results in alone for filename, result in results}
-        return {change.filename: written if self._alters(change) else _milder(written) for change in changes}
+        return self._each(changes, written)
 
     def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
         writes = [self._row(change) for change in changes if self._alters(change)]
@@ -240,6 +266,39 @@ class DynamoIndex(CacheIndex):
 
     def _load(self, model: Any, item: Item | None) -> Any | None:
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
+
+
+def _packs(groups: Sequence[Sequence[Change]]) -> Iterator[list[Sequence[Change]]]:
+    """The groups, a name's each, in as few packs as surely go into one transaction."""
+    pack: list[Sequence[Change]] = []
+    room = ACTIONS
+    for group in groups:
+        names = 1 + sum(_moves(change) for change in group)
+        needed = len(group) + OF_SUMMARY * names
+        if pack and needed > room:
+            yield pack
+            pack, room = [], ACTIONS
+        pack.append(group)
+        room -= needed
+    if pack:
+        yield pack
+
+
+def _moves(change: Change) -> bool:
+    """Whether a row goes from one name to another, as where its filename had been split wrongly."""
+    row, wanted = change.seen.row, change.wanted
+    return row is not None and wanted is not None and bool(row.name != wanted.name)
+
+
+def _summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
+    """The summaries of the changes' names, as they were read."""
+    found: dict[str, Item | None] = {}
+    for change in changes:
+        read = change.seen.beside.summaries
+        packages = (change.seen.row, change.wanted)
+        names = {change.subject.name, *(package.name for package in packages if package is not None)}
+        found |= {name: read[name] for name in names if name in read}
+    return found
 
 
 def _milder(result: Result) -> Result:

@@ -233,3 +233,53 @@ def test_keys_that_dynamodb_never_gets_to_are_left_to_a_retry(world, index, monk
     monkeypatch.setattr(index, "pause", lambda seconds: None)
     with pytest.raises(S3SyncError, match="left to a retry"):
         index.read([Subject("pkg-1.0.tar.gz", "pkg")])
+
+
+def changes_of(index, packages, look=0):
+    """What makes an index hold packages, as it is now."""
+    subjects = [Subject(wanted.filename, wanted.name) for wanted in packages]
+    seen = index.read(subjects)
+    return [
+        Change(subject, seen[subject.filename], wanted, look)
+        for subject, wanted in zip(subjects, packages, strict=True)
+    ]
+
+
+def many(world, count):
+    return [package(world, "1.0", f"of {number}", second=1, name=f"pkg{number}") for number in range(count)]
+
+
+def test_many_names_are_written_in_few_transactions(world, index, calls):
+    """On AWS each is a way there and back: a thousand, one after the other, would take many seconds."""
+    packages = many(world, 100)
+    changes = changes_of(index, packages)
+    calls.calls.clear()
+    results = index.write(changes)
+    assert set(results.values()) == {Result.WRITTEN}
+    assert calls.calls == ["TransactWriteItems"] * 4
+    assert world.summaries() == {f"pkg{number}": f"of {number}" for number in range(100)}
+
+
+def test_a_name_that_has_changed_meanwhile_does_not_keep_the_others(world, index):
+    packages = many(world, 5)
+    changes = changes_of(index, packages)
+    save(index, package(world, "1.0", "another's", second=2, name="pkg3"))
+    results = index.write(changes)
+    lost = [filename for filename, result in results.items() if result is Result.LOST]
+    assert lost == ["pkg3-1.0.tar.gz"]
+    written = {f"pkg{number}": f"of {number}" for number in range(5)}
+    assert world.summaries() == {**written, "pkg3": "another's"}
+
+
+def test_what_is_as_it_should_be_is_not_written_beside_what_is_not(world, index, calls):
+    packages = many(world, 3)
+    save(index, packages[1])
+    changes = changes_of(index, packages)
+    calls.calls.clear()
+    results = index.write(changes)
+    assert [results[wanted.filename] for wanted in packages] == [
+        Result.WRITTEN,
+        Result.UNCHANGED,
+        Result.WRITTEN,
+    ]
+    assert calls.calls == ["TransactWriteItems"]
