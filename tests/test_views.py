@@ -264,6 +264,27 @@ def test_what_is_in_the_way_is_a_conflict(app, site):
     assert lines(app.post("/admin/s3sync/enable"))[-1]["result"] == "failed"
 
 
+def test_a_bundle_that_cannot_be_read_is_said(tmp_path, site):
+    app = basic(make_app(tmp_path, of_site(site, s3sync__bundle="/nowhere.zip")))
+    for path in ("/admin/s3sync", "/admin/s3sync/plan"):
+        response = app.get(path, status=500)
+        assert response.json["error"] == "bundle"
+        assert "/nowhere.zip" in response.json["message"]
+    assert "/nowhere.zip" in lines(app.post("/admin/s3sync/enable"))[-1]["message"]
+
+
+def test_what_nobody_foresaw_ends_the_stream_and_is_in_the_log_only(app, monkeypatch, caplog):
+    def fail(self, **kwargs):
+        raise ZeroDivisionError("hunter2")
+
+    monkeypatch.setattr("pypicloud_s3sync.deploy.Deployment.enable", fail)
+    (last,) = lines(basic(app).post("/admin/s3sync/enable"))
+    assert last["result"] == "failed"
+    assert "see the server's log" in last["message"]
+    assert "hunter2" not in last["message"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_a_missing_right_comes_with_the_policy_that_gives_it(tmp_path, site):
     """Of who may run pypicloud, and not make roles or functions."""
     iam, user = site.client("iam"), f"server-{site.bucket}"
