@@ -19,6 +19,7 @@ import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
@@ -183,7 +184,9 @@ class DynamoIndex(CacheIndex):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        row = DynamoPackage(name, "", "", summary.last_modified, summary.summary)
+        row = SimpleNamespace(
+            name=name, last_modified=summary.last_modified, summary=summary.summary or None
+        )
         return {**self._dump(PackageSummary(row)), CHECKSUM: {"N": str(summary.checksum)}}
 
     def _summarized(

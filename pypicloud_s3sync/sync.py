@@ -58,11 +58,12 @@ Look = StoredObject | None
 
 @dataclass
 class _Case:
-    """One filename on its way: the keys that were asked for, and what was seen of all that it has."""
+    """One filename on its way: the keys that were asked for, what was seen of all that it has, its packages."""
 
     filename: str
     asked: list[str] = field(default_factory=list)
     looks: dict[str, Look] = field(default_factory=dict)
+    live: list[Any] = field(default_factory=list)
     seen: Seen | None = None
     wanted: Any | None = None
     done: bool = False
@@ -150,13 +151,15 @@ class Syncer:
     def _try(self, bucket: str, cases: list[_Case], turn: int) -> Mapping[str, Result]:
         """Read the rows, look at the other keys that they name, and write what is to be."""
         cases = [case for case in cases if case.is_open]
-        subjects = {case.filename: self._subject(case) for case in cases}
+        self._build(cases)
+        subjects = {case.filename: _subject(case) for case in cases}
         self._each(cases, lambda some: self.index.read([subjects[case.filename] for case in some]), _take_row)
         others = [(case, key) for case in cases for key in _keys_of(case.seen) if key not in case.looks]
         self._look(bucket, others)
+        self._build(case for case, _ in others)
         for case in cases:
             if case.is_open:
-                case.wanted = self._wanted(case)
+                case.wanted = _wanted(case)
         results: dict[str, Result] = {}
 
         def write(some: list[_Case]) -> Mapping[str, Result | Exception]:
@@ -194,26 +197,13 @@ class Syncer:
             else:
                 take(case, result)
 
-    def _subject(self, case: _Case) -> Subject:
-        live = self._live(case)
-        return Subject(case.filename, live[0].name if live else guess_name(case.filename))
-
-    def _wanted(self, case: _Case) -> Any | None:
-        """The row that the cache is to have: the newest object's, with the keys of the others."""
-        live = self._live(case)
-        if not live:
-            return None
-        others = sorted(package.data["path"] for package in live[1:])
-        if others:
-            live[0].data = {**live[0].data, OTHER_KEYS: others}
-        return live[0]
-
-    def _live(self, case: _Case) -> list[Any]:
-        """The packages under the filename's keys, the newest first."""
-        stored = [look for look in case.looks.values() if look is not None]
-        stored.sort(key=lambda look: (look.last_modified, look.key), reverse=True)
-        packages = [to_package(look, self.index.cache.new_package) for look in stored]
-        return [package for package in packages if package is not None]
+    def _build(self, cases: Iterable[_Case]) -> None:
+        """Make the packages under the filenames' keys, the newest first."""
+        for case in cases:
+            stored = [look for look in case.looks.values() if look is not None]
+            stored.sort(key=lambda look: (look.last_modified, look.key), reverse=True)
+            packages = [to_package(look, self.index.cache.new_package) for look in stored]
+            case.live = [package for package in packages if package is not None]
 
     def _outcome(self, case: _Case, key: str) -> Outcome:
         wanted, row = case.wanted, None if case.seen is None else case.seen.row
@@ -255,6 +245,20 @@ class Syncer:
                 return None
             raise
         return stored_object(key, head)
+
+
+def _subject(case: _Case) -> Subject:
+    return Subject(case.filename, case.live[0].name if case.live else guess_name(case.filename))
+
+
+def _wanted(case: _Case) -> Any | None:
+    """The row that the cache is to have: the newest object's, with the keys of the others."""
+    if not case.live:
+        return None
+    newest, *others = case.live
+    if others:
+        newest.data = {**newest.data, OTHER_KEYS: sorted(package.data["path"] for package in others)}
+    return newest
 
 
 def _take_row(case: _Case, seen: Seen) -> None:
