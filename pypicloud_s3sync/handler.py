@@ -23,6 +23,7 @@ from . import compat, events
 from .cache_kinds import index_of
 from .events import Notification, Record
 from .exceptions import ConfigError, S3SyncError, SyncError
+from .heads import Heads
 from .sync import PARALLEL, Outcome, Syncer
 from .telemetry import Report, lag_ms, masked, metrics
 
@@ -177,8 +178,8 @@ def _syncer() -> Syncer:
         read_timeout=10,
         max_pool_connections=PARALLEL,
     )
-    s3 = boto3.client("s3", region_name=settings.get("storage.region_name"), config=config)
-    return Syncer(s3, index_of(cache), settings.get("storage.bucket"), settings.get("storage.prefix", ""))
+    heads = Heads(boto3.Session(), settings.get("storage.region_name"), config)
+    return Syncer(heads, index_of(cache), settings.get("storage.bucket"), settings.get("storage.prefix", ""))
 
 
 def _settings() -> EnvironSettings:

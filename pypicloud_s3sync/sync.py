@@ -79,7 +79,8 @@ class Syncer:
 
     Parameters
     ----------
-    s3 : boto3 S3 client
+    s3 : object
+        ``head_object`` of a boto3 S3 client: Heads.
     index : CacheIndex
         The cache, as it is read and written here.
     bucket : str or None
