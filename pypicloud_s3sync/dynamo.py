@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
@@ -29,10 +30,10 @@ from .caches import CacheIndex, Change, Result, Results, Seen, Subject, same
 from .exceptions import S3SyncError
 from .summaries import RowChanges, Settled, Summary, settle
 
-#: Keys in one BatchGetItem, and items in one transaction.
-GET, ACTIONS = 100, 100
-#: Rows of one name in one transaction, which has their summaries and checks too; and items for each summary.
-TRANSACTION, OF_SUMMARY = 30, 2
+#: Keys in one BatchGetItem, items in one transaction, and those of them that a summary needs.
+GET, ACTIONS, OF_SUMMARY = 100, 100, 2
+#: Calls at a time.
+PARALLEL = 4
 #: What passes by itself; any other reason for which a transaction is cancelled is an error.
 PASSING = {
     "ConditionalCheckFailed",
@@ -40,12 +41,14 @@ PASSING = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
-#: The attribute of a summary that holds the checksum of its rows.
-CHECKSUM = "rows_checksum"
+#: The attributes of a summary that hold the checksum of its rows and the filename of the newest.
+CHECKSUM, NEWEST = "rows_checksum", "newest_row"
 #: ``name`` and ``data`` are reserved words of DynamoDB's.
 NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
 
 Item = Mapping[str, Any]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class DynamoIndex(CacheIndex):
         self.dynamizer = cache.engine.dynamo.dynamizer
         self.client = cache.engine.dynamo.client
         self.pause = pause
+        self.pool = ThreadPoolExecutor(PARALLEL)
 
     def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
         """Rows and summaries as they are now, consistently; pypicloud's own read may miss a new row."""
@@ -92,15 +96,11 @@ class DynamoIndex(CacheIndex):
         groups: dict[str, list[Change]] = {}
         for change in changes:
             groups.setdefault(self._name_of(change), []).append(change)
-        results: dict[str, Result | Exception] = {}
-        for pack in _packs(list(groups.values())):
-            together = self._write_together(pack) if len(pack) > 1 else None
-            if together is not None:
-                results |= together
-                continue
-            for group in pack:
-                results |= self._write_group(group)
-        return results
+        return _merged(self._at_once(self._write_pack, _packs(list(groups.values()), _needed)))
+
+    def _write_pack(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
+        together = self._write_together(pack) if len(pack) > 1 else None
+        return _merged(map(self._write_group, pack)) if together is None else together
 
     def _write_together(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
         """Write several names in one transaction; None where one of them keeps the others from it."""
@@ -113,12 +113,10 @@ class DynamoIndex(CacheIndex):
 
     def _write_group(self, group: Sequence[Change]) -> dict[str, Result | Exception]:
         """Write the rows of one name, in as many transactions as they need."""
-        results: dict[str, Result | Exception] = {}
         # As they were read, and then as each transaction leaves them for the next one.
         summaries = _summaries_of(group)
-        for start in range(0, len(group), TRANSACTION):
-            results |= self._write_name(group[start : start + TRANSACTION], summaries)
-        return results
+        chunks = _packs(group, lambda change: _needed([change]) - OF_SUMMARY, ACTIONS - OF_SUMMARY)
+        return _merged(self._write_name(chunk, summaries) for chunk in chunks)
 
     def _each(self, changes: Sequence[Change], written: Result) -> dict[str, Result | Exception]:
         """What a transaction that was done means for each of its changes."""
@@ -136,8 +134,7 @@ class DynamoIndex(CacheIndex):
         except ClientError as error:
             if len(changes) == 1:
                 return {changes[0].filename: error}
-            alone = (self._write_name([change], summaries).items() for change in changes)
-            return {filename: result for results in alone for filename, result in results}
+            return _merged(self._write_name([change], summaries) for change in changes)
         return self._each(changes, written)
 
     def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
@@ -184,10 +181,9 @@ class DynamoIndex(CacheIndex):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        row = SimpleNamespace(
-            name=name, last_modified=summary.last_modified, summary=summary.summary or None
-        )
-        return {**self._dump(PackageSummary(row)), CHECKSUM: {"N": str(summary.checksum)}}
+        row = SimpleNamespace(name=name, last_modified=summary.last_modified, summary=summary.summary or None)
+        ours = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
+        return {**self._dump(PackageSummary(row)), **ours}
 
     def _summarized(
         self, name: str, before: Item | None, after: Item | None, settled: Settled
@@ -231,35 +227,44 @@ class DynamoIndex(CacheIndex):
             rows: dict.fromkeys(filenames),
             summaries: dict.fromkeys(names),
         }
-        for start in range(0, len(wanted), GET):
-            requests: dict[str, Any] = {}
-            for table, key, value in wanted[start : start + GET]:
-                requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(
-                    {key: {"S": value}}
-                )
-            for table, items in self._batch(requests):
+        for read in self._at_once(self._batch, _packs(wanted, lambda _: 1, GET)):
+            for table, items in read:
                 key = "filename" if table == rows else "name"
                 found[table].update({item[key]["S"]: item for item in items})
         return found[rows], found[summaries]
 
-    def _batch(self, requests: Mapping[str, Any]) -> Iterator[tuple[str, list[Item]]]:
+    def _batch(self, wanted: Sequence[tuple[str, str, str]]) -> list[tuple[str, list[Item]]]:
+        requests: dict[str, Any] = {}
+        for table, key, value in wanted:
+            keys = requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"]
+            keys.append({key: {"S": value}})
+        read: list[tuple[str, list[Item]]] = []
         for pause in (0.1, 0.3, 0.9, 2):
             response = self.client.batch_get_item(RequestItems=requests)
-            yield from response["Responses"].items()
+            read += response["Responses"].items()
             requests = response.get("UnprocessedKeys", {})
             if not requests:
-                return
+                return read
             self.pause(pause)
         raise S3SyncError(
             f"DynamoDB left keys of {', '.join(requests)} unread: its events are left to a retry"
         )
+
+    def _at_once(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
+        """Call for each of the values; an error is raised when all calls have ended."""
+        values = list(values)
+        if len(values) < 2:
+            return [call(value) for value in values]
+        futures = [self.pool.submit(call, value) for value in values]
+        wait(futures)
+        return [future.result() for future in futures]
 
     def _summary(self, item: Item | None) -> Summary | None:
         loaded = self._load(PackageSummary, item)
         if item is None or loaded is None:
             return None
         checksum = int(item[CHECKSUM]["N"]) if CHECKSUM in item else None
-        return Summary(loaded.last_modified, loaded.summary, checksum)
+        return Summary(loaded.last_modified, loaded.summary, checksum, item.get(NEWEST, {}).get("S"))
 
     def _table(self, model: Any) -> str:
         return str(model.meta_.ddb_tablename(self.engine.namespace))
@@ -271,20 +276,27 @@ class DynamoIndex(CacheIndex):
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
 
 
-def _packs(groups: Sequence[Sequence[Change]]) -> Iterator[list[Sequence[Change]]]:
-    """The groups, a name's each, in as few packs as surely go into one transaction."""
-    pack: list[Sequence[Change]] = []
-    room = ACTIONS
-    for group in groups:
-        names = 1 + sum(_moves(change) for change in group)
-        needed = len(group) + OF_SUMMARY * names
-        if pack and needed > room:
+def _packs(values: Sequence[T], needed: Callable[[T], int], size: int = ACTIONS) -> Iterator[list[T]]:
+    """The values, in their order, in as few packs as have room for what each of them needs."""
+    pack: list[T] = []
+    room = size
+    for value in values:
+        if pack and needed(value) > room:
             yield pack
-            pack, room = [], ACTIONS
-        pack.append(group)
-        room -= needed
+            pack, room = [], size
+        pack.append(value)
+        room -= needed(value)
     if pack:
         yield pack
+
+
+def _needed(group: Sequence[Change]) -> int:
+    """Items at most in a transaction of rows of one name: theirs, and those of each name that they touch."""
+    return len(group) + OF_SUMMARY * (1 + sum(map(_moves, group)))
+
+
+def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:
+    return {filename: result for some in results for filename, result in some.items()}
 
 
 def _moves(change: Change) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from pypicloud.util import EnvironSettings
 
@@ -121,8 +121,9 @@ def _say(reports: Iterable[Report], context: Any) -> None:
     said = list(reports)
     if not said:
         return
+    secrets = _secrets()
     for report in said:
-        print(report.line(_secrets()))
+        print(report.line(secrets))
     function = getattr(context, "function_name", None) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     for document in metrics(said, function, datetime.datetime.now(datetime.UTC)):
         print(document, flush=True)
@@ -178,8 +179,10 @@ def _syncer() -> Syncer:
         read_timeout=10,
         max_pool_connections=PARALLEL,
     )
-    heads = Heads(boto3.Session(), settings.get("storage.region_name"), config)
-    return Syncer(heads, index_of(cache), settings.get("storage.bucket"), settings.get("storage.prefix", ""))
+    session = botocore.session.get_session()
+    s3 = session.create_client("s3", region_name=settings.get("storage.region_name"), config=config)
+    bucket, prefix = settings.get("storage.bucket"), settings.get("storage.prefix", "")
+    return Syncer(s3, index_of(cache), bucket, prefix, many=Heads(s3, session).head)
 
 
 def _settings() -> EnvironSettings:

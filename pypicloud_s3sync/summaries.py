@@ -25,11 +25,14 @@ class Summary:
     summary : str or None
     checksum : int or None
         None where pypicloud wrote it.
+    filename : str or None
+        That of its row, among those of the same second; None where that is not known.
     """
 
     last_modified: datetime.datetime
     summary: str | None
     checksum: int | None
+    filename: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def settle(
     if newest is None:
         return Settled(None)
     source = None if any(newest is row for row in changes.added) else newest
-    return Settled(Summary(newest.last_modified, newest.summary, checksum(rows)), source)
+    return Settled(_summary_of(newest, checksum(rows)), source)
 
 
 def _without_index(before: Summary | None, changes: RowChanges) -> Settled | None:
@@ -97,17 +100,17 @@ def _without_index(before: Summary | None, changes: RowChanges) -> Settled | Non
         if changes.removed or changes.kept:
             return None
         newest = _newest(changes.added)
-        return Settled(newest and Summary(newest.last_modified, newest.summary, checksum(changes.added)))
+        return Settled(newest and _summary_of(newest, checksum(changes.added)))
     if before.checksum is None or not (changes.removed or changes.added or changes.kept):
         return None
     total = (before.checksum - checksum(changes.removed) + checksum(changes.added)) % MODULUS
     if total == 0:
         return Settled(None)
     newest = _newest([*changes.added, *changes.kept])
-    if newest is not None and newest.last_modified > before.last_modified:
+    if newest is not None and _is_newest(newest, before):
         source = None if any(newest is row for row in changes.added) else newest
-        return Settled(Summary(newest.last_modified, newest.summary, total), source)
-    if all(row.last_modified < before.last_modified for row in (*changes.removed, *changes.added)):
+        return Settled(_summary_of(newest, total), source)
+    if all(_is_older(row, before) for row in (*changes.removed, *changes.added)):
         return Settled(replace(before, checksum=total))
     return None
 
@@ -139,7 +142,29 @@ def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -
 
 
 def _newest(rows: Iterable[Any]) -> Any | None:
-    return max(rows, key=lambda row: (row.last_modified, row.filename), default=None)
+    return max(rows, key=_age, default=None)
+
+
+def _age(row: Any) -> tuple[datetime.datetime, str]:
+    """S3 tells seconds, and a release is several files in one: the filename decides between them."""
+    return row.last_modified, row.filename
+
+
+def _is_newest(row: Any, before: Summary) -> bool:
+    """Whether a row is newer than the summary's, or takes its place."""
+    if before.filename is None:
+        return bool(row.last_modified > before.last_modified)
+    return _age(row) >= (before.last_modified, before.filename)
+
+
+def _is_older(row: Any, before: Summary) -> bool:
+    if before.filename is None:
+        return bool(row.last_modified < before.last_modified)
+    return _age(row) < (before.last_modified, before.filename)
+
+
+def _summary_of(row: Any, total: int) -> Summary:
+    return Summary(row.last_modified, row.summary, total, row.filename)
 
 
 def _hash(row: Any) -> int:
