@@ -251,13 +251,19 @@ class DynamoIndex(CacheIndex):
         )
 
     def _at_once(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
-        """Call for each of the values; an error is raised when all calls have ended."""
+        """Call for each of the values, a few at a time; what fails beside others is tried once more alone.
+
+        They may have been too many at a time, and every call can be repeated: a write has its condition.
+        """
         values = list(values)
         if len(values) < 2:
             return [call(value) for value in values]
         futures = [self.pool.submit(call, value) for value in values]
         wait(futures)
-        return [future.result() for future in futures]
+        return [
+            call(value) if future.exception() else future.result()
+            for value, future in zip(values, futures, strict=True)
+        ]
 
     def _summary(self, item: Item | None) -> Summary | None:
         loaded = self._load(PackageSummary, item)

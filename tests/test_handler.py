@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from conftest import event
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
+from pypicloud_s3sync.sync import MANY
 from strange import DOCUMENTED, any_json, mutated
 
 GOOD, BAD = "x/good-1.0.tar.gz", "x/bad-1.0.tar.gz"
@@ -36,6 +37,25 @@ def test_an_encoded_key_is_looked_up_decoded(world):
 
 def test_the_test_event_of_s3_is_no_error_and_needs_no_settings():
     assert handler.handle_s3_event(event("test_event"), None) == {"saved": [], "cleared": [], "ignored": []}
+
+
+def test_of_a_batch_boto3_is_asked_for_one_object_and_shows_how_the_others_are_to_be(world, calls):
+    keys = [f"x/batch-{number}.0.tar.gz" for number in range(MANY)]
+    for key in keys:
+        world.put(key, name="batch", version=key.removesuffix(".tar.gz").rpartition("-")[2])
+    assert len(world.notify(*keys)["saved"]) == MANY
+    assert calls.calls.count("HeadObject") == 1
+    for key in keys:
+        world.delete(key)
+    assert len(world.notify(*keys, name="ObjectRemoved:Delete")["cleared"]) == MANY
+    assert calls.calls.count("HeadObject") == 1
+    assert world.rows() == {}
+
+
+def test_a_few_keys_are_asked_of_boto3_alone(world, calls):
+    keys = [f"x/batch-{number}.0.tar.gz" for number in range(MANY - 1)]
+    world.notify(*keys)
+    assert calls.calls.count("HeadObject") == len(keys)
 
 
 def test_every_record_is_tried_and_one_error_names_all_that_failed(world, monkeypatch):
