@@ -19,7 +19,6 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -28,10 +27,23 @@ from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from .caches import CacheIndex, Change, Result, Results, Seen, Subject, same
 from .exceptions import S3SyncError
-from .summaries import RowChanges, Settled, Summary, settle
+from .summaries import Settled, Summary, settle
+from .transactions import (
+    ACTIONS,
+    CHECKSUM,
+    NEWEST,
+    OF_SUMMARY,
+    Beside,
+    Item,
+    changes_by_name,
+    condition,
+    needed,
+    packs,
+    summaries_of,
+)
 
-#: Keys in one BatchGetItem, items in one transaction, and those of them that a summary needs.
-GET, ACTIONS, OF_SUMMARY = 100, 100, 2
+#: Keys in one BatchGetItem.
+GET = 100
 #: Calls at a time.
 PARALLEL = 4
 #: What passes by itself; any other reason for which a transaction is cancelled is an error.
@@ -41,22 +53,9 @@ PASSING = {
     "ThrottlingError",
     "ProvisionedThroughputExceeded",
 }
-#: The attributes of a summary that hold the checksum of its rows and the filename of the newest.
-CHECKSUM, NEWEST = "rows_checksum", "newest_row"
-#: ``name`` and ``data`` are reserved words of DynamoDB's.
-NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
 
-Item = Mapping[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class _Beside:
-    """What was read with a row: its item, and the items of the summaries of its names."""
-
-    item: Item | None
-    summaries: Mapping[str, Item | None]
 
 
 class DynamoIndex(CacheIndex):
@@ -89,14 +88,14 @@ class DynamoIndex(CacheIndex):
         more = {row.name for row in rows.values() if row is not None} - summaries.keys()
         if more:
             summaries |= self._get(set(), more)[1]
-        return {filename: Seen(row, _Beside(items[filename], summaries)) for filename, row in rows.items()}
+        return {filename: Seen(row, Beside(items[filename], summaries)) for filename, row in rows.items()}
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Write rows with the summaries of their names: as many names at once as go into a transaction."""
         groups: dict[str, list[Change]] = {}
         for change in changes:
             groups.setdefault(self._name_of(change), []).append(change)
-        return _merged(self._at_once(self._write_pack, _packs(list(groups.values()), _needed)))
+        return _merged(self._at_once(self._write_pack, packs(list(groups.values()), needed)))
 
     def _write_pack(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
         together = self._write_together(pack) if len(pack) > 1 else None
@@ -106,7 +105,7 @@ class DynamoIndex(CacheIndex):
         """Write several names in one transaction; None where one of them keeps the others from it."""
         changes = [change for group in pack for change in group]
         try:
-            written = self._try(changes, _summaries_of(changes))
+            written = self._try(changes, summaries_of(changes))
         except ClientError:
             return None
         return None if written is Result.LOST else self._each(changes, written)
@@ -114,8 +113,8 @@ class DynamoIndex(CacheIndex):
     def _write_group(self, group: Sequence[Change]) -> dict[str, Result | Exception]:
         """Write the rows of one name, in as many transactions as they need."""
         # As they were read, and then as each transaction leaves them for the next one.
-        summaries = _summaries_of(group)
-        chunks = _packs(group, lambda change: _needed([change]) - OF_SUMMARY, ACTIONS - OF_SUMMARY)
+        summaries = summaries_of(group)
+        chunks = packs(group, lambda change: needed([change]) - OF_SUMMARY, ACTIONS - OF_SUMMARY)
         return _merged(self._write_name(chunk, summaries) for chunk in chunks)
 
     def _each(self, changes: Sequence[Change], written: Result) -> dict[str, Result | Exception]:
@@ -140,7 +139,7 @@ class DynamoIndex(CacheIndex):
     def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
         writes = [self._row(change) for change in changes if self._alters(change)]
         left: dict[str, Item | None] = {}
-        for name, rows in _by_name(changes, summaries).items():
+        for name, rows in changes_by_name(changes, summaries).items():
             if name not in summaries:
                 return Result.LOST
             before = self._summary(summaries[name])
@@ -169,11 +168,11 @@ class DynamoIndex(CacheIndex):
         """Replace a row while it is as it was read."""
         table, item = self._table(DynamoPackage), change.seen.beside.item
         if item is None:
-            unchanged = _condition("attribute_not_exists(#file)")
+            unchanged = condition("attribute_not_exists(#file)")
         elif "data" in item:
-            unchanged = _condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
+            unchanged = condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
         else:
-            unchanged = _condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
+            unchanged = condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
         if change.wanted is None:
             return {"Delete": {"TableName": table, "Key": {"filename": {"S": change.filename}}, **unchanged}}
         return {"Put": {"TableName": table, "Item": self._dump(change.wanted), **unchanged}}
@@ -191,19 +190,19 @@ class DynamoIndex(CacheIndex):
         """Replace a summary while it is as it was read, and its source is there."""
         table = self._table(PackageSummary)
         if before is None:
-            unchanged = _condition("attribute_not_exists(#name)")
+            unchanged = condition("attribute_not_exists(#name)")
         elif CHECKSUM in before:
-            unchanged = _condition(
+            unchanged = condition(
                 "#time = :time AND #rows = :rows", before["last_modified"], before[CHECKSUM]
             )
         else:
-            unchanged = _condition("#time = :time AND attribute_not_exists(#rows)", before["last_modified"])
+            unchanged = condition("#time = :time AND attribute_not_exists(#rows)", before["last_modified"])
         if after is None:
             yield {"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}
             return
         yield {"Put": {"TableName": table, "Item": after, **unchanged}}
         if settled.source is not None:
-            there = _condition("#time = :time", self._dump(settled.source)["last_modified"])
+            there = condition("#time = :time", self._dump(settled.source)["last_modified"])
             identity = {"filename": {"S": settled.source.filename}}
             yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **there}}
 
@@ -227,7 +226,7 @@ class DynamoIndex(CacheIndex):
             rows: dict.fromkeys(filenames),
             summaries: dict.fromkeys(names),
         }
-        for read in self._at_once(self._batch, _packs(wanted, lambda _: 1, GET)):
+        for read in self._at_once(self._batch, packs(wanted, lambda _: 1, GET)):
             for table, items in read:
                 key = "filename" if table == rows else "name"
                 found[table].update({item[key]["S"]: item for item in items})
@@ -282,79 +281,10 @@ class DynamoIndex(CacheIndex):
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
 
 
-def _packs(values: Sequence[T], needed: Callable[[T], int], size: int = ACTIONS) -> Iterator[list[T]]:
-    """The values, in their order, in as few packs as have room for what each of them needs."""
-    pack: list[T] = []
-    room = size
-    for value in values:
-        if pack and needed(value) > room:
-            yield pack
-            pack, room = [], size
-        pack.append(value)
-        room -= needed(value)
-    if pack:
-        yield pack
-
-
-def _needed(group: Sequence[Change]) -> int:
-    """Items at most in a transaction of rows of one name: theirs, and those of each name that they touch."""
-    return len(group) + OF_SUMMARY * (1 + sum(map(_moves, group)))
-
-
 def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:
     return {filename: result for some in results for filename, result in some.items()}
-
-
-def _moves(change: Change) -> bool:
-    """Whether a row goes from one name to another, as where its filename had been split wrongly."""
-    row, wanted = change.seen.row, change.wanted
-    return row is not None and wanted is not None and bool(row.name != wanted.name)
-
-
-def _summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
-    """The summaries of the changes' names, as they were read."""
-    found: dict[str, Item | None] = {}
-    for change in changes:
-        read = change.seen.beside.summaries
-        packages = (change.seen.row, change.wanted)
-        names = {change.subject.name, *(package.name for package in packages if package is not None)}
-        found |= {name: read[name] for name in names if name in read}
-    return found
 
 
 def _milder(result: Result) -> Result:
     """What a transaction means for a row that it left alone."""
     return Result.UNCHANGED if result is Result.WRITTEN else result
-
-
-def _by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
-    """What the changes mean for each name that they touch."""
-    names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
-    for change in changes:
-        row, wanted = change.seen.row, change.wanted
-        if row is None and wanted is None:
-            # The server has deleted the row itself: look after the summary that it left.
-            name = change.subject.name
-            if name is not None and summaries.get(name) is not None:
-                names.setdefault(name, ([], [], []))
-        elif wanted is not None and same(row, wanted):
-            names.setdefault(wanted.name, ([], [], []))[2].append(wanted)
-        else:
-            if row is not None:
-                names.setdefault(row.name, ([], [], []))[0].append(row)
-            if wanted is not None:
-                names.setdefault(wanted.name, ([], [], []))[1].append(wanted)
-    return {name: RowChanges(*map(tuple, rows)) for name, rows in names.items()}
-
-
-def _condition(expression: str, *values: Any) -> dict[str, Any]:
-    """A condition with the names and the values that it mentions, the values in their order in it."""
-    words = expression.replace("(", " ").replace(")", " ").split()
-    condition: dict[str, Any] = {
-        "ConditionExpression": expression,
-        "ExpressionAttributeNames": {word: NAMES[word] for word in words if word.startswith("#")},
-    }
-    if values:
-        placeholders = (word for word in words if word.startswith(":"))
-        condition["ExpressionAttributeValues"] = dict(zip(placeholders, values, strict=True))
-    return condition

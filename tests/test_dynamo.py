@@ -8,9 +8,9 @@ import pytest
 from indexes import hold
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.caches import Change, Result, Subject
-from pypicloud_s3sync.dynamo import ACTIONS, CHECKSUM, NEWEST, OF_SUMMARY
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.summaries import PATIENCE
+from pypicloud_s3sync.transactions import ACTIONS, CHECKSUM, NEWEST, OF_SUMMARY
 
 OLD = "x/pkg-1.0.tar.gz"
 
