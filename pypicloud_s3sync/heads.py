@@ -78,14 +78,27 @@ class _Connections(threading.local):
         self.idle: dict[str, tuple[http.client.HTTPConnection, float]] = {}
 
     def head(self, place: _Place, path: str, headers: HTTPHeaders) -> http.client.HTTPResponse:
-        connection, used = self.idle.pop(place.origin, (None, 0.0))
-        if connection is None or time.monotonic() - used > IDLE:
-            connection = _connect(place)
-        connection.request("HEAD", path, headers=dict(headers.items()))
-        response = connection.getresponse()
-        response.read()
+        connection = self._connection(place)
+        try:
+            connection.request("HEAD", path, headers=dict(headers.items()))
+            response = connection.getresponse()
+            response.read()
+        except BaseException:
+            connection.close()
+            raise
         self.idle[place.origin] = connection, time.monotonic()
         return response
+
+    def _connection(self, place: _Place) -> http.client.HTTPConnection:
+        connection, used = self.idle.pop(place.origin, (None, 0.0))
+        if connection is not None and time.monotonic() - used <= IDLE:
+            return connection
+        if connection is not None:
+            connection.close()
+        host = urlsplit(place.origin).netloc
+        if place.trust is None:
+            return http.client.HTTPConnection(host, timeout=TIMEOUT)
+        return http.client.HTTPSConnection(host, timeout=TIMEOUT, context=place.trust)
 
 
 class Heads:
@@ -180,13 +193,6 @@ class Heads:
                 return answer.status_code, answer.headers
         response = self.connections.head(place, path, request.headers)
         return response.status, response.headers
-
-
-def _connect(place: _Place) -> http.client.HTTPConnection:
-    host = urlsplit(place.origin).netloc
-    if place.trust is None:
-        return http.client.HTTPConnection(host, timeout=TIMEOUT)
-    return http.client.HTTPSConnection(host, timeout=TIMEOUT, context=place.trust)
 
 
 def _trust(session: Session) -> ssl.SSLContext:
