@@ -24,7 +24,8 @@ from .cache_kinds import index_of
 from .events import Notification, Record
 from .exceptions import ConfigError, S3SyncError, SyncError
 from .heads import Heads
-from .sync import PARALLEL, Outcome, Syncer
+from .looks import PARALLEL, Looks
+from .sync import Outcome, Syncer
 from .telemetry import Report, lag_ms, masked, metrics
 
 #: Options of a database's driver by the scheme of ``db.url``, in seconds. pymysql has ten of its own.
@@ -182,7 +183,7 @@ def _syncer() -> Syncer:
     session = botocore.session.get_session()
     s3 = session.create_client("s3", region_name=settings.get("storage.region_name"), config=config)
     bucket, prefix = settings.get("storage.bucket"), settings.get("storage.prefix", "")
-    return Syncer(s3, index_of(cache), bucket, prefix, many=Heads(s3, session).head)
+    return Syncer(Looks(s3, Heads(s3, session).head), index_of(cache), bucket, prefix)
 
 
 def _settings() -> EnvironSettings:

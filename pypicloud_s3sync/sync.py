@@ -17,18 +17,14 @@ import posixpath
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from .caches import CacheIndex, Change, Result, Seen, Subject
 from .exceptions import S3SyncError
-from .packages import StoredObject, guess_name, stored_object, to_package
+from .looks import Look, Looks
+from .packages import guess_name, to_package
 
-#: Looks at S3 at a time, and those from which on the quicker way pays for connections of its own.
-PARALLEL, MANY = 48, 64
 #: Seconds between the tries at a key that other handlers are changing too, or whose index lags behind; after
 #: the last one, its event is left to Lambda's own retry.
 PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
@@ -50,10 +46,6 @@ class Outcome:
 
     action: str
     name: str
-
-
-#: What a look at a key found: None where S3 has no such object.
-Look = StoredObject | None
 
 
 @dataclass
@@ -79,7 +71,8 @@ class Syncer:
 
     Parameters
     ----------
-    s3 : boto3 S3 client
+    looks : Looks
+        At S3.
     index : CacheIndex
         The cache, as it is read and written here.
     bucket : str or None
@@ -88,26 +81,21 @@ class Syncer:
         ``storage.prefix``: keys elsewhere are none of ours.
     pause : callable, optional
         Waits for some seconds, between two tries.
-    many : callable, optional
-        Heads.head: a quicker HeadObject, for the looks of a batch.
     """
 
     def __init__(
         self,
-        s3: Any,
+        looks: Looks,
         index: CacheIndex,
         bucket: str | None,
         prefix: str = "",
         pause: Callable[[float], None] | None = None,
-        many: Callable[[str, str], Mapping[str, Any]] | None = None,
     ) -> None:
-        self.s3 = s3
-        self.many = many or self._head
+        self.looks = looks
         self.index = index
         self.bucket = bucket
         self.prefix = prefix
         self.pause = pause or _sleep
-        self.pool = ThreadPoolExecutor(PARALLEL)
 
     def converge(self, bucket: str, keys: Iterable[str]) -> dict[str, Outcome | Exception]:
         """Make the cache say what S3 holds under each of the keys; one that fails stops no other.
@@ -226,35 +214,11 @@ class Syncer:
             case.done = case.looks == before[case.filename]
 
     def _look(self, bucket: str, wanted: list[tuple[_Case, str]]) -> None:
-        """Look at keys in S3, in parallel where there are many."""
-
-        head = self.many if len(wanted) >= MANY else self._head
-
-        def look(key: str) -> Look | Exception:
-            try:
-                return _look(head, bucket, key)
-            except Exception as error:
-                return error
-
-        each = self.pool.map if len(wanted) > 1 else map
-        for (case, key), found in zip(wanted, each(look, [key for _, key in wanted]), strict=True):
+        for (case, key), found in zip(wanted, self.looks.at(bucket, [key for _, key in wanted]), strict=True):
             if isinstance(found, Exception):
                 case.error = found
             else:
                 case.looks[key] = found
-
-    def _head(self, bucket: str, key: str) -> Mapping[str, Any]:
-        head: Mapping[str, Any] = self.s3.head_object(Bucket=bucket, Key=key)
-        return head
-
-
-def _look(head: Callable[[str, str], Mapping[str, Any]], bucket: str, key: str) -> Look:
-    try:
-        return stored_object(key, head(bucket, key))
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
 
 
 def _subject(case: _Case) -> Subject:

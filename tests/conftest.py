@@ -167,5 +167,5 @@ def calls_of(*clients: Any) -> Iterator[CallLog]:
 def calls(world: World) -> Iterator[CallLog]:
     """What the warm handler sends."""
     syncer = handler._syncer()
-    with calls_of(syncer.s3, syncer.index.client) as log:
+    with calls_of(syncer.looks.s3, syncer.index.client) as log:
         yield log

@@ -22,6 +22,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from pypicloud_s3sync import compat
 from pypicloud_s3sync.cache_kinds import index_of
 from pypicloud_s3sync.caches import CacheIndex
+from pypicloud_s3sync.looks import Looks
 from pypicloud_s3sync.packages import StoredObject
 from pypicloud_s3sync.sync import Syncer
 
@@ -458,8 +459,9 @@ class History:
 
     def _handler(self, bucket: Bucket, batch: Iterable[str]) -> Callable[[], list[str]]:
         def run() -> list[str]:
-            syncer = self.syncer(bucket, self.backend.index(), BUCKET, pause=self._pause)
-            syncer.pool = InOrder()  # type: ignore[assignment]
+            looks = Looks(bucket)
+            looks.pool = InOrder()  # type: ignore[assignment]
+            syncer = self.syncer(looks, self.backend.index(), BUCKET, pause=self._pause)
             outcomes = syncer.converge(BUCKET, list(batch))
             failed = {key: outcome for key, outcome in outcomes.items() if isinstance(outcome, Exception)}
             self.log += [f"{key} failed: {error!r}" for key, error in failed.items()]

@@ -29,7 +29,7 @@ class Warm:
         record["s3"]["bucket"]["name"] = self.site.bucket
         record["s3"]["object"]["key"] = key
         asked = []
-        s3 = handler._syncer().s3
+        s3 = handler._syncer().looks.s3
         log = lambda model, **kwargs: asked.append(model.name)  # noqa: E731
         s3.meta.events.register("before-call", log)
         with self.calls() as found:

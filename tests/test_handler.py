@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from conftest import event
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
-from pypicloud_s3sync.sync import MANY
+from pypicloud_s3sync.looks import MANY
 from strange import DOCUMENTED, any_json, mutated
 
 GOOD, BAD = "x/good-1.0.tar.gz", "x/bad-1.0.tar.gz"
@@ -61,14 +61,14 @@ def test_a_few_keys_are_asked_of_boto3_alone(world, calls):
 def test_every_record_is_tried_and_one_error_names_all_that_failed(world, monkeypatch):
     world.put(GOOD, name="good", version="1.0")
     syncer = handler._syncer()
-    real = syncer.s3.head_object
+    real = syncer.looks.s3.head_object
 
     def head(Bucket, Key):
         if Key != GOOD:
             raise TimeoutError("S3 is slow")
         return real(Bucket=Bucket, Key=Key)
 
-    monkeypatch.setattr(syncer.s3, "head_object", head)
+    monkeypatch.setattr(syncer.looks.s3, "head_object", head)
     with pytest.raises(SyncError) as caught:
         world.notify(BAD, GOOD, "x/worse-1.0.tar.gz")
     assert set(caught.value.failures) == {BAD, "x/worse-1.0.tar.gz"}
@@ -174,14 +174,14 @@ def notification_of(*keys):
 def test_sqs_hears_of_exactly_the_messages_that_failed(world, monkeypatch):
     world.put(GOOD, name="good", version="1.0")
     syncer = handler._syncer()
-    real = syncer.s3.head_object
+    real = syncer.looks.s3.head_object
 
     def head(Bucket, Key):
         if Key == BAD:
             raise TimeoutError("S3 is slow")
         return real(Bucket=Bucket, Key=Key)
 
-    monkeypatch.setattr(syncer.s3, "head_object", head)
+    monkeypatch.setattr(syncer.looks.s3, "head_object", head)
     answer = handler.handle_s3_event(
         queued(
             good=notification_of(GOOD),
@@ -211,7 +211,7 @@ def test_no_secret_of_the_database_is_in_a_line_or_an_error(world, monkeypatch, 
     def fail(**kwargs):
         raise RuntimeError("no answer from redis://:s3cr%40t@cache:6379/0, which wanted s3cr@t")
 
-    monkeypatch.setattr(handler._syncer().s3, "head_object", fail)
+    monkeypatch.setattr(handler._syncer().looks.s3, "head_object", fail)
     with pytest.raises(SyncError) as caught:
         world.notify(GOOD)
     text = str(caught.value) + capsys.readouterr().out
@@ -265,7 +265,7 @@ class TestFuzz:
         def unknown(**request):
             raise error
 
-        monkeypatch.setattr(handler._syncer().s3, "head_object", unknown)
+        monkeypatch.setattr(handler._syncer().looks.s3, "head_object", unknown)
         for name in DOCUMENTED:
             keeps(live, event(name))
 

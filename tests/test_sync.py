@@ -81,7 +81,7 @@ def test_only_a_404_means_absent(world, calls, status):
             {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, "HeadObject"
         )
 
-    syncer.s3.head_object = refuse
+    syncer.looks.s3.head_object = refuse
     with pytest.raises(SyncError, match=KEY):
         world.notify(KEY, name="ObjectRemoved:Delete")
     assert FILENAME in world.rows(), "a failure to look was taken for a deletion"
