@@ -28,6 +28,8 @@ from databases import (
 )
 from pypicloud_s3sync import compat, handler
 from sites import aws, make_site, site, tiny_bundle
+from support.distribution import Installed
+from support.shared import SharedResources
 
 __all__ = [
     "aws",
@@ -49,6 +51,26 @@ __all__ = [
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
 EVENTS = Path(__file__).parent / "events"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Share servers among pytest-xdist's workers."""
+    config.pluginmanager.register(SharedResources(config), "shared-resources")
+
+
+@pytest.fixture(scope="session")
+def shared(pytestconfig: pytest.Config) -> Any:
+    """Return a function that gives a shared resource's value by its name, ``module:function``."""
+    plugin = pytestconfig.pluginmanager.get_plugin("shared-resources")
+    assert isinstance(plugin, SharedResources)
+    return plugin.source.get
+
+
+@pytest.fixture(scope="session")
+def installed(shared: Any) -> Installed:
+    """The wheel in a fresh environment."""
+    wheel: Installed = shared("support.distribution:installed_wheel")
+    return wheel
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

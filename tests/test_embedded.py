@@ -6,7 +6,6 @@ import importlib.util
 import io
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -24,23 +23,18 @@ import pytest
 from botocore.exceptions import ClientError
 
 from processes import needs_proc, nothing_left, processes_below
-from pypicloud_s3sync.demo.servers import request, script
+from pypicloud_s3sync.demo.servers import request
 from pypicloud_s3sync.embedded import EmbeddedAws, create_bucket, free_port, includeme
 from pypicloud_s3sync.exceptions import ConfigError, S3SyncError
 from pypicloud_s3sync.tether import clean_environment, wait_until
-
-DEVELOPMENT_INI = Path(__file__).parent.parent / "development.ini"
+from support.development import DevelopmentServer, development_server, is_open
+from support.distribution import Installed
 
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[EmbeddedAws]:
     with EmbeddedAws() as running:
         yield running
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def s3_of(aws: EmbeddedAws, key_id: str, secret: str) -> Any:
@@ -286,47 +280,23 @@ class TestInclude:
             )
 
 
-def on_other_ports(ini: Path, http_port: int, aws_port: int) -> str:
-    """The ini with its two numbers changed, as its own comment says."""
-    text = ini.read_text()
-    for name, port in (("http_port", http_port), ("aws_port", aws_port)):
-        text, changed = re.subn(rf"(?m)^{name} = \d+$", f"{name} = {port}", text)
-        assert changed == 1
-    return text
-
-
 @pytest.fixture(scope="module")
-def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("temporary")
-
-
-@pytest.fixture(scope="module")
-def server(temporary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def server(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevelopmentServer]:
     """The real ``pserve development.ini``, and nothing that was started before."""
-    http_port, aws_port = free_port(), free_port()
-    ini = tmp_path_factory.mktemp("ini") / "development.ini"
-    ini.write_text(on_other_ports(DEVELOPMENT_INI, http_port, aws_port))
-    process = subprocess.Popen(
-        [script("pserve"), str(ini)], env=clean_environment({"TMPDIR": str(temporary)})
-    )
-    url = f"http://localhost:{http_port}"
-    try:
-        wait_until(lambda: process.poll() is None and is_open(http_port), f"{url} answers", 60)
-        yield SimpleNamespace(url=url, aws_port=aws_port)
-    finally:
-        process.terminate()
-        process.wait()
-    wait_until(lambda: nothing_left(temporary), "nothing is left of pserve")
+    directory = tmp_path_factory.mktemp("server")
+    with development_server(installed.scripts / "pserve", directory) as running:
+        yield running
+    wait_until(lambda: nothing_left(directory / "tmp"), "nothing is left of pserve")
 
 
 @needs_proc
 class TestDevelopmentIni:
-    def test_healthy(self, server: SimpleNamespace) -> None:
+    def test_healthy(self, server: DevelopmentServer) -> None:
         status, body = request(f"{server.url}/health")
         assert status == 200
         assert json.loads(body) == {"access": "", "cache": "", "storage": ""}
 
-    def test_bucket_exists(self, server: SimpleNamespace) -> None:
+    def test_bucket_exists(self, server: DevelopmentServer) -> None:
         s3 = boto3.client(
             "s3",
             region_name="us-east-1",
@@ -336,7 +306,7 @@ class TestDevelopmentIni:
         )
         s3.head_bucket(Bucket="pypicloud-development")
 
-    def test_login(self, server: SimpleNamespace) -> None:
+    def test_login(self, server: DevelopmentServer) -> None:
         """``admin`` / ``admin`` is an admin, by the form and by HTTP Basic."""
         form = urllib.parse.urlencode({"username": "admin", "password": "admin"}).encode()
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
@@ -345,11 +315,11 @@ class TestDevelopmentIni:
             assert page.status == 200
         assert request(f"{server.url}/admin/user")[0] == 200
 
-    def test_wrong_password(self, server: SimpleNamespace) -> None:
+    def test_wrong_password(self, server: DevelopmentServer) -> None:
         form = urllib.parse.urlencode({"username": "admin", "password": "wrong"}).encode()
         with pytest.raises(urllib.error.HTTPError, match=r"HTTP Error 40[13]"):
             urllib.request.urlopen(f"{server.url}/acct/login", data=form)
 
-    def test_unknown_package_needs_no_network(self, server: SimpleNamespace) -> None:
+    def test_unknown_package_needs_no_network(self, server: DevelopmentServer) -> None:
         """Nothing redirects to pypi.org."""
         assert request(f"{server.url}/simple/no-such-package/")[0] == 404

@@ -90,6 +90,7 @@ class TwoRegions:
     workspace: Path
     servers: dict[str, Tether]
     replicator: Replicator
+    scripts: Path
 
     def check_running(self) -> None:
         """Raise an error where a part ended by itself."""
@@ -101,11 +102,11 @@ class TwoRegions:
 
     def run(self, command: Sequence[str], show: Callable[[str], None] | None = None) -> str:
         """Run a command to its end, away from the developer's settings; see :func:`run`."""
-        return run(command, self.workspace, show)
+        return run(command, self.scripts, self.workspace, show)
 
 
 @contextmanager
-def two_regions(report: Report, ports: tuple[int, int]) -> Iterator[TwoRegions]:
+def two_regions(report: Report, ports: tuple[int, int], scripts: Path | None = None) -> Iterator[TwoRegions]:
     """Start all, and end all however the block is left.
 
     Parameters
@@ -113,12 +114,15 @@ def two_regions(report: Report, ports: tuple[int, int]) -> Iterator[TwoRegions]:
     report : Report
     ports : tuple
         Of the first and the second region's server.
+    scripts : Path, optional
+        The directory of the console scripts to run. The default is that of this environment.
 
     Raises
     ------
     HopFailed
         From the start or from inside the block, with the ends of all logs.
     """
+    scripts = scripts or Path(sysconfig.get_path("scripts"))
     with ExitStack() as stack:
         workspace = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pypicloud-s3sync-demo-")))
         (workspace / "tmp").mkdir()
@@ -131,12 +135,12 @@ def two_regions(report: Report, ports: tuple[int, int]) -> Iterator[TwoRegions]:
             )
             with report.hop("start pypicloud, buckets, tables", f"{FIRST}, {SECOND}"):
                 for region in (first, second):
-                    servers[region.name] = _start(region, aws)
+                    servers[region.name] = _start(region, aws, scripts)
                     stack.callback(servers[region.name].stop)
                 for region in (first, second):
                     _wait_for_health(region, servers[region.name])
             replicator = stack.enter_context(Replicator(_bucket(first, aws), _bucket(second, aws)))
-            yield TwoRegions(aws, first, second, workspace, servers, replicator)
+            yield TwoRegions(aws, first, second, workspace, servers, replicator, scripts)
         except HopFailed as failed:
             failed.logs = _logs(aws, servers)
             raise
@@ -152,13 +156,17 @@ def free_ports() -> tuple[int, int]:
     return free_port(), free_port()
 
 
-def run(command: Sequence[str], workspace: Path, show: Callable[[str], None] | None = None) -> str:
+def run(
+    command: Sequence[str], scripts: Path, workspace: Path, show: Callable[[str], None] | None = None
+) -> str:
     """Run a command to its end and return what it printed.
 
     Parameters
     ----------
     command : sequence of str
-        The program is one of this environment's scripts, or a path.
+        The program is the name of a console script, or a path.
+    scripts : Path
+        The directory of the console scripts.
     workspace : Path
         Its working directory, and its temporary files go below.
     show : callable, optional
@@ -170,7 +178,7 @@ def run(command: Sequence[str], workspace: Path, show: Callable[[str], None] | N
         It ended with another status than 0; with the end of its output where that was not shown.
     """
     process = subprocess.Popen(
-        [script(command[0]), *command[1:]],
+        [script(command[0], scripts), *command[1:]],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -196,9 +204,9 @@ def run(command: Sequence[str], workspace: Path, show: Callable[[str], None] | N
     return "\n".join(lines)
 
 
-def script(name: str) -> str:
-    """The path of a console script of the environment that we run in; a path stays what it is."""
-    return name if os.path.isabs(name) else str(Path(sysconfig.get_path("scripts"), name))
+def script(name: str, scripts: Path) -> str:
+    """Return the path of a console script in a directory; a path stays what it is."""
+    return name if os.path.isabs(name) else str(scripts / name)
 
 
 def request(url: str, method: str = "GET") -> tuple[int, str]:
@@ -240,12 +248,12 @@ def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path) -> Region:
     return region
 
 
-def _start(region: Region, aws: EmbeddedAws) -> Tether:
+def _start(region: Region, aws: EmbeddedAws, scripts: Path) -> Tether:
     s3 = aws.client("s3", region.name)
     create_bucket(s3, region.bucket, region.name)
     # As replication demands.
     s3.put_bucket_versioning(Bucket=region.bucket, VersioningConfiguration={"Status": "Enabled"})
-    return Tether([script("pserve"), str(region.ini)], clean_environment())
+    return Tether([script("pserve", scripts), str(region.ini)], clean_environment())
 
 
 def _wait_for_health(region: Region, server: Tether) -> None:

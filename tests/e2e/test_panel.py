@@ -26,6 +26,7 @@ from pypicloud_s3sync.demo.servers import (
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG
 from pypicloud_s3sync.tether import wait_until
+from support.distribution import Installed
 
 pytestmark = pytest.mark.e2e
 
@@ -36,9 +37,9 @@ MARKED_KEY = f"evil/{MARKUP}-1.0.tar.gz"
 
 
 @pytest.fixture(scope="module")
-def company() -> Iterator[TwoRegions]:
+def company(installed: Installed) -> Iterator[TwoRegions]:
     """Two regions without S3 sync; the second one's bucket has a notification of others."""
-    with two_regions(Report(Console()), free_ports()) as running:
+    with two_regions(Report(Console()), free_ports(), installed.scripts) as running:
         notify_others(running)
         yield running
 

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +22,11 @@ from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_por
 from pypicloud_s3sync.demo.wheel import Wheel, build
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.tether import wait_until
+from support.distribution import Installed
 
 pytestmark = pytest.mark.e2e
 
-DEMO = [sys.executable, "-m", "pypicloud_s3sync.demo"]
+DEMO = ["-m", "pypicloud_s3sync.demo"]
 CHANGED = """
 import sys
 from pypicloud_s3sync.demo import __main__ as demo, story
@@ -41,15 +41,15 @@ def fail(*arguments):
 story.{function} = {replacement}
 sys.exit(demo.main())
 """
-DEMO_WITHOUT_STORY = [sys.executable, "-c", CHANGED.format(function="tell", replacement="nothing")]
-DEMO_THAT_FAILS = [sys.executable, "-c", CHANGED.format(function="enable", replacement="fail")]
+DEMO_WITHOUT_STORY = ["-c", CHANGED.format(function="tell", replacement="nothing")]
+DEMO_THAT_FAILS = ["-c", CHANGED.format(function="enable", replacement="fail")]
 
 
 @pytest.fixture(scope="module")
-def company() -> Iterator[TwoRegions]:
+def company(installed: Installed) -> Iterator[TwoRegions]:
     """Both regions with S3 sync enabled."""
     report = Report(Console())
-    with two_regions(report, free_ports()) as running:
+    with two_regions(report, free_ports(), installed.scripts) as running:
         for region in (running.first, running.second):
             story.enable(running, region, report)
         yield running
@@ -109,17 +109,17 @@ class TestTwoRegions:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
         assert "FunctionError" not in invoke(functions, company, second, wheel)
 
-    def test_failed_hop_brings_the_logs(self) -> None:
+    def test_failed_hop_brings_the_logs(self, installed: Installed) -> None:
         """Who sees a failure sees what the servers said, also after they are gone."""
         with pytest.raises(HopFailed, match=r"upload \(us-east-1\): twine .* ended with status 1") as failed:
-            upload_what_is_no_wheel()
+            upload_what_is_no_wheel(installed.scripts)
         assert list(failed.value.logs)[:2] == ["the embedded AWS", "pypicloud in us-east-1"]
         assert "Ready" in failed.value.logs["the embedded AWS"]
 
 
-def upload_what_is_no_wheel() -> None:
+def upload_what_is_no_wheel(scripts: Path) -> None:
     report = Report(Console())
-    with two_regions(report, free_ports()) as company, report.hop("upload", company.first.name):
+    with two_regions(report, free_ports(), scripts) as company, report.hop("upload", company.first.name):
         path = company.workspace / "broken-1.0-py3-none-any.whl"
         path.write_text("no zip")
         story.upload(company, company.first, Wheel("broken", "1.0", path))
@@ -149,9 +149,11 @@ def invoke(functions: Any, company: TwoRegions, region: Region, wheel: Wheel) ->
     return answer
 
 
-def start(command: list[str], temporary: Path) -> subprocess.Popen[str]:
+def start(installed: Installed, arguments: list[str], temporary: Path) -> subprocess.Popen[str]:
+    """Start the installed package's Python, away from the checkout."""
     return subprocess.Popen(
-        command,
+        [str(installed.python), *arguments],
+        cwd=installed.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -163,9 +165,9 @@ def start(command: list[str], temporary: Path) -> subprocess.Popen[str]:
 
 @needs_proc
 class TestCommand:
-    def test_exit(self, tmp_path: Path) -> None:
+    def test_exit(self, installed: Installed, tmp_path: Path) -> None:
         """``--exit`` proves it, prints the table, and leaves no process and no file."""
-        with start([*DEMO, "--exit"], tmp_path) as demo:
+        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             printed, _ = demo.communicate(timeout=300)
         assert demo.returncode == 0, printed
         for step in ("ppc-s3sync enable", "upload it with twine", "install it with pip", "see it vanish"):
@@ -175,9 +177,11 @@ class TestCommand:
     @pytest.mark.parametrize(
         ("command", "number"), [(DEMO, signal.SIGINT), (DEMO_WITHOUT_STORY, signal.SIGTERM)]
     )
-    def test_stays_until_a_signal(self, tmp_path: Path, command: list[str], number: int) -> None:
+    def test_stays_until_a_signal(
+        self, installed: Installed, tmp_path: Path, command: list[str], number: int
+    ) -> None:
         """Both servers answer until Ctrl-C, which is the expected end: status 0."""
-        with start(command, tmp_path) as demo:
+        with start(installed, command, tmp_path) as demo:
             assert demo.stdout is not None
             printed = []
             for line in demo.stdout:
@@ -204,9 +208,11 @@ class TestCommand:
             ("ppc-s3sync enable", signal.SIGTERM, 143),
         ],
     )
-    def test_interrupted(self, tmp_path: Path, wait_for: str, number: int, status: int) -> None:
+    def test_interrupted(
+        self, installed: Installed, tmp_path: Path, wait_for: str, number: int, status: int
+    ) -> None:
         """Ctrl-C while it sets up: one line, no traceback, nothing left."""
-        with start([*DEMO, "--exit"], tmp_path) as demo:
+        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             assert demo.stdout is not None
             while wait_for not in (line := demo.stdout.readline()):
                 assert line, "the demo ended before it could be interrupted"
@@ -217,18 +223,18 @@ class TestCommand:
         assert "Traceback" not in rest
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
-    def test_killed(self, tmp_path: Path) -> None:
+    def test_killed(self, installed: Installed, tmp_path: Path) -> None:
         """Even SIGKILL leaves no server and no emulator."""
-        with start([*DEMO, "--exit"], tmp_path) as demo:
+        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             assert demo.stdout is not None
             while "start pypicloud" not in demo.stdout.readline():
                 assert demo.poll() is None
             demo.kill()
         wait_until(lambda: not processes_below(tmp_path), "no process is left", 60)
 
-    def test_proof_does_not_hold(self, tmp_path: Path) -> None:
+    def test_proof_does_not_hold(self, installed: Installed, tmp_path: Path) -> None:
         """Status 1, with the hop that failed and the logs."""
-        with start([*DEMO_THAT_FAILS, "--exit"], tmp_path) as demo:
+        with start(installed, [*DEMO_THAT_FAILS, "--exit"], tmp_path) as demo:
             printed, _ = demo.communicate(timeout=120)
         assert demo.returncode == 1
         assert "FAILED: ppc-s3sync enable (us-east-1): not today" in printed

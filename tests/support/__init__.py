@@ -1,0 +1,1 @@
+"""Servers, fakes and helpers of the tests; nothing here is a test."""

@@ -1,0 +1,64 @@
+"""Serve ``development.ini`` on free ports, with an embedded AWS of its own."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pypicloud_s3sync.embedded import free_port
+from pypicloud_s3sync.tether import clean_environment, wait_until
+
+INI = Path(__file__).parents[2] / "development.ini"
+
+
+@dataclass(frozen=True)
+class DevelopmentServer:
+    """A pypicloud server that runs, and the port of its AWS."""
+
+    url: str
+    aws_port: int
+
+
+@contextmanager
+def development_server(pserve: Path | str, directory: Path) -> Iterator[DevelopmentServer]:
+    """Run ``pserve development.ini`` until the block ends.
+
+    Parameters
+    ----------
+    pserve : Path or str
+        The console script to run.
+    directory : Path
+        An existing directory for the ini and for the server's temporary files.
+    """
+    http_port, aws_port = free_port(), free_port()
+    ini, temporary = directory / "development.ini", directory / "tmp"
+    temporary.mkdir()
+    ini.write_text(on_other_ports(INI.read_text(), http_port, aws_port))
+    environment = clean_environment({"TMPDIR": str(temporary)})
+    process = subprocess.Popen([str(pserve), str(ini)], env=environment, cwd=directory)
+    url = f"http://localhost:{http_port}"
+    try:
+        wait_until(lambda: process.poll() is None and is_open(http_port), f"{url} answers", 60)
+        yield DevelopmentServer(url, aws_port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def on_other_ports(ini: str, http_port: int, aws_port: int) -> str:
+    """Return the ini with its two ports changed, as its own comment suggests."""
+    for name, port in (("http_port", http_port), ("aws_port", aws_port)):
+        ini, changed = re.subn(rf"(?m)^{name} = \d+$", f"{name} = {port}", ini)
+        assert changed == 1
+    return ini
+
+
+def is_open(port: int) -> bool:
+    """Return whether something listens on a port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
