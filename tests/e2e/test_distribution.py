@@ -15,7 +15,7 @@ import pytest
 
 from pypicloud_s3sync.tether import clean_environment
 from support.development import DevelopmentServer, development_server
-from support.distribution import ROOT, Installed
+from support.distribution import ROOT, Installed, tracked_files
 
 pytestmark = pytest.mark.e2e
 
@@ -23,24 +23,20 @@ pytestmark = pytest.mark.e2e
 ADDRESS = re.compile(r"""["']([^"'\s]*/s3sync/[^"'\s]+\.(?:css|html|js))["']""")
 
 
-def tracked_files() -> set[str]:
-    """Return the package's files that are under version control, relative to the repository."""
-    listed = subprocess.run(
-        ["git", "ls-files", "pypicloud_s3sync"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return set(listed.stdout.split("\n")) - {""}
+#: The package's files that are under version control.
+PACKAGE = {name for name in tracked_files() if name.startswith("pypicloud_s3sync/")}
 
 
 def test_the_wheel_has_every_file_of_the_package_and_no_other(installed: Installed) -> None:
     with zipfile.ZipFile(installed.wheel) as wheel:
         packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert packed == tracked_files()
+    assert packed == PACKAGE
 
 
 def test_the_sdist_has_every_file_of_the_package(installed: Installed) -> None:
     with tarfile.open(installed.sdist) as sdist:
         packed = {member.name.partition("/")[2] for member in sdist.getmembers() if member.isfile()}
-    assert tracked_files() <= packed
+    assert packed >= PACKAGE
 
 
 def test_the_package_is_imported_from_the_fresh_environment(installed: Installed, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,15 +39,25 @@ class Installed:
 
 @contextmanager
 def installed_wheel() -> Iterator[Installed]:
-    """Build the sdist from the checkout, the wheel from the sdist, and install the wheel."""
+    """Build the sdist from the tracked files, the wheel from the sdist, and install the wheel."""
     with tempfile.TemporaryDirectory(prefix="tests-wheel-") as directory:
-        dist, environment = Path(directory, "dist"), Path(directory, "environment")
-        _uv("build", "--out-dir", dist, ROOT)
+        source, dist, environment = (Path(directory, name) for name in ("source", "dist", "environment"))
+        # An egg-info that an earlier build left in the checkout adds files which a clean clone lacks.
+        for name in tracked_files():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, source / name)
+        _uv("build", "--out-dir", dist, source)
         (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
         _uv("venv", "--python", sys.executable, environment)
         installed = Installed(sdist, wheel, environment)
         _uv("pip", "install", "--python", installed.python, f"{wheel}[{EXTRAS}]")
         yield installed
+
+
+def tracked_files() -> list[str]:
+    """Return the paths of the files under version control, relative to the repository."""
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
 def _uv(*arguments: str | Path) -> None:
