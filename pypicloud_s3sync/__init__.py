@@ -16,4 +16,4 @@ def includeme(config: Any) -> None:
     """
     # Pyramid includes this before pypicloud scans its views, which is where pypicloud breaks.
     config.include("pypicloud_s3sync.compat")
-    config.include("pypicloud_s3sync.views")
+    config.include("pypicloud_s3sync.web.views")

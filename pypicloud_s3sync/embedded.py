@@ -27,8 +27,8 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pypicloud.util import EnvironSettings
 
+from .devtools.processes import END_SIGNALS, Tether, clean_environment, wait_until
 from .exceptions import ConfigError, S3SyncError
-from .tether import END_SIGNALS, Tether, clean_environment, wait_until
 
 __all__ = ["EmbeddedAws", "free_port", "includeme", "wait_until"]
 

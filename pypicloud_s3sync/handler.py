@@ -19,14 +19,15 @@ import botocore.session
 from botocore.config import Config
 from pypicloud.util import EnvironSettings
 
-from . import compat, events
-from .cache_kinds import index_of
-from .events import Notification, Record
+from . import compat
+from .caches.registry import index_of
 from .exceptions import ConfigError, S3SyncError, SyncError
-from .heads import Heads
-from .looks import PARALLEL, Looks
-from .sync import Outcome, Syncer
-from .telemetry import Report, lag_ms, masked, metrics
+from .sync import events
+from .sync.converge import Outcome, Syncer
+from .sync.events import Notification, Record
+from .sync.heads import Heads
+from .sync.objects import PARALLEL, Looks
+from .sync.telemetry import Report, lag_ms, masked, metrics
 
 #: Options of a database's driver by the scheme of ``db.url``, in seconds. pymysql has ten of its own.
 _REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))

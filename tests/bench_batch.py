@@ -8,10 +8,10 @@ import json
 import time
 
 import pytest
-
 import slow_s3
-from databases import Database, url_settings
+
 from pypicloud_s3sync import handler
+from support.databases import Database, url_settings
 
 RECORDS, ANSWER = 1000, 0.02
 

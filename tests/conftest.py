@@ -1,56 +1,23 @@
-"""What every test may use: an empty environment, pypicloud's caches in moto, and an AWS of one's own."""
+"""What every test gets: an environment without the developer's settings, and servers that are shared."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator
+import os
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
-from pypicloud.util import EnvironSettings
 
-from browsers import chromium
-from databases import (
-    database,
-    mysql_server,
-    mysql_url,
-    postgres_server,
-    postgres_url,
-    redis_cluster_server,
-    redis_cluster_url,
-    redis_server,
-    redis_url,
-    used,
-)
-from pypicloud_s3sync import compat, handler
-from sites import aws, make_site, site, tiny_bundle
-from support.distribution import Installed
 from support.shared import SharedResources
 
-__all__ = [
-    "aws",
-    "chromium",
-    "database",
-    "make_site",
-    "mysql_server",
-    "mysql_url",
-    "postgres_server",
-    "postgres_url",
-    "redis_cluster_server",
-    "redis_cluster_url",
-    "redis_server",
-    "redis_url",
-    "site",
-    "tiny_bundle",
+#: Where the fixtures are.
+pytest_plugins = [
+    "support.browsers",
+    "support.databases",
+    "support.distribution",
+    "support.sites",
+    "support.world",
 ]
-
-BUCKET = "amzn-s3-demo-bucket"
-REGION = "eu-west-1"
-EVENTS = Path(__file__).parent / "events"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -66,15 +33,10 @@ def shared(pytestconfig: pytest.Config) -> Any:
     return plugin.source.get
 
 
-@pytest.fixture(scope="session")
-def installed(shared: Any) -> Installed:
-    """The wheel in a fresh environment."""
-    wheel: Installed = shared("support.distribution:installed_wheel")
-    return wheel
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Name the databases that were really there."""
+    from support.databases import used
+
     if used:
         terminalreporter.write_line(f"databases: {', '.join(sorted(used))}")
 
@@ -82,8 +44,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees the developer's credentials, settings or endpoints."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("AWS_", "PPC_", "PYPICLOUD_")) and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)
@@ -99,95 +59,3 @@ def pypiclouds_table_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for model in (DynamoPackage, PackageSummary):
         monkeypatch.setattr(model.meta_, "name", model.__name__)
-
-
-def event(name: str) -> Any:
-    """One of AWS's documented events."""
-    return json.loads((EVENTS / f"{name}.json").read_text())
-
-
-class CallLog:
-    """The AWS operations that were sent, in order, by any client; and a way to step in before one."""
-
-    def __init__(self) -> None:
-        self.calls: list[str] = []
-        self.before: dict[str, list[Any]] = {}
-
-    def __call__(self, model: Any, **kwargs: Any) -> None:
-        self.calls.append(model.name)
-        waiting = self.before.get(model.name)
-        if waiting:
-            waiting.pop(0)()
-
-
-class World:
-    """A bucket and a DynamoDB cache as pypicloud makes it, in moto; the Lambda handler set up for them."""
-
-    def __init__(self) -> None:
-        self.s3 = boto3.client("s3", region_name=REGION)
-        self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.settings = {"pypi.db": "dynamo", "db.region_name": REGION}
-        from pypicloud.cache.dynamo import DynamoCache
-
-        configured = {**self.settings, "pypi.storage": "pypicloud.storage.base.IStorage"}
-        self.cache = DynamoCache(**DynamoCache.configure(EnvironSettings(configured)))
-
-    def put(self, key: str, **metadata: str) -> None:
-        self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x", Metadata=metadata)
-
-    def delete(self, key: str) -> None:
-        self.s3.delete_object(Bucket=BUCKET, Key=key)
-
-    def notify(self, *keys: str, name: str = "ObjectCreated:Put") -> dict[str, list[str]]:
-        """Hand the handler a notification of keys, as S3 would."""
-        from urllib.parse import quote_plus
-
-        records = []
-        for key in keys:
-            record = event("created_put")["Records"][0]
-            record["eventName"] = name
-            record["s3"]["object"]["key"] = quote_plus(key, safe="/")
-            records.append(record)
-        return handler.handle_s3_event({"Records": records}, None)
-
-    def rows(self) -> dict[str, Any]:
-        from pypicloud.cache.dynamo import DynamoPackage
-
-        return {row.filename: row for row in self.cache.engine.scan(DynamoPackage)}
-
-    def summaries(self) -> dict[str, str | None]:
-        return {summary["name"]: summary["summary"] for summary in self.cache.summary()}
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """S3 and DynamoDB in moto, and the handler set up for them."""
-    compat.apply()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        made = World()
-        of_storage = {"storage.bucket": BUCKET, "storage.prefix": "", "storage.region_name": REGION}
-        monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**made.settings, **of_storage}))
-        handler._syncer.cache_clear()
-        yield made
-    handler._syncer.cache_clear()
-
-
-@contextlib.contextmanager
-def calls_of(*clients: Any) -> Iterator[CallLog]:
-    """Log what these clients send."""
-    log = CallLog()
-    for client in clients:
-        client.meta.events.register("before-call", log)
-    yield log
-    for client in clients:
-        client.meta.events.unregister("before-call", log)
-
-
-@pytest.fixture
-def calls(world: World) -> Iterator[CallLog]:
-    """What the warm handler sends."""
-    syncer = handler._syncer()
-    with calls_of(syncer.looks.s3, syncer.index.client) as log:
-        yield log

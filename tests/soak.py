@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from histories import Backend, Dynamo, Redis, Sql, check
+from support.histories import Backend, Dynamo, Redis, Sql, check
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Console
 
+from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
-from ..tether import wait_until
 from . import story
 from .report import HopFailed, Report
 from .servers import PASSWORD, USER, TwoRegions, free_ports, two_regions, usual_ports

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..devtools.processes import Tether, clean_environment, wait_until
 from ..embedded import EmbeddedAws, create_bucket, free_port
 from ..exceptions import S3SyncError
-from ..tether import Tether, clean_environment, wait_until
 from .replicator import Bucket, Replicator
 from .report import HopFailed, Report
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
-from ..tether import END_SIGNALS
+from ..devtools.processes import END_SIGNALS
 
 
 class Ended(BaseException):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
-from ..tether import wait_until
 from .report import Report
 from .servers import PASSWORD, USER, Region, TwoRegions, request
 from .wheel import Wheel, build

@@ -11,12 +11,12 @@ from botocore.exceptions import ClientError
 
 from ..exceptions import AwsError
 from .aws import Clients
-from .failures import is_missing, translated
+from .aws_errors import is_missing, translated
 from .models import Names
 
 #: How many packages are shown.
 LATEST = 10
-#: The handler's line of a record; see :mod:`pypicloud_s3sync.telemetry`.
+#: The handler's line of a record; see :mod:`pypicloud_s3sync.sync.telemetry`.
 PATTERN = '{ ($.action = "saved") || ($.action = "cleared") || ($.action = "failed") }'
 #: CloudWatch Logs gives the oldest first: so first the last minutes are asked for, then the day, the week.
 WINDOWS = tuple(datetime.timedelta(minutes=minutes) for minutes in (15, 24 * 60, 7 * 24 * 60))

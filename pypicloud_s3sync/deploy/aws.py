@@ -8,8 +8,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from ..config.settings import Credentials, SyncSettings
 from ..exceptions import ConfigError
-from ..settings import Credentials, SyncSettings
 
 #: Where to ask for a bucket's region when nothing names one; S3 answers from anywhere in a partition.
 ANY_REGION = "us-east-1"

@@ -5,9 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 
-from ..settings import SyncSettings
-from . import policy, routes
-from .models import DELIVERY_TAG, OWNER_TAG, Desired, Function, Identity, LogGroup, Names, Role
+from ..config.settings import SyncSettings
+from . import delivery as routes
+from . import policy
+from .models import (
+    DELIVERY_TAG,
+    OWNER_TAG,
+    Desired,
+    Function,
+    Identity,
+    LogGroup,
+    Names,
+    Role,
+)
 
 #: The handler inside the bundle.
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"

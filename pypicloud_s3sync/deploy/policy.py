@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..settings import SyncSettings
+from ..config.settings import SyncSettings
 from .models import Identity, Names
 
 VERSION = "2012-10-17"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.tether import clean_environment
+from pypicloud_s3sync.devtools.processes import clean_environment
 from support.development import DevelopmentServer, development_server
 from support.distribution import ROOT, Installed, tracked_files
 

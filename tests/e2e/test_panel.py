@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from browsers import PICTURES, WIDTHS, Page
 from pypicloud_s3sync.demo import story
 from pypicloud_s3sync.demo.report import Report
 from pypicloud_s3sync.demo.servers import (
@@ -25,7 +24,8 @@ from pypicloud_s3sync.demo.servers import (
 )
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG
-from pypicloud_s3sync.tether import wait_until
+from pypicloud_s3sync.devtools.processes import wait_until
+from support.browsers import PICTURES, WIDTHS, Page
 from support.distribution import Installed
 
 pytestmark = pytest.mark.e2e

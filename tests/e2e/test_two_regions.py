@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from processes import needs_proc, nothing_left, processes_below
 from pypicloud_s3sync.demo import story
 from pypicloud_s3sync.demo.report import HopFailed, Report
 from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_ports, request, two_regions
 from pypicloud_s3sync.demo.wheel import Wheel, build
+from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
-from pypicloud_s3sync.tether import wait_until
 from support.distribution import Installed
+from support.processes import needs_proc, nothing_left, processes_below
 
 pytestmark = pytest.mark.e2e
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from pypicloud_s3sync.embedded import free_port
-from pypicloud_s3sync.tether import clean_environment, wait_until
 
 INI = Path(__file__).parents[2] / "development.ini"
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import pytest
 import uv
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +37,13 @@ class Installed:
     def python(self) -> Path:
         """The environment's interpreter."""
         return self.scripts / "python"
+
+
+@pytest.fixture(scope="session")
+def installed(shared: Any) -> Installed:
+    """The wheel in a fresh environment."""
+    wheel: Installed = shared("support.distribution:installed_wheel")
+    return wheel
 
 
 @contextmanager

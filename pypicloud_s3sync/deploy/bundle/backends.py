@@ -39,7 +39,7 @@ class Driver:
 
 
 BACKENDS = {
-    "dynamo": Backend(("flywheel",), ("flywheel", "pypicloud_s3sync.dynamo"), "pypicloud[dynamo]"),
+    "dynamo": Backend(("flywheel",), ("flywheel", "pypicloud_s3sync.caches.dynamo"), "pypicloud[dynamo]"),
     "redis": Backend(("redis",), ("redis",), "pypicloud[redis]"),
     "sql": Backend(("SQLAlchemy<2", "transaction", "zope.sqlalchemy"), ("zope.sqlalchemy",), "SQLAlchemy<2"),
 }

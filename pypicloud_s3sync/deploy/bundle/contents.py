@@ -90,20 +90,7 @@ PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
 #: directories of files by their names.
 OWN_UNUSED = frozenset(
     {
-        *(
-            "cli",
-            "commands",
-            "console",
-            "demo",
-            "deploy",
-            "embedded",
-            "options",
-            "runtimes",
-            "settings",
-            "static",
-            "templates",
-        ),
-        *("tether", "views"),
+        *("cli", "config", "demo", "deploy", "devtools", "embedded", "web"),
     }
 )
 

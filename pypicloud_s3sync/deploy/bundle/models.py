@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ...config.runtimes import ARCHITECTURES, RUNTIMES
 from ...exceptions import BundleError
-from ...runtimes import ARCHITECTURES, RUNTIMES
 
 #: Bytes of a zip that CreateFunction and UpdateFunctionCode take in the request; larger ones go through S3.
 #: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
-from ...runtimes import ARCHITECTURES, default_runtime
+from ...config.runtimes import ARCHITECTURES, default_runtime
 from .models import Target
 
 #: The oldest glibc for which wheels name themselves ``manylinux``, by machine (PEP 600).

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from ...exceptions import AwsError
 from ..aws import Clients
-from ..failures import is_missing, translated
+from ..aws_errors import is_missing, translated
 
 #: How long IAM, Lambda and S3 may take to know of each other's news, in seconds; SQS takes a whole minute
 #: until the name of a deleted queue is free again.

@@ -8,7 +8,7 @@ from typing import Any
 from ...exceptions import AwsError
 from .. import notifications
 from ..models import Mark, Subscription
-from ..reader import Reader
+from ..readers.reader import Reader
 from .calls import Calls
 
 #: S3's words while Lambda's news of the permission has not reached it.

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...exceptions import AwsError
 from ..models import EventSourceMapping, Queue
-from ..route_reader import COUNTS, message_count
+from ..readers.delivery import COUNTS, message_count
 from .calls import Calls
 
 #: SQS's word within a minute of deleting a queue of the same name.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ..models import Role
-from ..reader import POLICY_NAME
+from ..readers.reader import POLICY_NAME
 from .calls import Calls
 
 

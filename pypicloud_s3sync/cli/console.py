@@ -1,0 +1,179 @@
+"""What the command line shows people: a plan as a diff, steps as they go, the state of things."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+
+from ..deploy import Progress
+
+SIGNS = {"create": "+", "update": "~", "delete": "-"}
+STYLES = {"+": "green", "-": "red", "~": "yellow"}
+MARKS = {"ok": "✓", "given": "✓", "missing": "✗", "differs": "~"}
+STATES = {
+    "on": "S3 sync is on",
+    "off": "S3 sync is off",
+    "partial": "S3 sync is partly there",
+    "differs": "S3 sync is on, but differs from the settings",
+}
+
+
+class Reporter:
+    """Shows a run's steps: with a live bar on a terminal, as plain lines elsewhere.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30))
+        self._bars = Bars(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task: TaskID | None = None
+        self._last = ""
+
+    def __enter__(self) -> Reporter:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bars.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        """Show one step."""
+        if progress.state != "running":
+            self._end(progress)
+        elif self.console.is_terminal:
+            self._show(progress)
+        elif progress.total and progress.message != self._last:
+            # Where nothing can move, what takes time is said once.
+            self._last = progress.message
+            self.console.print(f"  … {progress.message}", markup=False, highlight=False)
+
+    def _show(self, progress: Progress) -> None:
+        if self._task is None:
+            self._task = self._bars.add_task("", total=None)
+        description = escape(progress.message)
+        self._bars.update(
+            self._task, description=description, completed=progress.done or 0, total=progress.total or None
+        )
+
+    def _end(self, progress: Progress) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+        if progress.state == "failed":
+            return
+        self.console.print(f"  ✓ {progress.message}", markup=False, highlight=False)
+
+
+def show_plan(console: Console, document: Mapping[str, Any]) -> None:
+    """Print a plan document as a diff."""
+    where = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
+    console.print(where, markup=False, highlight=False)
+    for action in document["actions"]:
+        sign = SIGNS[action["verb"]]
+        console.print()
+        _print(console, sign, f"{sign} {action['resource']}  {action['name']}")
+        for change in action["changes"]:
+            for line_sign, line in _diff(action["verb"], change):
+                _print(console, line_sign, f"    {line_sign} {line}")
+    console.print()
+    console.print(plan_summary(document), markup=False, highlight=False)
+
+
+def plan_summary(document: Mapping[str, Any]) -> str:
+    """A plan in one line."""
+    if document["in_sync"]:
+        return "Nothing to do." if document["command"] == "enable" else "Nothing to remove."
+    counts = [f"{sum(action['verb'] == verb for action in document['actions'])} to {verb}" for verb in SIGNS]
+    foreign = document["foreign_notifications"]
+    kept = f" {foreign} notification{'s' * (foreign != 1)} of others stay as they are." if foreign else ""
+    return ", ".join(counts) + "." + kept
+
+
+def _print(console: Console, sign: str, line: str) -> None:
+    console.print(line, style=STYLES.get(sign), markup=False, highlight=False, soft_wrap=True)
+
+
+def _diff(verb: str, change: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    before, after = _lines(change["before"]), _lines(change["after"])
+    if verb == "create":
+        before = []
+    if len(before) <= 1 and len(after) <= 1:
+        field = change["field"]
+        yield from (("-", f"{field}: {line}") for line in before)
+        yield from (("+", f"{field}: {line}") for line in after)
+        return
+    yield " ", f"{change['field']}:"
+    for line in difflib.ndiff(before, after):
+        if line[0] != "?":
+            yield line[0], f"  {line[2:]}"
+
+
+def _lines(value: Any) -> list[str]:
+    """A value as lines of text: an IAM document as what it allows, others as JSON."""
+    if value is None:
+        return []
+    if isinstance(value, Mapping) and "Statement" in value:
+        return [line for statement in value["Statement"] for line in _statement(statement)]
+    if isinstance(value, str | int | float | bool):
+        return [str(value)]
+    flat = json.dumps(value)
+    return [flat] if len(flat) <= 70 else json.dumps(value, indent=2, sort_keys=True).splitlines()
+
+
+def _statement(statement: Mapping[str, Any]) -> list[str]:
+    actions: Any = statement.get("Action", [])
+    actions = [actions] if isinstance(actions, str) else actions
+    on = statement.get("Resource") or "assumed by " + json.dumps(statement.get("Principal"))
+    return [f"{statement.get('Effect', '')} {action}  {on}" for action in actions]
+
+
+def show_status(console: Console, document: Mapping[str, Any]) -> None:
+    """Print a status document."""
+    console.print(STATES[document["state"]] + ".", style="bold", markup=False, highlight=False)
+    rows = [
+        ("bucket", document["bucket"] + (f" under {document['prefix']}" if document["prefix"] else "")),
+        ("region", document["region"]),
+        ("cache", document["cache"]),
+        ("runtime", f"{document['runtime']} on {document['architecture']}"),
+        ("delivery", document["delivery"]),
+        *((part["resource"], f"{MARKS[part['state']]} {_part(part)}") for part in document["resources"]),
+    ]
+    _table(console, rows)
+    if document["foreign_notifications"]:
+        console.print(
+            f"  {document['foreign_notifications']} notifications of others on the bucket", markup=False
+        )
+    if not document["in_sync"]:
+        console.print("`ppc-s3sync plan` shows the difference, `ppc-s3sync enable` mends it.", markup=False)
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    messages = f"  ({part['messages']} messages)" if part.get("messages") else ""
+    state = "" if part["state"] == "ok" else f"  ({part['state']})"
+    return f"{part['name']}{state}{messages}"
+
+
+def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    width = max(len(label) for label, _ in rows)
+    for label, value in rows:
+        console.print(f"  {label:<{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def make_console(*, quiet: bool) -> Console:
+    """The console on stdout; a quiet one shows nothing, as stdout then belongs to a JSON document."""
+    if hasattr(sys.stdout, "reconfigure"):
+        # A mark that cannot be shown must not end a run between two steps.
+        sys.stdout.reconfigure(errors="replace")
+    return Console(file=sys.stdout, quiet=quiet, soft_wrap=True)

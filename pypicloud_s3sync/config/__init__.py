@@ -1,0 +1,1 @@
+"""What the ini says: pypicloud's settings and the ``s3sync.*`` options become ``SyncSettings``."""

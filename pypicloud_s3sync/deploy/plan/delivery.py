@@ -1,0 +1,197 @@
+"""What has to be done to whatever takes events from the bucket to the function; values in, values out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import notifications
+from ..delivery import may_switch_off
+from ..models import (
+    SWITCH_TAG,
+    Action,
+    Change,
+    Desired,
+    EventSourceMapping,
+    Names,
+    Observed,
+    Queue,
+    Route,
+    Rule,
+)
+from .conflicts import is_ours
+from .function import differences, same_tags
+
+#: The conditions of a permission, as AddPermission names them.
+SOURCES = ("SourceArn", "SourceAccount")
+SHOWN_OF_PERMISSION = ("Principal", *SOURCES)
+
+
+def route_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Whatever the delivery needs: a queue's dead letters before it, its mapping behind it."""
+    route = desired.route
+    if route.dead_letters is not None:
+        yield from _queue("dead-letter queue", route.dead_letters, observed.route.dead_letters)
+    if route.queue is not None:
+        yield from _queue("queue", route.queue, observed.route.queue)
+    if route.mapping is not None:
+        yield from _mapping(route.mapping, observed.route.mapping, desired.names.queue)
+    if route.rule is not None:
+        yield from _rule(route.rule, observed)
+
+
+def needless_route_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """What is left of another delivery; of a queue, once its last message was handled."""
+    route, kept = observed.route, desired.route
+    left = Route(
+        queue=None if kept.queue else route.queue,
+        dead_letters=None if kept.dead_letters else route.dead_letters,
+        mapping=None if kept.mapping else route.mapping,
+        rule=None if kept.rule else route.rule,
+    )
+    yield from removal_actions(left, desired, drain=True)
+
+
+def removal_actions(route: Route, desired: Desired, *, drain: bool) -> Iterator[Action]:
+    """Removing what is ours of a route: after its last message was handled, or with whatever is in it."""
+    bucket = desired.bucket
+    if route.mapping is not None:
+        of_mapping = {"uuid": route.mapping.uuid}
+        if drain and route.queue is not None:
+            of_mapping |= {"url": route.queue.url, "queue": route.queue.name}
+        yield Action("delete", "event source mapping", desired.names.queue, "mapping.delete", of_mapping)
+    for resource, found in (("queue", route.queue), ("dead-letter queue", route.dead_letters)):
+        if found is not None and is_ours(found, bucket):
+            arguments = {"url": found.url, "name": found.name}
+            yield Action("delete", resource, found.name, "queue.delete", arguments)
+    if route.rule is not None and is_ours(route.rule, bucket):
+        yield Action("delete", "rule", route.rule.name, "rule.delete", {"name": route.rule.name})
+
+
+def _queue(resource: str, wanted: Queue, queue: Queue | None) -> Iterator[Action]:
+    if queue is None:
+        shown = tuple(Change(key, None, value) for key, value in wanted.attributes.items())
+        yield Action("create", resource, wanted.name, "queue.create", {"queue": wanted}, shown)
+        return
+    changes = differences(_shown(queue, wanted.tags), _shown(wanted, wanted.tags))
+    if changes:
+        arguments = {"queue": wanted, "before": queue}
+        yield Action("update", resource, wanted.name, "queue.update", arguments, changes)
+
+
+def _shown(part: Queue | Rule, tags: Mapping[str, str]) -> dict[str, Any]:
+    fields: Mapping[str, Any]
+    if isinstance(part, Queue):
+        fields = part.attributes
+    else:
+        fields = {"pattern": part.pattern, "state": part.state, "target": part.target}
+    return {**fields, "tags": same_tags(part.tags, tags)}
+
+
+def _mapping(wanted: EventSourceMapping, mapping: EventSourceMapping | None, queue: str) -> Iterator[Action]:
+    if mapping is None:
+        shown = tuple(Change(key, None, value) for key, value in wanted.configuration.items())
+        yield Action("create", "event source mapping", queue, "mapping.create", {"mapping": wanted}, shown)
+        return
+    changes = differences(mapping.configuration, wanted.configuration)
+    if changes:
+        arguments = {"uuid": mapping.uuid, "mapping": wanted}
+        yield Action("update", "event source mapping", queue, "mapping.update", arguments, changes)
+
+
+def _rule(wanted: Rule, observed: Observed) -> Iterator[Action]:
+    if "EventBridgeConfiguration" not in observed.notifications:
+        # Remembered before it is done: a run that ends in between knows whose the switch is.
+        wanted = replace(wanted, tags={**wanted.tags, SWITCH_TAG: "switched-on"})
+    rule = observed.route.rule
+    if rule is None:
+        shown = (Change("pattern", None, wanted.pattern), Change("target", None, wanted.target))
+        yield Action("create", "rule", wanted.name, "rule.create", {"rule": wanted}, shown)
+        return
+    changes = differences(_shown(rule, wanted.tags), _shown(wanted, wanted.tags))
+    if changes:
+        yield Action("update", "rule", wanted.name, "rule.update", {"rule": wanted, "before": rule}, changes)
+
+
+def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ...]) -> Iterator[Action]:
+    """The right to invoke the function."""
+    wanted = desired.permission
+    if wanted is None:
+        return
+    name = wanted["StatementId"]
+    shown = tuple(Change(key, None, value) for key, value in wanted.items() if key in SHOWN_OF_PERMISSION)
+    found = find_statement(statements, name)
+    if found is None:
+        yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
+    elif not _permits(found, wanted):
+        before = json.dumps(found, sort_keys=True)
+        changes = (Change("statement", before, dict(wanted)),)
+        yield Action("update", "permission", name, "permission.replace", {"permission": wanted}, changes)
+
+
+def permission_removal_actions(
+    names: Names, statements: tuple[Mapping[str, Any], ...], kept: Mapping[str, Any] | None = None
+) -> Iterator[Action]:
+    """Removing our statements, but for the one that is wanted."""
+    for name in (names.statement, names.rule_statement):
+        if (kept is None or kept["StatementId"] != name) and find_statement(statements, name) is not None:
+            arguments = {"function": names.function, "statement": name}
+            yield Action("delete", "permission", name, "permission.remove", arguments)
+
+
+def find_statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mapping[str, Any] | None:
+    """A statement of a function's policy by its id."""
+    return next((statement for statement in statements if statement.get("Sid") == sid), None)
+
+
+def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a statement of a function's policy is what AddPermission would make of ``wanted``."""
+    conditions = {
+        key.lower(): value
+        for operator in statement.get("Condition", {}).values()
+        for key, value in operator.items()
+    }
+    return (
+        statement.get("Effect") == "Allow"
+        and statement.get("Action") == wanted["Action"]
+        and statement.get("Principal") in ({"Service": wanted["Principal"]}, wanted["Principal"])
+        and conditions == {f"aws:{key.lower()}": wanted[key] for key in SOURCES if key in wanted}
+    )
+
+
+def notification_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Our entry in the bucket's notifications, and the switch of EventBridge."""
+    configuration, wanted = observed.notifications, desired.subscription
+    if wanted.eventbridge is None and may_switch_off(observed):
+        wanted = replace(wanted, eventbridge=False)
+    if notifications.same(configuration, notifications.subscribed(configuration, desired.mark, wanted)):
+        return
+    found = notifications.replaced(configuration, desired.mark)
+    before = [dict(item) for item in found] or None
+    switched = notifications.EVENTBRIDGE in configuration
+    verb = "update" if found or (switched and wanted.eventbridge is False) else "create"
+    after = None if wanted.entry is None else dict(wanted.entry)
+    shown = [Change("entry", before, after)] if before or after else []
+    if wanted.eventbridge not in (None, switched):
+        shown.append(Change("EventBridge", _on(switched), _on(wanted.eventbridge)))
+    arguments = {"mark": desired.mark, "subscription": wanted}
+    yield Action(
+        verb, "notification", desired.names.notification, "notification.put", arguments, tuple(shown)
+    )
+
+
+def _on(switched: bool | None) -> str:
+    return "on" if switched else "off"
+
+
+def notification_removal_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Removing our entry, and our switch where nobody else listens to EventBridge."""
+    eventbridge = False if may_switch_off(observed) else None
+    configuration = observed.notifications
+    without = notifications.unsubscribed(configuration, desired.mark, eventbridge)
+    if not notifications.same(configuration, without):
+        name = desired.names.notification
+        arguments = {"mark": desired.mark, "eventbridge": eventbridge}
+        yield Action("delete", "notification", name, "notification.remove", arguments)

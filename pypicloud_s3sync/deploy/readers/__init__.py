@@ -1,0 +1,1 @@
+"""Readers tell what AWS has; they change nothing."""

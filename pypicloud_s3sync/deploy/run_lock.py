@@ -1,0 +1,139 @@
+"""One run at a time on this host, and what it is doing: a locked file that says so to other processes.
+
+Web workers share nothing else. The system lets go of the lock when a process ends, however it ends. On
+another host a second run is not seen: it does no harm, since each run goes on from what it finds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..config.settings import SyncSettings
+from ..exceptions import ConflictError
+from .models import Progress
+
+
+class Run:
+    """A run that has the lock."""
+
+    def __init__(self, descriptor: int, command: str) -> None:
+        self._descriptor = descriptor
+        self._said: dict[str, Any] = {"command": command, "since": int(time.time())}
+        self._write()
+
+    def note(self, progress: Progress) -> None:
+        """Let others know which step it is at."""
+        self._said |= {"step": progress.step, "message": progress.message}
+        self._write()
+
+    def _write(self) -> None:
+        data = json.dumps(self._said).encode()
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, data, 0)
+
+
+@contextlib.contextmanager
+def alone(settings: SyncSettings, command: str) -> Iterator[Run]:
+    """Hold the lock of a function and its bucket.
+
+    Raises
+    ------
+    ConflictError
+        Another run has it; says what that is doing.
+    """
+    path = _path(settings)
+    descriptor = _take(path)
+    if descriptor is None:
+        said = current(settings) or {}
+        doing = f" ({said['message']})" if "message" in said else ""
+        raise ConflictError(
+            f"{said.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
+            " wait until it has ended"
+        )
+    try:
+        yield Run(descriptor, command)
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def current(settings: SyncSettings) -> dict[str, Any] | None:
+    """What a run on this host is doing: ``command``, ``since`` in seconds, ``step``, ``message``; or None."""
+    try:
+        descriptor = _open(_path(settings), os.O_RDWR)
+    except FileNotFoundError:
+        return None
+    try:
+        return None if _lock(descriptor, fcntl.LOCK_SH) else _read(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _path(settings: SyncSettings) -> Path:
+    parts = (settings.endpoint_url or "", settings.function_name, settings.bucket)
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}-{name}.lock")
+
+
+def _take(path: Path) -> int | None:
+    """The locked file, open; None where another has it."""
+    while True:
+        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
+        # Who only looks holds it too, for a moment.
+        if not any(_lock(descriptor, fcntl.LOCK_EX, wait) for wait in (0, 0.05, 0.2)):
+            os.close(descriptor)
+            return None
+        if _is_at(path, descriptor):
+            return descriptor
+        # It was removed between the two by a run that has just ended: what is locked is no file of anybody.
+        os.close(descriptor)
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a file of ours, in a directory where anybody may put one of its name."""
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConflictError(
+            f"{path} cannot be opened ({error.strerror}): remove it, or set TMPDIR"
+        ) from error
+    if os.fstat(descriptor).st_uid != os.getuid():
+        os.close(descriptor)
+        raise ConflictError(f"{path} is somebody else's: remove it, or set TMPDIR")
+    return descriptor
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(descriptor: int, kind: int, wait: float = 0) -> bool:
+    time.sleep(wait)
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(descriptor: int) -> dict[str, Any]:
+    """What the run said; nothing, where it is just saying it."""
+    try:
+        said: dict[str, Any] = json.loads(os.pread(descriptor, 65536, 0))
+    except ValueError:
+        return {}
+    return said

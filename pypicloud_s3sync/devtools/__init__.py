@@ -1,0 +1,1 @@
+"""Processes for development, tests and the demo."""

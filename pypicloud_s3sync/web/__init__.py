@@ -1,0 +1,1 @@
+"""The admin routes and the panel of pypicloud's admin UI."""
