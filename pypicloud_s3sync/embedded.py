@@ -27,7 +27,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pypicloud.util import EnvironSettings
 
-from .devtools.processes import END_SIGNALS, Tether, clean_environment, wait_until
+from .devtools.processes import END_SIGNALS, SupervisedProcess, clean_environment, wait_until
 from .exceptions import ConfigError, S3SyncError
 
 __all__ = ["EmbeddedAws", "free_port", "includeme", "wait_until"]
@@ -62,7 +62,7 @@ class EmbeddedAws:
     arguments: tuple[str, ...] = ("-m", "ministack")
 
     def __init__(self) -> None:
-        self._tether: Tether | None = None
+        self._process: SupervisedProcess | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -82,7 +82,7 @@ class EmbeddedAws:
         S3SyncError
             ministack is not installed, the port is taken, or ministack did not come up.
         """
-        if self._tether is not None:
+        if self._process is not None:
             raise S3SyncError(f"the embedded AWS runs already, on port {self.port}")
         if importlib.util.find_spec("ministack") is None:
             raise S3SyncError(
@@ -92,7 +92,7 @@ class EmbeddedAws:
         if port is not None and _is_taken(port):
             raise S3SyncError(f"the embedded AWS cannot start: port {port} is taken; give another one")
         self.port = port or free_port()
-        self._tether = Tether([sys.executable, *self.arguments], self._environment())
+        self._process = SupervisedProcess([sys.executable, *self.arguments], self._environment())
         try:
             wait_until(self._is_up, f"the embedded AWS answers at {self.endpoint_url}", START_TIMEOUT)
         except BaseException:
@@ -102,9 +102,9 @@ class EmbeddedAws:
 
     def stop(self) -> None:
         """End it, its Lambda workers and its files. Doing it twice is no error."""
-        tether, self._tether = self._tether, None
-        if tether is not None:
-            tether.stop()
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
 
     def client(self, service: str, region: str = "us-east-1") -> Any:
         """A boto3 client of the root user."""
@@ -113,11 +113,11 @@ class EmbeddedAws:
     @property
     def running(self) -> bool:
         """Whether it is there still."""
-        return self._tether is not None and self._tether.running
+        return self._process is not None and self._process.running
 
     def log_tail(self, lines: int = 20) -> str:
         """The end of the emulator's log."""
-        return self._tether.log_tail(lines) if self._tether is not None else ""
+        return self._process.log_tail(lines) if self._process is not None else ""
 
     def _environment(self) -> dict[str, str]:
         clean = clean_environment()
@@ -146,7 +146,7 @@ class EmbeddedAws:
         return _is_emulator(self.endpoint_url)
 
     def __enter__(self) -> EmbeddedAws:
-        return self if self._tether is not None else self.start()
+        return self if self._process is not None else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -11,6 +11,7 @@ import pytest
 import slow_s3
 
 from pypicloud_s3sync import handler
+from pypicloud_s3sync.sync import startup
 from support.databases import Database, url_settings
 
 RECORDS, ANSWER = 1000, 0.02
@@ -56,7 +57,7 @@ def test_a_batch(settings, s3, names, seconds, monkeypatch, request, capsys):
     monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**settings, **of_storage}))
     for name, value in {"ENDPOINT_URL_S3": s3, "ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "secret"}.items():
         monkeypatch.setenv(f"AWS_{name}", value)
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
     handler.handle_s3_event(event_of(["x/warm-1.0.tar.gz"]), None)
     major = "{0}.0" if seconds == "many" else "0.{0}"
     keys = [f"x/pkg{number % names}-{major.format(number)}.tar.gz" for number in range(RECORDS)]
@@ -64,7 +65,7 @@ def test_a_batch(settings, s3, names, seconds, monkeypatch, request, capsys):
     started = time.perf_counter()
     answer = handler.handle_s3_event(event, None)
     took = time.perf_counter() - started
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
     assert len(answer["saved"]) == RECORDS
     backend = request.node.callspec.params["settings"]
     with capsys.disabled():

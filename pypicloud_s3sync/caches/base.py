@@ -1,4 +1,4 @@
-"""pypicloud's caches as the sync reads and writes them: a row is replaced only while it is as it was read."""
+"""Read and write any of pypicloud's caches; a row is replaced only while it is as it was read."""
 
 from __future__ import annotations
 
@@ -9,62 +9,70 @@ from typing import Any
 
 
 class Result(enum.Enum):
-    """What became of a change."""
+    """The result of a change."""
 
-    #: The cache said so already.
+    #: The cache already held what was wanted.
     UNCHANGED = "unchanged"
     WRITTEN = "written"
-    #: The row is no longer as it was read, or what is beside it cannot be told yet: look again.
-    LOST = "lost"
+    #: The row is no longer as it was read, or its summary cannot be determined yet: read again and retry.
+    CONFLICT = "conflict"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A filename to read the row of, and the name that it probably has."""
+class RowKey:
+    """Identifies a row to read: its filename, and the name that its package probably has."""
 
     filename: str
     name: str | None
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A row as it was read, None where there is none, and what its cache read beside it."""
+class Snapshot:
+    """A row as it was read.
+
+    Parameters
+    ----------
+    row : pypicloud.models.Package or None
+        None if there is no such row.
+    raw : object
+        What the adapter needs in order to write only if nothing has changed since.
+    """
 
     row: Any | None
-    beside: Any = None
+    raw: Any = None
 
 
 @dataclass(frozen=True)
 class Change:
-    """Make the cache hold ``wanted`` under a filename, or nothing, where it still holds what was seen.
+    """Make the cache hold ``wanted`` under a filename, or nothing, if it still holds the snapshot.
 
     Parameters
     ----------
-    subject : Subject
+    key : RowKey
         As it was read.
-    seen : Seen
+    snapshot : Snapshot
     wanted : pypicloud.models.Package or None
-    look : int
-        How many times it was tried before.
+    attempt : int
+        The number of attempts before this one.
     """
 
-    subject: Subject
-    seen: Seen
+    key: RowKey
+    snapshot: Snapshot
     wanted: Any | None
-    look: int = 0
+    attempt: int = 0
 
     @property
     def filename(self) -> str:
         """The row's identity."""
-        return self.subject.filename
+        return self.key.filename
 
 
-#: What became of each change, by its filename: a failure is that change's alone.
+#: The result of each change by its filename. A failure is that of one change, not of the others.
 Results = Mapping[str, Result | Exception]
 
 
 def same(row: Any | None, other: Any | None) -> bool:
-    """Whether two packages are one row; pypicloud's own ``==`` compares filenames only."""
+    """Return whether two packages make the same row; pypicloud's own ``==`` compares filenames only."""
     if row is None or other is None:
         return row is other
     return _content(row) == _content(other)
@@ -74,36 +82,36 @@ def _content(row: Any) -> tuple[Any, ...]:
     return row.filename, row.name, row.version, row.last_modified, row.summary or None, dict(row.data)
 
 
-class CacheIndex:
-    """Any cache of pypicloud's, by the public methods of ``pypicloud.cache.ICache``.
+class CacheAdapter:
+    """Reads and writes a cache through the public methods of ``pypicloud.cache.ICache``.
 
-    Those cannot say "only while it is as it was read": a class of somebody's own is right where one handler
-    at a time works on a filename, and after the look that follows every write.
+    Those methods cannot write conditionally. For a custom cache class this adapter is therefore right if one
+    handler at a time works on a filename; the second read of S3 that follows every write does the rest.
 
     Parameters
     ----------
     cache : pypicloud.cache.ICache
     """
 
-    #: Errors that are of the database and not of a single row: trying each row alone would not help.
+    #: Errors of the database as a whole, not of a single row: retrying each row alone would not help.
     unreachable: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(self, cache: Any) -> None:
         self.cache = cache
 
-    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
-        """The rows as they are now, by filename."""
-        return {subject.filename: Seen(self.cache.fetch(subject.filename)) for subject in subjects}
+    def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
+        """Return the rows as they are now, by filename."""
+        return {key.filename: Snapshot(self.cache.fetch(key.filename)) for key in keys}
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Make each change."""
         return {change.filename: self._write(change) for change in changes}
 
     def _write(self, change: Change) -> Result:
-        if same(change.seen.row, change.wanted):
+        if same(change.snapshot.row, change.wanted):
             return Result.UNCHANGED
         if change.wanted is None:
-            self.cache.clear(change.seen.row)
+            self.cache.clear(change.snapshot.row)
         else:
             self.cache.save(change.wanted)
         return Result.WRITTEN

@@ -1,14 +1,14 @@
-"""A DynamoDB cache: rows and the summary of their name change together, in one transaction.
+"""Adapt a DynamoDB cache: rows and the summary of their name change together, in one transaction.
 
 pypicloud writes the summary of whichever file came last, and counts a name's files in an index that lags
-behind. Here the summary is that of the name's newest row. The index tells which rows there are, but never by
-itself: each summary carries a checksum of the rows that it stands for, an attribute that pypicloud ignores,
-and a transaction replaces row and summary only while both are as they were read. An index whose rows do not
-add up to the checksum has not caught up yet, and is asked again.
+behind. Here the summary is that of the name's newest row. The index alone never decides which rows exist:
+each summary carries a checksum of the rows that it covers, an attribute that pypicloud ignores, and a
+transaction replaces row and summary only while both are as they were read. An index whose rows do not match
+the checksum has not caught up yet and is queried again.
 
-A summary that the server wrote has no checksum, and one may be stale after the server deleted a row: then
-what the index shows is believed after a while, and the checksum begins anew. Most files are newer than all
-others of their name, and need the index not at all.
+A summary that the server wrote has no checksum, and one may be stale after the server deleted a row. In
+these cases the index is trusted after a while, and a new checksum is stored. Most files are newer than all
+others of their name and do not need the index at all.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -25,28 +25,28 @@ from botocore.exceptions import ClientError, HTTPClientError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ..exceptions import S3SyncError
-from .base import CacheIndex, Change, Result, Results, Seen, Subject, same
-from .summaries import Settled, Summary, settle
+from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
+from .summaries import Summary, SummaryUpdate, update_summary
 from .transactions import (
-    ACTIONS,
     CHECKSUM,
+    ITEMS_OF_SUMMARY,
+    MAX_ITEMS,
     NEWEST,
-    OF_SUMMARY,
-    Beside,
     Item,
+    RawItems,
+    batches,
     changes_by_name,
     condition,
-    needed,
-    packs,
+    item_count,
     summaries_of,
 )
 
 #: Keys in one BatchGetItem.
-GET = 100
-#: Calls at a time.
+MAX_KEYS = 100
+#: Parallel calls.
 PARALLEL = 4
-#: What passes by itself; any other reason for which a transaction is cancelled is an error.
-PASSING = {
+#: Reasons for which a cancelled transaction is worth retrying. Any other reason is an error.
+TRANSIENT = {
     "ConditionalCheckFailed",
     "TransactionConflict",
     "ThrottlingError",
@@ -57,14 +57,14 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class DynamoIndex(CacheIndex):
-    """Rows and summaries of ``pypicloud.cache.dynamo.DynamoCache``.
+class DynamoAdapter(CacheAdapter):
+    """Reads and writes rows and summaries of ``pypicloud.cache.dynamo.DynamoCache``.
 
     Parameters
     ----------
     cache : pypicloud.cache.dynamo.DynamoCache
     pause : callable, optional
-        Waits for some seconds, where DynamoDB did not get to all keys of a read.
+        Waits for a number of seconds, after DynamoDB has answered only part of a read.
     """
 
     unreachable = (OSError, HTTPClientError)
@@ -77,52 +77,56 @@ class DynamoIndex(CacheIndex):
         self.pause = pause
         self.pool = ThreadPoolExecutor(PARALLEL)
 
-    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
-        """Rows and summaries as they are now, consistently; pypicloud's own read may miss a new row."""
-        items, summaries = self._get(
-            {subject.filename for subject in subjects}, {subject.name for subject in subjects if subject.name}
-        )
+    def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
+        """Return rows and summaries by a consistent read; pypicloud's own read may miss a new row."""
+        items, summaries = self._get({key.filename for key in keys}, {key.name for key in keys if key.name})
         rows = {filename: self._load(DynamoPackage, item) for filename, item in items.items()}
-        # Few: a row has another name where its filename was split wrongly.
+        # A few rows have another name, because their filename was split wrongly.
         more = {row.name for row in rows.values() if row is not None} - summaries.keys()
         if more:
             summaries |= self._get(set(), more)[1]
-        return {filename: Seen(row, Beside(items[filename], summaries)) for filename, row in rows.items()}
+        return {
+            filename: Snapshot(row, RawItems(items[filename], summaries)) for filename, row in rows.items()
+        }
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Write rows with the summaries of their names: as many names at once as go into a transaction."""
+        """Write rows with the summaries of their names, as many names as fit into one transaction."""
         groups: dict[str, list[Change]] = {}
         for change in changes:
             groups.setdefault(self._name_of(change), []).append(change)
-        return _merged(self._at_once(self._write_pack, packs(list(groups.values()), needed)))
+        return _merged(self._parallel(self._write_batch, batches(list(groups.values()), item_count)))
 
-    def _write_pack(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
-        together = self._write_together(pack) if len(pack) > 1 else None
-        return _merged(map(self._write_group, pack)) if together is None else together
+    def _write_batch(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
+        together = self._write_together(batch) if len(batch) > 1 else None
+        return _merged(map(self._write_group, batch)) if together is None else together
 
-    def _write_together(self, pack: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
-        """Write several names in one transaction; None where one of them keeps the others from it."""
-        changes = [change for group in pack for change in group]
+    def _write_together(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
+        """Write several names in one transaction; return None if one of them makes it fail."""
+        changes = [change for group in batch for change in group]
         try:
             written = self._try(changes, summaries_of(changes))
         except ClientError:
             return None
-        return None if written is Result.LOST else self._each(changes, written)
+        return None if written is Result.CONFLICT else self._each(changes, written)
 
     def _write_group(self, group: Sequence[Change]) -> dict[str, Result | Exception]:
         """Write the rows of one name, in as many transactions as they need."""
-        # As they were read, and then as each transaction leaves them for the next one.
+        # The summaries as they were read; each transaction updates them for the next one.
         summaries = summaries_of(group)
-        chunks = packs(group, lambda change: needed([change]) - OF_SUMMARY, ACTIONS - OF_SUMMARY)
+        chunks = batches(
+            group, lambda change: item_count([change]) - ITEMS_OF_SUMMARY, MAX_ITEMS - ITEMS_OF_SUMMARY
+        )
         return _merged(self._write_name(chunk, summaries) for chunk in chunks)
 
     def _each(self, changes: Sequence[Change], written: Result) -> dict[str, Result | Exception]:
-        """What a transaction that was done means for each of its changes."""
-        return {change.filename: written if self._alters(change) else _milder(written) for change in changes}
+        """Return the result of each change of a successful transaction."""
+        return {
+            change.filename: written if self._alters(change) else _downgrade(written) for change in changes
+        }
 
     def _name_of(self, change: Change) -> str:
-        row = change.wanted or change.seen.row
-        return str(change.subject.name if row is None else row.name)
+        row = change.wanted or change.snapshot.row
+        return str(change.key.name if row is None else row.name)
 
     def _write_name(
         self, changes: Sequence[Change], summaries: dict[str, Item | None]
@@ -137,35 +141,35 @@ class DynamoIndex(CacheIndex):
 
     def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
         writes = [self._row(change) for change in changes if self._alters(change)]
-        left: dict[str, Item | None] = {}
+        written: dict[str, Item | None] = {}
         for name, rows in changes_by_name(changes, summaries).items():
             if name not in summaries:
-                return Result.LOST
+                return Result.CONFLICT
             before = self._summary(summaries[name])
-            settled = settle(before, rows, functools.partial(self._indexed, name), changes[0].look)
-            if settled is None:
-                return Result.LOST
-            if settled.summary != before:
-                left[name] = self._item(name, settled.summary)
-                writes += self._summarized(name, summaries[name], left[name], settled)
+            update = update_summary(before, rows, functools.partial(self._indexed, name), changes[0].attempt)
+            if update is None:
+                return Result.CONFLICT
+            if update.summary != before:
+                written[name] = self._item(name, update.summary)
+                writes += self._write_summary(name, summaries[name], written[name], update)
         if not writes:
             return Result.UNCHANGED
         if not self._transact(writes):
-            return Result.LOST
-        summaries |= left
+            return Result.CONFLICT
+        summaries |= written
         return Result.WRITTEN
 
     @staticmethod
     def _alters(change: Change) -> bool:
-        return not same(change.seen.row, change.wanted)
+        return not same(change.snapshot.row, change.wanted)
 
     def _indexed(self, name: str) -> list[Any]:
-        """The rows of a name, as its index knows them."""
+        """Return the rows of a name that its index shows."""
         return list(self.engine.query(DynamoPackage).filter(name=name).gen())
 
     def _row(self, change: Change) -> dict[str, Any]:
-        """Replace a row while it is as it was read."""
-        table, item = self._table(DynamoPackage), change.seen.beside.item
+        """Return the write that replaces a row if it is as it was read."""
+        table, item = self._table(DynamoPackage), change.snapshot.raw.item
         if item is None:
             unchanged = condition("attribute_not_exists(#file)")
         elif "data" in item:
@@ -179,17 +183,17 @@ class DynamoIndex(CacheIndex):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        # As PackageSummary dumps itself: making one takes ten times as long.
+        # The same as PackageSummary dumps itself, but creating one takes ten times as long.
         values = {"name": name, "last_modified": summary.last_modified, "summary": summary.summary or None}
         fields = PackageSummary.meta_.fields.items()
         dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
-        ours = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
-        return {**self.dynamizer.encode_keys(dumped), **ours}
+        own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
+        return {**self.dynamizer.encode_keys(dumped), **own}
 
-    def _summarized(
-        self, name: str, before: Item | None, after: Item | None, settled: Settled
+    def _write_summary(
+        self, name: str, before: Item | None, after: Item | None, update: SummaryUpdate
     ) -> Iterator[dict[str, Any]]:
-        """Replace a summary while it is as it was read, and its source is there."""
+        """Yield the writes that replace a summary if it is as it was read and its source is still there."""
         table = self._table(PackageSummary)
         if before is None:
             unchanged = condition("attribute_not_exists(#name)")
@@ -203,24 +207,24 @@ class DynamoIndex(CacheIndex):
             yield {"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}
             return
         yield {"Put": {"TableName": table, "Item": after, **unchanged}}
-        if settled.source is not None:
-            there = condition("#time = :time", self._dump(settled.source)["last_modified"])
-            identity = {"filename": {"S": settled.source.filename}}
+        if update.source is not None:
+            there = condition("#time = :time", self._dump(update.source)["last_modified"])
+            identity = {"filename": {"S": update.source.filename}}
             yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **there}}
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
-        """Write all or nothing; whether it was done, or is to be tried again."""
+        """Write all or nothing; return whether it was written, or False if it is worth retrying."""
         try:
             self.client.transact_write_items(TransactItems=list(writes))
         except ClientError as error:
             reasons = {reason["Code"] for reason in error.response.get("CancellationReasons", [])} - {"None"}
-            if not reasons or reasons - PASSING:
+            if not reasons or reasons - TRANSIENT:
                 raise
             return False
         return True
 
     def _get(self, filenames: set[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Items by filename and by name, None for those that are not there."""
+        """Return items by filename and by name; None for each that does not exist."""
         rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
         wanted = [(rows, "filename", filename) for filename in sorted(filenames)]
         wanted += [(summaries, "name", name) for name in sorted(names)]
@@ -228,13 +232,13 @@ class DynamoIndex(CacheIndex):
             rows: dict.fromkeys(filenames),
             summaries: dict.fromkeys(names),
         }
-        for read in self._at_once(self._batch, packs(wanted, lambda _: 1, GET)):
+        for read in self._parallel(self._batch_get, batches(wanted, lambda _: 1, MAX_KEYS)):
             for table, items in read:
                 key = "filename" if table == rows else "name"
                 found[table].update({item[key]["S"]: item for item in items})
         return found[rows], found[summaries]
 
-    def _batch(self, wanted: Sequence[tuple[str, str, str]]) -> list[tuple[str, list[Item]]]:
+    def _batch_get(self, wanted: Sequence[tuple[str, str, str]]) -> list[tuple[str, list[Item]]]:
         requests: dict[str, Any] = {}
         for table, key, value in wanted:
             keys = requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"]
@@ -248,13 +252,13 @@ class DynamoIndex(CacheIndex):
                 return read
             self.pause(pause)
         raise S3SyncError(
-            f"DynamoDB left keys of {', '.join(requests)} unread: its events are left to a retry"
+            f"DynamoDB did not return all keys of {', '.join(requests)}: the next retry reads them again"
         )
 
-    def _at_once(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
-        """Call for each of the values, a few at a time; what fails beside others is tried once more alone.
+    def _parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
+        """Call for each of the values, a few in parallel; retry each failure once, alone.
 
-        They may have been too many at a time, and every call can be repeated: a write has its condition.
+        Too many parallel calls may be the cause, and every call may be repeated: a write has its condition.
         """
         values = list(values)
         if len(values) < 2:
@@ -287,6 +291,6 @@ def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Re
     return {filename: result for some in results for filename, result in some.items()}
 
 
-def _milder(result: Result) -> Result:
-    """What a transaction means for a row that it left alone."""
+def _downgrade(result: Result) -> Result:
+    """Return what a transaction's result means for a row that it did not write."""
     return Result.UNCHANGED if result is Result.WRITTEN else result

@@ -1,10 +1,11 @@
-"""A Redis cache: a row is swapped in one step, then its name's lists and summary are settled.
+"""Adapt a Redis cache: swap a row in one step, then correct the lists and the summary of its name.
 
-pypicloud writes a row over what its hash held before, the summary of whichever file came last, and takes a
-name off the list when a count that may be old is zero. Here a script swaps the row only while it is as it was
-read; a cluster runs it too, since it touches one key. Lists and summaries lie under other keys, which a
-cluster can't change in the same step: so whoever writes them reads the rows again afterwards, until they
-agree. The last one to write has then looked after its write, and whoever changes a row later settles it anew.
+pypicloud writes a row over the fields that its hash held before, takes the summary of whichever file came
+last, and removes a name from the list if a count that may be stale is zero. Here a script swaps the row only
+while it is as it was read. A cluster can run the script too, because it touches one key. Lists and summaries
+are under other keys, which a cluster cannot change in the same step. So whoever writes them reads the rows
+again afterwards, until they agree: the last writer has then read the rows after its write, and whoever
+changes a row later corrects the lists again.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import TimeoutError as NoAnswer
 
 from ..exceptions import S3SyncError
-from .base import CacheIndex, Change, Result, Results, Seen, Subject, same
+from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
 
-#: Replace a hash by another one, or by nothing, where it is as expected: the number of its fields, each with
-#: its value, and the new ones. Compared as Redis has them, so no field of a row is forgotten.
+#: Replace a hash by another one, or delete it, if it is as expected. The arguments are the number of expected
+#: fields, each with its value, and then the new ones. The script compares what Redis holds, so that it covers
+#: every field of a row.
 SWAP = """
 local count = tonumber(ARGV[1])
 if redis.call('HLEN', KEYS[1]) ~= count then return 0 end
@@ -31,65 +33,71 @@ redis.call('DEL', KEYS[1])
 for i = 2 * count + 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 return 1
 """
-#: How often a name's rows may change while its lists are settled, before its event is left to a retry.
+#: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
 ROUNDS = 20
 
 
-class RedisIndex(CacheIndex):
-    """Rows, lists and summaries of ``pypicloud.cache.redis_cache.RedisCache``, single or clustered."""
+class RedisAdapter(CacheAdapter):
+    """Reads and writes rows, lists and summaries of ``pypicloud.cache.redis_cache.RedisCache``."""
 
     unreachable = (OSError, NoConnection, NoAnswer)
 
     @property
     def db(self) -> Any:
-        """The Redis client."""
+        """The Redis client, of a single server or a cluster."""
         return self.cache.db
 
-    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
-        """The rows, each with its hash as Redis has it."""
-        hashes = self._hashes([subject.filename for subject in subjects])
-        return {filename: Seen(self._load(found), found) for filename, found in hashes.items()}
+    def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
+        """Return the rows, each with its hash as Redis holds it."""
+        hashes = self._hashes([key.filename for key in keys])
+        return {filename: Snapshot(self._load(found), found) for filename, found in hashes.items()}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Swap the rows, then settle each name that had one of them once."""
+        """Swap the rows, then correct each name that had one of them once."""
         results = {change.filename: self._swap(change) for change in changes}
         by_name: dict[str, set[str]] = {}
         for change in changes:
-            # Also where nothing was swapped: a handler may have died between the two, and this is the retry.
+            # Also without a swap: a handler may have died between the two steps, and this is the retry.
             for name in _names(change):
                 by_name.setdefault(name, set()).add(change.filename)
         for name, filenames in by_name.items():
-            self._settle(name, filenames)
+            self._correct_name(name, filenames)
         return results
 
     def _swap(self, change: Change) -> Result:
-        if same(change.seen.row, change.wanted):
+        if same(change.snapshot.row, change.wanted):
             return Result.UNCHANGED
         wanted = {} if change.wanted is None else self._dump(change.wanted)
-        arguments = [len(change.seen.beside), *_flat(change.seen.beside), *_flat(wanted)]
+        arguments = [len(change.snapshot.raw), *_flat(change.snapshot.raw), *_flat(wanted)]
         swapped = self.db.eval(SWAP, 1, self.cache.redis_key(change.filename), *arguments)
-        return Result.WRITTEN if swapped else Result.LOST
+        return Result.WRITTEN if swapped else Result.CONFLICT
 
-    def _settle(self, name: str, filenames: set[str]) -> None:
-        """Make a name's list of files, its place in the list of names and its summary say what its rows say.
+    def _correct_name(self, name: str, filenames: set[str]) -> None:
+        """Make a name's list of files, its entry in the list of names and its summary follow from its rows.
 
         Parameters
         ----------
+        name : str
         filenames : set of str
-            Rows that may be there and not on the list: those that were just swapped.
+            Rows that may exist without being on the list: those that were just swapped.
+
+        Raises
+        ------
+        S3SyncError
+            The rows changed at every attempt.
         """
-        suspects = set(filenames)
+        candidates = set(filenames)
         for _ in range(ROUNDS):
             listed = self.db.smembers(self.cache.redis_filename_set(name))
-            suspects |= listed
-            loaded = {filename: self._load(found) for filename, found in self._hashes(suspects).items()}
+            candidates |= listed
+            loaded = {filename: self._load(found) for filename, found in self._hashes(candidates).items()}
             rows = {filename: row for filename, row in loaded.items() if row and row.name == name}
-            if not self._correct(name, listed, rows):
+            if not self._write_lists(name, listed, rows):
                 return
-        raise S3SyncError(f"the rows of {name} kept changing: its event is left to a retry")
+        raise S3SyncError(f"the rows of {name} kept changing: the next retry corrects its lists")
 
-    def _correct(self, name: str, listed: set[str], rows: Mapping[str, Any]) -> bool:
-        """Write what the rows say where it is not so; whether anything was."""
+    def _write_lists(self, name: str, listed: set[str], rows: Mapping[str, Any]) -> bool:
+        """Write what does not follow from the rows; return whether anything was written."""
         newest = max(rows.values(), key=lambda row: (row.last_modified, row.filename), default=None)
         summary = {} if newest is None else self._summary_of(newest)
         named, found = self._pipeline(
@@ -116,13 +124,13 @@ class RedisIndex(CacheIndex):
         return recorder.hashes[self.cache.redis_summary_key(newest.name)]
 
     def _dump(self, package: Any) -> dict[str, str]:
-        """A row's hash as pypicloud would write it."""
+        """Return a row's hash as pypicloud would write it."""
         recorder = _Recorder()
         self.cache.save(package, pipe=recorder, save_summary=False)
         return recorder.hashes[self.cache.redis_key(package.filename)]
 
     def _load(self, found: Mapping[str, str]) -> Any | None:
-        # pypicloud's own takes the fields out of the dict that it is given.
+        # pypicloud's method removes the fields from the dict that it gets.
         return self.cache._load(dict(found)) if found else None
 
     def _hashes(self, filenames: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -131,7 +139,7 @@ class RedisIndex(CacheIndex):
         return dict(zip(ordered, found, strict=True))
 
     def _pipeline(self, *commands: tuple[Any, ...]) -> list[Any]:
-        # Not as a transaction: a cluster has none over several keys, and nothing here relies on one.
+        # Not a transaction: a cluster has none over several keys, and nothing here relies on one.
         pipe = self.db.pipeline(transaction=False)
         for method, key, *arguments in commands:
             if method == "hset":
@@ -142,25 +150,25 @@ class RedisIndex(CacheIndex):
 
 
 class _Recorder:
-    """Takes down what pypicloud would send in a pipeline: its serialization is its own business."""
+    """Records what pypicloud would send in a pipeline, so that pypicloud decides how rows are serialized."""
 
     def __init__(self) -> None:
         self.hashes: dict[str, dict[str, str]] = {}
 
     def hmset(self, key: str, values: Mapping[str, Any]) -> None:
-        # Redis has strings only, and reads back a float as its repr.
+        # Redis stores strings, and a float reads back as its repr.
         self.hashes[key] = {
             field: value if isinstance(value, str) else repr(value) for field, value in values.items()
         }
 
     def sadd(self, key: str, *values: str) -> None:
-        """The lists are settled by the index."""
+        """Ignore the lists, which the adapter corrects itself."""
 
 
 def _names(change: Change) -> set[str]:
-    """The names whose lists may speak of the row: a deleted one's can only be guessed."""
-    names = {row.name for row in (change.seen.row, change.wanted) if row is not None}
-    return names or {name for name in (change.subject.name,) if name}
+    """Return the names whose lists may contain the row; that of a deleted row can only be guessed."""
+    names = {row.name for row in (change.snapshot.row, change.wanted) if row is not None}
+    return names or {name for name in (change.key.name,) if name}
 
 
 def _flat(values: Mapping[str, str]) -> list[str]:

@@ -1,26 +1,26 @@
-"""Which index goes with which of pypicloud's caches."""
+"""Choose the adapter for a cache."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .base import CacheIndex
+from .base import CacheAdapter
 
 
-def index_of(cache: Any) -> CacheIndex:
-    """The index for a cache: that of its kind, or the public methods for a class of somebody's own."""
-    # By name: importing a kind of cache that is not used may not even be possible.
-    kinds = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(cache).__mro__}
-    if "pypicloud.cache.dynamo.DynamoCache" in kinds:
-        from .dynamo import DynamoIndex
+def adapter_for(cache: Any) -> CacheAdapter:
+    """Return the adapter of a cache's kind, or the generic one for a class that is none of pypicloud's."""
+    # By name, since importing a cache module whose database driver is not installed fails.
+    bases = {f"{base.__module__}.{base.__qualname__}" for base in type(cache).__mro__}
+    if "pypicloud.cache.dynamo.DynamoCache" in bases:
+        from .dynamo import DynamoAdapter
 
-        return DynamoIndex(cache)
-    if "pypicloud.cache.redis_cache.RedisCache" in kinds:
-        from .redis_cache import RedisIndex
+        return DynamoAdapter(cache)
+    if "pypicloud.cache.redis_cache.RedisCache" in bases:
+        from .redis_cache import RedisAdapter
 
-        return RedisIndex(cache)
-    if "pypicloud.cache.sql.SQLCache" in kinds:
-        from .sql import SqlIndex
+        return RedisAdapter(cache)
+    if "pypicloud.cache.sql.SQLCache" in bases:
+        from .sql import SqlAdapter
 
-        return SqlIndex(cache)
-    return CacheIndex(cache)
+        return SqlAdapter(cache)
+    return CacheAdapter(cache)

@@ -1,7 +1,7 @@
-"""A SQL cache: one short transaction for each row, which is replaced only where it is as it was read.
+"""Adapt a SQL cache: one short transaction for each row, which replaces it only if it is as it was read.
 
-Without a request, pypicloud never commits, and it can only clear a row that its session has loaded. Names and
-summaries are queries over the rows there, so there is nothing else to keep right.
+Without a request, pypicloud never commits, and it can clear only a row that its session has loaded. Names and
+summaries are queries over the rows, so there is nothing else to keep right.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import Any
 from pypicloud.cache.sql import SQLPackage
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
-from .base import CacheIndex, Change, Result, Results, Seen, Subject, same
+from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
 
-#: Filenames in one query: well below every database's limit of parameters.
+#: Filenames in one query, well below every database's limit of parameters.
 CHUNK = 500
 
 
-class SqlIndex(CacheIndex):
-    """Rows of ``pypicloud.cache.sql.SQLCache``."""
+class SqlAdapter(CacheAdapter):
+    """Reads and writes rows of ``pypicloud.cache.sql.SQLCache``."""
 
     unreachable = (OSError, OperationalError, InterfaceError)
 
-    def read(self, subjects: Sequence[Subject]) -> Mapping[str, Seen | Exception]:
-        """The rows, detached from their session."""
-        filenames = [subject.filename for subject in subjects]
+    def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
+        """Return the rows, detached from their session."""
+        filenames = [key.filename for key in keys]
         found: dict[str, Any] = {}
         with self._transaction() as session:
             for start in range(0, len(filenames), CHUNK):
@@ -34,10 +34,10 @@ class SqlIndex(CacheIndex):
                 rows = session.query(SQLPackage).filter(SQLPackage.filename.in_(chunk)).all()
                 found.update({row.filename: row for row in rows})
             session.expunge_all()
-        return {filename: Seen(found.get(filename)) for filename in filenames}
+        return {filename: Snapshot(found.get(filename)) for filename in filenames}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Commit each row by itself: one that fails takes no other with it."""
+        """Commit each row by itself, so that a failure affects no other row."""
         results: dict[str, Result | Exception] = {}
         for change in changes:
             try:
@@ -52,8 +52,8 @@ class SqlIndex(CacheIndex):
         try:
             with self._transaction() as session:
                 row = self._locked(session, change)
-                if not same(row, change.seen.row):
-                    return Result.LOST
+                if not same(row, change.snapshot.row):
+                    return Result.CONFLICT
                 if same(row, change.wanted):
                     return Result.UNCHANGED
                 if change.wanted is None:
@@ -61,20 +61,20 @@ class SqlIndex(CacheIndex):
                 else:
                     self.cache.save(change.wanted)
         except IntegrityError:
-            if change.seen.row is not None:
+            if change.snapshot.row is not None:
                 raise
-            # Another handler has put the row since: not for NULLs, of which a package has none.
-            return Result.LOST
+            # Another handler has inserted the row. No other constraint can fail: a package has no NULLs.
+            return Result.CONFLICT
         return Result.WRITTEN
 
     def _locked(self, session: Any, change: Change) -> Any | None:
         query = session.query(SQLPackage).filter_by(filename=change.filename)
-        # To lock a row that is not there, MySQL locks the gap around it, and two handlers deadlock.
-        return (query if change.seen.row is None else query.with_for_update()).first()
+        # MySQL locks the gap around a row that does not exist, and two handlers would deadlock.
+        return (query if change.snapshot.row is None else query.with_for_update()).first()
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
-        """Commit at the end, roll back on an error, and keep nothing between two."""
+        """Commit at the end or roll back after an error, and keep nothing until the next transaction."""
         session = self.cache.db
         try:
             with session.begin():

@@ -1,4 +1,4 @@
-"""What the summary of a name is to be when some of its rows change; values in, values out."""
+"""Determine the summary of a name after some of its rows change; takes and returns values."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-#: A checksum is the sum of its rows' hashes, so that a row can be taken out of it without the others.
+#: A checksum is the sum of its rows' hashes, so that a row can be subtracted without reading the others.
 MODULUS = 2**64
-#: Looks after which the index is believed although it does not add up: by then the pauses between them are
-#: well beyond what an index lags behind its table, and somebody else must have changed a row.
+#: The attempts after which the index is trusted although it does not match the checksum. The pauses between
+#: them are then far longer than an index lags behind its table, so somebody else must have changed a row.
 PATIENCE = 4
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A summary and the checksum of the rows that it stands for.
+    """A summary and the checksum of the rows that it covers.
 
     Parameters
     ----------
     last_modified : datetime.datetime
     summary : str or None
     checksum : int or None
-        None where pypicloud wrote it.
+        None if pypicloud wrote the summary.
     filename : str or None
-        That of its row, among those of the same second; None where that is not known.
+        The newest row's filename, which breaks a tie between rows of the same second; None if not known.
     """
 
     last_modified: datetime.datetime
@@ -36,15 +36,16 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Settled:
-    """A name's summary as it is to be.
+class SummaryUpdate:
+    """The summary that a name is to have.
 
     Parameters
     ----------
     summary : Summary or None
-        None where the name has no rows any more.
+        None if the name has no rows any more.
     source : row, optional
-        The row that it is taken from, where that is none of the ones that change: it has to be there still.
+        The row that the summary comes from, unless it is among those that change: it must still be there when
+        the summary is written.
     """
 
     summary: Summary | None
@@ -53,7 +54,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class RowChanges:
-    """What happens to rows of one name: those that go, those that come, those that stay as they are."""
+    """The rows of one name that are removed, added, and confirmed as they are."""
 
     removed: Sequence[Any] = ()
     added: Sequence[Any] = ()
@@ -61,57 +62,57 @@ class RowChanges:
 
 
 def checksum(rows: Iterable[Any]) -> int:
-    """The sum of the rows' hashes: zero for none."""
+    """Return the sum of the rows' hashes; zero for no rows."""
     return sum(map(_hash, rows)) % MODULUS
 
 
-def settle(
-    before: Summary | None, changes: RowChanges, indexed: Callable[[], Sequence[Any]], look: int
-) -> Settled | None:
-    """The summary after the changes; None where the index has to catch up first.
+def update_summary(
+    before: Summary | None, changes: RowChanges, indexed: Callable[[], Sequence[Any]], attempt: int
+) -> SummaryUpdate | None:
+    """Return the summary after the changes, or None if the index must catch up first.
 
     Parameters
     ----------
     before : Summary or None
-        As it was read, consistently.
+        The summary as it was read, consistently.
     changes : RowChanges
     indexed : callable
-        The name's rows as its index shows them, which may be late. Called only where they are needed.
-    look : int
-        How many times it was tried before.
+        Returns the name's rows from its index, which may lag behind. Called only if they are needed.
+    attempt : int
+        The number of attempts before this one.
     """
-    settled = _without_index(before, changes)
-    if settled is not None:
-        return settled
+    update = _without_index(before, changes)
+    if update is not None:
+        return update
     shown = indexed()
     rows = _after(shown, changes)
     newest = _newest(rows)
-    if not (_adds_up(before, shown) or _explains(before, newest, changes) or look >= PATIENCE):
+    if not (_matches_checksum(before, shown) or _explains(before, newest, changes) or attempt >= PATIENCE):
         return None
     if newest is None:
-        return Settled(None)
+        return SummaryUpdate(None)
     source = None if any(newest is row for row in changes.added) else newest
-    return Settled(_summary_of(newest, checksum(rows)), source)
+    return SummaryUpdate(_summary_of(newest, checksum(rows)), source)
 
 
-def _without_index(before: Summary | None, changes: RowChanges) -> Settled | None:
-    """What the checksum and the changes alone can tell."""
+def _without_index(before: Summary | None, changes: RowChanges) -> SummaryUpdate | None:
+    """Return what the checksum and the changes alone determine, or None if they do not suffice."""
     if before is None:
         if changes.removed or changes.kept:
             return None
         newest = _newest(changes.added)
-        return Settled(newest and _summary_of(newest, checksum(changes.added)))
+        return SummaryUpdate(newest and _summary_of(newest, checksum(changes.added)))
     if before.checksum is None or not (changes.removed or changes.added or changes.kept):
         return None
     total = (before.checksum - checksum(changes.removed) + checksum(changes.added)) % MODULUS
     if total == 0:
-        return Settled(None)
+        return SummaryUpdate(None)
     newest = _newest([*changes.added, *changes.kept])
     if newest is not None and _is_newest(newest, before):
         source = None if any(newest is row for row in changes.added) else newest
-        return Settled(_summary_of(newest, total), source)
+        return SummaryUpdate(_summary_of(newest, total), source)
     if all(_is_older(row, before) for row in (*changes.removed, *changes.added)):
-        return Settled(replace(before, checksum=total))
+        return SummaryUpdate(replace(before, checksum=total))
     return None
 
 
@@ -123,14 +124,14 @@ def _after(shown: Sequence[Any], changes: RowChanges) -> list[Any]:
     return list(rows.values())
 
 
-def _adds_up(before: Summary | None, shown: Sequence[Any]) -> bool:
+def _matches_checksum(before: Summary | None, shown: Sequence[Any]) -> bool:
     return before is not None and before.checksum == checksum(shown)
 
 
 def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -> bool:
-    """Whether a summary without a checksum cannot be that of a row which the index does not show yet.
+    """Return whether a summary without a checksum cannot come from a row that the index does not show yet.
 
-    It is no newer than the newest row that is known, or it is that of the row that goes.
+    That is so if it is no newer than the newest known row, or if it is that of the row that is removed.
     """
     if before is None:
         return True
@@ -146,12 +147,12 @@ def _newest(rows: Iterable[Any]) -> Any | None:
 
 
 def _age(row: Any) -> tuple[datetime.datetime, str]:
-    """S3 tells seconds, and a release is several files in one: the filename decides between them."""
+    """Return a row's place in time: S3 has whole seconds, so the filename orders the files of one release."""
     return row.last_modified, row.filename
 
 
 def _is_newest(row: Any, before: Summary) -> bool:
-    """Whether a row is newer than the summary's, or takes its place."""
+    """Return whether a row is newer than the summary's, or replaces it."""
     if before.filename is None:
         return bool(row.last_modified > before.last_modified)
     return _age(row) >= (before.last_modified, before.filename)
@@ -168,7 +169,7 @@ def _summary_of(row: Any, total: int) -> Summary:
 
 
 def _hash(row: Any) -> int:
-    # With the text: an object may be replaced within a second, and the index still show the old one.
+    # With the text: an object may be replaced within a second while the index still shows the old row.
     identity = (
         f"{row.filename}\0{row.last_modified.astimezone(datetime.UTC).isoformat()}\0{row.summary or ''}"
     )

@@ -1,4 +1,4 @@
-"""What goes into DynamoDB's transactions, and what into one of them; values in, values out.
+"""Group changes into DynamoDB transactions and build their conditions; takes and returns values.
 
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 from .base import Change, same
 from .summaries import RowChanges
 
-#: Items in one transaction, and those of them that a summary needs.
-ACTIONS, OF_SUMMARY = 100, 2
+#: Items in one transaction, and the number of them that a summary takes.
+MAX_ITEMS, ITEMS_OF_SUMMARY = 100, 2
 #: The attributes of a summary that hold the checksum of its rows and the filename of the newest.
 CHECKSUM, NEWEST = "rows_checksum", "newest_row"
-#: ``name`` and ``data`` are reserved words of DynamoDB's.
+#: ``name`` and ``data`` are reserved words in DynamoDB.
 NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
 
 Item = Mapping[str, Any]
@@ -24,57 +24,60 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Beside:
-    """What was read with a row: its item, and the items of the summaries of its names."""
+class RawItems:
+    """What DynamoDB holds for a row: its item, and the items of the summaries of its names."""
 
     item: Item | None
     summaries: Mapping[str, Item | None]
 
 
-def packs(values: Sequence[T], needed: Callable[[T], int], size: int = ACTIONS) -> Iterator[list[T]]:
-    """The values, in their order, in as few packs as have room for what each of them needs."""
-    pack: list[T] = []
+def batches(values: Sequence[T], item_count: Callable[[T], int], size: int = MAX_ITEMS) -> Iterator[list[T]]:
+    """Yield the values in order, in as few batches as have room for the items that each value takes."""
+    batch: list[T] = []
     room = size
     for value in values:
-        if pack and needed(value) > room:
-            yield pack
-            pack, room = [], size
-        pack.append(value)
-        room -= needed(value)
-    if pack:
-        yield pack
+        if batch and item_count(value) > room:
+            yield batch
+            batch, room = [], size
+        batch.append(value)
+        room -= item_count(value)
+    if batch:
+        yield batch
 
 
-def needed(group: Sequence[Change]) -> int:
-    """Items at most in a transaction of rows of one name: theirs, and those of each name that they touch."""
-    return len(group) + OF_SUMMARY * (1 + sum(map(_moves, group)))
+def item_count(group: Sequence[Change]) -> int:
+    """Return the largest number of items that changes of one name take in a transaction.
+
+    That is one for each row, and those of the summary of every name that the changes touch.
+    """
+    return len(group) + ITEMS_OF_SUMMARY * (1 + sum(map(_changes_name, group)))
 
 
-def _moves(change: Change) -> bool:
-    """Whether a row goes from one name to another, as where its filename had been split wrongly."""
-    row, wanted = change.seen.row, change.wanted
+def _changes_name(change: Change) -> bool:
+    """Return whether a row moves from one name to another, as it does if its filename was split wrongly."""
+    row, wanted = change.snapshot.row, change.wanted
     return row is not None and wanted is not None and bool(row.name != wanted.name)
 
 
 def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
-    """The summaries of the changes' names, as they were read."""
+    """Return the items of the summaries of the changes' names, as they were read."""
     found: dict[str, Item | None] = {}
     for change in changes:
-        read = change.seen.beside.summaries
-        packages = (change.seen.row, change.wanted)
-        names = {change.subject.name, *(package.name for package in packages if package is not None)}
+        read = change.snapshot.raw.summaries
+        packages = (change.snapshot.row, change.wanted)
+        names = {change.key.name, *(package.name for package in packages if package is not None)}
         found |= {name: read[name] for name in names if name in read}
     return found
 
 
 def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
-    """What the changes mean for each name that they touch."""
+    """Return what the changes mean for each name that they touch."""
     names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
     for change in changes:
-        row, wanted = change.seen.row, change.wanted
+        row, wanted = change.snapshot.row, change.wanted
         if row is None and wanted is None:
-            # The server has deleted the row itself: look after the summary that it left.
-            name = change.subject.name
+            # The server has deleted the row itself: correct the summary that it left.
+            name = change.key.name
             if name is not None and summaries.get(name) is not None:
                 names.setdefault(name, ([], [], []))
         elif wanted is not None and same(row, wanted):
@@ -88,7 +91,14 @@ def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | No
 
 
 def condition(expression: str, *values: Any) -> dict[str, Any]:
-    """A condition with the names and the values that it mentions, the values in their order in it."""
+    """Return a condition with the attribute names and values that its expression mentions.
+
+    Parameters
+    ----------
+    expression : str
+    *values : object
+        The values of the expression's placeholders, in order.
+    """
     words = expression.replace("(", " ").replace(")", " ").split()
     condition: dict[str, Any] = {
         "ConditionExpression": expression,

@@ -15,7 +15,7 @@ import click
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents
 from ..exceptions import ConfigError
-from .console import Reporter, make_console, plan_summary, show_plan, show_status
+from .console import StepPrinter, make_console, plan_summary, show_plan, show_status
 
 
 class Command:
@@ -94,8 +94,8 @@ class Command:
     @contextmanager
     def _deployment(self) -> Iterator[Deployment]:
         """The deployment, its steps shown while it is used."""
-        with Reporter(self.console) as reporter:
-            yield Deployment(self.settings, reporter)
+        with StepPrinter(self.console) as report:
+            yield Deployment(self.settings, report)
 
     def _show(self, document: Mapping[str, Any], show: Callable[[], None]) -> int:
         if self.as_json:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
-from rich.progress import Progress as Bars
+from rich.progress import Progress as ProgressBars
 
 from ..deploy import Progress
 
@@ -26,7 +26,7 @@ STATES = {
 }
 
 
-class Reporter:
+class StepPrinter:
     """Shows a run's steps: with a live bar on a terminal, as plain lines elsewhere.
 
     Parameters
@@ -37,11 +37,11 @@ class Reporter:
     def __init__(self, console: Console) -> None:
         self.console = console
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30))
-        self._bars = Bars(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._bars = ProgressBars(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._task: TaskID | None = None
         self._last = ""
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> StepPrinter:
         self._bars.start()
         return self
 

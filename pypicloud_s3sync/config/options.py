@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
 )
+
+
+class Delivery(enum.StrEnum):
+    """How S3's events reach the function."""
+
+    DIRECT = "direct"
+    SQS = "sqs"
+    EVENTBRIDGE = "eventbridge"
 
 
 @dataclass(frozen=True)
@@ -115,8 +124,8 @@ OPTIONS = (
     Option("vpc_security_group_ids", _words, (), "Security groups of the function in that VPC."),
     Option(
         "delivery",
-        _one_of("direct", "sqs", "eventbridge"),
-        "direct",
+        _one_of(*Delivery),
+        Delivery.DIRECT,
         "How S3's events reach the function: `direct`, `sqs` or `eventbridge`.",
     ),
     Option(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import configparser
 import difflib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from pyramid.paster import get_appsettings
 from pyramid.path import DottedNameResolver
 
 from ..exceptions import ConfigError
-from .options import OPTIONS, PREFIX, REGION, URL, Option
+from .options import OPTIONS, PREFIX, REGION, URL, Delivery, Option
 from .runtimes import default_runtime
 
 #: Settings that hold AWS credentials: used to provision, never sent to the function.
@@ -61,7 +60,7 @@ class SyncSettings:
     log_retention_days: int
     vpc_subnet_ids: tuple[str, ...]
     vpc_security_group_ids: tuple[str, ...]
-    delivery: str
+    delivery: Delivery
     extra_packages: tuple[str, ...]
     permissions_boundary: str | None
     tags: Mapping[str, str]
@@ -77,16 +76,6 @@ class SyncSettings:
     def db_region(self) -> str | None:
         """The region of the DynamoDB tables."""
         return self.cache_settings.get("db.region_name")
-
-    def function_settings(self, region: str) -> str:
-        """``PYPICLOUD_SETTINGS`` of the function: a JSON object of what its handler needs to know."""
-        settings = {
-            **self.cache_settings,
-            "storage.bucket": self.bucket,
-            "storage.prefix": self.prefix,
-            "storage.region_name": region,
-        }
-        return json.dumps(settings, sort_keys=True, separators=(",", ":"))
 
 
 def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:

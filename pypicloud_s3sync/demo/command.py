@@ -7,7 +7,7 @@ from rich.console import Console
 from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
 from . import story
-from .report import HopFailed, Report
+from .report import HopFailed, Transcript
 from .servers import PASSWORD, USER, TwoRegions, free_ports, two_regions, usual_ports
 from .signals import Ended
 
@@ -25,7 +25,7 @@ def run(*, stay: bool) -> int:
     Ended
         A signal came before the proof; all has been undone.
     """
-    report = Report(Console())
+    report = Transcript(Console())
     try:
         with two_regions(report, usual_ports() if stay else free_ports()) as company:
             story.tell(company, report)
@@ -43,7 +43,7 @@ def run(*, stay: bool) -> int:
     return 0
 
 
-def _stay(company: TwoRegions, report: Report) -> None:
+def _stay(company: TwoRegions, report: Transcript) -> None:
     for region in (company.first, company.second):
         report.line(f"{region.name}: {region.url}  login {USER} / {PASSWORD}  ini {region.ini}")
     report.line("Ctrl-C ends all of it.")

@@ -39,7 +39,7 @@ class HopFailed(S3SyncError):  # noqa: N818 - it says what happened
         self.logs: dict[str, str] = {}
 
 
-class Report:
+class Transcript:
     """Live on a terminal, plain lines elsewhere; a table in the end.
 
     Parameters

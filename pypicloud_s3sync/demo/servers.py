@@ -18,11 +18,11 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..devtools.processes import Tether, clean_environment, wait_until
+from ..devtools.processes import SupervisedProcess, clean_environment, wait_until
 from ..embedded import EmbeddedAws, create_bucket, free_port
 from ..exceptions import S3SyncError
 from .replicator import Bucket, Replicator
-from .report import HopFailed, Report
+from .report import HopFailed, Transcript
 
 FIRST, SECOND = "us-east-1", "eu-west-1"
 USER = PASSWORD = "admin"  # noqa: S105 - of a server that lives a minute on this machine
@@ -88,7 +88,7 @@ class TwoRegions:
     first: Region
     second: Region
     workspace: Path
-    servers: dict[str, Tether]
+    servers: dict[str, SupervisedProcess]
     replicator: Replicator
     scripts: Path
 
@@ -106,12 +106,14 @@ class TwoRegions:
 
 
 @contextmanager
-def two_regions(report: Report, ports: tuple[int, int], scripts: Path | None = None) -> Iterator[TwoRegions]:
+def two_regions(
+    report: Transcript, ports: tuple[int, int], scripts: Path | None = None
+) -> Iterator[TwoRegions]:
     """Start all, and end all however the block is left.
 
     Parameters
     ----------
-    report : Report
+    report : Transcript
     ports : tuple
         Of the first and the second region's server.
     scripts : Path, optional
@@ -248,15 +250,15 @@ def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path) -> Region:
     return region
 
 
-def _start(region: Region, aws: EmbeddedAws, scripts: Path) -> Tether:
+def _start(region: Region, aws: EmbeddedAws, scripts: Path) -> SupervisedProcess:
     s3 = aws.client("s3", region.name)
     create_bucket(s3, region.bucket, region.name)
     # As replication demands.
     s3.put_bucket_versioning(Bucket=region.bucket, VersioningConfiguration={"Status": "Enabled"})
-    return Tether([script("pserve", scripts), str(region.ini)], clean_environment())
+    return SupervisedProcess([script("pserve", scripts), str(region.ini)], clean_environment())
 
 
-def _wait_for_health(region: Region, server: Tether) -> None:
+def _wait_for_health(region: Region, server: SupervisedProcess) -> None:
     def healthy() -> bool:
         if not server.running:
             raise S3SyncError(f"the pypicloud server in {region.name} ended while starting")
@@ -272,7 +274,7 @@ def _bucket(region: Region, aws: EmbeddedAws) -> Bucket:
     return Bucket(aws.client("s3", region.name), region.bucket)
 
 
-def _logs(aws: EmbeddedAws, servers: dict[str, Tether]) -> dict[str, str]:
+def _logs(aws: EmbeddedAws, servers: dict[str, SupervisedProcess]) -> dict[str, str]:
     logs = {"the embedded AWS": aws.log_tail(15)}
     for name, server in servers.items():
         logs[f"pypicloud in {name}"] = server.log_tail(15)

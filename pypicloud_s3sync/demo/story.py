@@ -10,18 +10,18 @@ from pathlib import Path
 
 from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
-from .report import Report
+from .report import Transcript
 from .servers import PASSWORD, USER, Region, TwoRegions, request
 from .wheel import Wheel, build
 
 
-def tell(company: TwoRegions, report: Report) -> None:
+def tell(company: TwoRegions, report: Transcript) -> None:
     """The whole story; it held where no error is raised.
 
     Parameters
     ----------
     company : TwoRegions
-    report : Report
+    report : Transcript
 
     Raises
     ------
@@ -54,7 +54,7 @@ def tell(company: TwoRegions, report: Report) -> None:
         wait_until_vanished(company, second, wheel)
 
 
-def enable(company: TwoRegions, region: Region, report: Report) -> None:
+def enable(company: TwoRegions, region: Region, report: Transcript) -> None:
     """Run the real ``ppc-s3sync enable`` on the region's ini, and show what it prints."""
     report.line(f"$ ppc-s3sync enable {region.ini}")
     company.run(["ppc-s3sync", "enable", str(region.ini)], lambda line: report.line(f"  {line}"))

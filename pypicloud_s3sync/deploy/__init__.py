@@ -20,7 +20,6 @@ State lives in AWS, not in a file. Stopped anywhere, the next run goes on from w
 from . import documents, run_lock
 from .aws_errors import missing_right
 from .deployment import Deployment
-from .executor import Report
-from .models import Plan, Progress
+from .models import Plan, Progress, Reporter
 
-__all__ = ["Deployment", "Plan", "Progress", "Report", "documents", "missing_right", "run_lock"]
+__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "missing_right", "run_lock"]

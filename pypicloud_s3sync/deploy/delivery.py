@@ -11,25 +11,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
 from .models import (
     DELIVERY_TAG,
     SWITCH_TAG,
+    DeliveryResources,
     EventSourceMapping,
     Function,
     Identity,
-    Mark,
     Names,
+    NotificationOwner,
     Observed,
     Queue,
-    Route,
     Rule,
     Subscription,
 )
 from .policy import queue_policy
 
-DIRECT, SQS, EVENTBRIDGE = DELIVERIES = ("direct", "sqs", "eventbridge")
 #: Six times the function's timeout, so that Lambda can try again while it is throttled; and five times, so
 #: that a busy moment makes no failure: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
@@ -42,6 +42,12 @@ BATCH_SIZE = 10
 #: Deletions by a lifecycle rule are among them:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
 DETAIL_TYPES = ("Object Created", "Object Deleted")
+#: The attributes that count a queue's messages: waiting, being handled, delayed.
+COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 #: The id of our target in our rule.
 TARGET = "pypicloud-s3sync"
 
@@ -71,10 +77,12 @@ class Arns:
         )
 
 
-def wanted(settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]) -> Route:
+def delivery_resources(
+    settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]
+) -> DeliveryResources:
     """What has to stand between bucket and function."""
-    if settings.delivery == SQS:
-        return Route(
+    if settings.delivery is Delivery.SQS:
+        return DeliveryResources(
             queue=_queue(settings, names, arns, tags),
             dead_letters=_dead_letters(names, arns, tags),
             mapping=EventSourceMapping(
@@ -87,11 +95,11 @@ def wanted(settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, 
                 },
             ),
         )
-    if settings.delivery == EVENTBRIDGE:
+    if settings.delivery is Delivery.EVENTBRIDGE:
         target = {"Id": TARGET, "Arn": arns.function}
         pattern = _pattern(settings.bucket, settings.prefix)
-        return Route(rule=Rule(names.rule, arns.rule, pattern, "ENABLED", target, tags))
-    return Route()
+        return DeliveryResources(rule=Rule(names.rule, arns.rule, pattern, "ENABLED", target, tags))
+    return DeliveryResources()
 
 
 def _queue(settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]) -> Queue:
@@ -128,44 +136,44 @@ def permission(settings: SyncSettings, names: Names, arns: Arns) -> dict[str, st
     (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html); a rule's ARN has the account in it.
     """
     invoke = {"FunctionName": names.function, "Action": "lambda:InvokeFunction"}
-    if settings.delivery == DIRECT:
+    if settings.delivery is Delivery.DIRECT:
         of_bucket = {"SourceArn": arns.bucket, "SourceAccount": arns.account}
         return {**invoke, "StatementId": names.statement, "Principal": "s3.amazonaws.com", **of_bucket}
-    if settings.delivery == EVENTBRIDGE:
+    if settings.delivery is Delivery.EVENTBRIDGE:
         of_rule = {"Principal": "events.amazonaws.com", "SourceArn": arns.rule}
         return {**invoke, "StatementId": names.rule_statement, **of_rule}
     return None
 
 
-def mark(names: Names, arns: Arns) -> Mark:
+def notification_owner(names: Names, arns: Arns) -> NotificationOwner:
     """How our entry is known, whichever delivery it is of."""
-    return Mark(names.notification, arns.function, arns.queue)
+    return NotificationOwner(names.notification, arns.function, arns.queue)
 
 
 def subscription(settings: SyncSettings, names: Names, arns: Arns) -> Subscription:
     """What of the bucket's notifications has to be ours."""
-    if settings.delivery == EVENTBRIDGE:
+    if settings.delivery is Delivery.EVENTBRIDGE:
         return Subscription(None, None, eventbridge=True)
-    kind = notifications.QUEUE if settings.delivery == SQS else notifications.LAMBDA
-    receiver = arns.queue if settings.delivery == SQS else arns.function
+    kind = notifications.QUEUE if settings.delivery is Delivery.SQS else notifications.LAMBDA
+    receiver = arns.queue if settings.delivery is Delivery.SQS else arns.function
     return Subscription(kind, notifications.entry(kind, names.notification, receiver, settings.prefix))
 
 
-def deliveries_of(function: Function | None) -> frozenset[str]:
+def deliveries_of(function: Function | None) -> frozenset[Delivery]:
     """The deliveries that a function's tag says may have parts in AWS."""
     tag = "" if function is None else function.tags.get(DELIVERY_TAG, "")
-    return frozenset(tag.split("+")).intersection(DELIVERIES)
+    return frozenset(delivery for delivery in Delivery if delivery in tag.split("+"))
 
 
 def switched_by_us(observed: Observed) -> bool:
     """Whether it was us who let the bucket send to EventBridge."""
-    rule = observed.route.rule
+    rule = observed.delivery_resources.rule
     return rule is not None and SWITCH_TAG in rule.tags
 
 
 def may_switch_off(observed: Observed) -> bool:
     """Whether the bucket need not send to EventBridge any more: we began it, and nobody else listens."""
-    return switched_by_us(observed) and not observed.route.sharing
+    return switched_by_us(observed) and not observed.delivery_resources.other_rules
 
 
 def listens_to(pattern: Mapping[str, Any], bucket: str) -> bool:
@@ -181,3 +189,8 @@ def listens_to(pattern: Mapping[str, Any], bucket: str) -> bool:
 def _may_match(allowed: Any, value: str) -> bool:
     """A list of values, of which one has to be equal; an object among them is a comparison of its own."""
     return allowed is None or any(item == value or isinstance(item, Mapping) for item in allowed)
+
+
+def message_count(attributes: Mapping[str, str]) -> int:
+    """How many messages a queue holds, about: those that wait, are being handled, or are delayed."""
+    return sum(int(attributes.get(name, 0)) for name in COUNTS)

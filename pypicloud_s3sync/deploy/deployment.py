@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from ..config.settings import SyncSettings
@@ -14,9 +13,9 @@ from .activity import activity
 from .aws import Clients
 from .bundle import Bundle
 from .bundle.source import BundleSource
-from .desired import desire
-from .executor import Report, execute
-from .models import Identity, Plan, Progress
+from .desired import desire, resource_names
+from .executor import execute
+from .models import Identity, Plan, Reporter
 from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers.reader import Reader
@@ -30,77 +29,61 @@ class Deployment:
     ----------
     settings : SyncSettings
     report : callable, optional
-        Takes a :class:`Progress` for each step that takes time or changes something.
+        Takes a :class:`.Progress` for each step that takes time or changes something.
     clients : callable, optional
-        Makes the clients for settings and region.
+        Returns the clients for settings and a region.
 
     Raises
     ------
     S3SyncError
-        Every method: a :class:`ConfigError` for what the settings ask for in vain, an ``AwsError`` for what
-        AWS refuses, a :class:`ConflictError` for what is in the way.
+        From every method: :class:`.ConfigError` if the settings cannot work, :class:`.AwsError` if AWS
+        refuses a call, :class:`.ConflictError` if something is in the way.
     """
 
     def __init__(
         self,
         settings: SyncSettings,
-        report: Report = lambda progress: None,
+        report: Reporter = lambda progress: None,
         clients: Callable[[SyncSettings, str | None], Clients] = Clients,
     ) -> None:
         self.settings = settings
         self.report = report
         self._clients = clients
-        self._bundle = BundleSource(settings, lambda progress: self.report(progress))
+        self._bundle = BundleSource(settings)
 
     def plan(self, *, force: bool = False) -> Plan:
-        """What :meth:`enable` would do; changes nothing."""
-        return self._plan(force=force)[0]
+        """Return what :meth:`enable` would do; change nothing."""
+        return self._plan(self.report, force=force)[0]
 
     def enable(self, *, force: bool = False) -> Plan:
-        """Make AWS be what the settings ask for; the plan that was performed."""
-        with self._alone("enable"):
-            plan, writers = self._plan(force=force)
-            execute(plan, writers, self._bundle.build, self.report)
+        """Make AWS match the settings; return the plan that was executed."""
+        with run_lock.hold(self.settings, "enable", self.report) as report:
+            plan, writers = self._plan(report, force=force)
+            execute(plan, writers, self._bundle.get, report)
         return plan
 
     def plan_disable(self) -> Plan:
-        """What :meth:`disable` would do; changes nothing."""
+        """Return what :meth:`disable` would do; change nothing."""
         return self._plan_disable()[0]
 
     def disable(self) -> Plan:
-        """Remove what :meth:`enable` made, and nothing else; the plan that was performed."""
-        with self._alone("disable"):
+        """Remove what :meth:`enable` made, and nothing else; return the plan that was executed."""
+        with run_lock.hold(self.settings, "disable", self.report) as report:
             plan, writers = self._plan_disable()
-            execute(plan, writers, self._bundle.build, self.report)
+            execute(plan, writers, self._bundle.get, report)
         return plan
 
     def activity(self) -> dict[str, Any]:
-        """What the function did lately; see :func:`.activity.activity`."""
-        clients, identity, region = self._locate()
-        names = desire(self.settings, identity, region, fingerprint="").names
+        """Return what the function did lately; see :func:`.activity.activity`."""
+        clients, _, region = self._locate()
+        names = resource_names(self.settings, region)
         return activity(clients, names, datetime.datetime.now(datetime.UTC))
 
     def bundle(self) -> Bundle:
-        """The function's code, built or fetched."""
-        return self._bundle.build()
+        """Return the function's code, built or fetched."""
+        return self._bundle.get(self.report)
 
-    @contextmanager
-    def _alone(self, command: str) -> Iterator[None]:
-        """One run at a time, whose steps others may ask for."""
-        report = self.report
-        with run_lock.alone(self.settings, command) as run:
-
-            def tell(progress: Progress) -> None:
-                run.note(progress)
-                report(progress)
-
-            self.report = tell
-            try:
-                yield
-            finally:
-                self.report = report
-
-    def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
+    def _plan(self, report: Reporter, *, force: bool) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate()
         reader = Reader(clients)
         self._refuse_missing_tables(reader)
@@ -108,7 +91,7 @@ class Deployment:
         observed = reader.observe(desired, enabling=True)
         code_sha256 = None
         if observed.function is not None and not code_is_known(desired, observed.function):
-            code_sha256 = self._bundle.build().code_sha256
+            code_sha256 = self._bundle.get(report).code_sha256
         plan = plan_enable(desired, observed, code_sha256, force=force)
         return plan, Writers(clients, self.settings.bucket, identity.account)
 
@@ -119,7 +102,7 @@ class Deployment:
         return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> tuple[Clients, Identity, str]:
-        """Who we are, and the bucket's region, where everything but the role has to be."""
+        """Return the caller, and the bucket's region, in which everything but the role has to be."""
         clients = self._clients(self.settings, None)
         identity = Reader(clients).identity()
         bucket = self.settings.bucket

@@ -6,8 +6,8 @@ import hashlib
 import re
 
 from ..config.settings import SyncSettings
-from . import delivery as routes
-from . import policy
+from ..sync import environment
+from . import delivery, policy
 from .models import (
     DELIVERY_TAG,
     OWNER_TAG,
@@ -26,8 +26,8 @@ ROLE_PATH = "/pypicloud-s3sync/"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
 
 
-def names(settings: SyncSettings, region: str) -> Names:
-    """What our resources are called.
+def resource_names(settings: SyncSettings, region: str) -> Names:
+    """Return the names of the resources that this tool makes.
 
     Roles are global and statements are a function's own, so both carry region and bucket: with pypicloud's
     fixed names, a second region silently lost its events.
@@ -71,45 +71,45 @@ def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint:
     fingerprint : str
         Of the bundle: says without building it whether it is another one.
     """
-    called = names(settings, region)
+    names = resource_names(settings, region)
     tags = {**settings.tags, OWNER_TAG: settings.bucket}
-    arns = routes.Arns.of(
-        called, settings.bucket, function_arn(called.function, region, identity), identity, region
+    arns = delivery.Arns.of(
+        names, settings.bucket, function_arn(names.function, region, identity), identity, region
     )
-    role = _role(settings, identity, region, called, tags)
+    role = _role(settings, identity, region, names, tags)
     return Desired(
-        names=called,
+        names=names,
         bucket=settings.bucket,
         region=region,
         role=role,
         role_arn=role.arn if role else str(settings.role_arn),
-        log_group=LogGroup(called.log_group, settings.log_retention_days, tags),
+        log_group=LogGroup(names.log_group, settings.log_retention_days, tags),
         function=Function(
-            called.function,
+            names.function,
             arns.function,
             _configuration(settings, region, role.arn if role else str(settings.role_arn)),
             {**tags, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
-        route=routes.wanted(settings, called, arns, tags),
-        permission=routes.permission(settings, called, arns),
-        mark=routes.mark(called, arns),
-        subscription=routes.subscription(settings, called, arns),
+        delivery_resources=delivery.delivery_resources(settings, names, arns, tags),
+        permission=delivery.permission(settings, names, arns),
+        owner=delivery.notification_owner(names, arns),
+        subscription=delivery.subscription(settings, names, arns),
         fingerprint=fingerprint,
     )
 
 
 def _role(
-    settings: SyncSettings, identity: Identity, region: str, called: Names, tags: dict[str, str]
+    settings: SyncSettings, identity: Identity, region: str, names: Names, tags: dict[str, str]
 ) -> Role | None:
     if settings.role_arn:
         return None
     return Role(
-        name=called.role,
-        path=called.role_path,
-        arn=f"arn:{identity.partition}:iam::{identity.account}:role{called.role_path}{called.role}",
+        name=names.role,
+        path=names.role_path,
+        arn=f"arn:{identity.partition}:iam::{identity.account}:role{names.role_path}{names.role}",
         trust=policy.trust_policy(),
-        policy=policy.role_policy(settings, identity, region, called),
+        policy=policy.role_policy(settings, identity, region, names),
         boundary=settings.permissions_boundary,
         tags=tags,
     )
@@ -128,5 +128,5 @@ def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[s
             "SubnetIds": sorted(settings.vpc_subnet_ids),
             "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
         },
-        "Environment": {"PYPICLOUD_SETTINGS": settings.function_settings(region)},
+        "Environment": environment.write(settings.cache_settings, settings.bucket, settings.prefix, region),
     }

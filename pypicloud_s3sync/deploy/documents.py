@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
 from .delivery import switched_by_us
@@ -12,12 +13,12 @@ from .models import BUNDLE_TAG, Action, Plan
 
 #: The parts of a deployment by its delivery, in the order they are made.
 PARTS = {
-    "direct": ("role", "log group", "function", "permission", "notification"),
-    "sqs": (
+    Delivery.DIRECT: ("role", "log group", "function", "permission", "notification"),
+    Delivery.SQS: (
         *("role", "log group", "function", "dead-letter queue", "queue", "event source mapping"),
         "notification",
     ),
-    "eventbridge": ("role", "log group", "function", "rule", "permission", "notification"),
+    Delivery.EVENTBRIDGE: ("role", "log group", "function", "rule", "permission", "notification"),
 }
 
 
@@ -37,7 +38,7 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "bucket": plan.desired.bucket,
         "in_sync": plan.in_sync,
         "foreign_notifications": _foreign(plan),
-        "foreign": notifications.foreign(plan.observed.notifications, plan.desired.mark),
+        "foreign": notifications.foreign(plan.observed.notifications, plan.desired.owner),
         "actions": [_action(action) for action in plan.actions],
     }
 
@@ -96,8 +97,8 @@ def _part(plan: Plan, resource: str) -> dict[str, Any]:
     else:
         state = "given" if resource == "role" and plan.desired.role is None else "ok"
     part: dict[str, Any] = {"resource": resource, "name": _name(plan, resource), "state": state}
-    queue = {"queue": plan.observed.route.queue, "dead-letter queue": plan.observed.route.dead_letters}
-    found = queue.get(resource)
+    observed = plan.observed.delivery_resources
+    found = {"queue": observed.queue, "dead-letter queue": observed.dead_letters}.get(resource)
     return part if found is None else {**part, "messages": found.messages}
 
 
@@ -151,4 +152,4 @@ def _state(parts: list[dict[str, Any]]) -> str:
 def _foreign(plan: Plan) -> int:
     configuration: Mapping[str, Any] = plan.observed.notifications
     ours = switched_by_us(plan.observed)
-    return notifications.foreign_count(configuration, plan.desired.mark, eventbridge_is_ours=ours)
+    return notifications.foreign_count(configuration, plan.desired.owner, eventbridge_is_ours=ours)

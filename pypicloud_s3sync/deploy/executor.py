@@ -6,11 +6,8 @@ from collections.abc import Callable
 
 from ..exceptions import S3SyncError
 from .bundle import Bundle
-from .models import Action, Plan, Progress
+from .models import Action, Plan, Progress, Reporter
 from .writers import Writers
-
-#: Is told of each step while it runs.
-Report = Callable[[Progress], None]
 
 VERBS = {
     "create": ("creating", "created"),
@@ -19,7 +16,7 @@ VERBS = {
 }
 
 
-def execute(plan: Plan, writers: Writers, bundle: Callable[[], Bundle], report: Report) -> None:
+def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], report: Reporter) -> None:
     """Perform a plan.
 
     Parameters
@@ -37,7 +34,7 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[], Bundle], report: 
     S3SyncError
         The first step that failed; the next run goes on from there.
     """
-    built = bundle() if any(action.needs_bundle for action in plan.actions) else None
+    built = bundle(report) if any(action.needs_bundle for action in plan.actions) else None
     for action in plan.actions:
         step = step_name(action)
         running, done = VERBS[action.verb]

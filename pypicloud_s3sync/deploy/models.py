@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..config.options import Delivery
 
 #: Marks what this tool made. Its value is the bucket that the resource serves.
 OWNER_TAG = "pypicloud-s3sync:bucket"
@@ -122,21 +124,21 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Route:
+class DeliveryResources:
     """What stands between the bucket and the function: nothing, where S3 invokes it directly.
 
-    ``sharing`` names the rules of others that get events of the bucket from EventBridge.
+    ``other_rules`` names the rules of others that get events of the bucket from EventBridge.
     """
 
     queue: Queue | None = None
     dead_letters: Queue | None = None
     mapping: EventSourceMapping | None = None
     rule: Rule | None = None
-    sharing: tuple[str, ...] = ()
+    other_rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Mark:
+class NotificationOwner:
     """How our entry in a bucket's notifications is known: our id, and one of our receivers."""
 
     identifier: str
@@ -182,10 +184,10 @@ class Desired:
     role_arn: str
     log_group: LogGroup
     function: Function
-    delivery: str
-    route: Route
+    delivery: Delivery
+    delivery_resources: DeliveryResources
     permission: Mapping[str, Any] | None
-    mark: Mark
+    owner: NotificationOwner
     subscription: Subscription
     fingerprint: str
 
@@ -200,7 +202,7 @@ class Observed:
     function: Function | None
     statements: tuple[Mapping[str, Any], ...]
     notifications: Mapping[str, Any]
-    route: Route = Route()
+    delivery_resources: DeliveryResources = DeliveryResources()
 
 
 @dataclass(frozen=True)
@@ -267,3 +269,7 @@ class Progress:
     message: str
     done: int | None = None
     total: int | None = None
+
+
+#: Is told of each step while it runs.
+Reporter = Callable[[Progress], None]

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .models import Mark, Subscription
+from .models import NotificationOwner, Subscription
 
 #: Whatever makes an object appear, or disappear. Expiration by a lifecycle rule is no ``ObjectRemoved``:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
@@ -37,19 +37,21 @@ def entry(kind: str, identifier: str, receiver: str, prefix: str) -> dict[str, A
     return made
 
 
-def subscribed(configuration: Mapping[str, Any], mark: Mark, wanted: Subscription) -> dict[str, Any]:
+def subscribed(
+    configuration: Mapping[str, Any], owner: NotificationOwner, wanted: Subscription
+) -> dict[str, Any]:
     """The configuration with our entry in the place of whatever makes way for it."""
-    merged = _switched(_others(configuration, mark), wanted.eventbridge)
+    merged = _switched(_others(configuration, owner), wanted.eventbridge)
     if wanted.kind is not None and wanted.entry is not None:
         merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(wanted.entry)]
     return merged
 
 
 def unsubscribed(
-    configuration: Mapping[str, Any], mark: Mark, eventbridge: bool | None = None
+    configuration: Mapping[str, Any], owner: NotificationOwner, eventbridge: bool | None = None
 ) -> dict[str, Any]:
     """The configuration without our entry. What pypicloud's own tool made is not ours until it is adopted."""
-    return _switched(_without(configuration, lambda item: _is_ours(item, mark)), eventbridge)
+    return _switched(_without(configuration, lambda item: _is_ours(item, owner)), eventbridge)
 
 
 def _switched(configuration: dict[str, Any], eventbridge: bool | None) -> dict[str, Any]:
@@ -60,9 +62,9 @@ def _switched(configuration: dict[str, Any], eventbridge: bool | None) -> dict[s
     return {**rest, EVENTBRIDGE: configuration.get(EVENTBRIDGE, {})} if eventbridge else rest
 
 
-def _others(configuration: Mapping[str, Any], mark: Mark) -> dict[str, Any]:
+def _others(configuration: Mapping[str, Any], owner: NotificationOwner) -> dict[str, Any]:
     """The configuration without what ours takes the place of."""
-    return _without(configuration, lambda item: _is_replaced(item, mark))
+    return _without(configuration, lambda item: _is_replaced(item, owner))
 
 
 def _without(configuration: Mapping[str, Any], gone: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
@@ -74,25 +76,25 @@ def _without(configuration: Mapping[str, Any], gone: Callable[[Mapping[str, Any]
     return rest
 
 
-def _is_ours(item: Mapping[str, Any], mark: Mark) -> bool:
+def _is_ours(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
     """Whether an entry is ours: exactly our id, and one of our receivers."""
-    return item.get("Id") == mark.identifier and _receiver(item) in mark.receivers
+    return item.get("Id") == owner.identifier and _receiver(item) in owner.receivers
 
 
-def _is_replaced(item: Mapping[str, Any], mark: Mark) -> bool:
+def _is_replaced(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
     """Whether an entry makes way for ours: ours of before, or pypicloud's own for our function."""
     left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
-    return _is_ours(item, mark) or (left and item.get(DESTINATIONS[LAMBDA]) == mark.function_arn)
+    return _is_ours(item, owner) or (left and item.get(DESTINATIONS[LAMBDA]) == owner.function_arn)
 
 
 def _receiver(item: Mapping[str, Any]) -> str | None:
     return item.get(DESTINATIONS[LAMBDA]) or item.get(DESTINATIONS[QUEUE])
 
 
-def replaced(configuration: Mapping[str, Any], mark: Mark) -> list[Mapping[str, Any]]:
+def replaced(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[Mapping[str, Any]]:
     """The entries that make way for ours."""
     return [
-        item for kind in (LAMBDA, QUEUE) for item in configuration.get(kind, []) if _is_replaced(item, mark)
+        item for kind in (LAMBDA, QUEUE) for item in configuration.get(kind, []) if _is_replaced(item, owner)
     ]
 
 
@@ -123,13 +125,15 @@ def _rules(item: Mapping[str, Any]) -> list[dict[str, str]]:
     return rules
 
 
-def overlapping(configuration: Mapping[str, Any], mark: Mark, ours: Mapping[str, Any]) -> str | None:
+def overlapping(
+    configuration: Mapping[str, Any], owner: NotificationOwner, ours: Mapping[str, Any]
+) -> str | None:
     """The foreign entry that S3 would refuse ours for, in words; None where there is none.
 
     S3 takes no two entries for one type of event whose prefixes and suffixes both overlap:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     """
-    foreign = _others(configuration, mark)
+    foreign = _others(configuration, owner)
     for item, destination in _entries(foreign):
         shared = [
             event for event in item["Events"] if any(_events_meet(event, own) for own in ours["Events"])
@@ -164,15 +168,17 @@ def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
 
 
-def foreign(configuration: Mapping[str, Any], mark: Mark) -> list[dict[str, Any]]:
+def foreign(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[dict[str, Any]]:
     """The entries of others: ``{"id", "events", "to"}`` each."""
     return [
         {"id": item.get("Id", ""), "events": item["Events"], "to": destination}
-        for item, destination in _entries(_others(configuration, mark))
+        for item, destination in _entries(_others(configuration, owner))
     ]
 
 
-def foreign_count(configuration: Mapping[str, Any], mark: Mark, *, eventbridge_is_ours: bool) -> int:
+def foreign_count(
+    configuration: Mapping[str, Any], owner: NotificationOwner, *, eventbridge_is_ours: bool
+) -> int:
     """How many entries, EventBridge's among them, are none of ours."""
-    foreign = _others(configuration, mark)
+    foreign = _others(configuration, owner)
     return len(list(_entries(foreign))) + (EVENTBRIDGE in foreign and not eventbridge_is_ours)

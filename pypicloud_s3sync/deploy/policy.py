@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
+from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from .models import Identity, Names
 
 VERSION = "2012-10-17"
+#: The inline policy of our roles.
+POLICY_NAME = "sync"
 #: What Lambda does with its network interfaces in a VPC, none of which exists yet:
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 VPC_ACTIONS = (
@@ -83,7 +86,7 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
     ]
     if settings.cache == "dynamo":
         statements += _dynamo(settings, identity)
-    if settings.delivery == "sqs":
+    if settings.delivery is Delivery.SQS:
         queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
         statements.append(_allow(RECEIVE, list(RECEIVE_ACTIONS), queue))
     if settings.vpc_subnet_ids:
@@ -91,7 +94,7 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
     return {"Version": VERSION, "Statement": statements}
 
 
-def still_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+def keep_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """A policy with the right to receive that the one before has: for as long as a queue is emptied."""
     kept = [item for item in _listed((before or {}).get("Statement", [])) if item.get("Sid") == RECEIVE]
     return {**policy, "Statement": [*policy["Statement"], *kept]}

@@ -19,48 +19,67 @@ from typing import Any
 
 from ..config.settings import SyncSettings
 from ..exceptions import ConflictError
-from .models import Progress
+from .models import Progress, Reporter
 
 
-class Run:
-    """A run that has the lock."""
+class _State:
+    """What a run writes into the file that it has locked, for other processes to read."""
 
     def __init__(self, descriptor: int, command: str) -> None:
         self._descriptor = descriptor
-        self._said: dict[str, Any] = {"command": command, "since": int(time.time())}
+        self._document: dict[str, Any] = {"command": command, "since": int(time.time())}
         self._write()
 
     def note(self, progress: Progress) -> None:
-        """Let others know which step it is at."""
-        self._said |= {"step": progress.step, "message": progress.message}
+        """Write the step that the run has reached."""
+        self._document |= {"step": progress.step, "message": progress.message}
         self._write()
 
     def _write(self) -> None:
-        data = json.dumps(self._said).encode()
+        data = json.dumps(self._document).encode()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, data, 0)
 
 
 @contextlib.contextmanager
-def alone(settings: SyncSettings, command: str) -> Iterator[Run]:
+def hold(settings: SyncSettings, command: str, report: Reporter) -> Iterator[Reporter]:
     """Hold the lock of a function and its bucket.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    command : str
+        ``enable`` or ``disable``.
+    report : callable
+        Takes the progress of the run.
+
+    Yields
+    ------
+    callable
+        Takes the progress of the run too, and lets other processes read it.
 
     Raises
     ------
     ConflictError
-        Another run has it; says what that is doing.
+        Another run holds the lock; the message says what that run is doing.
     """
     path = _path(settings)
     descriptor = _take(path)
     if descriptor is None:
-        said = current(settings) or {}
-        doing = f" ({said['message']})" if "message" in said else ""
+        running = current(settings) or {}
+        doing = f" ({running['message']})" if "message" in running else ""
         raise ConflictError(
-            f"{said.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
+            f"{running.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
             " wait until it has ended"
         )
+    state = _State(descriptor, command)
+
+    def report_and_note(progress: Progress) -> None:
+        state.note(progress)
+        report(progress)
+
     try:
-        yield Run(descriptor, command)
+        yield report_and_note
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)

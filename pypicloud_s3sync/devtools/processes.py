@@ -71,7 +71,7 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
-class Tether:
+class SupervisedProcess:
     """A running command, away from the terminal's signals, that can't outlive this process.
 
     Parameters
@@ -118,7 +118,7 @@ class Tether:
 
 
 def main(command: Sequence[str]) -> int:
-    """Guard one command: the other end of :class:`Tether`."""
+    """Guard one command: the other end of :class:`SupervisedProcess`."""
     for number in END_SIGNALS:
         signal.signal(number, _exit)
     directory = Path(tempfile.mkdtemp(prefix="pypicloud-s3sync-"))

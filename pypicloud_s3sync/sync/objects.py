@@ -1,4 +1,4 @@
-"""Look at objects in S3, many at a time: only a 404 means that there is none."""
+"""Read the state of objects in S3, many in parallel; only a 404 means that an object does not exist."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from botocore.exceptions import ClientError
 
 from .packages import StoredObject, stored_object
 
-#: Looks at a time, and those from which on the quicker way pays for connections of its own.
-PARALLEL, MANY = 48, 64
+#: Parallel requests.
+PARALLEL = 48
+#: The number of keys from which on the faster client is worth its own connections.
+MANY = 64
 
-#: What a look found: None where S3 has no such object.
-Look = StoredObject | None
-#: HeadObject of a bucket and a key, as boto3 answers it.
+#: HeadObject of a bucket and a key, with the answer of boto3's ``head_object``.
 Head = Callable[[str, str], Mapping[str, Any]]
 
 
-class Looks:
-    """Looks at a bucket's objects.
+class ObjectReader:
+    """Reads a bucket's objects by HeadObject.
 
     Parameters
     ----------
     s3 : boto3 S3 client
-    many : callable, optional
-        Heads.head: a quicker HeadObject, for the looks of a batch.
+    head_many : callable, optional
+        A faster HeadObject for batches: :meth:`.heads.HeadClient.head`.
     """
 
-    def __init__(self, s3: Any, many: Head | None = None) -> None:
+    def __init__(self, s3: Any, head_many: Head | None = None) -> None:
         self.s3 = s3
-        self.many = many or self._head
+        self.head_many = head_many or self._head
         self.pool = ThreadPoolExecutor(PARALLEL)
 
-    def at(self, bucket: str, keys: Sequence[str]) -> list[Look | Exception]:
-        """What is there under each key, or the error: whatever the client raises, but for a 404."""
-        head = self.many if len(keys) >= MANY else self._head
+    def read(self, bucket: str, keys: Sequence[str]) -> list[StoredObject | Exception | None]:
+        """Return the object under each key: None if it does not exist, or the error of the request."""
+        head = self.head_many if len(keys) >= MANY else self._head
 
-        def look(key: str) -> Look | Exception:
+        def read(key: str) -> StoredObject | Exception | None:
             try:
-                return _look(head, bucket, key)
+                return _read(head, bucket, key)
             except Exception as error:
                 return error
 
-        return list(map(look, keys) if len(keys) < 2 else self.pool.map(look, keys))
+        return list(map(read, keys) if len(keys) < 2 else self.pool.map(read, keys))
 
     def _head(self, bucket: str, key: str) -> Mapping[str, Any]:
         head: Mapping[str, Any] = self.s3.head_object(Bucket=bucket, Key=key)
         return head
 
 
-def _look(head: Head, bucket: str, key: str) -> Look:
+def _read(head: Head, bucket: str, key: str) -> StoredObject | None:
     try:
         return stored_object(key, head(bucket, key))
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Where an object in S3 becomes a package, by pypicloud's own rules."""
+"""Convert objects in S3 to packages, by pypicloud's own rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object as S3 holds it now: who it is, and its metadata."""
+    """An object as S3 holds it now: its identity and its metadata."""
 
     key: str
     etag: str
@@ -27,14 +27,14 @@ class StoredObject:
 
 
 def stored_object(key: str, head: Mapping[str, Any]) -> StoredObject:
-    """The object that an answer to HeadObject describes."""
-    # An empty name is none: no cache could hold it.
+    """Return the object that an answer to HeadObject describes."""
+    # Without empty values: no cache could hold an empty name.
     metadata = {name: value for name, value in head["Metadata"].items() if value}
     return StoredObject(key, head["ETag"], head.get("VersionId"), head["LastModified"], metadata)
 
 
 def to_package(stored: StoredObject, factory: Any) -> Any | None:
-    """The package that an object is; None where it is none.
+    """Return the package that an object holds, or None if it is not a package.
 
     Parameters
     ----------
@@ -45,15 +45,15 @@ def to_package(stored: StoredObject, factory: Any) -> Any | None:
     try:
         return S3Storage.package_from_object(stored, factory)
     except DistlibException:
-        # pypicloud catches its own PackageParseError, but not what distlib says of a wheel's name.
+        # pypicloud catches its own PackageParseError, but not what distlib raises for a wheel's name.
         LOG.warning("S3 file %s has no package name", stored.key)
         return None
 
 
 def guess_name(filename: str) -> str | None:
-    """The name in a filename, for looking only: a filename can be split wrongly."""
+    """Return the name in a filename, or None. Use it to search only: the filename may be split wrongly."""
     try:
-        # Of a wheel, it comes as distlib has it: My_Pkg.
+        # distlib returns a wheel's name as it is written, for example My_Pkg.
         return str(normalize_name(parse_filename(filename)[0]))
     except (PackageParseError, DistlibException):
         return None

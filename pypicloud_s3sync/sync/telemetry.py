@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import environment
+
 NAMESPACE = "pypicloud-s3sync"
 ACTIONS = ("saved", "cleared", "ignored", "failed")
 #: Values that a metric may have in one document.
@@ -19,7 +21,7 @@ VALUES = 100
 
 
 @dataclass(frozen=True)
-class Report:
+class RecordResult:
     """What became of one record.
 
     Parameters
@@ -46,10 +48,10 @@ class Report:
     error: str | None = None
 
     def line(self, secrets: Iterable[str] = ()) -> str:
-        """The report as one line of JSON, with no secret in it."""
+        """The result as one line of JSON, with no secret in it."""
         said = {name: value for name, value in vars(self).items() if value is not None}
         level = "ERROR" if self.action == "failed" else "INFO"
-        return masked(json.dumps({"level": level, **said}), secrets)
+        return environment.mask(json.dumps({"level": level, **said}), secrets)
 
 
 def lag_ms(time: datetime.datetime | None, now: datetime.datetime) -> int | None:
@@ -57,10 +59,10 @@ def lag_ms(time: datetime.datetime | None, now: datetime.datetime) -> int | None
     return None if time is None else max(0, round((now - time).total_seconds() * 1000))
 
 
-def metrics(reports: Sequence[Report], function: str, now: datetime.datetime) -> Iterator[str]:
+def metrics(results: Sequence[RecordResult], function: str, now: datetime.datetime) -> Iterator[str]:
     """Documents of the embedded metric format: how many keys by action, and the lag of each."""
-    lags = [report.lag_ms for report in reports if report.lag_ms is not None]
-    counts = {action.capitalize(): sum(report.action == action for report in reports) for action in ACTIONS}
+    lags = [result.lag_ms for result in results if result.lag_ms is not None]
+    counts = {action.capitalize(): sum(result.action == action for result in results) for action in ACTIONS}
     yield _document(function, now, {name: (count, "Count") for name, count in counts.items()})
     for start in range(0, len(lags), VALUES):
         yield _document(function, now, {"Lag": (lags[start : start + VALUES], "Milliseconds")})
@@ -76,10 +78,3 @@ def _document(function: str, now: datetime.datetime, values: dict[str, tuple[Any
     return json.dumps(
         {"_aws": metadata, "FunctionName": function, **{name: value for name, (value, _) in values.items()}}
     )
-
-
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """A text without the secrets that an error of somebody else's may repeat."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "********").replace(json.dumps(secret)[1:-1], "********")
-    return text

@@ -5,11 +5,7 @@ Everything is read from the running application's settings when a request comes:
 
 from __future__ import annotations
 
-import json
-import logging
-import queue
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,12 +16,10 @@ from pyramid.response import Response
 from pyramid.view import view_config, view_defaults
 
 from ..config.settings import SyncSettings, read
-from ..deploy import Deployment, documents, missing_right
-from ..deploy import run_lock as run_lock
-from ..deploy.models import Progress
+from ..deploy import Deployment, documents, run_lock
 from ..exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
+from .runs import failure, stream
 
-LOG = logging.getLogger(__name__)
 #: HTTP status and ``error`` for each kind of error.
 KINDS: dict[type[S3SyncError], tuple[int, str]] = {
     ConfigError: (400, "config"),
@@ -53,7 +47,7 @@ def explained(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except S3SyncError as error:
             kinds = (KINDS[kind] for kind in type(error).__mro__ if kind in KINDS)
             self.request.response.status_code, name = next(kinds, (500, "s3sync"))
-            return {"error": name, **_failure(error)}
+            return {"error": name, **failure(error)}
 
     return answer
 
@@ -118,7 +112,7 @@ class S3SyncViews:
         response = Response(content_type="application/x-ndjson", charset="utf-8")
         # A proxy that buffers hands all of it over at the end; nginx is asked not to.
         response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        response.app_iter = steps(settings, done, run)
+        response.app_iter = stream(settings, done, run)
         return response
 
 
@@ -140,44 +134,3 @@ def _is_meant(request: Any) -> bool:
 def _without_port(host: str) -> str:
     """A host without the port that its scheme has anyway."""
     return host.removesuffix(":80").removesuffix(":443")
-
-
-def steps(settings: SyncSettings, done: str, run: Callable[[Deployment], Any]) -> Iterator[bytes]:
-    """The lines of a run: its steps, then the result.
-
-    The run has a thread of its own and goes on to its end where the client has gone away.
-    """
-    lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
-
-    def report(progress: Progress) -> None:
-        lines.put({name: value for name, value in vars(progress).items() if value is not None})
-
-    def work() -> None:
-        try:
-            plan = run(Deployment(settings, report))
-            message = "Nothing to do." if plan.in_sync else done
-            lines.put({"result": "ok", "message": message})
-        except S3SyncError as error:
-            lines.put({"result": "failed", **_failure(error)})
-        except Exception:
-            LOG.exception("S3 sync failed")
-            lines.put(
-                {
-                    "result": "failed",
-                    "message": "it failed in a way that was not foreseen: see the server's log",
-                }
-            )
-        lines.put(None)
-
-    threading.Thread(target=work, name="s3sync").start()
-    return _as_lines(lines)
-
-
-def _as_lines(lines: queue.Queue[dict[str, Any] | None]) -> Iterator[bytes]:
-    while (line := lines.get()) is not None:
-        yield json.dumps(line).encode() + b"\n"
-
-
-def _failure(error: S3SyncError) -> dict[str, Any]:
-    policy = missing_right(error)
-    return {"message": str(error), **({"policy": policy} if policy else {})}

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from pypicloud_s3sync.demo import story
-from pypicloud_s3sync.demo.report import Report
+from pypicloud_s3sync.demo.report import Transcript
 from pypicloud_s3sync.demo.servers import (
     FUNCTION,
     PASSWORD,
@@ -39,7 +39,7 @@ MARKED_KEY = f"evil/{MARKUP}-1.0.tar.gz"
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
     """Two regions without S3 sync; the second one's bucket has a notification of others."""
-    with two_regions(Report(Console()), free_ports(), installed.scripts) as running:
+    with two_regions(Transcript(Console()), free_ports(), installed.scripts) as running:
         notify_others(running)
         yield running
 

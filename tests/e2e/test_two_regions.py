@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from pypicloud_s3sync.demo import story
-from pypicloud_s3sync.demo.report import HopFailed, Report
+from pypicloud_s3sync.demo.report import HopFailed, Transcript
 from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_ports, request, two_regions
 from pypicloud_s3sync.demo.wheel import Wheel, build
 from pypicloud_s3sync.devtools.processes import wait_until
@@ -48,7 +48,7 @@ DEMO_THAT_FAILS = ["-c", CHANGED.format(function="enable", replacement="fail")]
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
     """Both regions with S3 sync enabled."""
-    report = Report(Console())
+    report = Transcript(Console())
     with two_regions(report, free_ports(), installed.scripts) as running:
         for region in (running.first, running.second):
             story.enable(running, region, report)
@@ -118,7 +118,7 @@ class TestTwoRegions:
 
 
 def upload_what_is_no_wheel(scripts: Path) -> None:
-    report = Report(Console())
+    report = Transcript(Console())
     with two_regions(report, free_ports(), scripts) as company, report.hop("upload", company.first.name):
         path = company.workspace / "broken-1.0-py3-none-any.whl"
         path.write_text("no zip")

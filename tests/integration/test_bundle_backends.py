@@ -16,6 +16,7 @@ from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from pypicloud_s3sync.deploy.bundle.interpreters import clean_environment
 from pypicloud_s3sync.deploy.bundle.source import BundleSource
 from pypicloud_s3sync.deploy.bundle.verify import link_sdk
+from pypicloud_s3sync.sync import environment
 from support.databases import Database
 from support.sites import Site
 from support.world import event
@@ -61,7 +62,7 @@ class Function:
             "AWS_ENDPOINT_URL": site.aws.endpoint_url,
             "AWS_ACCESS_KEY_ID": site.aws.access_key_id,
             "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
-            "PYPICLOUD_SETTINGS": settings.function_settings(site.region),
+            **environment.write(settings.cache_settings, settings.bucket, settings.prefix, site.region),
         }
 
     def __call__(self, *events: Any) -> list[dict[str, list[str]]]:

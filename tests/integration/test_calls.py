@@ -6,6 +6,7 @@ import json
 import pytest
 
 from pypicloud_s3sync import handler
+from pypicloud_s3sync.sync import startup
 from support.world import event
 
 KEY = "a/pkg-1.0.tar.gz"
@@ -29,7 +30,7 @@ class Warm:
         record["s3"]["bucket"]["name"] = self.site.bucket
         record["s3"]["object"]["key"] = key
         asked = []
-        s3 = handler._syncer().looks.s3
+        s3 = startup.syncer().reader.s3
         log = lambda model, **kwargs: asked.append(model.name)  # noqa: E731
         s3.meta.events.register("before-call", log)
         with self.calls() as found:
@@ -59,7 +60,7 @@ def sql_statements():
     """Each statement, and each commit or rollback."""
     from sqlalchemy import event as listen
 
-    engine, found = handler._syncer().index.cache.dbmaker.kw["bind"], []
+    engine, found = startup.syncer().adapter.cache.dbmaker.kw["bind"], []
     hooks = {
         "before_cursor_execute": lambda *args: found.append(args[2]),
         "commit": lambda *args: found.append("COMMIT"),
@@ -90,12 +91,12 @@ def warm(database, site, monkeypatch):
         "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
     }.items():
         monkeypatch.setenv(name, value)
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
     with database.cache():
         made = Warm(site, COUNTED[database.name])
         made.handle("a/never-1.0.tar.gz")
         yield made
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
 
 
 #: To the database and to S3. A pipeline is one call to Redis; of SQL each statement and each commit counts.

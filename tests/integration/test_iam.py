@@ -491,8 +491,8 @@ class TestOperator:
     def test_the_documented_policy_names_the_resources_that_are_made(self, site: Site) -> None:
         """For AWS: the emulator does not see the path of a role, nor the function that is to be made."""
         desired = site.deployment().plan().desired
-        by_queue = site.deployment(s3sync__delivery="sqs").plan().desired.route
-        by_rule = site.deployment(s3sync__delivery="eventbridge").plan().desired.route
+        by_queue = site.deployment(s3sync__delivery="sqs").plan().desired.delivery_resources
+        by_rule = site.deployment(s3sync__delivery="eventbridge").plan().desired.delivery_resources
         account = site.aws.account_id
         group = f"arn:aws:logs:{site.region}:{account}:log-group:{desired.log_group.name}"
         made = {

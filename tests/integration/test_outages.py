@@ -7,6 +7,7 @@ import pytest
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.sync import startup
 from support.databases import Database, url_settings
 from support.outages import way_to
 from support.world import event
@@ -65,9 +66,9 @@ def outage(request, site, monkeypatch):
             "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
         }.items():
             monkeypatch.setenv(name, value)
-        handler._syncer.cache_clear()
+        startup.syncer.cache_clear()
         yield Outage(site, database, way)
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
 
 
 def test_what_came_while_the_database_was_down_is_handled_when_it_is_back(outage):

@@ -22,7 +22,7 @@ import pytest
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat
-from pypicloud_s3sync.devtools.processes import Tether, clean_environment, wait_until
+from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
 from pypicloud_s3sync.embedded import free_port
 from pypicloud_s3sync.exceptions import S3SyncError
 
@@ -249,7 +249,7 @@ def _mysql(url: str) -> Any:
 @contextlib.contextmanager
 def _running(command: list[str], is_up: Callable[[], bool], what: str) -> Iterator[None]:
     """A server, once it answers and until the block ends."""
-    tether = Tether(command, clean_environment())
+    tether = SupervisedProcess(command, clean_environment())
 
     def answers() -> bool:
         return not tether.running or is_up()

@@ -10,7 +10,14 @@ from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.deploy.desired import desire
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Identity, Observed, Route, bundle_tag
+from pypicloud_s3sync.deploy.models import (
+    BUNDLE_TAG,
+    DeliveryResources,
+    Desired,
+    Identity,
+    Observed,
+    bundle_tag,
+)
 from pypicloud_s3sync.deploy.notifications import subscribed
 
 ACCOUNT = "111122223333"
@@ -54,13 +61,13 @@ def deployed(desired: Desired, **more) -> Observed:
         log_group=desired.log_group,
         function=replace(desired.function, tags=tags, code_sha256=CODE),
         statements=(statement_of(desired),) if desired.permission else (),
-        notifications=subscribed({}, desired.mark, desired.subscription),
-        route=there(desired.route),
+        notifications=subscribed({}, desired.owner, desired.subscription),
+        delivery_resources=there(desired.delivery_resources),
     )
     return replace(observed, **more)
 
 
-def there(route: Route) -> Route:
+def there(route: DeliveryResources) -> DeliveryResources:
     """A route as AWS has it once it was made."""
     mapping = route.mapping and replace(route.mapping, uuid="a-uuid")
     queue = route.queue and replace(route.queue, url="https://queue.example/queue")

@@ -20,10 +20,10 @@ from botocore.exceptions import ClientError
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from pypicloud_s3sync import compat
-from pypicloud_s3sync.caches.base import CacheIndex
-from pypicloud_s3sync.caches.registry import index_of
+from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.caches.registry import adapter_for
 from pypicloud_s3sync.sync.converge import Syncer
-from pypicloud_s3sync.sync.objects import Looks
+from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
 
 compat.apply()
@@ -145,7 +145,7 @@ def row_of(package: Any) -> tuple[Any, ...]:
 class Backend:
     """A database that all handlers of a history share."""
 
-    def index(self) -> CacheIndex:
+    def index(self) -> CacheAdapter:
         """An index of a handler's own."""
         raise NotImplementedError
 
@@ -257,7 +257,7 @@ class Dynamo(Backend):
     def __init__(self, rng: Random, lag: int = 12) -> None:
         self.client = FakeDynamo(rng, lag)
 
-    def index(self) -> CacheIndex:
+    def index(self) -> CacheAdapter:
         from dynamo3 import DynamoDBConnection
         from flywheel import Engine
         from pypicloud.cache.dynamo import DynamoCache, DynamoPackage, PackageSummary
@@ -265,7 +265,7 @@ class Dynamo(Backend):
         connection = DynamoDBConnection(self.client)
         engine = Engine(dynamo=connection)
         engine.register(DynamoPackage, PackageSummary)
-        return index_of(DynamoCache(storage=lambda request: None, engine=engine))
+        return adapter_for(DynamoCache(storage=lambda request: None, engine=engine))
 
     def tick(self, steps: int = 1) -> None:
         self.client.tick(steps)
@@ -332,9 +332,9 @@ class Redis(Backend):
 
         return RedisCache(storage=lambda request: None, db=db)
 
-    def index(self) -> CacheIndex:
+    def index(self) -> CacheAdapter:
         cache = self.cache(_SteppingRedis(self.db))
-        return CacheIndex(cache) if self.own_methods_only else index_of(cache)
+        return CacheAdapter(cache) if self.own_methods_only else adapter_for(cache)
 
     def state(self) -> State:
         cache = self.cache(self.db)
@@ -372,8 +372,8 @@ class Sql(Backend):
 
         return SQLCache(storage=lambda request: None, dbmaker=self.maker)
 
-    def index(self) -> CacheIndex:
-        index: Any = index_of(self.cache())
+    def index(self) -> CacheAdapter:
+        index: Any = adapter_for(self.cache())
         transaction = index._transaction
 
         def stepping() -> Any:
@@ -459,7 +459,7 @@ class History:
 
     def _handler(self, bucket: Bucket, batch: Iterable[str]) -> Callable[[], list[str]]:
         def run() -> list[str]:
-            looks = Looks(bucket)
+            looks = ObjectReader(bucket)
             looks.pool = InOrder()  # type: ignore[assignment]
             syncer = self.syncer(looks, self.backend.index(), BUCKET, pause=self._pause)
             outcomes = syncer.converge(BUCKET, list(batch))

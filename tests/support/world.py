@@ -14,6 +14,7 @@ from moto import mock_aws
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat, handler
+from pypicloud_s3sync.sync import startup
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
@@ -88,9 +89,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         made = World()
         of_storage = {"storage.bucket": BUCKET, "storage.prefix": "", "storage.region_name": REGION}
         monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**made.settings, **of_storage}))
-        handler._syncer.cache_clear()
+        startup.syncer.cache_clear()
         yield made
-    handler._syncer.cache_clear()
+    startup.syncer.cache_clear()
 
 
 @contextlib.contextmanager
@@ -107,6 +108,6 @@ def calls_of(*clients: Any) -> Iterator[CallLog]:
 @pytest.fixture
 def calls(world: World) -> Iterator[CallLog]:
     """What the warm handler sends."""
-    syncer = handler._syncer()
-    with calls_of(syncer.looks.s3, syncer.index.client) as log:
+    syncer = startup.syncer()
+    with calls_of(syncer.reader.s3, syncer.adapter.client) as log:
         yield log

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
+from pypicloud_s3sync.sync import environment, startup
 from pypicloud_s3sync.sync.objects import MANY
 from support.strange import DOCUMENTED, any_json, mutated
 from support.world import event
@@ -60,15 +61,15 @@ def test_a_few_keys_are_asked_of_boto3_alone(world, calls):
 
 def test_every_record_is_tried_and_one_error_names_all_that_failed(world, monkeypatch):
     world.put(GOOD, name="good", version="1.0")
-    syncer = handler._syncer()
-    real = syncer.looks.s3.head_object
+    syncer = startup.syncer()
+    real = syncer.reader.s3.head_object
 
     def head(Bucket, Key):
         if Key != GOOD:
             raise TimeoutError("S3 is slow")
         return real(Bucket=Bucket, Key=Key)
 
-    monkeypatch.setattr(syncer.looks.s3, "head_object", head)
+    monkeypatch.setattr(syncer.reader.s3, "head_object", head)
     with pytest.raises(SyncError) as caught:
         world.notify(BAD, GOOD, "x/worse-1.0.tar.gz")
     assert set(caught.value.failures) == {BAD, "x/worse-1.0.tar.gz"}
@@ -173,15 +174,15 @@ def notification_of(*keys):
 
 def test_sqs_hears_of_exactly_the_messages_that_failed(world, monkeypatch):
     world.put(GOOD, name="good", version="1.0")
-    syncer = handler._syncer()
-    real = syncer.looks.s3.head_object
+    syncer = startup.syncer()
+    real = syncer.reader.s3.head_object
 
     def head(Bucket, Key):
         if Key == BAD:
             raise TimeoutError("S3 is slow")
         return real(Bucket=Bucket, Key=Key)
 
-    monkeypatch.setattr(syncer.looks.s3, "head_object", head)
+    monkeypatch.setattr(syncer.reader.s3, "head_object", head)
     answer = handler.handle_s3_event(
         queued(
             good=notification_of(GOOD),
@@ -211,7 +212,7 @@ def test_no_secret_of_the_database_is_in_a_line_or_an_error(world, monkeypatch, 
     def fail(**kwargs):
         raise RuntimeError("no answer from redis://:s3cr%40t@cache:6379/0, which wanted s3cr@t")
 
-    monkeypatch.setattr(handler._syncer().looks.s3, "head_object", fail)
+    monkeypatch.setattr(startup.syncer().reader.s3, "head_object", fail)
     with pytest.raises(SyncError) as caught:
         world.notify(GOOD)
     text = str(caught.value) + capsys.readouterr().out
@@ -265,7 +266,7 @@ class TestFuzz:
         def unknown(**request):
             raise error
 
-        monkeypatch.setattr(handler._syncer().looks.s3, "head_object", unknown)
+        monkeypatch.setattr(startup.syncer().reader.s3, "head_object", unknown)
         for name in DOCUMENTED:
             keeps(live, event(name))
 
@@ -286,4 +287,4 @@ class TestFuzz:
     ],
 )
 def test_a_driver_that_would_wait_for_ever_is_told_how_long(url, expected):
-    assert handler.patient(url) == expected
+    assert environment.with_timeouts(url) == expected

@@ -22,9 +22,9 @@ from .digest import fingerprint
 from .models import (
     DIRECT_UPLOAD_LIMIT,
     UNZIPPED_LIMIT,
+    BuildListener,
     Bundle,
     BundleSpec,
-    Progress,
     Target,
 )
 from .pipeline import build, load
@@ -33,9 +33,9 @@ from .platforms import host_target
 __all__ = [
     "DIRECT_UPLOAD_LIMIT",
     "UNZIPPED_LIMIT",
+    "BuildListener",
     "Bundle",
     "BundleSpec",
-    "Progress",
     "Target",
     "build",
     "fingerprint",

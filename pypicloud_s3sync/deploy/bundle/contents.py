@@ -86,13 +86,9 @@ UNUSED = {
 #: made for. SQLAlchemy 1.4 does the same in Python, and has no wheel for Python 3.13.
 PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
 
-#: What of this package is not the handler's but the server's or an administrator's: modules, packages and
-#: directories of files by their names.
-OWN_UNUSED = frozenset(
-    {
-        *("cli", "config", "demo", "deploy", "devtools", "embedded", "web"),
-    }
-)
+#: The modules and packages of this package that the function runs. The import contract in setup.cfg allows
+#: them to import nothing else of this package; it reads this list too.
+OWN = ("__init__", "caches", "compat", "exceptions", "handler", "sync")
 
 _SLIM = Path(__file__).parent / "slim"
 
@@ -134,9 +130,14 @@ def wanted(distribution: str) -> Callable[[str], bool]:
 
 
 def wanted_of_own(path: str) -> bool:
-    """Whether a file of this package goes in: ``path`` is relative to the package, with ``/``."""
-    first = path.partition("/")[0].removesuffix(".py")
-    return first not in OWN_UNUSED and not _matches(path, ("*.pyc", "py.typed"))
+    """Return whether a file of this package goes into a bundle.
+
+    Parameters
+    ----------
+    path : str
+        Relative to the package, with ``/``.
+    """
+    return path.endswith(".py") and path.partition("/")[0].removesuffix(".py") in OWN
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:

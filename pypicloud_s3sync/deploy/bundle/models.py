@@ -18,8 +18,8 @@ DIRECT_UPLOAD_LIMIT = 50 * 1024**2
 #: Bytes of a function's code once it is unzipped, layers included. Same page.
 UNZIPPED_LIMIT = 250 * 1024**2
 
-#: Told what happens now, and which of how many steps that is: ``(message, done, total)``.
-Progress = Callable[[str, int, int], None]
+#: Is told of each step of a build: ``(message, done, total)``.
+BuildListener = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .closure import Part, parts_of
 from .collect import Files, distribution_files, own_files, slim_files
 from .fetch import fetch
 from .interpreters import find_python
-from .models import Bundle, BundleSpec, Progress, Target, check_unzipped_size
+from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
 from .platforms import host_can_run
 from .verify import verify
 
@@ -26,10 +26,10 @@ _REQUIRED = ("lambda_script.py", "pypicloud_s3sync/handler.py")
 
 
 @dataclass
-class _Report:
+class _Steps:
     """Tells a build's progress to whoever listens."""
 
-    listener: Progress | None
+    listener: BuildListener | None
     done: int = 0
 
     def note(self, message: str) -> None:
@@ -43,13 +43,13 @@ class _Report:
         self.note(message)
 
 
-def build(spec: BundleSpec, progress: Progress | None = None) -> Bundle:
+def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     """Build the zip that a spec asks for, and try it where the host can.
 
     Parameters
     ----------
     spec : BundleSpec
-    progress : callable, optional
+    listener : callable, optional
         Called with ``(message, done, total)`` after each step, and for what there is to know beside.
 
     Returns
@@ -62,17 +62,17 @@ def build(spec: BundleSpec, progress: Progress | None = None) -> Bundle:
     BundleError
         A distribution or a wheel is missing, the result is too large for Lambda, or it cannot be imported.
     """
-    report = _Report(progress)
+    steps = _Steps(listener)
     python = find_python(spec.target.python)
     parts = parts_of(spec)
-    report.finish(f"{len(parts)} distributions for {spec.target}")
+    steps.finish(f"{len(parts)} distributions for {spec.target}")
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
-        files = _gather(parts, spec.target, Path(directory), report)
-        files |= _compiled(files, spec.target, python, Path(directory, "compiled"), report)
+        files = _gather(parts, spec.target, Path(directory), steps)
+        files |= _compiled(files, spec.target, python, Path(directory, "compiled"), steps)
         contents = _read(files)
     bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
-    report.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
-    _try(bundle, spec, python, report)
+    steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
+    _try(bundle, spec, python, steps)
     return bundle
 
 
@@ -110,30 +110,30 @@ def load(path: str | Path, address: str | None = None) -> Bundle:
     return Bundle(data, sum(sizes.values()))
 
 
-def _gather(parts: list[Part], target: Target, directory: Path, report: _Report) -> Files:
+def _gather(parts: list[Part], target: Target, directory: Path, steps: _Steps) -> Files:
     """Copy what runs on the target, fetch what does not, put this package's files over both."""
     missing = [part for part in parts if part.fetch]
     for part in missing:
         if part.distribution.version != part.version:
             installed = f"{part.name} {part.distribution.version}"
-            report.note(f"{installed} cannot run on {target.runtime}: {part.fetch} is taken instead")
+            steps.note(f"{installed} cannot run on {target.runtime}: {part.fetch} is taken instead")
     fetched = fetch(missing, target, directory / "fetched") if missing else {}
-    report.finish(f"fetched {', '.join(str(part.fetch) for part in missing) or 'nothing'}")
+    steps.finish(f"fetched {', '.join(str(part.fetch) for part in missing) or 'nothing'}")
     files: Files = {}
     for part in parts:
         files |= distribution_files(part.name, fetched.get(part.name, part.distribution))
     files |= own_files() | slim_files(parts, directory / "slim")
     check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
-    report.finish(f"{len(files)} files")
+    steps.finish(f"{len(files)} files")
     return files
 
 
-def _compiled(files: Files, target: Target, python: str | None, directory: Path, report: _Report) -> Files:
+def _compiled(files: Files, target: Target, python: str | None, directory: Path, steps: _Steps) -> Files:
     if python is None:
-        report.finish(f"not compiled: no {target.runtime} on this host; a cold start takes seconds longer")
+        steps.finish(f"not compiled: no {target.runtime} on this host; a cold start takes seconds longer")
         return {}
     compiled = compile_files(files, target, python, directory)
-    report.finish(f"compiled {len(compiled)} files for {target.runtime}")
+    steps.finish(f"compiled {len(compiled)} files for {target.runtime}")
     return compiled
 
 
@@ -143,11 +143,11 @@ def _read(files: Files) -> dict[str, bytes]:
     return contents
 
 
-def _try(bundle: Bundle, spec: BundleSpec, python: str | None, report: _Report) -> None:
+def _try(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps) -> None:
     if not host_can_run(spec.target):
-        report.finish(f"not tried: this host cannot run {spec.target.architecture} binaries for Linux")
+        steps.finish(f"not tried: this host cannot run {spec.target.architecture} binaries for Linux")
     elif python is None:
-        report.finish(f"not tried: no {spec.target.runtime} on this host")
+        steps.finish(f"not tried: no {spec.target.runtime} on this host")
     else:
         verify(bundle.data, spec, python)
-        report.finish(f"imported by a clean {spec.target.runtime}")
+        steps.finish(f"imported by a clean {spec.target.runtime}")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 from ...config.settings import SyncSettings
 from ...exceptions import BundleError
 from ..aws import Clients
 from ..aws_errors import translated
-from ..models import Progress
+from ..models import Progress, Reporter
 from . import Bundle, BundleSpec, Target, build, fingerprint, load
 
 STEP = "build bundle"
@@ -24,45 +22,56 @@ class BundleSource:
     Parameters
     ----------
     settings : SyncSettings
-    report : callable
-        Takes a :class:`.models.Progress` while it is built.
     """
 
-    def __init__(self, settings: SyncSettings, report: Callable[[Progress], None]) -> None:
+    def __init__(self, settings: SyncSettings) -> None:
         self.settings = settings
-        self.report = report
+        self._bundle: Bundle | None = None
 
     def fingerprint(self) -> str:
-        """What decides the bundle's bytes, in short; found without building it."""
+        """Return a digest of everything that decides the bundle's bytes, without building it."""
         if self.settings.bundle is None:
             return fingerprint(self._spec)
-        return hashlib.sha256(self._bundle.data).hexdigest()
+        # A ready zip takes no steps to report.
+        return hashlib.sha256(self.get(lambda progress: None).data).hexdigest()
 
-    def build(self) -> Bundle:
-        """The bundle.
+    def get(self, report: Reporter) -> Bundle:
+        """Return the bundle; build or fetch it first if this is the first time.
+
+        Parameters
+        ----------
+        report : callable
+            Takes a :class:`.models.Progress` for each step of the build.
 
         Raises
         ------
         BundleError
-            It cannot be built, is no bundle, or does not work.
+            It cannot be built, is not a bundle, or does not work.
         """
+        if self._bundle is None:
+            self._bundle = self._make(report)
         return self._bundle
 
-    @cached_property
-    def _bundle(self) -> Bundle:
+    def _make(self, report: Reporter) -> Bundle:
         ready = self.settings.bundle
         if ready is None:
-            built = build(self._spec, self._progress)
-            self.report(Progress(STEP, "done", f"built the bundle, {built.size / 1e6:.1f} MB"))
-            return built
+            return self._build(report)
         if ready.startswith("s3://"):
             return self._fetch(ready)
         return load(ready)
 
+    def _build(self, report: Reporter) -> Bundle:
+        def listen(message: str, done: int, total: int) -> None:
+            report(Progress(STEP, "running", message, done, total))
+
+        built = build(self._spec, listen)
+        report(Progress(STEP, "done", f"built the bundle, {built.size / 1e6:.1f} MB"))
+        return built
+
     def _fetch(self, uri: str) -> Bundle:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         if not key:
-            raise BundleError(f"s3sync.bundle = {uri} names no object: write s3://bucket/key")
+            raise BundleError(f"s3sync.bundle = {uri} has no key: write s3://bucket/key")
         with (
             translated("s3:GetObject", uri, self.settings.endpoint_url),
             tempfile.TemporaryDirectory() as folder,
@@ -70,9 +79,6 @@ class BundleSource:
             path = Path(folder, "bundle.zip")
             Clients(self.settings)["s3"].download_file(bucket, key, str(path))
             return load(path, uri)
-
-    def _progress(self, message: str, done: int, total: int) -> None:
-        self.report(Progress(STEP, "running", message, done, total))
 
     @property
     def _spec(self) -> BundleSpec:

@@ -9,13 +9,13 @@ from ...exceptions import ConfigError, ConflictError
 from .. import notifications, policy
 from ..models import (
     OWNER_TAG,
+    DeliveryResources,
     Desired,
     Function,
     LogGroup,
     Observed,
     Queue,
     Role,
-    Route,
     Rule,
 )
 
@@ -41,13 +41,13 @@ def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> No
     _refuse_given_role(desired, observed.given_role)
     _refuse_foreign_role(desired, observed.role)
     _refuse_foreign_function(desired, observed.function, force=force)
-    _refuse_foreign_route(desired, observed.route)
-    _refuse_unread_failures(desired, observed.route)
+    _refuse_foreign_delivery_resources(desired, observed.delivery_resources)
+    _refuse_failed_events(desired, observed.delivery_resources)
     _refuse_overlap(desired, observed.notifications)
     _refuse_large_environment(desired, observed.function)
 
 
-def is_ours(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
+def is_owned(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
     """Whether a resource bears the tag that this tool gives what it makes for a bucket."""
     return resource is not None and resource.tags.get(OWNER_TAG) == bucket
 
@@ -65,14 +65,14 @@ def _refuse_given_role(desired: Desired, given: Role | None) -> None:
 
 
 def _refuse_foreign_role(desired: Desired, role: Role | None) -> None:
-    if desired.role is not None and role is not None and not is_ours(role, desired.bucket):
+    if desired.role is not None and role is not None and not is_owned(role, desired.bucket):
         raise ConflictError(
             f"a role {role.arn} exists that this tool did not make: give a role with -a, or remove that one"
         )
 
 
 def _refuse_foreign_function(desired: Desired, function: Function | None, *, force: bool) -> None:
-    if function is None or is_ours(function, desired.bucket):
+    if function is None or is_owned(function, desired.bucket):
         return
     owner = function.tags.get(OWNER_TAG)
     if owner is not None:
@@ -87,22 +87,22 @@ def _refuse_foreign_function(desired: Desired, function: Function | None, *, for
         )
 
 
-def _refuse_foreign_route(desired: Desired, route: Route) -> None:
-    wanted = desired.route
+def _refuse_foreign_delivery_resources(desired: Desired, resources: DeliveryResources) -> None:
+    wanted = desired.delivery_resources
     pairs = (
-        (wanted.queue, route.queue),
-        (wanted.dead_letters, route.dead_letters),
-        (wanted.rule, route.rule),
+        (wanted.queue, resources.queue),
+        (wanted.dead_letters, resources.dead_letters),
+        (wanted.rule, resources.rule),
     )
     for needed, found in pairs:
-        if needed is not None and found is not None and not is_ours(found, desired.bucket):
+        if needed is not None and found is not None and not is_owned(found, desired.bucket):
             raise ConflictError(f"{found.arn} exists, which this tool did not make: remove it")
 
 
-def _refuse_unread_failures(desired: Desired, route: Route) -> None:
+def _refuse_failed_events(desired: Desired, resources: DeliveryResources) -> None:
     """The events that failed are only to be had from their queue."""
-    failed = route.dead_letters
-    if desired.route.dead_letters is None and failed is not None and failed.messages:
+    failed = resources.dead_letters
+    if desired.delivery_resources.dead_letters is None and failed is not None and failed.messages:
         raise ConflictError(
             f"the queue {failed.name} holds {failed.messages} events that failed, and s3sync.delivery ="
             f" {desired.delivery} would remove it: start a redrive of it, or purge it"
@@ -112,7 +112,7 @@ def _refuse_unread_failures(desired: Desired, route: Route) -> None:
 def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
     if desired.subscription.entry is None:
         return
-    found = notifications.overlapping(configuration, desired.mark, desired.subscription.entry)
+    found = notifications.overlapping(configuration, desired.owner, desired.subscription.entry)
     if found is not None:
         raise ConflictError(
             f"the bucket {desired.bucket} already sends these events elsewhere, and S3 allows one receiver:"

@@ -13,15 +13,15 @@ from ..models import (
     SWITCH_TAG,
     Action,
     Change,
+    DeliveryResources,
     Desired,
     EventSourceMapping,
     Names,
     Observed,
     Queue,
-    Route,
     Rule,
 )
-from .conflicts import is_ours
+from .conflicts import is_owned
 from .function import differences, same_tags
 
 #: The conditions of a permission, as AddPermission names them.
@@ -29,45 +29,45 @@ SOURCES = ("SourceArn", "SourceAccount")
 SHOWN_OF_PERMISSION = ("Principal", *SOURCES)
 
 
-def route_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+def delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Whatever the delivery needs: a queue's dead letters before it, its mapping behind it."""
-    route = desired.route
-    if route.dead_letters is not None:
-        yield from _queue("dead-letter queue", route.dead_letters, observed.route.dead_letters)
-    if route.queue is not None:
-        yield from _queue("queue", route.queue, observed.route.queue)
-    if route.mapping is not None:
-        yield from _mapping(route.mapping, observed.route.mapping, desired.names.queue)
-    if route.rule is not None:
-        yield from _rule(route.rule, observed)
+    wanted, found = desired.delivery_resources, observed.delivery_resources
+    if wanted.dead_letters is not None:
+        yield from _queue("dead-letter queue", wanted.dead_letters, found.dead_letters)
+    if wanted.queue is not None:
+        yield from _queue("queue", wanted.queue, found.queue)
+    if wanted.mapping is not None:
+        yield from _mapping(wanted.mapping, found.mapping, desired.names.queue)
+    if wanted.rule is not None:
+        yield from _rule(wanted.rule, observed)
 
 
-def needless_route_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+def obsolete_delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """What is left of another delivery; of a queue, once its last message was handled."""
-    route, kept = observed.route, desired.route
-    left = Route(
-        queue=None if kept.queue else route.queue,
-        dead_letters=None if kept.dead_letters else route.dead_letters,
-        mapping=None if kept.mapping else route.mapping,
-        rule=None if kept.rule else route.rule,
+    found, kept = observed.delivery_resources, desired.delivery_resources
+    left = DeliveryResources(
+        queue=None if kept.queue else found.queue,
+        dead_letters=None if kept.dead_letters else found.dead_letters,
+        mapping=None if kept.mapping else found.mapping,
+        rule=None if kept.rule else found.rule,
     )
     yield from removal_actions(left, desired, drain=True)
 
 
-def removal_actions(route: Route, desired: Desired, *, drain: bool) -> Iterator[Action]:
-    """Removing what is ours of a route: after its last message was handled, or with whatever is in it."""
+def removal_actions(resources: DeliveryResources, desired: Desired, *, drain: bool) -> Iterator[Action]:
+    """Removing what is ours of a resources: after its last message was handled, or with whatever is in it."""
     bucket = desired.bucket
-    if route.mapping is not None:
-        of_mapping = {"uuid": route.mapping.uuid}
-        if drain and route.queue is not None:
-            of_mapping |= {"url": route.queue.url, "queue": route.queue.name}
+    if resources.mapping is not None:
+        of_mapping = {"uuid": resources.mapping.uuid}
+        if drain and resources.queue is not None:
+            of_mapping |= {"url": resources.queue.url, "queue": resources.queue.name}
         yield Action("delete", "event source mapping", desired.names.queue, "mapping.delete", of_mapping)
-    for resource, found in (("queue", route.queue), ("dead-letter queue", route.dead_letters)):
-        if found is not None and is_ours(found, bucket):
+    for resource, found in (("queue", resources.queue), ("dead-letter queue", resources.dead_letters)):
+        if found is not None and is_owned(found, bucket):
             arguments = {"url": found.url, "name": found.name}
             yield Action("delete", resource, found.name, "queue.delete", arguments)
-    if route.rule is not None and is_ours(route.rule, bucket):
-        yield Action("delete", "rule", route.rule.name, "rule.delete", {"name": route.rule.name})
+    if resources.rule is not None and is_owned(resources.rule, bucket):
+        yield Action("delete", "rule", resources.rule.name, "rule.delete", {"name": resources.rule.name})
 
 
 def _queue(resource: str, wanted: Queue, queue: Queue | None) -> Iterator[Action]:
@@ -105,7 +105,7 @@ def _rule(wanted: Rule, observed: Observed) -> Iterator[Action]:
     if "EventBridgeConfiguration" not in observed.notifications:
         # Remembered before it is done: a run that ends in between knows whose the switch is.
         wanted = replace(wanted, tags={**wanted.tags, SWITCH_TAG: "switched-on"})
-    rule = observed.route.rule
+    rule = observed.delivery_resources.rule
     if rule is None:
         shown = (Change("pattern", None, wanted.pattern), Change("target", None, wanted.target))
         yield Action("create", "rule", wanted.name, "rule.create", {"rule": wanted}, shown)
@@ -166,9 +166,9 @@ def notification_actions(desired: Desired, observed: Observed) -> Iterator[Actio
     configuration, wanted = observed.notifications, desired.subscription
     if wanted.eventbridge is None and may_switch_off(observed):
         wanted = replace(wanted, eventbridge=False)
-    if notifications.same(configuration, notifications.subscribed(configuration, desired.mark, wanted)):
+    if notifications.same(configuration, notifications.subscribed(configuration, desired.owner, wanted)):
         return
-    found = notifications.replaced(configuration, desired.mark)
+    found = notifications.replaced(configuration, desired.owner)
     before = [dict(item) for item in found] or None
     switched = notifications.EVENTBRIDGE in configuration
     verb = "update" if found or (switched and wanted.eventbridge is False) else "create"
@@ -176,7 +176,7 @@ def notification_actions(desired: Desired, observed: Observed) -> Iterator[Actio
     shown = [Change("entry", before, after)] if before or after else []
     if wanted.eventbridge not in (None, switched):
         shown.append(Change("EventBridge", _on(switched), _on(wanted.eventbridge)))
-    arguments = {"mark": desired.mark, "subscription": wanted}
+    arguments = {"owner": desired.owner, "subscription": wanted}
     yield Action(
         verb, "notification", desired.names.notification, "notification.put", arguments, tuple(shown)
     )
@@ -190,8 +190,8 @@ def notification_removal_actions(desired: Desired, observed: Observed) -> Iterat
     """Removing our entry, and our switch where nobody else listens to EventBridge."""
     eventbridge = False if may_switch_off(observed) else None
     configuration = observed.notifications
-    without = notifications.unsubscribed(configuration, desired.mark, eventbridge)
+    without = notifications.unsubscribed(configuration, desired.owner, eventbridge)
     if not notifications.same(configuration, without):
         name = desired.names.notification
-        arguments = {"mark": desired.mark, "eventbridge": eventbridge}
+        arguments = {"owner": desired.owner, "eventbridge": eventbridge}
         yield Action("delete", "notification", name, "notification.remove", arguments)

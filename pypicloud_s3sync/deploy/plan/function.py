@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...sync.redaction import redact
+from ...sync.environment import redact
 from ..delivery import deliveries_of
 from ..models import (
     BUNDLE_TAG,
@@ -21,8 +21,8 @@ from ..models import (
     Role,
     bundle_tag,
 )
-from ..policy import still_receiving
-from .conflicts import is_ours
+from ..policy import keep_receiving
+from .conflicts import is_owned
 
 
 def code_is_known(desired: Desired, function: Function | None) -> bool:
@@ -38,23 +38,23 @@ def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     if wanted is None:
         return
     if role is not None and wanted.policy is not None and leaves_queue(desired, observed):
-        wanted = replace(wanted, policy=still_receiving(wanted.policy, role.policy))
+        wanted = replace(wanted, policy=keep_receiving(wanted.policy, role.policy))
     yield from _role(wanted, role)
 
 
-def narrowed_role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+def narrow_role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Taking back the right to receive, now that the queue is gone."""
     wanted, role = desired.role, observed.role
     if wanted is None or role is None or wanted.policy is None or not leaves_queue(desired, observed):
         return
-    before = still_receiving(wanted.policy, role.policy)
+    before = keep_receiving(wanted.policy, role.policy)
     if before != wanted.policy:
         yield from _role(wanted, replace(wanted, policy=before))
 
 
 def leaves_queue(desired: Desired, observed: Observed) -> bool:
     """Whether there is a queue that has to be emptied and removed."""
-    return desired.route.queue is None and observed.route.queue is not None
+    return desired.delivery_resources.queue is None and observed.delivery_resources.queue is not None
 
 
 def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
@@ -81,9 +81,9 @@ def same_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, s
     return {key: value for key, value in tags.items() if key in wanted}
 
 
-def needless_role_actions(desired: Desired, role: Role | None) -> Iterator[Action]:
+def obsolete_role_actions(desired: Desired, role: Role | None) -> Iterator[Action]:
     """The role of our making, where one is given now."""
-    if desired.role is None and role is not None and is_ours(role, desired.bucket):
+    if desired.role is None and role is not None and is_owned(role, desired.bucket):
         yield Action("delete", "role", role.name, "role.delete", {"name": role.name})
 
 
@@ -162,7 +162,7 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     yield from _tags(function, same_tags(function.tags, tags), tags)
 
 
-def settled_function_actions(desired: Desired, function: Function | None) -> Iterator[Action]:
+def delivery_tag_actions(desired: Desired, function: Function | None) -> Iterator[Action]:
     """Forgetting the deliveries of before, once nothing is left of them."""
     if function is not None and deliveries_of(function) - {desired.delivery}:
         before = "+".join(sorted(deliveries_of(function) | {desired.delivery}))

@@ -10,23 +10,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..models import Action, Desired, Observed, Plan
-from .conflicts import is_ours, refuse_conflicts
+from .conflicts import is_owned, refuse_conflicts
 from .delivery import (
-    needless_route_actions,
+    delivery_actions,
     notification_actions,
     notification_removal_actions,
+    obsolete_delivery_actions,
     permission_actions,
     permission_removal_actions,
     removal_actions,
-    route_actions,
 )
 from .function import (
+    delivery_tag_actions,
     function_actions,
     log_group_actions,
-    narrowed_role_actions,
-    needless_role_actions,
+    narrow_role_actions,
+    obsolete_role_actions,
     role_actions,
-    settled_function_actions,
 )
 
 
@@ -54,15 +54,15 @@ def plan_enable(
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
         *function_actions(desired, observed.function, code_sha256, force=force),
-        *route_actions(desired, observed),
+        *delivery_actions(desired, observed),
         *permission_actions(desired, observed.statements),
         *notification_actions(desired, observed),
         # Whatever the settings no longer ask for goes last, when nothing uses it any more.
         *permission_removal_actions(desired.names, observed.statements, desired.permission),
-        *needless_route_actions(desired, observed),
-        *narrowed_role_actions(desired, observed),
-        *settled_function_actions(desired, observed.function),
-        *needless_role_actions(desired, observed.role),
+        *obsolete_delivery_actions(desired, observed),
+        *narrow_role_actions(desired, observed),
+        *delivery_tag_actions(desired, observed.function),
+        *obsolete_role_actions(desired, observed.role),
     )
     return Plan(actions, desired, observed)
 
@@ -72,7 +72,7 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
     actions = (
         *notification_removal_actions(desired, observed),
         *permission_removal_actions(desired.names, observed.statements),
-        *removal_actions(observed.route, desired, drain=False),
+        *removal_actions(observed.delivery_resources, desired, drain=False),
         *_removals(desired, observed),
     )
     return Plan(actions, desired, observed)
@@ -80,9 +80,9 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
 
 def _removals(desired: Desired, observed: Observed) -> Iterator[Action]:
     names, bucket = desired.names, desired.bucket
-    if is_ours(observed.function, bucket):
+    if is_owned(observed.function, bucket):
         yield Action("delete", "function", names.function, "function.delete", {"name": names.function})
-    if is_ours(observed.log_group, bucket):
+    if is_owned(observed.log_group, bucket):
         yield Action("delete", "log group", names.log_group, "log_group.delete", {"name": names.log_group})
-    if is_ours(observed.role, bucket):
+    if is_owned(observed.role, bucket):
         yield Action("delete", "role", names.role, "role.delete", {"name": names.role})

@@ -10,22 +10,18 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..delivery import EVENTBRIDGE, SQS, TARGET, deliveries_of, listens_to
-from ..models import SWITCH_TAG, Desired, EventSourceMapping, Function, Queue, Route, Rule
+from ...config.options import Delivery
+from ..delivery import TARGET, deliveries_of, listens_to, message_count
+from ..models import SWITCH_TAG, DeliveryResources, Desired, EventSourceMapping, Function, Queue, Rule
 
 #: The attributes of a queue that are ours to set, those with a document apart.
 TEXTS = ("VisibilityTimeout", "MessageRetentionPeriod", "SqsManagedSseEnabled")
 DOCUMENTS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
-COUNTS = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
 #: Of a target, what decides which events our function gets, and as what.
 TARGET_FIELDS = ("Id", "Arn", "Input", "InputPath", "InputTransformer")
 
 
-class RouteReader:
+class DeliveryReader:
     """Reads queues, mapping and rule.
 
     Parameters
@@ -37,7 +33,7 @@ class RouteReader:
     def __init__(self, find: Callable[..., Any]) -> None:
         self.find = find
 
-    def route(self, desired: Desired, function: Function | None, *, enabling: bool) -> Route:
+    def resources(self, desired: Desired, function: Function | None, *, enabling: bool) -> DeliveryResources:
         """What stands between bucket and function, of the wanted delivery and of those of before.
 
         Parameters
@@ -49,16 +45,16 @@ class RouteReader:
             Whether it is to be there afterwards.
         """
         deliveries, names = {desired.delivery} | deliveries_of(function), desired.names
-        polled, ruled = SQS in deliveries, EVENTBRIDGE in deliveries
+        polled, ruled = Delivery.SQS in deliveries, Delivery.EVENTBRIDGE in deliveries
         rule = self._rule(names.rule) if ruled else None
         leaving = rule is not None and SWITCH_TAG in rule.tags
-        leaving = leaving and not (enabling and desired.delivery == EVENTBRIDGE)
-        return Route(
+        leaving = leaving and not (enabling and desired.delivery is Delivery.EVENTBRIDGE)
+        return DeliveryResources(
             queue=self._queue(names.queue) if polled else None,
             dead_letters=self._queue(names.dead_letters) if polled else None,
             mapping=self._mapping(desired) if polled else None,
             rule=rule,
-            sharing=tuple(self._sharing(desired.bucket, names.rule)) if leaving else (),
+            other_rules=tuple(self._other_rules(desired.bucket, names.rule)) if leaving else (),
         )
 
     def _queue(self, name: str) -> Queue | None:
@@ -88,7 +84,7 @@ class RouteReader:
 
     def _mapping(self, desired: Desired) -> EventSourceMapping | None:
         name = desired.names.queue
-        queue_arn = desired.mark.queue_arn
+        queue_arn = desired.owner.queue_arn
         found = self.find(
             *("lambda", "list_event_source_mappings", "lambda:ListEventSourceMappings"),
             f"the queue {name}",
@@ -126,7 +122,7 @@ class RouteReader:
             tags={tag["Key"]: tag["Value"] for tag in (tags or {}).get("Tags", [])},
         )
 
-    def _sharing(self, bucket: str, ours: str) -> Iterator[str]:
+    def _other_rules(self, bucket: str, ours: str) -> Iterator[str]:
         """The other rules that may get this bucket's events."""
         following: dict[str, str] = {}
         while True:
@@ -138,11 +134,6 @@ class RouteReader:
             if not (page or {}).get("NextToken"):
                 return
             following = {"NextToken": page["NextToken"]}
-
-
-def message_count(attributes: Mapping[str, str]) -> int:
-    """How many messages a queue holds, about: those that wait, are being handled, or are delayed."""
-    return sum(int(attributes.get(name, 0)) for name in COUNTS)
 
 
 def _settable(attributes: Mapping[str, str]) -> dict[str, Any]:

@@ -13,11 +13,8 @@ from ...exceptions import AwsError
 from ..aws import Clients
 from ..aws_errors import is_missing, translated
 from ..models import Desired, Function, Identity, LogGroup, Observed, Role
-from ..policy import table_names
-from .delivery import RouteReader
-
-#: The inline policy of our roles.
-POLICY_NAME = "sync"
+from ..policy import POLICY_NAME, table_names
+from .delivery import DeliveryReader
 
 
 class Reader:
@@ -88,7 +85,7 @@ class Reader:
         Parameters
         ----------
         desired : Desired
-            Says what ours are called, and which role was given.
+            Says what ours are names, and which role was given.
         enabling : bool
             Whether it is to be there afterwards.
         """
@@ -103,7 +100,7 @@ class Reader:
             function=function,
             statements=self.statements(names.function),
             notifications=self.notifications(bucket),
-            route=RouteReader(self.find).route(desired, function, enabling=enabling),
+            delivery_resources=DeliveryReader(self.find).resources(desired, function, enabling=enabling),
         )
 
     def role(self, name: str) -> Role | None:

@@ -56,7 +56,7 @@ class Calls:
         with translated(action, resource, self.clients.settings.endpoint_url):
             return getattr(self.clients[service], operation)(**arguments)
 
-    def undo(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
+    def delete_if_exists(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
         """Call an operation that deletes; what is gone already is no error."""
         self.find(service, operation, resource, **arguments)
 
@@ -69,7 +69,7 @@ class Calls:
                 return {}
             raise
 
-    def patiently(self, news: tuple[str, ...], call: Callable[[], Any]) -> Any:
+    def retry_on(self, news: tuple[str, ...], call: Callable[[], Any]) -> Any:
         """Call again while AWS refuses with one of the messages that say it has not heard the news yet."""
         deadline = self.clock() + PROPAGATION_TIMEOUT
         while True:

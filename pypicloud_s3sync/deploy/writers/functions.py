@@ -40,7 +40,7 @@ class FunctionWriter:
         settings = dict(function.configuration)
         tags = {**function.tags, BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         with self._code(bundle) as code:
-            self.calls.patiently(
+            self.calls.retry_on(
                 ROLE_PROPAGATION,
                 lambda: self.calls.do(
                     *("lambda", "create_function", f"the function {function.name}"),
@@ -51,7 +51,7 @@ class FunctionWriter:
                     **_as_api(settings),
                 ),
             )
-            self.settle(function.name)
+            self.wait_until_active(function.name)
 
     def update_code(self, name: str, arn: str, fingerprint: str, architecture: str, bundle: Bundle) -> None:
         """Send new code, and remember what it was built from."""
@@ -60,7 +60,7 @@ class FunctionWriter:
         with self._code(bundle) as code:
             of_function = {"FunctionName": name, "Architectures": [architecture], **code}
             self.calls.do("lambda", "update_function_code", resource, **of_function)
-            self.settle(name)
+            self.wait_until_active(name)
         self.tag_bundle(name, arn, fingerprint, bundle)
 
     def tag_bundle(self, name: str, arn: str, fingerprint: str, bundle: Bundle) -> None:
@@ -71,7 +71,7 @@ class FunctionWriter:
     def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
         """Change settings, once a change before is through; one that has failed gets another chance."""
         self._quiet(name)
-        self.calls.patiently(
+        self.calls.retry_on(
             ROLE_PROPAGATION,
             lambda: self.calls.do(
                 *("lambda", "update_function_configuration", f"the function {name}"),
@@ -79,25 +79,25 @@ class FunctionWriter:
                 **_as_api(configuration),
             ),
         )
-        self.settle(name)
+        self.wait_until_active(name)
 
     def tag(self, name: str, arn: str, tags: Mapping[str, str]) -> None:
-        """Mark the function as ours, with the tags of the settings."""
+        """NotificationOwner the function as ours, with the tags of the settings."""
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=dict(tags))
 
     def delete(self, name: str) -> None:
         """Delete the function."""
-        self.calls.undo("lambda", "delete_function", f"the function {name}", FunctionName=name)
+        self.calls.delete_if_exists("lambda", "delete_function", f"the function {name}", FunctionName=name)
 
     def _quiet(self, name: str) -> None:
         """Wait until nothing is under way; a function that has failed waits for nothing but a change."""
         try:
-            self.settle(name)
+            self.wait_until_active(name)
         except AwsError as error:
             if not isinstance(error.__cause__, WaiterError):
                 raise
 
-    def settle(self, name: str) -> None:
+    def wait_until_active(self, name: str) -> None:
         """Wait until the function is active and no update of it is under way."""
         for waiter in ("function_active_v2", "function_updated_v2"):
             self.calls.wait(waiter, f"the function {name}", FunctionName=name)
@@ -116,7 +116,9 @@ class FunctionWriter:
         try:
             yield {"S3Bucket": self.bucket, "S3Key": key}
         finally:
-            self.calls.undo("s3", "delete_object", resource, Bucket=self.bucket, Key=key, **version)
+            self.calls.delete_if_exists(
+                "s3", "delete_object", resource, Bucket=self.bucket, Key=key, **version
+            )
 
 
 def _as_api(configuration: Mapping[str, Any]) -> dict[str, Any]:

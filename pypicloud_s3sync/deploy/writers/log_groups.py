@@ -41,4 +41,4 @@ class LogGroupWriter:
 
     def delete(self, name: str) -> None:
         """Delete the group and what was logged."""
-        self.calls.undo("logs", "delete_log_group", f"the log group {name}", logGroupName=name)
+        self.calls.delete_if_exists("logs", "delete_log_group", f"the log group {name}", logGroupName=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...exceptions import AwsError
 from .. import notifications
-from ..models import Mark, Subscription
+from ..models import NotificationOwner, Subscription
 from ..readers.reader import Reader
 from .calls import Calls
 
@@ -32,13 +32,13 @@ class NotificationWriter:
         self.account = account
         self.reader = Reader(calls.clients)
 
-    def put(self, mark: Mark, subscription: Subscription) -> None:
+    def put(self, owner: NotificationOwner, subscription: Subscription) -> None:
         """Put our entry in, in the place of any other of ours."""
-        self._rewrite(lambda found: notifications.subscribed(found, mark, subscription), validate=True)
+        self._rewrite(lambda found: notifications.subscribed(found, owner, subscription), validate=True)
 
-    def remove(self, mark: Mark, eventbridge: bool | None = None) -> None:
+    def remove(self, owner: NotificationOwner, eventbridge: bool | None = None) -> None:
         """Take our entry out, even where S3 would refuse the write for somebody's broken destination."""
-        self._rewrite(lambda found: notifications.unsubscribed(found, mark, eventbridge), validate=False)
+        self._rewrite(lambda found: notifications.unsubscribed(found, owner, eventbridge), validate=False)
 
     def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]], *, validate: bool) -> None:
         # S3 has no conditional write here: what was read for the plan is read again, to keep the gap small.
@@ -46,7 +46,7 @@ class NotificationWriter:
         wanted = change(found)
         if notifications.same(found, wanted):
             return
-        self.calls.patiently(PERMISSION_PROPAGATION, lambda: self._write(wanted, validate=validate))
+        self.calls.retry_on(PERMISSION_PROPAGATION, lambda: self._write(wanted, validate=validate))
         written = self.reader.notifications(self.bucket)
         if not notifications.same(change(written), written):
             raise AwsError(

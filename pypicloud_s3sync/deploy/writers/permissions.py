@@ -25,4 +25,4 @@ class PermissionWriter:
     def remove(self, function: str, statement: str) -> None:
         """Remove the statement."""
         of_statement = {"FunctionName": function, "StatementId": statement}
-        self.calls.undo("lambda", "remove_permission", f"the function {function}", **of_statement)
+        self.calls.delete_if_exists("lambda", "remove_permission", f"the function {function}", **of_statement)

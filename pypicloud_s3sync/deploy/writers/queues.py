@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
+from ..delivery import COUNTS, message_count
 from ..models import EventSourceMapping, Queue
-from ..readers.delivery import COUNTS, message_count
 from .calls import Calls
 
 #: SQS's word within a minute of deleting a queue of the same name.
@@ -28,7 +28,7 @@ class QueueWriter:
 
     def create(self, queue: Queue) -> None:
         """Make the queue; SQS takes no name that was deleted within the last minute."""
-        self.calls.patiently(
+        self.calls.retry_on(
             DELETED_RECENTLY,
             lambda: self.calls.do(
                 *("sqs", "create_queue", f"the queue {queue.name}"),
@@ -52,7 +52,7 @@ class QueueWriter:
 
     def delete(self, url: str, name: str) -> None:
         """Delete the queue and what it holds."""
-        self.calls.undo("sqs", "delete_queue", f"the queue {name}", QueueUrl=url)
+        self.calls.delete_if_exists("sqs", "delete_queue", f"the queue {name}", QueueUrl=url)
 
 
 class MappingWriter:
@@ -63,7 +63,7 @@ class MappingWriter:
 
     def create(self, mapping: EventSourceMapping) -> None:
         """Let Lambda poll the queue; until it does, events wait there."""
-        self.calls.patiently(
+        self.calls.retry_on(
             MAPPING_PROPAGATION,
             lambda: self.calls.do(
                 *("lambda", "create_event_source_mapping", _resource(mapping)),
@@ -75,7 +75,7 @@ class MappingWriter:
 
     def update(self, uuid: str, mapping: EventSourceMapping) -> None:
         """Put its configuration right."""
-        self.calls.patiently(
+        self.calls.retry_on(
             MAPPING_PROPAGATION,
             lambda: self.calls.do(
                 *("lambda", "update_event_source_mapping", _resource(mapping)),
@@ -88,9 +88,9 @@ class MappingWriter:
         """Let Lambda poll no more; where a queue is given, after its last message was handled."""
         if url is not None:
             self._drain(url, queue)
-        self.calls.patiently(
+        self.calls.retry_on(
             MAPPING_PROPAGATION,
-            lambda: self.calls.undo(
+            lambda: self.calls.delete_if_exists(
                 "lambda", "delete_event_source_mapping", f"the event source mapping {uuid}", UUID=uuid
             ),
         )

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from ..models import Role
-from ..readers.reader import POLICY_NAME
+from ..policy import POLICY_NAME
 from .calls import Calls
 
 
@@ -56,14 +56,16 @@ class RoleWriter:
         resource = f"the role {name}"
         inline = self.calls.find("iam", "list_role_policies", resource, RoleName=name).get("PolicyNames", [])
         for policy in inline:
-            self.calls.undo("iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy)
+            self.calls.delete_if_exists(
+                "iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy
+            )
         found = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name)
         attached = found.get("AttachedPolicies", [])
         for policy in attached:
-            self.calls.undo(
+            self.calls.delete_if_exists(
                 "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]
             )
-        self.calls.undo("iam", "delete_role", resource, RoleName=name)
+        self.calls.delete_if_exists("iam", "delete_role", resource, RoleName=name)
 
 
 def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:

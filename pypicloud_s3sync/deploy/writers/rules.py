@@ -55,8 +55,8 @@ class RuleWriter:
         found = self.calls.find("events", "list_targets_by_rule", resource, Rule=name)
         targets = [target["Id"] for target in found.get("Targets", [])]
         if targets:
-            self.calls.undo("events", "remove_targets", resource, Rule=name, Ids=targets)
-        self.calls.undo("events", "delete_rule", resource, Name=name)
+            self.calls.delete_if_exists("events", "remove_targets", resource, Rule=name, Ids=targets)
+        self.calls.delete_if_exists("events", "delete_rule", resource, Name=name)
 
 
 def _tag_list(rule: Rule) -> list[dict[str, str]]:

@@ -1,5 +1,5 @@
-from pypicloud_s3sync.caches.base import CacheIndex, Change, Result, Seen, Subject
-from pypicloud_s3sync.caches.registry import index_of
+from pypicloud_s3sync.caches.base import CacheAdapter, Change, Result, RowKey, Snapshot
+from pypicloud_s3sync.caches.registry import adapter_for
 
 
 class Own:
@@ -21,11 +21,11 @@ class Own:
 def test_a_cache_class_of_somebodys_own_is_used_by_its_public_methods():
     from pypicloud.models import Package
 
-    index = index_of(Own())
-    assert type(index) is CacheIndex
-    subject, package = Subject("pkg-1.0.tar.gz", "pkg"), Package("pkg", "1.0", "pkg-1.0.tar.gz", path="x")
-    assert index.read([subject]) == {"pkg-1.0.tar.gz": Seen(None)}
-    assert index.write([Change(subject, Seen(None), package)]) == {"pkg-1.0.tar.gz": Result.WRITTEN}
+    index = adapter_for(Own())
+    assert type(index) is CacheAdapter
+    subject, package = RowKey("pkg-1.0.tar.gz", "pkg"), Package("pkg", "1.0", "pkg-1.0.tar.gz", path="x")
+    assert index.read([subject]) == {"pkg-1.0.tar.gz": Snapshot(None)}
+    assert index.write([Change(subject, Snapshot(None), package)]) == {"pkg-1.0.tar.gz": Result.WRITTEN}
     seen = index.read([subject])["pkg-1.0.tar.gz"]
     assert index.write([Change(subject, seen, package)]) == {"pkg-1.0.tar.gz": Result.UNCHANGED}
     assert index.write([Change(subject, seen, None)]) == {"pkg-1.0.tar.gz": Result.WRITTEN}

@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pypicloud_s3sync import handler
-from pypicloud_s3sync.caches.base import Change, Result, Subject
+from pypicloud_s3sync.caches.base import Change, Result, RowKey
 from pypicloud_s3sync.caches.summaries import PATIENCE
-from pypicloud_s3sync.caches.transactions import ACTIONS, CHECKSUM, NEWEST, OF_SUMMARY
+from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX_ITEMS, NEWEST
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.sync import startup
 from support.indexes import hold
 
 OLD = "x/pkg-1.0.tar.gz"
@@ -18,7 +18,7 @@ OLD = "x/pkg-1.0.tar.gz"
 @pytest.fixture
 def index(world):
     """The warm handler's index."""
-    return handler._syncer().index
+    return startup.syncer().adapter
 
 
 def package(world, version, summary, second, name="pkg"):
@@ -146,18 +146,18 @@ def test_two_handlers_of_one_name_do_not_overwrite_each_others_summary(world, in
 
 def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(world, index):
     save(index, package(world, "1.0", "ours", second=1))
-    subject = Subject("pkg-1.0.tar.gz", "pkg")
+    subject = RowKey("pkg-1.0.tar.gz", "pkg")
     seen = index.read([subject])["pkg-1.0.tar.gz"]
     theirs = world.cache.new_package("pkg", "1.0", "pkg-1.0.tar.gz", None, "theirs", path="y/pkg-1.0.tar.gz")
     world.cache.save(theirs)
-    assert index.write([Change(subject, seen, None)]) == {"pkg-1.0.tar.gz": Result.LOST}
+    assert index.write([Change(subject, seen, None)]) == {"pkg-1.0.tar.gz": Result.CONFLICT}
     assert world.rows()["pkg-1.0.tar.gz"].data["path"] == "y/pkg-1.0.tar.gz"
 
 
 def test_a_refused_transaction_is_that_names_error_alone(world, index, monkeypatch):
     good, bad = package(world, "1.0", "x", second=1), package(world, "1.0", "x", second=1, name="bad")
     bad.data["path"] = "x" * 500_000  # more than DynamoDB takes in an item
-    subjects = {row.filename: Subject(row.filename, row.name) for row in (good, bad)}
+    subjects = {row.filename: RowKey(row.filename, row.name) for row in (good, bad)}
     seen = index.read(list(subjects.values()))
     results = index.write([Change(subjects[row.filename], seen[row.filename], row) for row in (bad, good)])
     assert results[good.filename] is Result.WRITTEN
@@ -170,7 +170,7 @@ def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
     monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))
     world.put(OLD, name="pkg", version="1.0")
     assert world.notify(OLD)["saved"] == ["pkg-1.0.tar.gz"]
-    client = handler._syncer().index.client
+    client = startup.syncer().adapter.client
     assert (
         client.scan(TableName="prod-rows")["Count"] == client.scan(TableName="prod-summaries")["Count"] == 1
     )
@@ -178,7 +178,7 @@ def test_own_table_names_and_a_namespace_are_honoured(world, monkeypatch):
 
 def test_the_rows_of_one_release_are_one_transaction(world, index, calls):
     rows = [package(world, f"1.{number}", str(number), second=number) for number in range(5)]
-    subjects = [Subject(row.filename, row.name) for row in rows]
+    subjects = [RowKey(row.filename, row.name) for row in rows]
     seen = index.read(subjects)
     changes = [Change(subject, seen[row.filename], row) for subject, row in zip(subjects, rows, strict=True)]
     assert set(index.write(changes).values()) == {Result.WRITTEN}
@@ -226,7 +226,7 @@ def test_a_call_that_fails_beside_others_is_tried_alone_when_they_have_ended(ind
         ended.append(number)
         return number
 
-    assert index._at_once(call, range(20)) == list(range(20))
+    assert index._parallel(call, range(20)) == list(range(20))
     assert (sorted(ended), ended[-1]) == (list(range(20)), 0)
 
 
@@ -238,14 +238,14 @@ def test_a_call_that_fails_alone_too_is_an_error(index):
         raise TimeoutError("DynamoDB is slow")
 
     with pytest.raises(TimeoutError, match="DynamoDB is slow"):
-        index._at_once(call, range(5))
+        index._parallel(call, range(5))
     assert sorted(calls) == [0, 0, 1, 2, 3, 4], "one error is enough"
 
 
 def test_more_rows_of_one_name_than_a_transaction_takes_are_written_in_one_go(world, index, calls):
-    count = 2 * (ACTIONS - OF_SUMMARY) + 1
+    count = 2 * (MAX_ITEMS - ITEMS_OF_SUMMARY) + 1
     rows = [package(world, f"1.{number}", str(number), second=number % 60) for number in range(count)]
-    subjects = [Subject(row.filename, row.name) for row in rows]
+    subjects = [RowKey(row.filename, row.name) for row in rows]
     seen = index.read(subjects)
     results = index.write(
         [Change(subject, seen[row.filename], row) for subject, row in zip(subjects, rows, strict=True)]
@@ -280,7 +280,7 @@ def test_keys_that_dynamodb_did_not_get_to_are_asked_for_again_after_a_pause(wor
 
     monkeypatch.setattr(index.client, "batch_get_item", throttled)
     monkeypatch.setattr(index, "pause", pauses.append)
-    seen = index.read([Subject("pkg-1.0.tar.gz", "pkg")])["pkg-1.0.tar.gz"]
+    seen = index.read([RowKey("pkg-1.0.tar.gz", "pkg")])["pkg-1.0.tar.gz"]
     assert (seen.row.version, len(pauses)) == ("1.0", 1)
 
 
@@ -291,13 +291,13 @@ def test_keys_that_dynamodb_never_gets_to_are_left_to_a_retry(world, index, monk
         lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems},
     )
     monkeypatch.setattr(index, "pause", lambda seconds: None)
-    with pytest.raises(S3SyncError, match="left to a retry"):
-        index.read([Subject("pkg-1.0.tar.gz", "pkg")])
+    with pytest.raises(S3SyncError, match="the next retry reads them again"):
+        index.read([RowKey("pkg-1.0.tar.gz", "pkg")])
 
 
 def changes_of(index, packages, look=0):
     """What makes an index hold packages, as it is now."""
-    subjects = [Subject(wanted.filename, wanted.name) for wanted in packages]
+    subjects = [RowKey(wanted.filename, wanted.name) for wanted in packages]
     seen = index.read(subjects)
     return [
         Change(subject, seen[subject.filename], wanted, look)
@@ -327,7 +327,7 @@ def test_a_name_that_has_changed_meanwhile_does_not_keep_the_others(world, index
     changes = changes_of(index, packages)
     save(index, package(world, "1.0", "another's", second=2, name="pkg3"))
     results = index.write(changes)
-    lost = [filename for filename, result in results.items() if result is Result.LOST]
+    lost = [filename for filename, result in results.items() if result is Result.CONFLICT]
     assert lost == ["pkg3-1.0.tar.gz"]
     written = {f"pkg{number}": f"of {number}" for number in range(5)}
     assert world.summaries() == {**written, "pkg3": "another's"}

@@ -2,13 +2,13 @@ import pytest
 from pypicloud.cache.sql import SQLCache, SQLPackage
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.caches.base import Change, Result, Subject
-from pypicloud_s3sync.caches.registry import index_of
-from pypicloud_s3sync.caches.sql import SqlIndex
+from pypicloud_s3sync.caches.base import Change, Result, RowKey
+from pypicloud_s3sync.caches.registry import adapter_for
+from pypicloud_s3sync.caches.sql import SqlAdapter
 from support.indexes import hold
 
 FILENAME = "pkg-1.0.tar.gz"
-SUBJECT = Subject(FILENAME, "pkg")
+SUBJECT = RowKey(FILENAME, "pkg")
 
 
 @pytest.fixture
@@ -30,11 +30,11 @@ def fresh(cache):
 
 
 def test_the_kind_of_index_follows_the_cache(cache):
-    assert type(index_of(cache)) is SqlIndex
+    assert type(adapter_for(cache)) is SqlAdapter
 
 
 def test_a_row_is_committed_by_itself(cache):
-    index = index_of(cache)
+    index = adapter_for(cache)
     hold(index, FILENAME, package(cache))
     assert fresh(cache) == {FILENAME: "x/pkg-1.0.tar.gz"}
     hold(index, FILENAME, None)
@@ -42,27 +42,27 @@ def test_a_row_is_committed_by_itself(cache):
 
 
 def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(cache):
-    index = index_of(cache)
+    index = adapter_for(cache)
     hold(index, FILENAME, package(cache))
     seen = index.read([SUBJECT])[FILENAME]
     hold(index, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
-    assert index.write([Change(SUBJECT, seen, None)]) == {FILENAME: Result.LOST}
+    assert index.write([Change(SUBJECT, seen, None)]) == {FILENAME: Result.CONFLICT}
     assert fresh(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
 
 
 def test_a_row_that_has_come_since_it_was_looked_for_is_not_replaced(cache):
-    index = index_of(cache)
+    index = adapter_for(cache)
     seen = index.read([SUBJECT])[FILENAME]
     hold(index, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
-    assert index.write([Change(SUBJECT, seen, package(cache))]) == {FILENAME: Result.LOST}
+    assert index.write([Change(SUBJECT, seen, package(cache))]) == {FILENAME: Result.CONFLICT}
     assert fresh(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
 
 
 def test_a_row_that_cannot_be_written_fails_alone_and_leaves_no_transaction_open(cache):
-    index = index_of(cache)
+    index = adapter_for(cache)
     broken, good = cache.new_package("bad", "1.0", "bad-1.0.tar.gz", path="x"), package(cache)
     broken.data["never"] = object()
-    subject = Subject("bad-1.0.tar.gz", "bad")
+    subject = RowKey("bad-1.0.tar.gz", "bad")
     seen = index.read([subject, SUBJECT])
     results = index.write(
         [Change(subject, seen["bad-1.0.tar.gz"], broken), Change(SUBJECT, seen[FILENAME], good)]

@@ -8,6 +8,7 @@ from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import load_ini, read
 from pypicloud_s3sync.exceptions import ConfigError
+from pypicloud_s3sync.sync import environment
 
 BASE = {
     "pypi.storage": "s3",
@@ -190,6 +191,12 @@ def test_a_dynamo_cache_needs_its_region():
     assert "db.region_name is not set" in refused(db__region_name=None)
 
 
+def sent_to_function(found):
+    """The function's variable, as JSON."""
+    variables = environment.write(found.cache_settings, found.bucket, found.prefix, "eu-west-1")
+    return variables["PYPICLOUD_SETTINGS"]
+
+
 def test_credentials_are_used_and_never_reach_the_function():
     found = settings(
         storage__aws_access_key_id="AKIDSTORAGE",
@@ -201,7 +208,7 @@ def test_credentials_are_used_and_never_reach_the_function():
     assert found.credentials.access_key_id == "AKIDSTORAGE"
     assert found.db_credentials.session_token == "secret-three"
     for secret in ("AKID", "secret-"):
-        assert secret not in found.function_settings("eu-west-1")
+        assert secret not in sent_to_function(found)
     assert "secret-" not in repr(found)
 
 
@@ -232,7 +239,7 @@ def test_half_a_vpc_is_refused():
 
 def test_the_function_is_told_the_cache_and_the_bucket_and_no_more():
     found = settings(storage__prefix="pkgs/", user__admin="hash", session__encrypt_key="key")
-    assert json.loads(found.function_settings("eu-west-1")) == {
+    assert json.loads(sent_to_function(found)) == {
         "pypi.db": "dynamo",
         "db.region_name": "eu-west-1",
         "storage.bucket": "packages",

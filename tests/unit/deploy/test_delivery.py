@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pypicloud_s3sync.deploy.delivery import deliveries_of, listens_to, may_switch_off, switched_by_us
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, SWITCH_TAG, Route
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, SWITCH_TAG, DeliveryResources
 from support.fakes import ACCOUNT, BUCKET, NOTHING, REGION, deployed, make_desired
 
 BY_QUEUE = make_desired(s3sync__delivery="sqs", s3sync__timeout="30", s3sync__tags="team=infra")
@@ -17,13 +17,13 @@ RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{BY_RULE.names.rule}"
 
 
 def test_direct_delivery_needs_nothing_in_between():
-    assert DIRECT.route == Route()
+    assert DIRECT.delivery_resources == DeliveryResources()
     assert DIRECT.subscription.kind == "LambdaFunctionConfigurations"
     assert DIRECT.permission["Principal"] == "s3.amazonaws.com"
 
 
 def test_only_s3_may_send_to_the_queue_and_only_for_this_bucket_of_this_account():
-    (statement,) = BY_QUEUE.route.queue.attributes["Policy"]["Statement"]
+    (statement,) = BY_QUEUE.delivery_resources.queue.attributes["Policy"]["Statement"]
     assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
     assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", QUEUE_ARN)
     assert statement["Condition"] == {
@@ -34,16 +34,16 @@ def test_only_s3_may_send_to_the_queue_and_only_for_this_bucket_of_this_account(
 
 def test_the_queue_hides_a_message_for_six_timeouts_and_gives_it_up_after_five_tries():
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    attributes = BY_QUEUE.route.queue.attributes
+    attributes = BY_QUEUE.delivery_resources.queue.attributes
     assert attributes["VisibilityTimeout"] == "180"
     assert attributes["RedrivePolicy"] == {
-        "deadLetterTargetArn": BY_QUEUE.route.dead_letters.arn,
+        "deadLetterTargetArn": BY_QUEUE.delivery_resources.dead_letters.arn,
         "maxReceiveCount": 5,
     }
 
 
 def test_what_failed_is_kept_as_long_as_sqs_keeps_anything_and_comes_from_our_queue_only():
-    attributes = BY_QUEUE.route.dead_letters.attributes
+    attributes = BY_QUEUE.delivery_resources.dead_letters.attributes
     assert attributes["MessageRetentionPeriod"] == str(14 * 24 * 3600)
     assert attributes["RedriveAllowPolicy"] == {
         "redrivePermission": "byQueue",
@@ -52,7 +52,9 @@ def test_what_failed_is_kept_as_long_as_sqs_keeps_anything_and_comes_from_our_qu
 
 
 @pytest.mark.parametrize(
-    "queue", [BY_QUEUE.route.queue, BY_QUEUE.route.dead_letters], ids=["queue", "failed"]
+    "queue",
+    [BY_QUEUE.delivery_resources.queue, BY_QUEUE.delivery_resources.dead_letters],
+    ids=["queue", "failed"],
 )
 def test_each_queue_is_encrypted_and_tagged(queue):
     assert queue.attributes["SqsManagedSseEnabled"] == "true"
@@ -60,7 +62,9 @@ def test_each_queue_is_encrypted_and_tagged(queue):
 
 
 def test_the_function_answers_with_the_messages_that_failed():
-    assert BY_QUEUE.route.mapping.configuration["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert BY_QUEUE.delivery_resources.mapping.configuration["FunctionResponseTypes"] == [
+        "ReportBatchItemFailures"
+    ]
 
 
 def test_nobody_may_invoke_a_function_that_lambda_polls_for():
@@ -80,13 +84,13 @@ def test_only_the_rule_may_invoke_a_function_that_eventbridge_calls():
 
 
 def test_the_rule_takes_what_appears_and_disappears_in_this_bucket_under_the_prefix():
-    assert BY_RULE.route.rule.pattern == {
+    assert BY_RULE.delivery_resources.rule.pattern == {
         "source": ["aws.s3"],
         "detail-type": ["Object Created", "Object Deleted"],
         "detail": {"bucket": {"name": [BUCKET]}},
     }
     under = make_desired(s3sync__delivery="eventbridge", storage__prefix="pkgs/")
-    assert under.route.rule.pattern["detail"]["object"] == {"key": [{"prefix": "pkgs/"}]}
+    assert under.delivery_resources.rule.pattern["detail"]["object"] == {"key": [{"prefix": "pkgs/"}]}
 
 
 def test_names_are_within_the_limits_of_each_service():
@@ -109,9 +113,9 @@ def test_the_functions_tag_tells_where_parts_may_be(tag, deliveries):
     assert deliveries_of(None) == set()
 
 
-def observed(tags, sharing=()):
-    rule = replace(BY_RULE.route.rule, tags=tags)
-    return deployed(BY_RULE, route=Route(rule=rule, sharing=sharing))
+def observed(tags, other_rules=()):
+    rule = replace(BY_RULE.delivery_resources.rule, tags=tags)
+    return deployed(BY_RULE, delivery_resources=DeliveryResources(rule=rule, other_rules=other_rules))
 
 
 def test_the_switch_is_ours_where_the_rule_says_so():
@@ -122,14 +126,14 @@ def test_the_switch_is_ours_where_the_rule_says_so():
 
 def test_it_may_be_switched_off_where_nobody_else_listens():
     assert may_switch_off(observed({SWITCH_TAG: "switched-on"}))
-    assert not may_switch_off(observed({SWITCH_TAG: "switched-on"}, sharing=("theirs",)))
+    assert not may_switch_off(observed({SWITCH_TAG: "switched-on"}, other_rules=("theirs",)))
     assert not may_switch_off(observed({}))
 
 
 @pytest.mark.parametrize(
     ("pattern", "listens"),
     [
-        (BY_RULE.route.rule.pattern, True),
+        (BY_RULE.delivery_resources.rule.pattern, True),
         ({"source": ["aws.s3"]}, True),
         ({"account": [ACCOUNT]}, True),
         ({"source": [{"prefix": "aws."}]}, True),

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pypicloud_s3sync.deploy.desired import desire, function_arn, names
+from pypicloud_s3sync.deploy.desired import desire, function_arn, resource_names
 from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, Identity
 from support.fakes import ACCOUNT, BUCKET, FINGERPRINT, IDENTITY, REGION, make_desired, make_settings
 
@@ -37,7 +37,7 @@ ALLOWED = {
     ids=str,
 )
 def test_names_are_what_each_service_takes(more):
-    called = names(make_settings(**more), "ap-southeast-2")
+    called = resource_names(make_settings(**more), "ap-southeast-2")
     for field, pattern in ALLOWED.items():
         assert re.fullmatch(pattern, getattr(called, field)), f"{field}: {getattr(called, field)}"
 
@@ -54,8 +54,8 @@ def test_names_are_what_each_service_takes(more):
 @pytest.mark.parametrize("base", [{}, LONG], ids=["short", "too long to be whole"])
 def test_another_function_bucket_or_region_has_other_names(base, other):
     given = {**base, **other}
-    one = names(make_settings(**base), REGION)
-    two = names(
+    one = resource_names(make_settings(**base), REGION)
+    two = resource_names(
         make_settings(**{k: v for k, v in given.items() if k != "region"}), given.get("region", REGION)
     )
     for field in ("role", "statement", "notification"):
@@ -63,8 +63,8 @@ def test_another_function_bucket_or_region_has_other_names(base, other):
 
 
 def test_the_same_letters_cut_elsewhere_are_other_names():
-    one = names(make_settings(s3sync__function_name="x", storage__bucket=f"{REGION}-b"), REGION)
-    other = names(make_settings(s3sync__function_name=f"x-{REGION}", storage__bucket="b"), REGION)
+    one = resource_names(make_settings(s3sync__function_name="x", storage__bucket=f"{REGION}-b"), REGION)
+    other = resource_names(make_settings(s3sync__function_name=f"x-{REGION}", storage__bucket="b"), REGION)
     assert one.role[:-8] == other.role[:-8]
     assert one.role != other.role
     assert one.statement != other.statement
@@ -73,14 +73,14 @@ def test_the_same_letters_cut_elsewhere_are_other_names():
 
 def test_a_dot_and_a_dash_in_a_buckets_name_are_not_mixed_up():
     dot, dash = (
-        names(make_settings(storage__bucket=bucket), REGION) for bucket in ("my.bucket", "my-bucket")
+        resource_names(make_settings(storage__bucket=bucket), REGION) for bucket in ("my.bucket", "my-bucket")
     )
     assert (dot.role, dot.statement, dot.notification) != (dash.role, dash.statement, dash.notification)
 
 
 def test_names_are_the_same_in_each_run():
     """They are how the next run finds what this one made: a change of them would orphan it."""
-    called = names(make_settings(), REGION)
+    called = resource_names(make_settings(), REGION)
     assert called.role == "sync-eu-west-1-amzn-s3-demo-bucket-f9967447"
     assert called.statement == called.role
     assert called.notification.startswith("pypicloud-s3sync-sync-eu-west-1-amzn-s3-demo-bucket-")
@@ -89,7 +89,7 @@ def test_names_are_the_same_in_each_run():
 
 
 def test_names_tell_a_reader_what_they_belong_to():
-    called = names(make_settings(), REGION)
+    called = resource_names(make_settings(), REGION)
     for name in (called.role, called.statement, called.notification):
         assert f"sync-{REGION}-{BUCKET}" in name
 

@@ -20,7 +20,7 @@ class Performed:
         self.failing = failing
         self.error = error
 
-    def bundle(self):
+    def bundle(self, report):
         self.log.append("bundle")
         return BUNDLE
 
@@ -62,7 +62,7 @@ def test_the_bundle_is_built_before_anything_is_changed():
     """A bundle that does not work leaves AWS as it was."""
     writers = Performed()
 
-    def broken():
+    def broken(report):
         raise BundleError("no wheel for x")
 
     with pytest.raises(BundleError):

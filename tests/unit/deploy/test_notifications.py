@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pypicloud_s3sync.deploy import notifications
-from pypicloud_s3sync.deploy.models import Mark, Subscription
+from pypicloud_s3sync.deploy.models import NotificationOwner, Subscription
 from pypicloud_s3sync.deploy.notifications import replaced, same, subscribed, unsubscribed
 
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:sync"
@@ -15,7 +15,7 @@ QUEUE = "arn:aws:sqs:eu-west-1:111122223333:queue"
 TOPIC = "arn:aws:sns:eu-west-1:111122223333:topic"
 ID = "pypicloud-s3sync-sync"
 OUR_QUEUE = "arn:aws:sqs:eu-west-1:111122223333:sync"
-MARK = Mark(ID, ARN, OUR_QUEUE)
+MARK = NotificationOwner(ID, ARN, OUR_QUEUE)
 OURS = notifications.entry(notifications.LAMBDA, ID, ARN, "")
 OURS_BY_QUEUE = notifications.entry(notifications.QUEUE, ID, OUR_QUEUE, "")
 BY_QUEUE = Subscription(notifications.QUEUE, OURS_BY_QUEUE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypicloud_s3sync.deploy.desired import names
+from pypicloud_s3sync.deploy.desired import resource_names
 from pypicloud_s3sync.deploy.models import Identity
 from pypicloud_s3sync.deploy.policy import (
     VPC_ACTIONS,
@@ -25,7 +25,7 @@ SETTINGS = [{}, REDIS, SQL, VPC, {"storage__prefix": "pkgs/"}, {"db__namespace":
 
 def policy_for(identity=IDENTITY, region=REGION, **more):
     settings = make_settings(**more)
-    return role_policy(settings, identity, region, names(settings, region))
+    return role_policy(settings, identity, region, resource_names(settings, region))
 
 
 def statements(*args, **more):

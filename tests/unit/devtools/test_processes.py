@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.devtools.processes import Tether, clean_environment, wait_until
+from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.processes import needs_proc, nothing_left, processes_below
 
@@ -25,16 +25,16 @@ time.sleep(600)
 
 PARENT = """
 import os, sys, time
-from pypicloud_s3sync.devtools.processes import Tether, wait_until
-tether = Tether([sys.executable, "-c", sys.argv[1]], dict(os.environ))
+from pypicloud_s3sync.devtools.processes import SupervisedProcess, wait_until
+tether = SupervisedProcess([sys.executable, "-c", sys.argv[1]], dict(os.environ))
 wait_until(lambda: "started" in tether.log_tail(), "it started")
 print("started", flush=True)
 time.sleep(600)
 """
 
 
-def litter(directory: Path) -> Tether:
-    tether = Tether([sys.executable, "-c", LITTERING], {**os.environ, "TMPDIR": str(directory)})
+def litter(directory: Path) -> SupervisedProcess:
+    tether = SupervisedProcess([sys.executable, "-c", LITTERING], {**os.environ, "TMPDIR": str(directory)})
     wait_until(lambda: "started" in tether.log_tail(), "the command started")
     return tether
 
@@ -74,7 +74,7 @@ class TestTether:
     def test_ends_by_itself(self, tmp_path: Path) -> None:
         """A command that ends leaves nothing either; what it said can still be read."""
         program = "import tempfile; tempfile.mkstemp(); print('so far'); raise SystemExit(3)"
-        tether = Tether([sys.executable, "-c", program], {**os.environ, "TMPDIR": str(tmp_path)})
+        tether = SupervisedProcess([sys.executable, "-c", program], {**os.environ, "TMPDIR": str(tmp_path)})
         wait_until(lambda: not tether.running, "it ended")
         assert tether.log_tail() == "so far"
         assert nothing_left(tmp_path)
@@ -84,7 +84,7 @@ class TestTether:
 
 def test_log_tail_is_the_end(tmp_path: Path) -> None:
     """Of a long log the last lines are shown."""
-    tether = Tether([sys.executable, "-c", "print(*range(50_000), sep='\\n')"], dict(os.environ))
+    tether = SupervisedProcess([sys.executable, "-c", "print(*range(50_000), sep='\\n')"], dict(os.environ))
     wait_until(lambda: not tether.running, "it ended")
     assert tether.log_tail(3) == "49997\n49998\n49999"
     tether.stop()

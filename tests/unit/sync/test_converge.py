@@ -1,8 +1,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import SyncError
+from pypicloud_s3sync.sync import startup
 from pypicloud_s3sync.sync.packages import StoredObject, to_package
 from support.world import BUCKET
 
@@ -74,14 +74,14 @@ def test_the_same_event_twice_changes_nothing_the_second_time(world):
 def test_only_a_404_means_absent(world, calls, status):
     world.put(KEY, name="pkg", version="1.0")
     world.notify(KEY)
-    syncer = handler._syncer()
+    syncer = startup.syncer()
 
     def refuse(**kwargs):
         raise ClientError(
             {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, "HeadObject"
         )
 
-    syncer.looks.s3.head_object = refuse
+    syncer.reader.s3.head_object = refuse
     with pytest.raises(SyncError, match=KEY):
         world.notify(KEY, name="ObjectRemoved:Delete")
     assert FILENAME in world.rows(), "a failure to look was taken for a deletion"
@@ -113,14 +113,14 @@ def test_on_absence_name_and_version_are_those_of_the_row(world):
 
 @pytest.mark.parametrize("prefix", ["pkgs/", "pkgs"])
 def test_a_key_outside_the_prefix_is_ignored(world, monkeypatch, prefix):
-    monkeypatch.setattr(handler._syncer(), "prefix", prefix)
+    monkeypatch.setattr(startup.syncer(), "prefix", prefix)
     world.put("elsewhere/pkg-1.0.tar.gz", name="pkg", version="1.0")
     assert world.notify("elsewhere/pkg-1.0.tar.gz")["ignored"] == ["elsewhere/pkg-1.0.tar.gz"]
     assert world.rows() == {}
 
 
 def test_another_buckets_event_is_ignored(world, monkeypatch):
-    monkeypatch.setattr(handler._syncer(), "bucket", "ours")
+    monkeypatch.setattr(startup.syncer(), "bucket", "ours")
     assert world.notify(KEY)["ignored"] == [KEY]
 
 
@@ -169,8 +169,8 @@ def test_an_object_that_never_stops_changing_is_left_to_a_retry(world, calls):
     calls.before["TransactWriteItems"] = [
         lambda turn=turn: world.put(KEY, name="pkg", version="1.0", summary=str(turn)) for turn in range(99)
     ]
-    handler._syncer().pause = lambda seconds: None
-    with pytest.raises(SyncError, match="changed at each of 9 looks"):
+    startup.syncer().pause = lambda seconds: None
+    with pytest.raises(SyncError, match="changed during each of 9 attempts"):
         world.notify(KEY)
 
 
@@ -228,7 +228,7 @@ def test_a_repeated_delete_takes_two_calls(world, calls):
 
 def test_the_row_that_decides_is_read_consistently(world, calls, monkeypatch):
     reads = []
-    client = handler._syncer().index.client
+    client = startup.syncer().adapter.client
     client.meta.events.register(
         "provide-client-params.dynamodb.BatchGetItem", lambda params, **_: reads.append(params)
     )

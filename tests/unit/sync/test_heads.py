@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.sync import heads
-from pypicloud_s3sync.sync.heads import Heads
+from pypicloud_s3sync.sync.heads import HeadClient
 
 BUCKET = "amzn-s3-demo-bucket"
 MODIFIED = "Tue, 24 Nov 2026 10:00:00 GMT"
@@ -49,7 +49,7 @@ class Asked:
         self.requests, self.by_boto3, self.answers = [], 0, list(answers)
         self.client.meta.events.register("before-send.s3.HeadObject", self.answer)
         self.client.meta.events.register("before-parameter-build.s3.HeadObject", self.count)
-        self.heads = Heads(self.client, self.session)
+        self.heads = HeadClient(self.client, self.session)
 
     def count(self, **_):
         self.by_boto3 += 1
@@ -258,7 +258,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(*does, scheme="http", certificate=None):
-    """Heads of such a server."""
+    """HeadClient of such a server."""
     with Server(*does, certificate=certificate) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         session = botocore.session.Session()
@@ -270,7 +270,7 @@ def serving(*does, scheme="http", certificate=None):
             config=ONE_TRY,
         )
         try:
-            yield server, Heads(client, session)
+            yield server, HeadClient(client, session)
         finally:
             server.shutdown()
             client.close()
@@ -339,7 +339,7 @@ def test_other_certificates_are_not_trusted(monkeypatch, tmp_path):
         other.issue_cert("127.0.0.1").configure_cert(server.socket.context)
         before = server.requests
         with pytest.raises(ssl.SSLError):
-            found.connections.head(found.places[BUCKET], "/", {})
+            found.connections.head(found.addresses[BUCKET], "/", {})
         assert server.requests == before
 
 
@@ -363,7 +363,7 @@ def test_objects_under_strange_keys_are_found(site):
     with contextlib.closing(
         session.create_client("s3", region_name=client.meta.region_name, endpoint_url=site.aws.endpoint_url)
     ) as own:
-        found = Heads(own, session)
+        found = HeadClient(own, session)
         boto3s = []
         own.meta.events.register("before-parameter-build", lambda params, **_: boto3s.append(params["Key"]))
         answers = [found.head(site.bucket, key) for key in STRANGE]

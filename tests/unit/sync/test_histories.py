@@ -12,10 +12,10 @@ BACKENDS = (Dynamo, Redis, Sql)
 KEPT = ((Dynamo, 657), (Redis, 5929), (Dynamo, 7032), (Redis, 7753))
 
 
-class OneLook(Syncer):
+class OneRead(Syncer):
     """Without the second look."""
 
-    def _look_again(self, bucket, written):
+    def _read_again(self, bucket, written):
         for case in written:
             case.done = True
 
@@ -42,7 +42,7 @@ def test_a_history_that_failed_once_does_not_again(backend, seed):
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
 def test_without_the_second_look_some_history_ends_wrong(backend):
-    assert next(diverging(backend, OneLook, range(3000)), None) is not None
+    assert next(diverging(backend, OneRead, range(3000)), None) is not None
 
 
 def test_pypiclouds_own_methods_for_redis_end_wrong_in_some_history():

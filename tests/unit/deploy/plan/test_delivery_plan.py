@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, Route
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, DeliveryResources
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
 from pypicloud_s3sync.deploy.policy import RECEIVE
 from pypicloud_s3sync.exceptions import ConflictError
@@ -35,9 +35,9 @@ def by_call(plan, call):
     return [action for action in plan.actions if action.call == call]
 
 
-def switched_on_by_us(observed=DEPLOYED["eventbridge"], sharing=()):
-    rule = replace(observed.route.rule, tags={**observed.route.rule.tags, **OURS})
-    return replace(observed, route=Route(rule=rule, sharing=sharing))
+def switched_on_by_us(observed=DEPLOYED["eventbridge"], other_rules=()):
+    rule = replace(observed.delivery_resources.rule, tags={**observed.delivery_resources.rule.tags, **OURS})
+    return replace(observed, delivery_resources=DeliveryResources(rule=rule, other_rules=other_rules))
 
 
 @pytest.mark.parametrize("kind", DESIRED)
@@ -114,33 +114,33 @@ def test_while_it_moves_the_function_is_tagged_with_both_deliveries():
 
 
 def test_a_queue_with_events_that_failed_is_not_thrown_away():
-    route = DEPLOYED["sqs"].route
+    route = DEPLOYED["sqs"].delivery_resources
     holding = replace(route, dead_letters=replace(route.dead_letters, messages=3))
     with pytest.raises(ConflictError, match=r"holds 3 events that failed.*start a redrive of it"):
-        move("sqs", "direct", route=holding)
-    assert plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], route=holding)).in_sync
+        move("sqs", "direct", delivery_resources=holding)
+    assert plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=holding)).in_sync
 
 
 @pytest.mark.parametrize("part", ["queue", "dead_letters"])
 def test_a_queue_of_our_name_that_is_not_ours_is_refused(part):
-    route = DEPLOYED["sqs"].route
+    route = DEPLOYED["sqs"].delivery_resources
     theirs = replace(route, **{part: replace(getattr(route, part), tags={})})
     with pytest.raises(ConflictError, match=r"arn:aws:sqs:.* exists, which this tool did not make"):
-        plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], route=theirs))
-    left = calls(plan_disable(DESIRED["sqs"], replace(DEPLOYED["sqs"], route=theirs)))
+        plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=theirs))
+    left = calls(plan_disable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=theirs)))
     assert left.count("queue.delete") == 1
 
 
 def test_a_rule_of_our_name_that_is_not_ours_is_refused_and_stays():
-    theirs = Route(rule=replace(DEPLOYED["eventbridge"].route.rule, tags={}))
-    observed = replace(DEPLOYED["eventbridge"], route=theirs)
+    theirs = DeliveryResources(rule=replace(DEPLOYED["eventbridge"].delivery_resources.rule, tags={}))
+    observed = replace(DEPLOYED["eventbridge"], delivery_resources=theirs)
     with pytest.raises(ConflictError, match=r"arn:aws:events:.* exists, which this tool did not make"):
         plan_enable(DESIRED["eventbridge"], observed)
     assert "rule.delete" not in calls(plan_disable(DESIRED["eventbridge"], observed))
 
 
-QUEUE, FAILED = DEPLOYED["sqs"].route.queue, DEPLOYED["sqs"].route.dead_letters
-MAPPING, RULE = DEPLOYED["sqs"].route.mapping, DEPLOYED["eventbridge"].route.rule
+QUEUE, FAILED = DEPLOYED["sqs"].delivery_resources.queue, DEPLOYED["sqs"].delivery_resources.dead_letters
+MAPPING, RULE = DEPLOYED["sqs"].delivery_resources.mapping, DEPLOYED["eventbridge"].delivery_resources.rule
 
 
 def queue_with(**attributes):
@@ -166,7 +166,9 @@ def queue_with(**attributes):
     ids=["visibility", "policy", "redrive", "mapping", "pattern", "state", "target"],
 )
 def test_a_part_that_differs_is_put_right_in_place(kind, part, changed, call):
-    observed = replace(DEPLOYED[kind], route=replace(DEPLOYED[kind].route, **{part: changed}))
+    observed = replace(
+        DEPLOYED[kind], delivery_resources=replace(DEPLOYED[kind].delivery_resources, **{part: changed})
+    )
     assert calls(plan_enable(DESIRED[kind], observed)) == [call]
 
 
@@ -174,7 +176,9 @@ def test_a_part_that_differs_is_put_right_in_place(kind, part, changed, call):
     ("kind", "part"), [("sqs", "queue"), ("sqs", "dead_letters"), ("sqs", "mapping"), ("eventbridge", "rule")]
 )
 def test_a_part_that_is_gone_is_made_again(kind, part):
-    observed = replace(DEPLOYED[kind], route=replace(DEPLOYED[kind].route, **{part: None}))
+    observed = replace(
+        DEPLOYED[kind], delivery_resources=replace(DEPLOYED[kind].delivery_resources, **{part: None})
+    )
     assert [action.verb for action in plan_enable(DESIRED[kind], observed).actions] == ["create"]
 
 
@@ -182,7 +186,9 @@ def test_tags_and_attributes_of_others_make_no_difference():
     queue = replace(
         QUEUE, tags={**QUEUE.tags, "cost": "1"}, attributes={**QUEUE.attributes, "DelaySeconds": "0"}
     )
-    observed = replace(DEPLOYED["sqs"], route=replace(DEPLOYED["sqs"].route, queue=queue))
+    observed = replace(
+        DEPLOYED["sqs"], delivery_resources=replace(DEPLOYED["sqs"].delivery_resources, queue=queue)
+    )
     assert plan_enable(DESIRED["sqs"], observed).in_sync
 
 
@@ -214,7 +220,7 @@ def test_our_switch_goes_off_when_we_go():
 
 
 def test_a_switch_that_somebody_elses_rule_needs_stays_on():
-    plan = plan_disable(DESIRED["eventbridge"], switched_on_by_us(sharing=("theirs",)))
+    plan = plan_disable(DESIRED["eventbridge"], switched_on_by_us(other_rules=("theirs",)))
     assert calls(plan) == [*REMOVED["eventbridge"], *REST_REMOVED]
 
 

@@ -648,7 +648,7 @@ def test_what_this_tool_did_not_make_for_the_bucket_stays(part, tags):
 def test_somebody_elses_function_loses_our_permission_and_notification_and_stays():
     plan = plan_disable(DESIRED, deployed(DESIRED, function=FOREIGN_FUNCTION, role=None, log_group=None))
     assert calls(plan) == ["notification.remove", "permission.remove"]
-    assert plan.actions[0].arguments == {"mark": DESIRED.mark, "eventbridge": None}
+    assert plan.actions[0].arguments == {"owner": DESIRED.owner, "eventbridge": None}
     assert plan.actions[1].arguments == {"function": "sync", "statement": NAMES.statement}
 
 

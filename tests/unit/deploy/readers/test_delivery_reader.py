@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, Route
-from pypicloud_s3sync.deploy.readers.delivery import RouteReader, message_count
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, DeliveryResources
+from pypicloud_s3sync.deploy.readers.delivery import DeliveryReader, message_count
 from pypicloud_s3sync.deploy.readers.reader import Reader
 from support.fakes import BUCKET, FakeClients, make_desired, refusal
 
@@ -17,7 +17,7 @@ GONE = refusal("ResourceNotFoundException")
 
 def read(answers, desired, function=None, *, enabling=True):
     clients = FakeClients(answers)
-    return RouteReader(Reader(clients).find).route(desired, function, enabling=enabling), clients
+    return DeliveryReader(Reader(clients).find).resources(desired, function, enabling=enabling), clients
 
 
 def of_queue(queue, **more):
@@ -30,7 +30,7 @@ def of_queue(queue, **more):
 
 def test_nothing_is_looked_for_where_s3_invokes_the_function():
     route, clients = read({}, DESIRED["direct"])
-    assert route == Route()
+    assert route == DeliveryResources()
     assert clients.calls == []
 
 
@@ -38,12 +38,12 @@ def test_the_functions_tag_says_where_something_may_be_left():
     function = replace(DESIRED["direct"].function, tags={DELIVERY_TAG: "direct+eventbridge"})
     route, clients = read({"describe_rule": GONE}, DESIRED["direct"], function)
     assert clients.operations == ["describe_rule"]
-    assert route == Route()
+    assert route == DeliveryResources()
 
 
 def test_queues_that_are_not_there_are_none():
     route, _ = read({"get_queue_url": NO_QUEUE}, DESIRED["sqs"])
-    assert route == Route()
+    assert route == DeliveryResources()
 
 
 def test_a_queue_that_goes_while_it_is_read_is_none():
@@ -53,7 +53,7 @@ def test_a_queue_that_goes_while_it_is_read_is_none():
 
 @pytest.mark.parametrize("count", [5, "5"], ids=["a number", "a text"])
 def test_a_queue_as_we_made_it_reads_as_we_want_it(count):
-    queue = DESIRED["sqs"].route.queue
+    queue = DESIRED["sqs"].delivery_resources.queue
     redrive = {**queue.attributes["RedrivePolicy"], "maxReceiveCount": count}
     answers = {
         "get_queue_url": {"QueueUrl": "u"},
@@ -73,7 +73,7 @@ def test_messages_that_wait_are_handled_or_delayed_all_count():
 
 
 def mapping(**more):
-    wanted = DESIRED["sqs"].route.mapping
+    wanted = DESIRED["sqs"].delivery_resources.mapping
     configuration = {key: value for key, value in wanted.configuration.items() if key != "Enabled"}
     found = {
         "UUID": "a-uuid",
@@ -88,9 +88,9 @@ def mapping(**more):
 @pytest.mark.parametrize("state", ["Creating", "Enabling", "Enabled", "Updating"])
 def test_a_mapping_that_polls_or_is_about_to_is_as_wanted(state):
     route, clients = read(mapping(State=state), DESIRED["sqs"])
-    assert route.mapping == replace(DESIRED["sqs"].route.mapping, uuid="a-uuid")
+    assert route.mapping == replace(DESIRED["sqs"].delivery_resources.mapping, uuid="a-uuid")
     asked = clients.arguments("list_event_source_mappings")
-    assert asked == {"EventSourceArn": DESIRED["sqs"].route.mapping.queue_arn}
+    assert asked == {"EventSourceArn": DESIRED["sqs"].delivery_resources.mapping.queue_arn}
 
 
 @pytest.mark.parametrize("state", ["Disabling", "Disabled"])
@@ -104,7 +104,7 @@ def test_a_mapping_that_is_being_deleted_or_is_another_functions_is_none():
 
 
 def rule(tags=(), **target):
-    wanted = DESIRED["eventbridge"].route.rule
+    wanted = DESIRED["eventbridge"].delivery_resources.rule
     return {
         "describe_rule": {
             "Arn": wanted.arn,
@@ -121,13 +121,13 @@ def rule(tags=(), **target):
 def test_a_rule_as_we_made_it_reads_as_we_want_it():
     kept = {"RetryPolicy": {"MaximumRetryAttempts": 3}, "DeadLetterConfig": {"Arn": "q"}}
     route, clients = read(rule(**kept), DESIRED["eventbridge"])
-    assert route.rule == DESIRED["eventbridge"].route.rule
+    assert route.rule == DESIRED["eventbridge"].delivery_resources.rule
     assert "list_rules" not in clients.operations
 
 
 def test_a_target_that_hands_on_only_a_part_of_the_event_differs():
     route, _ = read(rule(InputPath="$.detail"), DESIRED["eventbridge"])
-    assert route.rule.target != DESIRED["eventbridge"].route.rule.target
+    assert route.rule.target != DESIRED["eventbridge"].delivery_resources.rule.target
 
 
 def test_other_rules_are_only_looked_at_where_our_switch_may_go_off():
@@ -139,7 +139,7 @@ def test_other_rules_are_only_looked_at_where_our_switch_may_go_off():
         {"Rules": [theirs, {"Name": "hourly", "ScheduleExpression": "rate(1 hour)"}]},
     ]
     route, clients = read({**rule(ours), "list_rules": pages}, DESIRED["eventbridge"], enabling=False)
-    assert route.sharing == ("theirs",)
+    assert route.other_rules == ("theirs",)
     assert clients.calls[-1] == ("list_rules", {"NextToken": "more"})
     assert "list_rules" not in read(rule(ours), DESIRED["eventbridge"])[1].operations
 

@@ -11,8 +11,8 @@ from pypicloud_s3sync.deploy.writers.rules import RuleWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import FakeClients, FakeTime, make_desired, refusal, there
 
-BY_QUEUE = make_desired(s3sync__delivery="sqs").route
-BY_RULE = make_desired(s3sync__delivery="eventbridge").route
+BY_QUEUE = make_desired(s3sync__delivery="sqs").delivery_resources
+BY_RULE = make_desired(s3sync__delivery="eventbridge").delivery_resources
 THERE = there(BY_QUEUE)
 NO_QUEUE = refusal("AWS.SimpleQueueService.NonExistentQueue")
 GONE = refusal("ResourceNotFoundException", status=404)

@@ -75,7 +75,7 @@ def test_an_emulator_that_is_down_is_named():
 @pytest.mark.parametrize("service", GONE)
 def test_undoing_what_is_gone_is_no_error(service):
     calls = calls_with({"delete_it": GONE[service]})
-    calls.undo(service, "delete_it", "it", Name="x")
+    calls.delete_if_exists(service, "delete_it", "it", Name="x")
     assert calls.clients.calls == [("delete_it", {"Name": "x"})]
 
 
@@ -84,7 +84,7 @@ def test_undoing_what_is_gone_is_no_error(service):
 )
 def test_undoing_fails_where_it_is_refused_for_any_other_reason(code):
     with pytest.raises(AwsError, match=code):
-        calls_with({"delete_it": refusal(code)}).undo("iam", "delete_it", "it")
+        calls_with({"delete_it": refusal(code)}).delete_if_exists("iam", "delete_it", "it")
 
 
 # Patience
@@ -94,7 +94,7 @@ def test_undoing_fails_where_it_is_refused_for_any_other_reason(code):
 def test_a_call_is_made_again_until_the_news_has_arrived(message):
     time = FakeTime()
     calls = calls_with({"it": [refusal("X", f"It {message} yet.")] * 3 + ["done"]}, time)
-    assert calls.patiently((message,), lambda: calls.do("iam", "it", "x")) == "done"
+    assert calls.retry_on((message,), lambda: calls.do("iam", "it", "x")) == "done"
     assert calls.clients.operations == ["it"] * 4
     assert time.pauses == [PROPAGATION_INTERVAL] * 3
 
@@ -103,7 +103,7 @@ def test_patience_ends_with_the_error_of_aws():
     time = FakeTime()
     calls = calls_with({"it": NOT_YET}, time)
     with pytest.raises(AwsError, match="cannot be assumed by Lambda"):
-        calls.patiently(ROLE_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
+        calls.retry_on(ROLE_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
     assert PROPAGATION_TIMEOUT <= time.now <= PROPAGATION_TIMEOUT + 2 * PROPAGATION_INTERVAL
 
 
@@ -114,14 +114,14 @@ def test_any_other_refusal_is_an_error_at_once(code):
     time = FakeTime()
     calls = calls_with({"it": refusal(code, "The runtime is not supported.")}, time)
     with pytest.raises(AwsError, match="The runtime is not supported"):
-        calls.patiently(ROLE_PROPAGATION + PERMISSION_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
+        calls.retry_on(ROLE_PROPAGATION + PERMISSION_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
     assert calls.clients.operations == ["it"]
     assert time.pauses == []
 
 
 def test_the_first_answer_needs_no_patience():
     time = FakeTime()
-    assert calls_with(time=time).patiently(("x",), lambda: "done") == "done"
+    assert calls_with(time=time).retry_on(("x",), lambda: "done") == "done"
     assert time.pauses == []
 
 
@@ -129,7 +129,7 @@ def test_a_role_is_waited_for_no_longer_than_its_news_is_the_reason():
     """The second refusal has another reason."""
     calls = calls_with({"it": [NOT_YET, refusal("ServiceException", "broken")]})
     with pytest.raises(AwsError, match="broken"):
-        calls.patiently(ROLE_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
+        calls.retry_on(ROLE_PROPAGATION, lambda: calls.do("lambda", "it", "x"))
     assert calls.clients.operations == ["it", "it"]
 
 
@@ -559,20 +559,20 @@ WITH_OURS = {**THEIRS, "LambdaFunctionConfigurations": [dict(OURS)]}
 
 def test_our_entry_is_put_beside_the_others_and_read_back():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer().put(DESIRED.owner, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
     assert bucket.operations == [GET_NOTIFICATIONS, PUT_NOTIFICATIONS, GET_NOTIFICATIONS]
 
 
 def test_our_entry_is_taken_out_from_beside_the_others():
     bucket = Bucket(WITH_OURS)
-    bucket.writer().remove(DESIRED.mark)
+    bucket.writer().remove(DESIRED.owner)
     assert bucket.configuration == THEIRS
 
 
 def test_the_write_is_for_the_owner_of_the_bucket_only():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer().put(DESIRED.owner, DESIRED.subscription)
     assert bucket.arguments(PUT_NOTIFICATIONS)["ExpectedBucketOwner"] == ACCOUNT
 
 
@@ -587,13 +587,13 @@ def test_the_write_is_for_the_owner_of_the_bucket_only():
 )
 def test_what_is_there_already_is_not_written_again(ours):
     bucket = Bucket({**THEIRS, "LambdaFunctionConfigurations": [dict(ours)]})
-    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer().put(DESIRED.owner, DESIRED.subscription)
     assert bucket.operations == [GET_NOTIFICATIONS]
 
 
 def test_what_is_gone_already_is_not_written():
     bucket = Bucket(THEIRS)
-    bucket.writer().remove(DESIRED.mark)
+    bucket.writer().remove(DESIRED.owner)
     assert bucket.operations == [GET_NOTIFICATIONS]
 
 
@@ -602,15 +602,15 @@ def test_what_others_put_since_the_plan_is_kept():
     bucket = Bucket({})
     writer = bucket.writer()
     bucket.configuration = THEIRS
-    writer.put(DESIRED.mark, DESIRED.subscription)
+    writer.put(DESIRED.owner, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
 
 
 def test_notifications_that_cannot_be_read_are_never_written():
     bucket = Bucket(THEIRS, **{GET_NOTIFICATIONS: refusal("AccessDenied")})
     for attempt in (
-        lambda: bucket.writer().put(DESIRED.mark, DESIRED.subscription),
-        lambda: bucket.writer().remove(DESIRED.mark),
+        lambda: bucket.writer().put(DESIRED.owner, DESIRED.subscription),
+        lambda: bucket.writer().remove(DESIRED.owner),
     ):
         with pytest.raises(AwsError, match="AccessDenied for s3:GetBucketNotification"):
             attempt()
@@ -622,7 +622,7 @@ def test_an_entry_is_put_once_s3_knows_of_the_permission():
     not_yet = refusal("InvalidArgument", "Unable to validate the following destination configurations")
     bucket = Bucket(THEIRS)
     bucket.answers[PUT_NOTIFICATIONS] = [not_yet, not_yet, bucket.write]
-    bucket.writer(time).put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer(time).put(DESIRED.owner, DESIRED.subscription)
     assert bucket.configuration == WITH_OURS
     assert time.pauses == [PROPAGATION_INTERVAL] * 2
 
@@ -632,7 +632,7 @@ def test_an_entry_that_s3_refuses_for_another_reason_is_an_error_at_once(code):
     time = FakeTime()
     bucket = Bucket(THEIRS, **{PUT_NOTIFICATIONS: refusal(code, "Configurations overlap.")})
     with pytest.raises(AwsError, match=r"s3:PutBucketNotification on the bucket.*Configurations overlap"):
-        bucket.writer(time).put(DESIRED.mark, DESIRED.subscription)
+        bucket.writer(time).put(DESIRED.owner, DESIRED.subscription)
     assert time.pauses == []
     assert bucket.operations == [GET_NOTIFICATIONS, PUT_NOTIFICATIONS]
 
@@ -640,13 +640,13 @@ def test_an_entry_that_s3_refuses_for_another_reason_is_an_error_at_once(code):
 def test_an_entry_that_somebody_overwrote_at_once_is_an_error():
     bucket = Bucket(THEIRS, **{PUT_NOTIFICATIONS: {}})
     with pytest.raises(AwsError, match="somebody else writes them too; run again"):
-        bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+        bucket.writer().put(DESIRED.owner, DESIRED.subscription)
 
 
 def test_an_entry_that_somebody_put_back_at_once_is_an_error():
     bucket = Bucket(WITH_OURS, **{PUT_NOTIFICATIONS: {}})
     with pytest.raises(AwsError, match="somebody else writes them too; run again"):
-        bucket.writer().remove(DESIRED.mark)
+        bucket.writer().remove(DESIRED.owner)
 
 
 def test_what_others_add_at_the_same_time_is_no_error():
@@ -657,20 +657,20 @@ def test_what_others_add_at_the_same_time_is_no_error():
         bucket.configuration = {**NotificationConfiguration, "TopicConfigurations": more}
 
     bucket.answers[PUT_NOTIFICATIONS] = write
-    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer().put(DESIRED.owner, DESIRED.subscription)
     assert bucket.configuration["LambdaFunctionConfigurations"] == [OURS]
 
 
 def test_our_entry_goes_though_the_destination_of_another_is_broken():
     """S3 checks every destination at each write; that of somebody else is none of our business."""
     bucket = Bucket(WITH_OURS)
-    bucket.writer().remove(DESIRED.mark)
+    bucket.writer().remove(DESIRED.owner)
     assert bucket.arguments(PUT_NOTIFICATIONS)["SkipDestinationValidation"] is True
 
 
 def test_our_own_destination_is_checked_by_s3_when_it_is_put():
     bucket = Bucket(THEIRS)
-    bucket.writer().put(DESIRED.mark, DESIRED.subscription)
+    bucket.writer().put(DESIRED.owner, DESIRED.subscription)
     assert bucket.arguments(PUT_NOTIFICATIONS).get("SkipDestinationValidation", False) is False
 
 
@@ -731,7 +731,7 @@ def test_a_function_that_failed_gets_new_code_and_configuration():
     clients.answers["wait function_active_v2"] = active
     failed = replace(deployed(DESIRED).function, failure="the subnet is full")
     plan = plan_enable(DESIRED, deployed(DESIRED, function=failed), "another")
-    execute(plan, Writers(clients, BUCKET, ACCOUNT), lambda: BUNDLE, lambda progress: None)
+    execute(plan, Writers(clients, BUCKET, ACCOUNT), lambda report: BUNDLE, lambda progress: None)
     assert {"update_function_code", "update_function_configuration"} <= set(clients.operations)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.sync.redaction import MASK, redact
+from pypicloud_s3sync.sync.environment import MASK, redact
 from support.fakes import NOTHING, deployed, make_desired, make_settings
 
 #: In every URL below; no part of any user, host or name.

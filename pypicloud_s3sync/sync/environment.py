@@ -1,0 +1,138 @@
+"""``PYPICLOUD_SETTINGS``, the function's configuration: write it, read it, and mask its secrets.
+
+It is an environment variable that holds a JSON object of pypicloud's own settings: ``pypi.db``, the ``db.*``
+options, ``storage.bucket``, ``storage.prefix`` and ``storage.region_name``. ``PPC_*`` variables override it,
+as they do in the server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from pypicloud.util import EnvironSettings
+
+from ..exceptions import ConfigError
+
+VARIABLE = "PYPICLOUD_SETTINGS"
+MASK = "********"
+#: Settings that may be shown. Any other may be a secret of some cache class.
+SHOWN = {
+    *("pypi.db", "storage.bucket", "storage.prefix", "storage.region_name"),
+    *("db.region_name", "db.host", "db.port", "db.secure", "db.namespace", "db.tablenames"),
+    *("db.clustered", "db.graceful_reload", "db.poolclass", "db.pool_recycle", "db.echo"),
+}
+#: Timeouts in seconds of the database drivers, by the scheme of ``db.url``. pymysql has a default of ten.
+_REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
+_LIBPQ = (("connect_timeout", 5),)
+TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "postgresql": _LIBPQ, "postgresql+psycopg2": _LIBPQ}
+
+
+def write(cache_settings: Mapping[str, str], bucket: str, prefix: str, region: str) -> dict[str, str]:
+    """Return the function's environment variables.
+
+    Parameters
+    ----------
+    cache_settings : dict
+        ``pypi.db`` and the ``db.*`` options.
+    bucket, prefix : str
+    region : str
+        The bucket's.
+    """
+    settings = {
+        **cache_settings,
+        "storage.bucket": bucket,
+        "storage.prefix": prefix,
+        "storage.region_name": region,
+    }
+    return {VARIABLE: json.dumps(settings, sort_keys=True, separators=(",", ":"))}
+
+
+def read() -> EnvironSettings:
+    """Return the settings in this process's environment, as pypicloud's cache classes take them.
+
+    Raises
+    ------
+    ConfigError
+        There are none, or they are not a JSON object.
+    """
+    try:
+        settings = json.loads(os.environ[VARIABLE])
+        if not isinstance(settings, dict):
+            raise ValueError(f"it is a {type(settings).__name__}")
+    except KeyError:
+        raise ConfigError(f"{VARIABLE} is not set: run ppc-s3sync enable") from None
+    except ValueError as error:
+        raise ConfigError(f"{VARIABLE} is not a JSON object ({error}): run ppc-s3sync enable") from None
+    # A cache wants a storage, but the function never asks it for anything: the base class is enough.
+    settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
+    if isinstance(settings.get("db.url"), str):
+        settings["db.url"] = with_timeouts(settings["db.url"])
+    if settings.get("pypi.db", "sql") == "sql":
+        # Lambda freezes its sandbox between events, and the database may have closed the connection since.
+        settings.setdefault("db.pool_pre_ping", "true")
+    return EnvironSettings(settings)
+
+
+def with_timeouts(url: str) -> str:
+    """Return a ``db.url`` whose driver gives up before Lambda ends the function, so that the log says why.
+
+    redis-py and libpq wait for ever by default: redis-py ``from_url``, libpq ``connect_timeout``. Options
+    that the URL has already stay as they are.
+    """
+    options = [option for option in TIMEOUTS.get(url.partition("://")[0], ()) if option[0] not in url]
+    added = "&".join(f"{name}={seconds}" for name, seconds in options)
+    return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
+
+
+def secrets() -> list[str]:
+    """Return what no output may repeat: the cache's URL and its password, both as written and decoded."""
+    try:
+        url = str(read().get("db.url", ""))
+    except ConfigError:
+        return []
+    password = urlsplit(url).password or ""
+    return [url, password, unquote(password)]
+
+
+def mask(text: str, secrets: Iterable[str]) -> str:
+    """Return a text with every secret masked, also where a JSON document has escaped it."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, MASK).replace(json.dumps(secret)[1:-1], MASK)
+    return text
+
+
+def redact(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a function's configuration as it may be shown: every secret in its environment is masked.
+
+    Variables that other people added are shown by name only.
+    """
+    shown = dict(configuration)
+    environment = shown.get("Environment")
+    if environment is not None:
+        shown["Environment"] = {
+            name: _redact_settings(value) if name == VARIABLE else MASK for name, value in environment.items()
+        }
+    return shown
+
+
+def _redact_settings(text: str) -> Any:
+    try:
+        settings = json.loads(text)
+    except ValueError:
+        return MASK
+    if not isinstance(settings, dict):
+        return MASK
+    return {name: _redact_setting(name, value) for name, value in settings.items()}
+
+
+def _redact_setting(name: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value if isinstance(value, int | float | None) else MASK
+    if "://" in value:
+        # A password may hold any character, "@" and "/" too: nothing after the scheme is safe to show.
+        return f"{value.partition('://')[0]}://{MASK}"
+    return value if name in SHOWN else MASK

@@ -1,0 +1,106 @@
+"""One filename while it is converged: what was requested, what was read, and the row that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..caches.base import RowKey, Snapshot
+from .packages import StoredObject, guess_name, to_package
+
+#: The entry of a row's ``data`` that lists the other existing keys of its filename.
+OTHER_KEYS = "other_paths"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done for one key.
+
+    Parameters
+    ----------
+    action : str
+        ``saved``, ``cleared`` or ``ignored``.
+    name : str
+        The filename that was saved or cleared, or the key that was ignored.
+    """
+
+    action: str
+    name: str
+
+
+@dataclass
+class PendingFile:
+    """A filename that is being converged, with its state so far.
+
+    Parameters
+    ----------
+    filename : str
+    requested : list of str
+        The keys that events named.
+    objects : dict
+        The object under each key that was read; None if it does not exist.
+    packages : list
+        The packages of the objects that exist, the newest first.
+    snapshot : Snapshot or None
+        The row as it was read.
+    wanted : pypicloud.models.Package or None
+        The row that the cache is to have.
+    done : bool
+    error : Exception or None
+    """
+
+    filename: str
+    requested: list[str] = field(default_factory=list)
+    objects: dict[str, StoredObject | None] = field(default_factory=dict)
+    packages: list[Any] = field(default_factory=list)
+    snapshot: Snapshot | None = None
+    wanted: Any | None = None
+    done: bool = False
+    error: Exception | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is neither done nor failed."""
+        return not self.done and self.error is None
+
+    @property
+    def row_key(self) -> RowKey:
+        """The row to read."""
+        return RowKey(self.filename, self.packages[0].name if self.packages else guess_name(self.filename))
+
+    @property
+    def unread_keys(self) -> list[str]:
+        """The keys that the row lists and that have not been read yet."""
+        if self.snapshot is None or self.snapshot.row is None:
+            return []
+        data = self.snapshot.row.data
+        # Rows from old versions of pypicloud have no path.
+        listed = [*([data["path"]] if data.get("path") else []), *data.get(OTHER_KEYS, [])]
+        return [key for key in listed if key not in self.objects]
+
+    def build_packages(self, factory: Callable[..., Any]) -> None:
+        """Create the packages of the objects that exist."""
+        stored = [found for found in self.objects.values() if found is not None]
+        stored.sort(key=lambda found: (found.last_modified, found.key), reverse=True)
+        packages = [to_package(found, factory) for found in stored]
+        self.packages = [package for package in packages if package is not None]
+
+    def choose_row(self) -> None:
+        """Set the row that the cache is to have: that of the newest object, with the keys of the others."""
+        self.wanted = None
+        if self.packages:
+            self.wanted, *others = self.packages
+            if others:
+                keys = sorted(package.data["path"] for package in others)
+                self.wanted.data = {**self.wanted.data, OTHER_KEYS: keys}
+
+    def outcome(self, key: str) -> Outcome:
+        """Return what was done for one of the requested keys."""
+        wanted, row = self.wanted, None if self.snapshot is None else self.snapshot.row
+        if wanted is None:
+            return Outcome("cleared", self.filename) if self.objects[key] is None else Outcome("ignored", key)
+        replaced = self.objects[key] is None and row is not None and row.data.get("path") == key
+        if wanted.data["path"] == key or replaced:
+            return Outcome("saved", self.filename)
+        return Outcome("ignored", key)
