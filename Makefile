@@ -1,35 +1,58 @@
-# make demo | make test | make venv    (PYTHON=python3.12 for another interpreter)
+# `make` lists the targets. Each takes PYTHON=python3.12 for another interpreter.
+.DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV   := .venv$(if $(filter-out python3,$(notdir $(PYTHON))),-$(notdir $(PYTHON)))
 BIN    := $(VENV)/bin
 # Installed once for each content of the requirements and each interpreter.
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint types imports unit soak venv clean
+# Processes that run the tests. More than there are cores: many tests wait for a server.
+WORKERS ?= 3
 
-demo: $(STAMP)
+.PHONY: help demo test test-all lint types imports docs tests unit soak venv clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Run the demo: two regions, without AWS (DEMO_ARGS=--exit ends after the last step)
 	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
 
-test: lint types imports unit
+test: lint types imports docs tests ## Run all checks
 
-lint: $(STAMP)
+test-all: $(STAMP) ## Run all checks, and the tests on each supported Python
+	$(MAKE) test
+	@for version in 3.11 3.12 3.13; do \
+	    python=$$($(BIN)/python tests/find_python.py $$version) || exit 1; \
+	    echo "Python $$version: $$python"; \
+	    $(MAKE) tests PYTHON=$$python || exit 1; \
+	done
+
+lint: $(STAMP) ## Check the style with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: $(STAMP) ## Check the types with mypy
 	$(BIN)/mypy
 
-imports: $(STAMP)
+imports: $(STAMP) ## Check the direction of imports with import-linter
 	$(BIN)/lint-imports
 
-unit: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+# Servers run once for all processes. Coverage has its limit in setup.cfg.
+tests: $(STAMP) ## Run all tests (PYTEST_ARGS='tests/integration -k name' selects some)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(PYTEST_ARGS),,--cov) $(PYTEST_ARGS)
+
+unit: $(STAMP) ## Run the unit tests, which need no server
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit $(PYTEST_ARGS)
+
+# Warnings are errors. The build needs no network.
+docs: $(STAMP) ## Build the documentation in build/docs
+	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
 
 # SOAK_ARGS='COUNT [SEED]'; 100,000 histories are the default.
-soak: $(STAMP)
+soak: $(STAMP) ## Run 100,000 random histories of a bucket (SOAK_ARGS='COUNT [SEED]')
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
-venv: $(STAMP)
+venv: $(STAMP) ## Create the virtual environment in .venv
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -37,5 +60,5 @@ $(STAMP): setup.cfg pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
 	@touch $@
 
-clean:
+clean: ## Remove everything that make created
 	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

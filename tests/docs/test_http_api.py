@@ -1,0 +1,115 @@
+"""The HTTP API page documents all fields of the real documents, and no others."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.activity import activity
+from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.models import Progress
+from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from pypicloud_s3sync.web.views import ERRORS
+from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
+#: A row of a table of fields: the field's path, with ``[]`` for each item of a list.
+ROW = re.compile(r"^\| `([^`]+)` \| (?:string|integer|boolean|object|list|any)", re.MULTILINE)
+#: Fields whose values come from AWS, in any form.
+OPAQUE = ("before", "after")
+NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+DELIVERIES = ("direct", "sqs", "eventbridge")
+
+
+def section(title: str) -> str:
+    """Return the text of a section of the page."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/http-api.md has no section {title!r}"
+    return found[1]
+
+
+def documented(title: str) -> set[str]:
+    """Return the fields that the tables of a section describe."""
+    return set(ROW.findall(section(title)))
+
+
+def paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield the path of every field of a document."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield (inside := f"{path}.{key}" if path else str(key))
+            if key not in OPAQUE:
+                yield from paths(inner, inside)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from paths(item, f"{path}[]")
+
+
+def assert_documented(title: str, documents: Sequence[Any]) -> None:
+    """Fail if a section lacks a field, or describes a field that no document has."""
+    real = {path for document in documents for path in paths(document)}
+    missing, invented = sorted(real - documented(title)), sorted(documented(title) - real)
+    assert not missing, f"docs/http-api.md, {title}: describe {', '.join(missing)}"
+    assert not invented, f"docs/http-api.md, {title}: no document has {', '.join(invented)}"
+
+
+def desired_by(delivery: str) -> Any:
+    return make_desired(s3sync__delivery=delivery)
+
+
+def test_every_field_of_the_status_document_is_described() -> None:
+    documents = [
+        status_document(plan_enable(desired, observed), make_settings())
+        for desired in map(desired_by, DELIVERIES)
+        for observed in (NOTHING, deployed(desired))
+    ]
+    assert_documented("Status document", documents)
+
+
+def test_every_field_of_the_plan_document_is_described() -> None:
+    foreign = {"Id": "x", "TopicArn": "arn:aws:sns:eu-west-1:111122223333:x", "Events": ["s3:ObjectAcl:Put"]}
+    documents = []
+    for desired in map(desired_by, DELIVERIES):
+        shared = replace(NOTHING, notifications={"TopicConfigurations": [foreign]})
+        documents += [
+            plan_document(plan_enable(desired, shared), "enable"),
+            plan_document(plan_disable(desired, deployed(desired)), "disable"),
+        ]
+    assert_documented("Plan document", documents)
+
+
+def test_every_field_of_the_activity_document_is_described() -> None:
+    line = {"action": "saved", "key": "a/x-1.0.tar.gz", "lag_ms": 3}
+    metric = {"Id": "invocations", "Timestamps": [NOW], "Values": [1.0]}
+    answers = {
+        "filter_log_events": {"events": [{"timestamp": 1_772_366_400_000, "message": json.dumps(line)}]},
+        "get_metric_data": {"MetricDataResults": [metric]},
+    }
+    clients: Any = FakeClients(answers)
+    document = activity(clients, desired_by("direct").names, NOW)
+    assert document["packages"]
+    assert document["hours"]
+    assert_documented("Activity document", [document])
+
+
+def test_every_field_of_a_line_of_the_stream_is_described() -> None:
+    of_a_step = {field.name for field in fields(Progress)}
+    assert documented("Stream of lines") == of_a_step | {"result", "message", "policy"}
+
+
+@pytest.mark.parametrize(("status", "name"), sorted({(403, "csrf"), (500, "s3sync"), *ERRORS.values()}))
+def test_every_kind_of_error_is_described_with_its_status(status: int, name: str) -> None:
+    assert f"\n| {status} | `{name}` | " in section("Errors")
+
+
+@pytest.mark.parametrize("title", ["Status document", "Plan document", "Activity document"])
+def test_an_example_of_a_document_has_only_fields_that_are_described(title: str) -> None:
+    example = json.loads(section(title).split("```json\n")[1].split("```")[0])
+    assert set(paths(example)) <= documented(title)
