@@ -14,6 +14,6 @@ def includeme(config: Any) -> None:
     ----------
     config : pyramid.config.Configurator
     """
-    # Pyramid includes this before pypicloud scans its views, which is where pypicloud breaks.
+    # Pyramid includes this before pypicloud scans its views, and that scan fails without the repairs.
     config.include("pypicloud_s3sync.compat")
     config.include("pypicloud_s3sync.web.views")

@@ -1,11 +1,11 @@
-"""Repairs that let pypicloud 1.3.12 run on the Pythons and libraries of today.
+"""Repair pypicloud 1.3.12 and its libraries so that they run on current versions of Python.
 
-pypicloud is in maintenance mode and its requirements carry no upper bounds, so a fresh install no longer
-starts. Two of the breaks are mended by requirements of ours (setup.cfg: ``SQLAlchemy<2`` for
+pypicloud is in maintenance mode and its requirements have no upper bounds, so a fresh install no longer
+starts. Two of the problems are solved by this package's requirements (setup.cfg: ``SQLAlchemy<2`` for
 ``String(convert_unicode=...)``, ``setuptools<80.9`` for ``import pkg_resources``), the others here.
 
-Each repair is applied only where it is needed, may be applied twice, and says when it can go.
-:func:`apply` is called by the Pyramid include and by the Lambda handler, before pypicloud does its work.
+Each repair is applied only if it is needed, may be applied twice, and says when it can go. The Pyramid
+include and the Lambda handler call :func:`apply` before they use pypicloud.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ ArgSpec = namedtuple("ArgSpec", "args varargs keywords defaults")
 
 
 def includeme(config: Any) -> None:
-    """Apply every repair: a Pyramid include, to run before pypicloud's views are scanned."""
+    """Apply every repair: a Pyramid include that must run before pypicloud's views are scanned."""
     apply()
-    _let_the_admin_page_load()
+    _let_admin_page_load()
 
 
 def apply() -> None:
@@ -35,11 +35,12 @@ def apply() -> None:
     _let_flywheel_load_datetimes()
 
 
-def _let_the_admin_page_load() -> None:
-    """Where users stand in the ini, the Admin page's request for pending ones ends in an error, and a 500.
+def _let_admin_page_load() -> None:
+    """Give every access backend an empty list of pending users.
 
-    pypicloud/static/js/admin.js asks whatever the access backend is, and only those that can be changed
-    answer. Needless once pypicloud's IAccessBackend has an answer, or its page does not ask.
+    pypicloud/static/js/admin.js asks every backend for pending users, but only mutable ones implement it. If
+    the users are in the ini, the request fails with status 500. Can go once pypicloud's IAccessBackend
+    implements ``pending_users``, or its page does not ask.
     """
     from pypicloud.access.base import IAccessBackend
 
@@ -52,10 +53,11 @@ def _no_users(self: Any) -> list[str]:
 
 
 def _give_pyramid_duh_getargspec() -> None:
-    """``pyramid_duh`` calls ``inspect.getargspec``, which Python 3.11 removed: the server does not start.
+    """Give ``pyramid_duh`` the function ``inspect.getargspec``, which Python 3.11 removed.
 
-    Needless once pyramid_duh (0.1.2 is its newest) calls ``getfullargspec``. Only its two modules are
-    given the function: other code may rely on ``inspect`` not having it.
+    Without it the server does not start. Can go once pyramid_duh (0.1.2 is the newest) calls
+    ``getfullargspec``. Only its two modules get the function: other code may rely on ``inspect`` not having
+    it.
     """
     if hasattr(inspect, "getargspec") or find_spec("pyramid_duh") is None:
         return
@@ -72,11 +74,11 @@ def _getargspec(function: Callable[..., Any]) -> ArgSpec:
 
 
 def _let_flywheel_load_datetimes() -> None:
-    """Flywheel hands a Decimal to ``utcfromtimestamp``: every DynamoDB read raises TypeError.
+    """Replace flywheel's method that loads a datetime, which raises TypeError at every DynamoDB read.
 
-    Python 3.10 stopped taking a Decimal for a float there. Needless once flywheel (0.5.4 is its newest)
-    converts the value. The method is replaced, not the type registered anew: a model that was imported
-    before keeps the type that it was made with.
+    It passes a Decimal to ``utcfromtimestamp``, which Python 3.10 no longer accepts. Can go once flywheel
+    (0.5.4 is the newest) converts the value. The method is replaced, and no new type is registered, because a
+    model that was imported earlier keeps the type that it was created with.
     """
     if find_spec("flywheel") is None:
         return

@@ -1,6 +1,6 @@
-"""Every error this package raises on purpose; the command line turns them into exit codes.
+"""Define every error that this package raises; the command line turns them into exit statuses.
 
-An error's text is one line that says what failed, on what, and what to do about it.
+The text of an error is one line that says what failed, on what, and what to do about it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 
 class S3SyncError(Exception):
-    """The root: something failed, and the message says what to do. Exit status 1."""
+    """The base class of all errors. Exit status 1."""
 
 
 class ConfigError(S3SyncError):
-    """What was asked for cannot be: a setting, an option, a file. Exit status 2."""
+    """A setting, an option or a file is missing or invalid. Exit status 2."""
 
 
 class AwsError(S3SyncError):
@@ -22,13 +22,13 @@ class AwsError(S3SyncError):
     Parameters
     ----------
     message : str
-        One line: the action, the resource, AWS's reason, the way out.
+        One line: the action, the resource, AWS's reason, and what to do.
     code : str
-        AWS's error code, for example ``AccessDenied``; empty where AWS did not answer.
+        AWS's error code, for example ``AccessDenied``; empty if AWS did not answer.
     action : str
         The IAM action that failed, for example ``lambda:CreateFunction``.
     resource : str
-        The ARN that it failed on; empty where AWS did not say.
+        The ARN of the resource; empty if AWS did not name it.
     """
 
     def __init__(self, message: str, code: str = "", action: str = "", resource: str = "") -> None:
@@ -39,24 +39,24 @@ class AwsError(S3SyncError):
 
 
 class ConflictError(S3SyncError):
-    """Something that is not ours stands where ours would go."""
+    """Something that this tool may not change is in the way, or something that it needs is missing."""
 
 
 class BundleError(S3SyncError):
-    """The Lambda bundle could not be built, or does not work."""
+    """The Lambda bundle cannot be built or read, or does not work."""
 
 
 class EventError(S3SyncError):
-    """An event that is not an S3 notification."""
+    """An event, or a part of one, is not an S3 notification."""
 
 
 class SyncError(S3SyncError):
-    """Some of an event's records could not be brought into the cache.
+    """Some of an event's keys could not be synced.
 
     Parameters
     ----------
     failures : mapping
-        The cause of each failure by its S3 key.
+        The cause of each failure, by S3 key.
     """
 
     def __init__(self, failures: Mapping[str, BaseException]) -> None:

@@ -18,19 +18,19 @@ from .sync.pending import Outcome
 from .sync.startup import syncer
 from .sync.telemetry import RecordResult, lag_ms, metrics
 
-#: The outcome of each key of each bucket, or the error.
+#: The outcome or the error, by bucket and key.
 Outcomes = Mapping[tuple[str, str], Outcome | Exception]
 
 
 def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
-    """Make the cache say what S3 holds under each key that an event names.
+    """Make the cache match S3 under each key that an event names.
 
     Parameters
     ----------
     event : dict
         S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; or ``s3:TestEvent``.
     context : object
-        Lambda's context, which names the function in its metrics.
+        Lambda's context; the metrics have its function name.
 
     Returns
     -------
@@ -65,7 +65,7 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
 
 
 def _converge(records: Sequence[Record]) -> Outcomes:
-    """Converge each key once, however many records name it."""
+    """Converge each key once, even if several records name it."""
     by_bucket: dict[str, dict[str, None]] = {}
     for record in records:
         by_bucket.setdefault(record.bucket, {})[record.key] = None

@@ -13,8 +13,10 @@ from support.shared import SharedResources
 #: Where the fixtures are.
 pytest_plugins = [
     "support.browsers",
+    "support.collection",
     "support.databases",
     "support.distribution",
+    "support.botocore_loader",
     "support.sites",
     "support.world",
 ]
@@ -34,9 +36,12 @@ def shared(pytestconfig: pytest.Config) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the databases that were really there."""
-    from support.databases import used
+    """Name the databases that the tests really used."""
+    # A plugin that is imported here first would not get pytest's assertions.
+    from support.databases import TITLES
 
+    plugin = terminalreporter.config.pluginmanager.get_plugin("shared-resources")
+    used = [TITLES[name] for name in plugin.source.started if name in TITLES]
     if used:
         terminalreporter.write_line(f"databases: {', '.join(sorted(used))}")
 

@@ -1,4 +1,7 @@
-"""Many histories, on every core: ``make soak`` (SOAK_ARGS="COUNT [SEED]", 100,000 from 0 on by itself)."""
+"""Play many random histories on every core: ``make soak``, or ``python tests/soak.py [COUNT [SEED]]``.
+
+COUNT is 100,000 by default. The first history has the seed SEED, by default 0.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ import os
 import sys
 import time
 
-from support.histories import Backend, Dynamo, Redis, Sql, check
+from support.backends import Backend, Dynamo, Redis, Sql
+from support.histories import check
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 
 
 def play(seed: int) -> str | None:
-    """What went wrong in a seed's history; None where nothing did."""
+    """Play the history of a seed; return what failed, or None."""
     backend = BACKENDS[seed % len(BACKENDS)]
     try:
         check(seed, backend)
@@ -23,20 +27,18 @@ def play(seed: int) -> str | None:
 
 
 def main(count: int = 100_000, seed: int = 0) -> int:
-    """Play the histories of ``count`` seeds; the exit status says whether all of them held."""
-    started, done, failed = time.monotonic(), 0, 0
+    """Play the histories of ``count`` seeds; return the exit status, which is 1 if any failed."""
+    started, played, failed = time.monotonic(), 0, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for failure in pool.imap_unordered(play, range(seed, seed + count), chunksize=100):
-            done += 1
+            played += 1
             if failure is not None:
                 failed += 1
                 print(failure, flush=True)
-            if done % 5000 == 0:
-                print(f"{done:,} of {count:,}", flush=True)
-    names = ", ".join(backend.__name__ for backend in BACKENDS)
-    print(
-        f"{done:,} histories of {names} from seed {seed}: {failed} failed, {time.monotonic() - started:.0f} s"
-    )
+            if played % 5000 == 0:
+                print(f"{played:,} of {count:,}", flush=True)
+    names, seconds = ", ".join(backend.__name__ for backend in BACKENDS), time.monotonic() - started
+    print(f"{played:,} histories of {names} from seed {seed}: {failed} failed, {seconds:.0f} s")
     return 1 if failed else 0
 
 

@@ -1,4 +1,4 @@
-"""Read and write any of pypicloud's caches; a row is replaced only while it is as it was read."""
+"""Read and write any of pypicloud's caches; replace a row only if it has not changed since it was read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Result(enum.Enum):
     #: The cache already held what was wanted.
     UNCHANGED = "unchanged"
     WRITTEN = "written"
-    #: The row is no longer as it was read, or its summary cannot be determined yet: read again and retry.
+    #: The row has changed since it was read, or its summary cannot be determined yet: read again and retry.
     CONFLICT = "conflict"
 
 
@@ -28,7 +28,7 @@ class RowKey:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A row as it was read.
+    """A row at the time when it was read.
 
     Parameters
     ----------
@@ -44,14 +44,15 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Change:
-    """Make the cache hold ``wanted`` under a filename, or nothing, if it still holds the snapshot.
+    """A replacement or a deletion of a row, for which the row must still equal its snapshot.
 
     Parameters
     ----------
     key : RowKey
-        As it was read.
+        The key by which the row was read.
     snapshot : Snapshot
     wanted : pypicloud.models.Package or None
+        The row that the cache should have; None for no row.
     attempt : int
         The number of attempts before this one.
     """
@@ -63,11 +64,11 @@ class Change:
 
     @property
     def filename(self) -> str:
-        """The row's identity."""
+        """The row's filename."""
         return self.key.filename
 
 
-#: The result of each change by its filename. A failure is that of one change, not of the others.
+#: The result of each change, by filename. An exception concerns only its own change.
 Results = Mapping[str, Result | Exception]
 
 
@@ -85,8 +86,9 @@ def _content(row: Any) -> tuple[Any, ...]:
 class CacheAdapter:
     """Reads and writes a cache through the public methods of ``pypicloud.cache.ICache``.
 
-    Those methods cannot write conditionally. For a custom cache class this adapter is therefore right if one
-    handler at a time works on a filename; the second read of S3 that follows every write does the rest.
+    Those methods cannot write conditionally. With a custom cache class, the cache is therefore sure to be
+    right only if one handler at a time works on a filename. Otherwise it depends on the second read of S3
+    after every write.
 
     Parameters
     ----------
@@ -100,11 +102,11 @@ class CacheAdapter:
         self.cache = cache
 
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
-        """Return the rows as they are now, by filename."""
+        """Return the current rows, by filename."""
         return {key.filename: Snapshot(self.cache.fetch(key.filename)) for key in keys}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Make each change."""
+        """Make the changes; return the result of each."""
         return {change.filename: self._write(change) for change in changes}
 
     def _write(self, change: Change) -> Result:

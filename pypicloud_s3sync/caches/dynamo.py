@@ -1,14 +1,14 @@
 """Adapt a DynamoDB cache: rows and the summary of their name change together, in one transaction.
 
-pypicloud writes the summary of whichever file came last, and counts a name's files in an index that lags
-behind. Here the summary is that of the name's newest row. The index alone never decides which rows exist:
-each summary carries a checksum of the rows that it covers, an attribute that pypicloud ignores, and a
-transaction replaces row and summary only while both are as they were read. An index whose rows do not match
-the checksum has not caught up yet and is queried again.
+pypicloud itself writes the summary of the file that was saved last, and counts a name's files in an index
+that lags behind. Here the summary is that of the name's newest row. The index alone never decides which rows
+exist: each summary has a checksum of the rows that it covers, in an attribute that pypicloud ignores, and a
+transaction replaces row and summary only if neither has changed since it was read. If the index shows rows
+that do not match the checksum, it has not caught up yet and is queried again.
 
-A summary that the server wrote has no checksum, and one may be stale after the server deleted a row. In
-these cases the index is trusted after a while, and a new checksum is stored. Most files are newer than all
-others of their name and do not need the index at all.
+A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
+row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
+than all others of their name and do not need the index at all.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -64,7 +64,7 @@ class DynamoAdapter(CacheAdapter):
     ----------
     cache : pypicloud.cache.dynamo.DynamoCache
     pause : callable, optional
-        Waits for a number of seconds, after DynamoDB has answered only part of a read.
+        Waits for a number of seconds, after DynamoDB has returned only some of the requested items.
     """
 
     unreachable = (OSError, HTTPClientError)
@@ -111,7 +111,7 @@ class DynamoAdapter(CacheAdapter):
 
     def _write_group(self, group: Sequence[Change]) -> dict[str, Result | Exception]:
         """Write the rows of one name, in as many transactions as they need."""
-        # The summaries as they were read; each transaction updates them for the next one.
+        # The summaries that were read; each transaction updates them for the next one.
         summaries = summaries_of(group)
         chunks = batches(
             group, lambda change: item_count([change]) - ITEMS_OF_SUMMARY, MAX_ITEMS - ITEMS_OF_SUMMARY
@@ -168,7 +168,7 @@ class DynamoAdapter(CacheAdapter):
         return list(self.engine.query(DynamoPackage).filter(name=name).gen())
 
     def _row(self, change: Change) -> dict[str, Any]:
-        """Return the write that replaces a row if it is as it was read."""
+        """Return the write that replaces a row, on condition that it has not changed since it was read."""
         table, item = self._table(DynamoPackage), change.snapshot.raw.item
         if item is None:
             unchanged = condition("attribute_not_exists(#file)")
@@ -183,7 +183,7 @@ class DynamoAdapter(CacheAdapter):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        # The same as PackageSummary dumps itself, but creating one takes ten times as long.
+        # This equals what PackageSummary dumps, but creating a PackageSummary takes ten times as long.
         values = {"name": name, "last_modified": summary.last_modified, "summary": summary.summary or None}
         fields = PackageSummary.meta_.fields.items()
         dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
@@ -193,7 +193,7 @@ class DynamoAdapter(CacheAdapter):
     def _write_summary(
         self, name: str, before: Item | None, after: Item | None, update: SummaryUpdate
     ) -> Iterator[dict[str, Any]]:
-        """Yield the writes that replace a summary if it is as it was read and its source is still there."""
+        """Yield the writes that replace a summary, if it has not changed and its source still exists."""
         table = self._table(PackageSummary)
         if before is None:
             unchanged = condition("attribute_not_exists(#name)")
@@ -208,12 +208,12 @@ class DynamoAdapter(CacheAdapter):
             return
         yield {"Put": {"TableName": table, "Item": after, **unchanged}}
         if update.source is not None:
-            there = condition("#time = :time", self._dump(update.source)["last_modified"])
+            exists = condition("#time = :time", self._dump(update.source)["last_modified"])
             identity = {"filename": {"S": update.source.filename}}
-            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **there}}
+            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
-        """Write all or nothing; return whether it was written, or False if it is worth retrying."""
+        """Write all or nothing; return False if another handler or throttling prevented it."""
         try:
             self.client.transact_write_items(TransactItems=list(writes))
         except ClientError as error:
@@ -224,7 +224,7 @@ class DynamoAdapter(CacheAdapter):
         return True
 
     def _get(self, filenames: set[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return items by filename and by name; None for each that does not exist."""
+        """Return the items by filename and by name; None for an item that does not exist."""
         rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
         wanted = [(rows, "filename", filename) for filename in sorted(filenames)]
         wanted += [(summaries, "name", name) for name in sorted(names)]
@@ -258,7 +258,7 @@ class DynamoAdapter(CacheAdapter):
     def _parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
         """Call for each of the values, a few in parallel; retry each failure once, alone.
 
-        Too many parallel calls may be the cause, and every call may be repeated: a write has its condition.
+        Too many parallel calls may be the cause. Every call can safely be repeated: writes are conditional.
         """
         values = list(values)
         if len(values) < 2:
@@ -292,5 +292,5 @@ def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Re
 
 
 def _downgrade(result: Result) -> Result:
-    """Return what a transaction's result means for a row that it did not write."""
+    """Return the result of a row that did not have to be written by the transaction."""
     return Result.UNCHANGED if result is Result.WRITTEN else result

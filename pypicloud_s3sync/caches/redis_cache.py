@@ -1,11 +1,11 @@
 """Adapt a Redis cache: swap a row in one step, then correct the lists and the summary of its name.
 
-pypicloud writes a row over the fields that its hash held before, takes the summary of whichever file came
-last, and removes a name from the list if a count that may be stale is zero. Here a script swaps the row only
-while it is as it was read. A cluster can run the script too, because it touches one key. Lists and summaries
-are under other keys, which a cluster cannot change in the same step. So whoever writes them reads the rows
-again afterwards, until they agree: the last writer has then read the rows after its write, and whoever
-changes a row later corrects the lists again.
+pypicloud itself writes a row over the fields that its hash held before, stores the summary of the file that
+was saved last, and removes a name from the list if a count that may be outdated is zero. Here a script swaps
+the row only if it has not changed since it was read. A cluster can run the script too, because it touches one
+key. Lists and summaries are under other keys, which a cluster cannot change in the same step. Therefore a
+handler that has written them reads the rows again, until both agree: the last handler to write has then read
+the rows after its write, and a handler that changes a row later corrects the lists again.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pypicloud.cache.redis_cache import summary_from_package
-from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import TimeoutError as NoAnswer
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from ..exceptions import S3SyncError
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
 
-#: Replace a hash by another one, or delete it, if it is as expected. The arguments are the number of expected
-#: fields, each with its value, and then the new ones. The script compares what Redis holds, so that it covers
-#: every field of a row.
+#: Replaces a hash by another one, or deletes it, if it equals the expected one. The arguments are the number
+#: of expected fields, these fields with their values, and then the new fields with theirs. The script
+#: compares what Redis holds, so that it covers every field of a row.
 SWAP = """
 local count = tonumber(ARGV[1])
 if redis.call('HLEN', KEYS[1]) ~= count then return 0 end
@@ -40,7 +40,7 @@ ROUNDS = 20
 class RedisAdapter(CacheAdapter):
     """Reads and writes rows, lists and summaries of ``pypicloud.cache.redis_cache.RedisCache``."""
 
-    unreachable = (OSError, NoConnection, NoAnswer)
+    unreachable = (OSError, RedisConnectionError, RedisTimeoutError)
 
     @property
     def db(self) -> Any:
@@ -53,11 +53,11 @@ class RedisAdapter(CacheAdapter):
         return {filename: Snapshot(self._load(found), found) for filename, found in hashes.items()}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Swap the rows, then correct each name that had one of them once."""
+        """Swap the rows, then correct the lists of every name that they have or had."""
         results = {change.filename: self._swap(change) for change in changes}
         by_name: dict[str, set[str]] = {}
         for change in changes:
-            # Also without a swap: a handler may have died between the two steps, and this is the retry.
+            # Even without a swap: this may be the retry of a handler that died between the two steps.
             for name in _names(change):
                 by_name.setdefault(name, set()).add(change.filename)
         for name, filenames in by_name.items():
@@ -73,13 +73,13 @@ class RedisAdapter(CacheAdapter):
         return Result.WRITTEN if swapped else Result.CONFLICT
 
     def _correct_name(self, name: str, filenames: set[str]) -> None:
-        """Make a name's list of files, its entry in the list of names and its summary follow from its rows.
+        """Derive a name's list of files, its entry in the list of names and its summary from its rows.
 
         Parameters
         ----------
         name : str
         filenames : set of str
-            Rows that may exist without being on the list: those that were just swapped.
+            Rows that may exist but not be on the list yet: those that were just swapped.
 
         Raises
         ------
@@ -97,7 +97,7 @@ class RedisAdapter(CacheAdapter):
         raise S3SyncError(f"the rows of {name} kept changing: the next retry corrects its lists")
 
     def _write_lists(self, name: str, listed: set[str], rows: Mapping[str, Any]) -> bool:
-        """Write what does not follow from the rows; return whether anything was written."""
+        """Correct what does not follow from the rows; return whether anything was wrong."""
         newest = max(rows.values(), key=lambda row: (row.last_modified, row.filename), default=None)
         summary = {} if newest is None else self._summary_of(newest)
         named, found = self._pipeline(
@@ -130,7 +130,7 @@ class RedisAdapter(CacheAdapter):
         return recorder.hashes[self.cache.redis_key(package.filename)]
 
     def _load(self, found: Mapping[str, str]) -> Any | None:
-        # pypicloud's method removes the fields from the dict that it gets.
+        # pypicloud's method removes the fields from the dict that it is given.
         return self.cache._load(dict(found)) if found else None
 
     def _hashes(self, filenames: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -166,7 +166,7 @@ class _Recorder:
 
 
 def _names(change: Change) -> set[str]:
-    """Return the names whose lists may contain the row; that of a deleted row can only be guessed."""
+    """Return the names whose lists may contain the row; the name of a deleted row can only be guessed."""
     names = {row.name for row in (change.snapshot.row, change.wanted) if row is not None}
     return names or {name for name in (change.key.name,) if name}
 

@@ -8,8 +8,8 @@ from .base import CacheAdapter
 
 
 def adapter_for(cache: Any) -> CacheAdapter:
-    """Return the adapter of a cache's kind, or the generic one for a class that is none of pypicloud's."""
-    # By name, since importing a cache module whose database driver is not installed fails.
+    """Return the adapter for one of pypicloud's caches, or the generic adapter for a custom cache class."""
+    # Compare names: a cache module cannot be imported without its database driver.
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(cache).__mro__}
     if "pypicloud.cache.dynamo.DynamoCache" in bases:
         from .dynamo import DynamoAdapter

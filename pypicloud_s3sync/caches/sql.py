@@ -1,7 +1,7 @@
-"""Adapt a SQL cache: one short transaction for each row, which replaces it only if it is as it was read.
+"""Adapt an SQL cache: a short transaction replaces each row, if it has not changed since it was read.
 
 Without a request, pypicloud never commits, and it can clear only a row that its session has loaded. Names and
-summaries are queries over the rows, so there is nothing else to keep right.
+summaries are queries over the rows, so nothing else has to be kept consistent.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SqlAdapter(CacheAdapter):
         return {filename: Snapshot(found.get(filename)) for filename in filenames}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Commit each row by itself, so that a failure affects no other row."""
+        """Commit each row separately, so that a failure affects no other row."""
         results: dict[str, Result | Exception] = {}
         for change in changes:
             try:
@@ -74,7 +74,7 @@ class SqlAdapter(CacheAdapter):
 
     @contextmanager
     def _transaction(self) -> Iterator[Any]:
-        """Commit at the end or roll back after an error, and keep nothing until the next transaction."""
+        """Commit at the end, or roll back after an error; keep no row for the next transaction."""
         session = self.cache.db
         try:
             with session.begin():

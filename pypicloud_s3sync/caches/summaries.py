@@ -10,8 +10,8 @@ from typing import Any
 
 #: A checksum is the sum of its rows' hashes, so that a row can be subtracted without reading the others.
 MODULUS = 2**64
-#: The attempts after which the index is trusted although it does not match the checksum. The pauses between
-#: them are then far longer than an index lags behind its table, so somebody else must have changed a row.
+#: The attempts after which the index is trusted although it does not match the checksum. An index never lags
+#: behind its table for as long as the pauses between them, so another program must have changed a row.
 PATIENCE = 4
 
 
@@ -37,15 +37,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class SummaryUpdate:
-    """The summary that a name is to have.
+    """The summary that a name should have.
 
     Parameters
     ----------
     summary : Summary or None
         None if the name has no rows any more.
     source : row, optional
-        The row that the summary comes from, unless it is among those that change: it must still be there when
-        the summary is written.
+        The row that the summary comes from, unless this transaction adds it: it must still exist when the
+        summary is written.
     """
 
     summary: Summary | None
@@ -54,7 +54,7 @@ class SummaryUpdate:
 
 @dataclass(frozen=True)
 class RowChanges:
-    """The rows of one name that are removed, added, and confirmed as they are."""
+    """The rows of one name that are removed, added, and kept unchanged."""
 
     removed: Sequence[Any] = ()
     added: Sequence[Any] = ()
@@ -69,15 +69,15 @@ def checksum(rows: Iterable[Any]) -> int:
 def update_summary(
     before: Summary | None, changes: RowChanges, indexed: Callable[[], Sequence[Any]], attempt: int
 ) -> SummaryUpdate | None:
-    """Return the summary after the changes, or None if the index must catch up first.
+    """Return the summary after the changes, or None if the index has to catch up first.
 
     Parameters
     ----------
     before : Summary or None
-        The summary as it was read, consistently.
+        The summary, from a consistent read.
     changes : RowChanges
     indexed : callable
-        Returns the name's rows from its index, which may lag behind. Called only if they are needed.
+        Returns the name's rows from the index, which may lag behind. It is called only if necessary.
     attempt : int
         The number of attempts before this one.
     """
@@ -96,7 +96,7 @@ def update_summary(
 
 
 def _without_index(before: Summary | None, changes: RowChanges) -> SummaryUpdate | None:
-    """Return what the checksum and the changes alone determine, or None if they do not suffice."""
+    """Return the update that follows from the checksum and the changes alone, or None if none does."""
     if before is None:
         if changes.removed or changes.kept:
             return None
@@ -129,9 +129,9 @@ def _matches_checksum(before: Summary | None, shown: Sequence[Any]) -> bool:
 
 
 def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -> bool:
-    """Return whether a summary without a checksum cannot come from a row that the index does not show yet.
+    """Return whether the known rows explain a summary that has no checksum.
 
-    That is so if it is no newer than the newest known row, or if it is that of the row that is removed.
+    They do if it is no newer than the newest of them, or if it belongs to a row that is removed.
     """
     if before is None:
         return True
@@ -147,12 +147,12 @@ def _newest(rows: Iterable[Any]) -> Any | None:
 
 
 def _age(row: Any) -> tuple[datetime.datetime, str]:
-    """Return a row's place in time: S3 has whole seconds, so the filename orders the files of one release."""
+    """Return a sort key. S3's times are whole seconds, so the filename orders the files of one release."""
     return row.last_modified, row.filename
 
 
 def _is_newest(row: Any, before: Summary) -> bool:
-    """Return whether a row is newer than the summary's, or replaces it."""
+    """Return whether a row is newer than the summary's row, or replaces it."""
     if before.filename is None:
         return bool(row.last_modified > before.last_modified)
     return _age(row) >= (before.last_modified, before.filename)
@@ -169,7 +169,7 @@ def _summary_of(row: Any, total: int) -> Summary:
 
 
 def _hash(row: Any) -> int:
-    # With the text: an object may be replaced within a second while the index still shows the old row.
+    # The text counts too: an object may be replaced within a second, and the index still show the old row.
     identity = (
         f"{row.filename}\0{row.last_modified.astimezone(datetime.UTC).isoformat()}\0{row.summary or ''}"
     )

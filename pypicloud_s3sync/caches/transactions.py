@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from .base import Change, same
 from .summaries import RowChanges
 
-#: Items in one transaction, and the number of them that a summary takes.
+#: The items in one transaction, and how many of them a summary takes.
 MAX_ITEMS, ITEMS_OF_SUMMARY = 100, 2
 #: The attributes of a summary that hold the checksum of its rows and the filename of the newest.
 CHECKSUM, NEWEST = "rows_checksum", "newest_row"
@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class RawItems:
-    """What DynamoDB holds for a row: its item, and the items of the summaries of its names."""
+    """What DynamoDB holds for a row: its item, and the summary items of the names that were read."""
 
     item: Item | None
     summaries: Mapping[str, Item | None]
 
 
 def batches(values: Sequence[T], item_count: Callable[[T], int], size: int = MAX_ITEMS) -> Iterator[list[T]]:
-    """Yield the values in order, in as few batches as have room for the items that each value takes."""
+    """Yield the values in order, in batches that are as large as their items allow."""
     batch: list[T] = []
     room = size
     for value in values:
@@ -46,21 +46,21 @@ def batches(values: Sequence[T], item_count: Callable[[T], int], size: int = MAX
 
 
 def item_count(group: Sequence[Change]) -> int:
-    """Return the largest number of items that changes of one name take in a transaction.
+    """Return the largest number of items that changes of one name can take in a transaction.
 
-    That is one for each row, and those of the summary of every name that the changes touch.
+    These are one item for each row, and the items of the summary of every name that the changes affect.
     """
     return len(group) + ITEMS_OF_SUMMARY * (1 + sum(map(_changes_name, group)))
 
 
 def _changes_name(change: Change) -> bool:
-    """Return whether a row moves from one name to another, as it does if its filename was split wrongly."""
+    """Return whether a row moves to another name, for example because its filename was split wrongly."""
     row, wanted = change.snapshot.row, change.wanted
     return row is not None and wanted is not None and bool(row.name != wanted.name)
 
 
 def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
-    """Return the items of the summaries of the changes' names, as they were read."""
+    """Return the summary items that were read, for the names of the changes."""
     found: dict[str, Item | None] = {}
     for change in changes:
         read = change.snapshot.raw.summaries
@@ -71,12 +71,12 @@ def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
 
 
 def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
-    """Return what the changes mean for each name that they touch."""
+    """Return the changes of each name's rows, for every name that the changes affect."""
     names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
     for change in changes:
         row, wanted = change.snapshot.row, change.wanted
         if row is None and wanted is None:
-            # The server has deleted the row itself: correct the summary that it left.
+            # The server has deleted the row itself: correct the summary that it left behind.
             name = change.key.name
             if name is not None and summaries.get(name) is not None:
                 names.setdefault(name, ([], [], []))
@@ -91,7 +91,7 @@ def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | No
 
 
 def condition(expression: str, *values: Any) -> dict[str, Any]:
-    """Return a condition with the attribute names and values that its expression mentions.
+    """Return a condition with the attribute names and values of its expression.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The console script ``ppc-s3sync``."""
+"""Implement the console script ``ppc-s3sync``."""

@@ -1,4 +1,4 @@
-"""``python -m pypicloud_s3sync.cli``: the console script, for an environment without its scripts on PATH."""
+"""Run the console script without having it on PATH: ``python -m pypicloud_s3sync.cli``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What each command of ``ppc-s3sync`` does, once its arguments are parsed; returns the exit status."""
+"""Run the commands of ``ppc-s3sync`` after their arguments have been parsed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from .console import StepPrinter, make_console, plan_summary, show_plan, show_st
 
 
 class Command:
-    """A command's settings, and where its output goes.
+    """The settings and the output of a command. Each method runs one command and returns the exit status.
 
     Parameters
     ----------
     config_uri : str
-    variables, overrides : dict
-        For the ini, and over its ``s3sync.*`` settings.
+        The ini, as ``pserve`` takes it.
+    variables : dict
+        Values for ``%(NAME)s`` in the ini.
+    overrides : dict
+        Values that override the ini's ``s3sync.*`` settings, by their names without the prefix.
     as_json : bool
-        Stdout belongs to one JSON document; nothing else is shown.
+        Whether to print one JSON document, and nothing else.
     verbose : bool
+        Whether to log to stderr.
     """
 
     def __init__(
@@ -53,47 +57,47 @@ class Command:
         return self._show(document, lambda: show_plan(self.console, document))
 
     def enable(self, *, force: bool) -> int:
-        """Make it so."""
+        """Turn S3 sync on, or update it to the settings."""
         with self._deployment() as deployment:
-            done = deployment.enable(force=force)
-        document = {"result": "ok", **documents.plan_document(done, "enable")}
-        names = done.desired.names
-        on = f"S3 sync is on: {names.function} keeps the cache equal to {self.settings.bucket}."
-        return self._show(document, lambda: self._say(plan_summary(document) if done.in_sync else on))
+            plan = deployment.enable(force=force)
+        document = {"result": "ok", **documents.plan_document(plan, "enable")}
+        function = plan.desired.names.function
+        done = f"S3 sync is on: {function} keeps the cache in sync with the bucket {self.settings.bucket}."
+        return self._show(document, lambda: self._print(plan_summary(document) if plan.in_sync else done))
 
     def status(self) -> int:
-        """Show what is there; 1 where it differs from the settings."""
+        """Show the state of S3 sync; the exit status is 1 if it differs from the settings."""
         with self._deployment() as deployment:
             document = documents.status_document(deployment.plan(), self.settings)
         self._show(document, lambda: show_status(self.console, document))
         return 0 if document["in_sync"] else 1
 
     def disable(self) -> int:
-        """Remove what enable made."""
+        """Remove what enable created."""
         with self._deployment() as deployment:
-            done = deployment.disable()
-        document = {"result": "ok", **documents.plan_document(done, "disable")}
-        said = plan_summary(document) if done.in_sync else "S3 sync is off."
-        return self._show(document, lambda: self._say(said))
+            plan = deployment.disable()
+        document = {"result": "ok", **documents.plan_document(plan, "disable")}
+        summary = plan_summary(document) if plan.in_sync else "S3 sync is off."
+        return self._show(document, lambda: self._print(summary))
 
     def bundle(self, output: str) -> int:
         """Write the function's zip to a file."""
         with self._deployment() as deployment:
-            built = deployment.bundle()
+            bundle = deployment.bundle()
         try:
-            Path(output).write_bytes(built.data)
+            Path(output).write_bytes(bundle.data)
         except OSError as error:
             raise ConfigError(
-                f"cannot write {output}: {error.strerror}; give another file with -o"
+                f"cannot write {output} ({error.strerror}): choose another file with -o"
             ) from error
         runtime = self.settings.runtime
-        document = {"file": output, "size": built.size, "sha256": built.sha256, "runtime": runtime}
-        said = f"{output}: {built.size / 1e6:.1f} MB for {runtime}, SHA-256 {built.sha256}"
-        return self._show(document, lambda: self._say(said))
+        document = {"file": output, "size": bundle.size, "sha256": bundle.sha256, "runtime": runtime}
+        summary = f"{output}: {bundle.size / 1e6:.1f} MB for {runtime}, SHA-256 {bundle.sha256}"
+        return self._show(document, lambda: self._print(summary))
 
     @contextmanager
     def _deployment(self) -> Iterator[Deployment]:
-        """The deployment, its steps shown while it is used."""
+        """Yield the deployment, and show its steps in the meantime."""
         with StepPrinter(self.console) as report:
             yield Deployment(self.settings, report)
 
@@ -104,5 +108,5 @@ class Command:
             show()
         return 0
 
-    def _say(self, line: str) -> None:
+    def _print(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False)

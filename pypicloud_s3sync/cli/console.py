@@ -1,4 +1,4 @@
-"""What the command line shows people: a plan as a diff, steps as they go, the state of things."""
+"""Print for people: a plan as a diff, steps while they run, and the state of S3 sync."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MARKS = {"ok": "✓", "given": "✓", "missing": "✗", "differs": "~"}
 STATES = {
     "on": "S3 sync is on",
     "off": "S3 sync is off",
-    "partial": "S3 sync is partly there",
+    "partial": "S3 sync is incomplete",
     "differs": "S3 sync is on, but differs from the settings",
 }
 
 
 class StepPrinter:
-    """Shows a run's steps: with a live bar on a terminal, as plain lines elsewhere.
+    """Shows the steps of a run: with a progress bar on a terminal, otherwise as plain lines.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class StepPrinter:
         elif self.console.is_terminal:
             self._show(progress)
         elif progress.total and progress.message != self._last:
-            # Where nothing can move, what takes time is said once.
+            # Without a terminal, there is no progress bar, so a step that takes time is printed once.
             self._last = progress.message
             self.console.print(f"  … {progress.message}", markup=False, highlight=False)
 
@@ -78,8 +78,8 @@ class StepPrinter:
 
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
     """Print a plan document as a diff."""
-    where = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
-    console.print(where, markup=False, highlight=False)
+    title = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
+    console.print(title, markup=False, highlight=False)
     for action in document["actions"]:
         sign = SIGNS[action["verb"]]
         console.print()
@@ -92,13 +92,16 @@ def show_plan(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def plan_summary(document: Mapping[str, Any]) -> str:
-    """A plan in one line."""
+    """Return a plan in one line."""
     if document["in_sync"]:
         return "Nothing to do." if document["command"] == "enable" else "Nothing to remove."
     counts = [f"{sum(action['verb'] == verb for action in document['actions'])} to {verb}" for verb in SIGNS]
     foreign = document["foreign_notifications"]
-    kept = f" {foreign} notification{'s' * (foreign != 1)} of others stay as they are." if foreign else ""
-    return ", ".join(counts) + "." + kept
+    return ", ".join(counts) + "." + (f" {_unchanged(foreign)}" if foreign else "")
+
+
+def _unchanged(foreign: int) -> str:
+    return f"{foreign} other notification{'s' * (foreign != 1)} on this bucket will not be changed."
 
 
 def _print(console: Console, sign: str, line: str) -> None:
@@ -121,7 +124,7 @@ def _diff(verb: str, change: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _lines(value: Any) -> list[str]:
-    """A value as lines of text: an IAM document as what it allows, others as JSON."""
+    """Return a value as lines of text: an IAM document as a line for each action, other values as JSON."""
     if value is None:
         return []
     if isinstance(value, Mapping) and "Statement" in value:
@@ -135,8 +138,8 @@ def _lines(value: Any) -> list[str]:
 def _statement(statement: Mapping[str, Any]) -> list[str]:
     actions: Any = statement.get("Action", [])
     actions = [actions] if isinstance(actions, str) else actions
-    on = statement.get("Resource") or "assumed by " + json.dumps(statement.get("Principal"))
-    return [f"{statement.get('Effect', '')} {action}  {on}" for action in actions]
+    target = statement.get("Resource") or "assumed by " + json.dumps(statement.get("Principal"))
+    return [f"{statement.get('Effect', '')} {action}  {target}" for action in actions]
 
 
 def show_status(console: Console, document: Mapping[str, Any]) -> None:
@@ -152,15 +155,16 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     ]
     _table(console, rows)
     if document["foreign_notifications"]:
-        console.print(
-            f"  {document['foreign_notifications']} notifications of others on the bucket", markup=False
-        )
+        foreign = document["foreign_notifications"]
+        console.print(f"  {foreign} other notification{'s' * (foreign != 1)} on this bucket", markup=False)
     if not document["in_sync"]:
-        console.print("`ppc-s3sync plan` shows the difference, `ppc-s3sync enable` mends it.", markup=False)
+        hint = "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings."
+        console.print(hint, markup=False)
 
 
 def _part(part: Mapping[str, Any]) -> str:
-    messages = f"  ({part['messages']} messages)" if part.get("messages") else ""
+    count = part.get("messages")
+    messages = f"  ({count} message{'s' * (count != 1)})" if count else ""
     state = "" if part["state"] == "ok" else f"  ({part['state']})"
     return f"{part['name']}{state}{messages}"
 
@@ -172,8 +176,8 @@ def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:
 
 
 def make_console(*, quiet: bool) -> Console:
-    """The console on stdout; a quiet one shows nothing, as stdout then belongs to a JSON document."""
+    """Return the console on stdout; a quiet one prints nothing, so that stdout is only a JSON document."""
     if hasattr(sys.stdout, "reconfigure"):
-        # A mark that cannot be shown must not end a run between two steps.
+        # A character that the encoding lacks must not end a run between two steps.
         sys.stdout.reconfigure(errors="replace")
     return Console(file=sys.stdout, quiet=quiet, soft_wrap=True)

@@ -1,1 +1,1 @@
-"""What the ini says: pypicloud's settings and the ``s3sync.*`` options become ``SyncSettings``."""
+"""Read pypicloud's settings and the ``s3sync.*`` options from the ini into ``SyncSettings``."""

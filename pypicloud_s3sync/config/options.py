@@ -1,4 +1,4 @@
-"""The ``s3sync.*`` options: name, conversion, default and one line of help for each."""
+"""Define the ``s3sync.*`` options: name, conversion, default and one line of help for each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyramid.settings import aslist
 from .runtimes import ARCHITECTURES, FALLBACK_RUNTIME, RUNTIMES
 
 PREFIX = "s3sync."
-#: CloudWatch Logs takes no other retention: botocore, logs 2014-03-28, PutRetentionPolicy.
+#: The only values that CloudWatch Logs accepts: botocore, logs 2014-03-28, PutRetentionPolicy.
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
     *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
@@ -30,17 +30,18 @@ class Delivery(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """One ``s3sync.*`` setting.
+    """An ``s3sync.*`` setting.
 
     Parameters
     ----------
     name : str
-        Without the prefix.
+        The name without the prefix.
     convert : callable
-        From the ini's text to the value; raises ValueError with what is allowed.
+        Converts the text of the ini to the value, or raises ValueError with a phrase that says what is
+        expected.
     default : object
     help : str
-        One line for the README.
+        One line for the documentation.
     """
 
     name: str
@@ -49,21 +50,21 @@ class Option:
     help: str
 
 
-def _matching(pattern: str, allowed: str) -> Callable[[str], str]:
+def _matching(pattern: str, expected: str) -> Callable[[str], str]:
     def convert(text: str) -> str:
         if re.fullmatch(pattern, text) is None:
-            raise ValueError(allowed)
+            raise ValueError(expected)
         return text
 
     return convert
 
 
-def _one_of(*allowed: Any) -> Callable[[str], Any]:
+def _one_of(*values: Any) -> Callable[[str], Any]:
     def convert(text: str) -> Any:
-        for value in allowed:
+        for value in values:
             if text == str(value):
                 return value
-        raise ValueError("one of " + ", ".join(map(str, allowed)))
+        raise ValueError("one of " + ", ".join(map(str, values)))
 
     return convert
 
@@ -91,12 +92,12 @@ def _tags(text: str) -> dict[str, str]:
     return tags
 
 
-_ARN = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
-_BOUNDARY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
+_ROLE = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
+_POLICY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
 URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
 REGION = _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, for example eu-west-1")
 
-#: Every ``s3sync.*`` setting. Limits are those of botocore's model of Lambda, 2015-03-31.
+#: Every ``s3sync.*`` setting. The limits are those of botocore's model of Lambda, 2015-03-31.
 OPTIONS = (
     Option(
         "function_name",
@@ -104,24 +105,40 @@ OPTIONS = (
         "pypicloud_s3_sync",
         "Name of the Lambda function.",
     ),
-    Option("role_arn", _ARN, None, "Run the function as this role and make none."),
-    Option("region", REGION, None, "The function's region, which must be the bucket's; found by itself."),
+    Option("role_arn", _ROLE, None, "ARN of an existing IAM role for the function; no role is created."),
+    Option(
+        "region", REGION, None, "Region of the function and the bucket. The default is the bucket's region."
+    ),
     Option(
         "runtime",
         _one_of(*RUNTIMES),
         None,
-        f"Lambda's Python; the host's where Lambda has it, else `{FALLBACK_RUNTIME}`.",
+        "Python runtime of the function. The default is the server's version of Python if Lambda supports it,"
+        f" otherwise `{FALLBACK_RUNTIME}`.",
     ),
-    Option("architecture", _one_of(*ARCHITECTURES), "x86_64", "`x86_64` or `arm64`."),
     Option(
-        "memory_size", _between(128, 10240, "MB"), 512, "Memory of the function in MB, and with it its CPU."
+        "architecture", _one_of(*ARCHITECTURES), "x86_64", "Processor of the function: `x86_64` or `arm64`."
     ),
-    Option("timeout", _between(1, 900, "seconds"), 60, "Seconds that one event may take."),
     Option(
-        "log_retention_days", _one_of(*RETENTION_DAYS), 30, "Days that CloudWatch keeps the function's log."
+        "memory_size",
+        _between(128, 10240, "MB"),
+        512,
+        "Memory of the function in MB. More memory also means more CPU.",
     ),
-    Option("vpc_subnet_ids", _words, (), "Subnets, where the cache is only reachable inside a VPC."),
-    Option("vpc_security_group_ids", _words, (), "Security groups of the function in that VPC."),
+    Option("timeout", _between(1, 900, "seconds"), 60, "Time limit of one invocation in seconds."),
+    Option(
+        "log_retention_days",
+        _one_of(*RETENTION_DAYS),
+        30,
+        "Number of days that CloudWatch keeps the function's log.",
+    ),
+    Option(
+        "vpc_subnet_ids",
+        _words,
+        (),
+        "IDs of the subnets for the function, if the cache can only be reached inside a VPC.",
+    ),
+    Option("vpc_security_group_ids", _words, (), "IDs of the function's security groups in the VPC."),
     Option(
         "delivery",
         _one_of(*Delivery),
@@ -129,10 +146,25 @@ OPTIONS = (
         "How S3's events reach the function: `direct`, `sqs` or `eventbridge`.",
     ),
     Option(
-        "extra_packages", _words, (), "More installed packages for the bundle: a cache class of your own."
+        "extra_packages",
+        _words,
+        (),
+        "Names of more installed packages to bundle, for example what a custom cache class imports.",
     ),
-    Option("permissions_boundary", _BOUNDARY, None, "ARN of a policy that bounds the role that is made."),
-    Option("tags", _tags, {}, "`key=value` lines, for everything that is made."),
-    Option("bundle", str, None, "A ready zip, a path or `s3://bucket/key`, instead of building one."),
-    Option("endpoint_url", URL, None, "Address of an AWS emulator; `AWS_ENDPOINT_URL` does the same."),
+    Option(
+        "permissions_boundary", _POLICY, None, "ARN of a permissions boundary for the role that is created."
+    ),
+    Option("tags", _tags, {}, "`key=value` lines of tags for everything that is created."),
+    Option(
+        "bundle",
+        str,
+        None,
+        "Path or `s3://bucket/key` of a ready zip to deploy. By default, the bundle is built.",
+    ),
+    Option(
+        "endpoint_url",
+        URL,
+        None,
+        "Address of an AWS emulator. The environment variable `AWS_ENDPOINT_URL` has the same effect.",
+    ),
 )

@@ -1,8 +1,7 @@
-"""The one place where settings are read: a paste ini and its environment become ``SyncSettings``.
+"""Read a paste ini and its environment into ``SyncSettings``; nothing else reads settings.
 
-pypicloud's own settings say what is to be synced, bucket and cache; the ``s3sync.*`` options of
-:mod:`.options` say how the function is made. Both can be overridden by ``PPC_*`` environment variables, as in
-the running application.
+pypicloud's own settings name the bucket and the cache; the ``s3sync.*`` options of :mod:`.options` describe
+the function. ``PPC_*`` environment variables override both, as in the running application.
 """
 
 from __future__ import annotations
@@ -13,23 +12,22 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from pypicloud.util import EnvironSettings
 from pyramid.paster import get_appsettings
-from pyramid.path import DottedNameResolver
 
 from ..exceptions import ConfigError
+from .checks import check_cache, check_storage
 from .options import OPTIONS, PREFIX, REGION, URL, Delivery, Option
 from .runtimes import default_runtime
 
-#: Settings that hold AWS credentials: used to provision, never sent to the function.
+#: Settings that hold AWS credentials: used for provisioning, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """AWS credentials that stand in the ini."""
+    """AWS credentials from the ini."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -38,10 +36,10 @@ class Credentials:
 
 @dataclass(frozen=True)
 class SyncSettings:
-    """What is synced and how the function is made; see :mod:`.options` for the second half.
+    """The bucket and the cache to sync, and the options of the function (see :mod:`.options`).
 
-    ``cache_settings`` holds ``pypi.db`` and every ``db.*`` option but credentials; a ``db.url`` in it may
-    carry a password, so it is never printed. ``region`` is None where only the bucket can tell.
+    ``cache_settings`` holds ``pypi.db`` and every ``db.*`` setting except credentials. It is not printed, as
+    ``db.url`` may contain a password. ``region`` is None if only the bucket can tell it.
     """
 
     bucket: str
@@ -79,36 +77,37 @@ class SyncSettings:
 
 
 def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
-    """The application's settings, as ``pserve`` reads them.
+    """Return the application's settings, as ``pserve`` reads them.
 
     Parameters
     ----------
     config_uri : str
         ``file.ini`` or ``file.ini#section``.
     variables : dict, optional
-        For ``%(NAME)s`` in the ini.
+        Values for ``%(NAME)s`` in the ini.
 
     Raises
     ------
     ConfigError
-        No such file or section, not an ini, or a ``%(NAME)s`` without a value.
+        If the file or the section does not exist, the file is not an ini, or a ``%(NAME)s`` has no value.
     """
     path, _, section = config_uri.partition("#")
     if not os.path.isfile(path):
-        raise ConfigError(f"no config file {path!r}: give the ini that pserve takes")
+        raise ConfigError(
+            f"the config file {path!r} does not exist: give the path of the ini that pserve takes"
+        )
     try:
         settings = get_appsettings(config_uri, options=dict(variables or {}))
     except configparser.InterpolationError as error:
         missing = getattr(error, "reference", None)
-        hint = f"give it as {missing}=VALUE" if missing else "write a literal % as %%"
+        hint = f"add {missing}=VALUE to the command" if missing else "write a literal % as %%"
         raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from error
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not an ini file: {_first_line(error)}") from error
     except LookupError as error:
-        wanted = section or "main"
-        raise ConfigError(f"{path} has no section [app:{wanted}]: {_first_line(error)}") from error
+        raise ConfigError(f"{path} has no section [app:{section or 'main'}]: {_first_line(error)}") from error
     except (ImportError, ValueError, OSError, AttributeError) as error:
-        raise ConfigError(f"{path} cannot be read: {_first_line(error)}") from error
+        raise ConfigError(f"cannot read {path}: {_first_line(error)}") from error
     return EnvironSettings(dict(settings))
 
 
@@ -117,19 +116,20 @@ def _first_line(error: BaseException) -> str:
 
 
 def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None = None) -> SyncSettings:
-    """Check the application's settings and turn them into values.
+    """Check the application's settings and convert them to values.
 
     Parameters
     ----------
     settings : pypicloud.util.EnvironSettings
-        Left as it is. A plain dict would miss ``PPC_*``, and pypicloud's classes do not take one.
+        The settings; they are not changed. A plain dict would ignore ``PPC_*`` variables, and pypicloud's
+        classes do not accept one.
     overrides : dict, optional
-        Options from the command line by their name without prefix; None where not given.
+        Options from the command line, by their names without the prefix; None if not given.
 
     Raises
     ------
     ConfigError
-        For the first thing that cannot work, with what to change.
+        For the first setting that cannot work, with what to change.
     """
     settings = settings.clone()
     for prefix in (PREFIX, "db.", "storage."):
@@ -142,13 +142,16 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     options["runtime"] = options["runtime"] or default_runtime()
     options["endpoint_url"] = options["endpoint_url"] or _checked("AWS_ENDPOINT_URL", URL, os.environ)
     options["region"] = options["region"] or _checked("storage.region_name", REGION, settings)
-    _check_storage(settings, emulated=options["endpoint_url"] is not None)
+    emulated = options["endpoint_url"] is not None
+    check_storage(settings, emulated=emulated)
     _check_vpc(options)
+    cache_settings = _cache_settings(settings)
+    check_cache(cache_settings["pypi.db"], cache_settings, emulated=emulated)
     return SyncSettings(
         bucket=settings["storage.bucket"],
         prefix=settings.get("storage.prefix", ""),
-        cache=settings.get("pypi.db", "sql"),
-        cache_settings=_cache_settings(settings, emulated=options["endpoint_url"] is not None),
+        cache=cache_settings["pypi.db"],
+        cache_settings=cache_settings,
         credentials=_credentials(settings, "storage."),
         db_credentials=_credentials(settings, "db."),
         **options,
@@ -169,93 +172,28 @@ def _convert(option: Option, settings: EnvironSettings) -> Any:
 
 
 def _checked(name: str, convert: Callable[[str], Any], settings: Any) -> Any | None:
-    """A setting's value; None where it is not set."""
+    """Return the value of a setting, or None if it is not set."""
     text = settings.get(name)
     if text is None or not str(text).strip():
         return None
     try:
         return convert(str(text).strip())
     except ValueError as error:
-        raise ConfigError(f"{name} = {text} is not possible: it takes {error}") from None
-
-
-def _check_storage(settings: EnvironSettings, *, emulated: bool) -> None:
-    storage = settings.get("pypi.storage", "file")
-    if storage not in ("s3", "cloudfront") and not _derives_from_s3(storage):
-        raise ConfigError(
-            f"pypi.storage = {storage} is not in S3, so there is nothing to sync: set pypi.storage = s3"
-        )
-    if not settings.get("storage.bucket"):
-        raise ConfigError("storage.bucket is not set: name the bucket that holds the packages")
-    if settings.get("storage.endpoint_url") and not emulated:
-        raise ConfigError(
-            "storage.endpoint_url is set, so the packages are not in AWS's S3, which alone can notify Lambda"
-            " (for an AWS emulator, set s3sync.endpoint_url)"
-        )
-
-
-def _derives_from_s3(storage: str) -> bool:
-    """Whether a dotted path names a class of pypicloud's S3 storage (pypicloud.storage.get_storage_impl)."""
-    if "." not in storage:
-        return False
-    from pypicloud import storage as implementations
-
-    try:
-        resolved = DottedNameResolver(implementations).resolve(storage)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"pypi.storage = {storage} cannot be imported: {_first_line(error)}") from error
-    return isinstance(resolved, type) and issubclass(resolved, implementations.S3Storage)
+        raise ConfigError(f"Invalid value {text!r} for {name}: expected {error}") from None
 
 
 def _check_vpc(options: Mapping[str, Any]) -> None:
     if bool(options["vpc_subnet_ids"]) != bool(options["vpc_security_group_ids"]):
         raise ConfigError(
-            "s3sync.vpc_subnet_ids and s3sync.vpc_security_group_ids go together: set both or none"
+            "only one of s3sync.vpc_subnet_ids and s3sync.vpc_security_group_ids is set: set both or neither"
         )
 
 
-def _cache_settings(settings: EnvironSettings, *, emulated: bool) -> dict[str, str]:
-    cache = settings.get("pypi.db", "sql")
+def _cache_settings(settings: EnvironSettings) -> dict[str, str]:
+    """Return ``pypi.db`` and every ``db.*`` setting except credentials."""
     secrets = {f"db.{name}" for name in CREDENTIALS}
     db = {key: str(value) for key, value in settings.items() if key.startswith("db.") and key not in secrets}
-    if cache == "dynamo":
-        _check_dynamo(db, emulated=emulated)
-    elif cache in ("redis", "sql"):
-        _check_url(cache, db.get("db.url"), emulated=emulated)
-    return {"pypi.db": cache, **db}
-
-
-def _check_dynamo(db: Mapping[str, str], *, emulated: bool) -> None:
-    if "db.region_name" not in db:
-        raise ConfigError("db.region_name is not set: name the region of the DynamoDB tables")
-    if len(db.get("db.tablenames", "two names").split()) not in (0, 2):
-        raise ConfigError("db.tablenames takes two names: the table of packages and that of summaries")
-    if "db.host" in db and not emulated:
-        _check_reachable("db.host", db["db.host"])
-
-
-def _check_url(cache: str, url: str | None, *, emulated: bool) -> None:
-    if not url:
-        raise ConfigError(f"db.url is not set: pypi.db = {cache} needs the URL of its server")
-    try:
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-    except ValueError:
-        raise ConfigError("db.url is not a URL: write scheme://user:password@host/name") from None
-    if scheme.startswith("sqlite"):
-        raise ConfigError(
-            "db.url is a sqlite file, which a Lambda function cannot reach:"
-            " use pypi.db = dynamo, or a Redis or SQL server"
-        )
-    if not emulated:
-        _check_reachable("db.url", host or "localhost")
-
-
-def _check_reachable(setting: str, host: str) -> None:
-    if host in ("localhost", "::1", "0.0.0.0") or host.startswith("127."):  # noqa: S104 - compared, not bound
-        raise ConfigError(
-            f"{setting} is on {host}, which a Lambda function cannot reach: give an address that AWS can"
-            " (for an AWS emulator on this machine, set s3sync.endpoint_url)"
-        )
+    return {"pypi.db": settings.get("pypi.db", "sql"), **db}
 
 
 def _credentials(settings: EnvironSettings, prefix: str) -> Credentials | None:
@@ -264,6 +202,7 @@ def _credentials(settings: EnvironSettings, prefix: str) -> Credentials | None:
         return None
     if not access_key_id or not secret:
         raise ConfigError(
-            f"{prefix}aws_access_key_id and {prefix}aws_secret_access_key go together: set both or none"
+            f"only one of {prefix}aws_access_key_id and {prefix}aws_secret_access_key is set:"
+            " set both or neither"
         )
     return Credentials(access_key_id, secret, token or None)

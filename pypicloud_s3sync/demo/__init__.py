@@ -1,8 +1,8 @@
-"""Two pypicloud servers in two regions on this machine, and the proof that they stay in sync.
+"""Run two pypicloud servers in two regions on this machine, and prove that they stay in sync.
 
-``python -m pypicloud_s3sync.demo [--exit]``. The pieces: :mod:`.story` is what happens, :mod:`.servers` what
-runs, :mod:`.replicator` what copies between the buckets, :mod:`.report` what is seen of it, :mod:`.command`
-their order.
+``python -m pypicloud_s3sync.demo [--exit]`` runs :mod:`.command`, which starts the servers (:mod:`.servers`)
+and runs the steps (:mod:`.story`). :mod:`.replicator` copies between the buckets, :mod:`.tools` runs commands
+and sends requests, and :mod:`.transcript` shows the steps.
 """
 
 from __future__ import annotations

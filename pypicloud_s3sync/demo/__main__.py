@@ -10,32 +10,32 @@ from . import signals
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Show that two regions stay in sync; the exit status.
+    """Show that two regions stay in sync, and return the exit status.
 
     Parameters
     ----------
     arguments : sequence of str, optional
-        The command line's where not given.
+        The arguments. The default is those of the process.
 
     Returns
     -------
     int
-        0 where the proof held, 1 where it did not, 130 (or 143) where it was interrupted before.
+        0 if all steps succeeded, 1 if one failed, 130 or 143 if a signal interrupted them.
     """
     parser = argparse.ArgumentParser(
         prog="python -m pypicloud_s3sync.demo",
-        description="Two pypicloud servers in two regions on this machine, kept in sync.",
+        description="Run two pypicloud servers in two regions on this machine, and keep them in sync.",
     )
-    parser.add_argument("--exit", action="store_true", help="stop after the proof, on free ports")
+    parser.add_argument("--exit", action="store_true", help="end after the last step; use free ports")
     options = parser.parse_args(arguments)
     try:
         signals.catch()
-        # Half a second of imports, in which Ctrl-C is no traceback either.
+        # Imported here because it takes half a second, in which Ctrl-C must not print a traceback either.
         from . import command
 
         return command.run(stay=not options.exit)
     except signals.Ended as ended:
-        print("interrupted: the demo is undone", flush=True)
+        print("interrupted: everything has been cleaned up", flush=True)
         return ended.exit_status
 
 

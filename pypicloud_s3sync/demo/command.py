@@ -1,4 +1,4 @@
-"""The demo's command: tell the story, then stay or go."""
+"""Run the demo: start the servers, run the steps, then keep everything running or end it."""
 
 from __future__ import annotations
 
@@ -7,52 +7,53 @@ from rich.console import Console
 from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
 from . import story
-from .report import HopFailed, Transcript
-from .servers import PASSWORD, USER, TwoRegions, free_ports, two_regions, usual_ports
+from .servers import TwoRegions, free_ports, two_regions, usual_ports
 from .signals import Ended
+from .tools import PASSWORD, USER
+from .transcript import HopError, Transcript
 
 
 def run(*, stay: bool) -> int:
-    """Tell the story; 0 where the proof held, 1 where it did not.
+    """Run the demo and return the exit status: 0 if all steps succeeded, 1 if one failed.
 
     Parameters
     ----------
     stay : bool
-        Keep all running until a signal comes.
+        Whether to keep everything running until a signal arrives.
 
     Raises
     ------
     Ended
-        A signal came before the proof; all has been undone.
+        If a signal arrives before the last step. Everything has been cleaned up by then.
     """
-    report = Transcript(Console())
+    transcript = Transcript(Console())
     try:
-        with two_regions(report, usual_ports() if stay else free_ports()) as company:
-            story.tell(company, report)
-            report.table()
+        with two_regions(transcript, usual_ports() if stay else free_ports()) as company:
+            story.tell(company, transcript)
+            transcript.table()
             if stay:
-                _stay(company, report)
+                _stay(company, transcript)
             else:
-                report.line("It held: what was uploaded in one region was installed from the other.")
-    except HopFailed as failed:
-        report.failure(failed)
+                transcript.line("Success: a package uploaded in one region was installed from the other.")
+    except HopError as failed:
+        transcript.failure(failed)
         return 1
     except S3SyncError as error:
-        report.line(f"FAILED: {error}")
+        transcript.line(f"FAILED: {error}")
         return 1
     return 0
 
 
-def _stay(company: TwoRegions, report: Transcript) -> None:
+def _stay(company: TwoRegions, transcript: Transcript) -> None:
     for region in (company.first, company.second):
-        report.line(f"{region.name}: {region.url}  login {USER} / {PASSWORD}  ini {region.ini}")
-    report.line("Ctrl-C ends all of it.")
+        transcript.line(f"{region.name}: {region.url}  login {USER} / {PASSWORD}  ini {region.ini}")
+    transcript.line("Press Ctrl-C to stop everything.")
 
     def never() -> bool:
         company.check_running()
         return False
 
     try:
-        wait_until(never, "a signal comes", float("inf"))
+        wait_until(never, "a signal arrives", float("inf"))
     except Ended:
-        report.line("ending all of it")
+        transcript.line("stopping everything")

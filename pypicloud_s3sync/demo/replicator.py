@@ -1,7 +1,8 @@
-"""Do what S3's Cross-Region Replication does: copy new versions and delete markers, one way.
+"""Replicate a bucket as S3's Cross-Region Replication does: copy new versions and delete markers, one way.
 
-The emulator replicates too, but fires no notification at the destination, on which all depends here. So this
-goes through S3's API. It polls the source's versions, because a notification of its own could overlap ours.
+The emulator can replicate too, but does not send the notifications at the destination that the demo is about,
+so this module copies through S3's API. It polls the versions of the source, because a notification of its own
+could overlap that of S3 sync.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Bucket:
 
 
 class Replicator:
-    """Keeps copying from one versioned bucket to another, between ``with`` and its end.
+    """Copies from one versioned bucket to another in the background, during a ``with`` block.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class Replicator:
         self._replicated: set[str] = set()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="replicator", daemon=True)
-        #: The last failure, for the report; the next round tries again.
+        #: The last failure, for error messages. The next round tries again.
         self.error = ""
 
     def __enter__(self) -> Replicator:
@@ -67,7 +68,7 @@ class Replicator:
             self._replicated.add(version["VersionId"])
 
     def _new_versions(self) -> list[dict[str, Any]]:
-        """Versions and delete markers that were not copied yet, oldest first."""
+        """Return the versions and delete markers that have not been copied yet, oldest first."""
         pages = self._source.s3.get_paginator("list_object_versions").paginate(Bucket=self._source.name)
         versions = [
             version
@@ -75,7 +76,7 @@ class Replicator:
             for version in page.get("Versions", []) + page.get("DeleteMarkers", [])
             if version["VersionId"] not in self._replicated
         ]
-        # Of two in one second the newest of its key comes last.
+        # LastModified has a resolution of one second; IsLatest puts the newest version of a key last.
         return sorted(versions, key=lambda version: (version["LastModified"], version["IsLatest"]))
 
     def _copy(self, version: dict[str, Any]) -> None:

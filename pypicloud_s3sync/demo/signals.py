@@ -1,4 +1,4 @@
-"""Turn the signals that ask us to end into one exception."""
+"""Turn the signals that end a process into an exception."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ..devtools.processes import END_SIGNALS
 
 
 class Ended(BaseException):
-    """A signal asks us to end; no ``except Exception`` may stop that.
+    """A signal that ends the process has arrived. ``except Exception`` does not catch it.
 
     Parameters
     ----------
     number : int
-        The signal's.
+        The number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -23,13 +23,13 @@ class Ended(BaseException):
 
 
 def catch() -> None:
-    """Have :class:`Ended` raised by Ctrl-C, SIGTERM and SIGHUP."""
+    """Raise :class:`Ended` on Ctrl-C, SIGTERM and SIGHUP."""
     for number in END_SIGNALS:
         signal.signal(number, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    # Once: a second Ctrl-C must not cut the cleaning up short.
+    # Only once: a second Ctrl-C must not interrupt the cleanup.
     for other in END_SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     raise Ended(number)

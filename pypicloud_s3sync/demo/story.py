@@ -1,6 +1,6 @@
-"""What happens: a package goes from region one to region two, is used there, and goes again.
+"""Run the steps of the demo: a package gets from one region to another, is installed there and is deleted.
 
-Every function is one hop; each waits until what it says is true, and raises where it does not become so.
+Each function is a step. It returns once its effect can be seen, and raises an error if that does not happen.
 """
 
 from __future__ import annotations
@@ -10,80 +10,82 @@ from pathlib import Path
 
 from ..devtools.processes import wait_until
 from ..exceptions import S3SyncError
-from .report import Transcript
-from .servers import PASSWORD, USER, Region, TwoRegions, request
+from .servers import Region, TwoRegions
+from .tools import PASSWORD, USER, request
+from .transcript import Transcript
 from .wheel import Wheel, build
 
 
-def tell(company: TwoRegions, report: Transcript) -> None:
-    """The whole story; it held where no error is raised.
+def tell(company: TwoRegions, transcript: Transcript) -> None:
+    """Run all steps.
 
     Parameters
     ----------
     company : TwoRegions
-    report : Transcript
+    transcript : Transcript
 
     Raises
     ------
-    HopFailed
-        At the first hop that does not happen.
+    HopError
+        If a step fails.
     """
     first, second = company.first, company.second
     for region in (first, second):
-        with report.hop("ppc-s3sync enable", region.name):
-            enable(company, region, report)
-    with report.hop("build a wheel", "this machine"):
+        with transcript.hop("ppc-s3sync enable", region.name):
+            enable(company, region, transcript)
+    with transcript.hop("build a wheel", "this machine"):
         wheel = build(company.workspace, "hello-regions", "1.0")
-    with report.hop("upload it with twine", first.name):
+    with transcript.hop("upload it with twine", first.name):
         upload(company, first, wheel)
-    with report.hop("replicate the object", f"{first.name} -> {second.name}"):
-        wait_for_object(company, second, wheel, there=True)
-    with report.hop("see it in /simple/", second.name):
+    with transcript.hop("replicate the object", f"{first.name} -> {second.name}"):
+        wait_for_object(company, second, wheel, present=True)
+    with transcript.hop("see it in /simple/", second.name):
         wait_until_listed(company, second, wheel)
-    with report.hop("make a fresh environment", "this machine"):
+    with transcript.hop("make a fresh environment", "this machine"):
         python = make_environment(company)
-    with report.hop("install it with pip", second.name):
+    with transcript.hop("install it with pip", second.name):
         install(company, python, second, wheel)
-    with report.hop("run it", "this machine"):
+    with transcript.hop("run it", "this machine"):
         call(company, python, wheel)
-    with report.hop("delete it", first.name):
+    with transcript.hop("delete it", first.name):
         delete(first, wheel)
-    with report.hop("replicate the delete marker", f"{first.name} -> {second.name}"):
-        wait_for_object(company, second, wheel, there=False)
-    with report.hop("see it vanish from /simple/", second.name):
-        wait_until_vanished(company, second, wheel)
+    with transcript.hop("replicate the delete marker", f"{first.name} -> {second.name}"):
+        wait_for_object(company, second, wheel, present=False)
+    with transcript.hop("see it disappear from /simple/", second.name):
+        wait_until_unlisted(company, second, wheel)
 
 
-def enable(company: TwoRegions, region: Region, report: Transcript) -> None:
+def enable(company: TwoRegions, region: Region, transcript: Transcript) -> None:
     """Run the real ``ppc-s3sync enable`` on the region's ini, and show what it prints."""
-    report.line(f"$ ppc-s3sync enable {region.ini}")
-    company.run(["ppc-s3sync", "enable", str(region.ini)], lambda line: report.line(f"  {line}"))
+    transcript.line(f"$ ppc-s3sync enable {region.ini}")
+    company.run(["ppc-s3sync", "enable", str(region.ini)], lambda line: transcript.line(f"  {line}"))
 
 
 def upload(company: TwoRegions, region: Region, wheel: Wheel) -> None:
-    """Upload with the real ``twine``."""
+    """Upload the wheel with the real ``twine``."""
     login = ["--username", USER, "--password", PASSWORD, "--non-interactive", "--disable-progress-bar"]
     company.run(["twine", "upload", "--repository-url", f"{region.url}/simple/", *login, str(wheel.path)])
 
 
-def wait_for_object(company: TwoRegions, region: Region, wheel: Wheel, *, there: bool) -> None:
-    """Wait until the region's bucket has the wheel, or has it no more."""
+def wait_for_object(company: TwoRegions, region: Region, wheel: Wheel, *, present: bool) -> None:
+    """Wait until the region's bucket contains the wheel, or no longer contains it."""
     s3 = company.aws.client("s3", region.name)
 
     def arrived() -> bool:
         company.check_running()
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=region.bucket).get("Contents", [])]
-        return any(key.endswith(f"/{wheel.filename}") for key in keys) is there
+        return any(key.endswith(f"/{wheel.filename}") for key in keys) is present
 
     try:
-        wait_until(arrived, f"{region.bucket} {'has' if there else 'has no'} {wheel.filename}")
+        verb = "contains" if present else "no longer contains"
+        wait_until(arrived, f"{region.bucket} {verb} {wheel.filename}")
     except S3SyncError as error:
         cause = company.replicator.error
-        raise S3SyncError(f"{error} (the replicator: {cause})" if cause else str(error)) from None
+        raise S3SyncError(f"{error} (the replicator failed: {cause})" if cause else str(error)) from None
 
 
 def wait_until_listed(company: TwoRegions, region: Region, wheel: Wheel) -> None:
-    """Wait until the index lists the name, and the name's page the file."""
+    """Wait until the index lists the package, and the page of the package lists the file."""
 
     def listed() -> bool:
         company.check_running()
@@ -92,41 +94,41 @@ def wait_until_listed(company: TwoRegions, region: Region, wheel: Wheel) -> None
     wait_until(listed, f"{region.url}/simple/ lists {wheel.filename}", 60)
 
 
-def wait_until_vanished(company: TwoRegions, region: Region, wheel: Wheel) -> None:
-    """Wait until neither the index nor the name's page lists it."""
+def wait_until_unlisted(company: TwoRegions, region: Region, wheel: Wheel) -> None:
+    """Wait until neither the index nor the page of the package lists the wheel."""
 
-    def vanished() -> bool:
+    def unlisted() -> bool:
         company.check_running()
         return not _lists_name(region, wheel) and not _lists_file(region, wheel)
 
-    wait_until(vanished, f"{region.url}/simple/ lists {wheel.filename} no more", 60)
+    wait_until(unlisted, f"{region.url}/simple/ no longer lists {wheel.filename}", 60)
 
 
 def make_environment(company: TwoRegions) -> Path:
-    """A fresh virtual environment; the path of its Python."""
+    """Create a fresh virtual environment and return the path of its Python."""
     directory = company.workspace / "environment"
     company.run([sys.executable, "-m", "venv", str(directory)])
     return directory / "bin" / "python"
 
 
 def install(company: TwoRegions, python: Path, region: Region, wheel: Wheel) -> None:
-    """Install with the real ``pip``, from this region and nowhere else."""
+    """Install the wheel with the real ``pip``, only from this region."""
     source = ["--index-url", f"{region.url}/simple/"]
     company.run([str(python), "-m", "pip", "install", *source, f"{wheel.name}=={wheel.version}"])
 
 
 def call(company: TwoRegions, python: Path, wheel: Wheel) -> None:
     """Call the installed package's function."""
-    said = company.run([str(python), "-c", f"import {wheel.module}; print({wheel.module}.greet())"])
-    if said != wheel.greeting:
-        raise S3SyncError(f"the installed package says {said!r}, not {wheel.greeting!r}")
+    output = company.run([str(python), "-c", f"import {wheel.module}; print({wheel.module}.greet())"])
+    if output != wheel.greeting:
+        raise S3SyncError(f"the installed package prints {output!r}, not {wheel.greeting!r}")
 
 
 def delete(region: Region, wheel: Wheel) -> None:
-    """Delete through pypicloud's HTTP API."""
+    """Delete the wheel through pypicloud's HTTP API."""
     status, body = request(f"{region.url}/api/package/{wheel.name}/{wheel.filename}", "DELETE")
     if status != 200:
-        raise S3SyncError(f"DELETE of {wheel.filename} at {region.url} answered {status}: {body[:300]}")
+        raise S3SyncError(f"cannot delete {wheel.filename} at {region.url}: status {status}: {body[:300]}")
 
 
 def _lists_name(region: Region, wheel: Wheel) -> bool:

@@ -1,4 +1,4 @@
-"""Build the wheel that travels: a package with one function, made without a build tool."""
+"""Build the wheel of the demo, a package with one function, without a build tool."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Wheel:
     Parameters
     ----------
     name : str
-        Normalized, as it stands in ``/simple/``.
+        The normalized name, as in ``/simple/``.
     version : str
     path : Path
     """
@@ -47,22 +47,22 @@ class Wheel:
 
     @property
     def filename(self) -> str:
-        """As it stands on the package's page."""
+        """The name of the file, as on the page of the package."""
         return self.path.name
 
     @property
     def module(self) -> str:
-        """What to import."""
+        """The name of the module to import."""
         return self.name.replace("-", "_")
 
     @property
     def greeting(self) -> str:
-        """What its ``greet()`` returns."""
+        """The text that ``greet()`` returns."""
         return f"Hello from {self.name} {self.version}"
 
 
 def build(directory: Path, name: str, version: str) -> Wheel:
-    """Write a wheel of a package whose ``greet()`` says its name and version."""
+    """Write the wheel of a package whose ``greet()`` returns its name and version."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
     files = {

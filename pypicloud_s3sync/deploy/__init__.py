@@ -1,20 +1,20 @@
-"""Provisioning: from settings to a Lambda function that keeps the cache equal to the bucket.
+"""Deploy the Lambda function that keeps the cache equal to the bucket.
 
-The pipeline, in the order of a run::
+The pipeline of a run::
 
     settings ──desired──▶ Desired ─┐
-                                   ├─planner──▶ Plan ──executor──▶ AWS
-    AWS ──────reader────▶ Observed ┘             │
-                                                 └──status──▶ a document
+                                   ├─plan──▶ Plan ──executor──▶ AWS
+    AWS ──────readers───▶ Observed ┘           │
+                                               └──documents──▶ JSON
 
-- :mod:`.desired` and :mod:`.policy` say what the settings ask for; pure.
-- :mod:`.reader` says what AWS has; it only reads.
-- :mod:`.planner` compares the two, part by part (:mod:`.steps`), with :mod:`.notifications` for what is
-  shared with others; pure.
+- :mod:`.desired`, :mod:`.delivery` and :mod:`.policy` derive the desired resources from the settings; pure.
+- :mod:`.readers` read the current resources from AWS and change nothing.
+- :mod:`.plan` compares the two, with :mod:`.notifications` for the part that other owners share; pure.
 - :mod:`.executor` performs the plan's actions through :mod:`.writers`, and nothing else.
+- :mod:`.documents` describes a plan as JSON; pure.
 - :mod:`.bundle` builds the function's code.
 
-State lives in AWS, not in a file. Stopped anywhere, the next run goes on from what it finds.
+State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
 from . import documents, run_lock

@@ -1,11 +1,11 @@
-"""What the function did lately: its own log lines, and Lambda's metrics of it."""
+"""Read the recent activity of the function from its log lines and its CloudWatch metrics."""
 
 from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -14,47 +14,51 @@ from .aws import Clients
 from .aws_errors import is_missing, translated
 from .models import Names
 
-#: How many packages are shown.
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+#: The number of packages to return.
 LATEST = 10
-#: The handler's line of a record; see :mod:`pypicloud_s3sync.sync.telemetry`.
+#: Matches the handler's log line for a record; see :mod:`pypicloud_s3sync.sync.telemetry`.
 PATTERN = '{ ($.action = "saved") || ($.action = "cleared") || ($.action = "failed") }'
-#: CloudWatch Logs gives the oldest first: so first the last minutes are asked for, then the day, the week.
+#: CloudWatch Logs returns the oldest events first, so short windows are searched before longer ones.
 WINDOWS = tuple(datetime.timedelta(minutes=minutes) for minutes in (15, 24 * 60, 7 * 24 * 60))
-#: Pages of one window; a page has up to 10,000 lines: botocore, logs 2014-03-28, FilterLogEvents.
+#: The most pages to read of one window; a page has up to 10,000 lines: botocore, logs 2014-03-28.
 PAGES = 20
 HOUR = 3600
 METRICS = ("Invocations", "Errors")
 
 
 def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str, Any]:
-    """The last packages that were synced, and a day of events and errors.
+    """Return the last packages that were synced, and the events and errors of the last day.
 
     Parameters
     ----------
     clients : Clients
     names : Names
-        Of the function and its log group.
+        The names of the function and its log group.
     now : datetime.datetime
-        With a time zone.
+        The current time, with a time zone.
 
     Returns
     -------
     dict
         ``packages``: the newest first, each ``{"time", "key", "action", "lag_ms"}``; ``hours``: the oldest
-        first, each ``{"time", "invocations", "errors"}``; times in seconds since 1970. Where one of them
-        cannot be had, it is empty and ``packages_message`` or ``hours_message`` says why.
+        first, each ``{"time", "invocations", "errors"}``; times in seconds since 1970. If one of them is
+        empty, ``packages_message`` or ``hours_message`` says why.
     """
-    packages, no_packages = _or_why(lambda: _packages(clients, names.log_group, now))
-    hours, no_hours = _or_why(lambda: _hours(clients, names.function, now))
+    packages, packages_error = _read(lambda: _packages(clients, names.log_group, now))
+    hours, hours_error = _read(lambda: _hours(clients, names.function, now))
     return {
         "packages": packages,
-        "packages_message": no_packages or ("" if packages else "No package was synced in the last week."),
+        "packages_message": packages_error or ("" if packages else "No package was synced in the last week."),
         "hours": hours,
-        "hours_message": no_hours or ("" if hours else "CloudWatch has no data of the last day yet."),
+        "hours_message": hours_error or ("" if hours else "CloudWatch has no data for the last day yet."),
     }
 
 
-def _or_why(read: Any) -> tuple[list[dict[str, Any]], str]:
+def _read(read: Callable[[], Iterable[dict[str, Any]]]) -> tuple[list[dict[str, Any]], str]:
+    """Return what ``read`` returns and no message, or nothing and the message of its AwsError."""
     try:
         return list(read()), ""
     except AwsError as error:
@@ -72,14 +76,14 @@ def _packages(clients: Clients, group: str, now: datetime.datetime) -> list[dict
 
 def _messages(clients: Clients, group: str, since: datetime.datetime) -> Iterator[Mapping[str, Any]]:
     with translated("logs:FilterLogEvents", f"the log group {group}", clients.settings.endpoint_url):
-        asked: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "logGroupName": group,
             "filterPattern": PATTERN,
             "startTime": int(since.timestamp() * 1000),
         }
         for _ in range(PAGES):
             try:
-                page = clients["logs"].filter_log_events(**asked)
+                page = clients["logs"].filter_log_events(**arguments)
             except ClientError as error:
                 if is_missing(error):
                     return
@@ -87,23 +91,25 @@ def _messages(clients: Clients, group: str, since: datetime.datetime) -> Iterato
             yield from page["events"]
             if not page.get("nextToken"):
                 return
-            asked["nextToken"] = page["nextToken"]
+            arguments["nextToken"] = page["nextToken"]
 
 
 def _records(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The handler's records among log lines, in order of time."""
+    """Yield the handler's records among the log events, ordered by time."""
     for event in sorted(events, key=lambda event: event["timestamp"]):
         try:
-            said = json.loads(event["message"])
+            record = json.loads(event["message"])
         except ValueError:
             continue
-        if isinstance(said, dict) and said.get("action") in ("saved", "cleared", "failed") and "key" in said:
-            shown = {"key": said["key"], "action": said["action"], "lag_ms": said.get("lag_ms")}
-            yield {"time": event["timestamp"] // 1000, **shown}
+        if not isinstance(record, dict) or "key" not in record:
+            continue
+        if record.get("action") in ("saved", "cleared", "failed"):
+            fields = {"key": record["key"], "action": record["action"], "lag_ms": record.get("lag_ms")}
+            yield {"time": event["timestamp"] // 1000, **fields}
 
 
 def _hours(clients: Clients, function: str, now: datetime.datetime) -> Iterator[dict[str, Any]]:
-    queries = [
+    queries: list[MetricDataQueryTypeDef] = [
         {
             "Id": name.lower(),
             "MetricStat": {
@@ -130,9 +136,9 @@ def _hours(clients: Clients, function: str, now: datetime.datetime) -> Iterator[
     for result in answer["MetricDataResults"]:
         for time, value in zip(result["Timestamps"], result["Values"], strict=True):
             hour = int(time.timestamp()) // HOUR * HOUR
-            of_hour = sums.setdefault(hour, dict.fromkeys(map(str.lower, METRICS), 0))
-            of_hour[result["Id"]] = of_hour.get(result["Id"], 0) + int(value)
+            counts = sums.setdefault(hour, dict.fromkeys(map(str.lower, METRICS), 0))
+            counts[result["Id"]] = counts.get(result["Id"], 0) + int(value)
     if sums:
-        nothing = dict.fromkeys(map(str.lower, METRICS), 0)
+        zero = dict.fromkeys(map(str.lower, METRICS), 0)
         for hour in range(start, end, HOUR):
-            yield {"time": hour, **sums.get(hour, nothing)}
+            yield {"time": hour, **sums.get(hour, zero)}

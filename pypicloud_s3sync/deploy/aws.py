@@ -1,8 +1,8 @@
-"""The AWS clients of provisioning, as the settings reach AWS; the only module here that imports boto3."""
+"""Create the AWS clients for provisioning from the settings; the only module here that imports boto3."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
@@ -11,19 +11,30 @@ from botocore.exceptions import BotoCoreError
 from ..config.settings import Credentials, SyncSettings
 from ..exceptions import ConfigError
 
-#: Where to ask for a bucket's region when nothing names one; S3 answers from anywhere in a partition.
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
+
+#: The region to ask for a bucket's region if none is known; S3 answers in any region of the partition.
 ANY_REGION = "us-east-1"
 
 
 class Clients:
-    """One client for each service, made when it is first asked for.
+    """One client for each service, created on first use.
 
     Parameters
     ----------
     settings : SyncSettings
-        Its credentials and endpoint are used; boto3's own chain where there are none.
+        The source of credentials and endpoint; without credentials, boto3 searches its own chain.
     region : str, optional
-        The function's, once it is known.
+        The function's region, once it is known.
     """
 
     def __init__(self, settings: SyncSettings, region: str | None = None) -> None:
@@ -33,26 +44,46 @@ class Clients:
         except BotoCoreError as error:
             raise ConfigError(f"the AWS configuration cannot be used: {error}") from error
         self.region: str = self.session.region_name or ANY_REGION
-        self._made: dict[str, Any] = {}
+        self._created: dict[str, Any] = {}
 
+    @overload
+    def __getitem__(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
+    @overload
+    def __getitem__(self, service: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def __getitem__(self, service: Literal["events"]) -> EventBridgeClient: ...
+    @overload
+    def __getitem__(self, service: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def __getitem__(self, service: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def __getitem__(self, service: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def __getitem__(self, service: Literal["s3"]) -> S3Client: ...
+    @overload
+    def __getitem__(self, service: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def __getitem__(self, service: Literal["sts"]) -> STSClient: ...
+    @overload
+    def __getitem__(self, service: str) -> Any: ...
     def __getitem__(self, service: str) -> Any:
-        """The client of a service, for example ``clients["lambda"]``."""
-        if service not in self._made:
-            self._made[service] = self._make(service)
-        return self._made[service]
+        """Return the client of a service, for example ``clients["lambda"]``."""
+        if service not in self._created:
+            self._created[service] = self._create(service)
+        return self._created[service]
 
-    def _make(self, service: str) -> Any:
+    def _create(self, service: str) -> Any:
         endpoint = self.settings.endpoint_url
-        # An emulator's buckets have no host names of their own.
+        # The host names of an emulator's buckets do not resolve.
         s3: Any = {"addressing_style": "path"} if endpoint else {}
         retries: Any = {"mode": "standard", "total_max_attempts": 5}
         config = Config(retries=retries, s3=s3, user_agent_extra="pypicloud-s3sync")
         if service == "dynamodb":
-            return self._make_dynamo(endpoint, config)
+            return self._create_dynamo(endpoint, config)
         return self.session.client(service, region_name=self.region, endpoint_url=endpoint, config=config)
 
-    def _make_dynamo(self, endpoint: str | None, config: Config) -> Any:
-        """The tables may be in another region, behind other credentials, or at ``db.host``."""
+    def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
+        """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
         db = self.settings.cache_settings
         session = _session(self.settings.db_credentials or self.settings.credentials, self.settings.db_region)
         if "db.host" in db:

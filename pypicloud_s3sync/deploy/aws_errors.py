@@ -1,4 +1,4 @@
-"""What AWS refuses or fails to do, in one line: which action, on what, why, and what to do."""
+"""Translate the errors of AWS clients into one line: the action, the resource, the reason and the remedy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from botocore.exceptions import (
 
 from ..exceptions import AwsError
 
-# Error codes are each service's own; HEAD has no body, so its code is the HTTP status.
+# Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 UNKNOWN = {
@@ -35,20 +35,26 @@ MISSING = {
 NOT_AUTHORIZED = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+) on (?:the )?resource: (?P<resource>\S+)"
 )
-GET_CREDENTIALS = (
-    "give some in the environment, in ~/.aws, or as storage.aws_access_key_id and …secret_access_key"
+SET_CREDENTIALS = (
+    "set them in the environment, in ~/.aws, or as storage.aws_access_key_id"
+    " and storage.aws_secret_access_key"
 )
 
 
+def iam_action(service: str, operation: str) -> str:
+    """Return the IAM action of a boto3 operation: ``iam:GetRole`` for ``iam`` and ``get_role``."""
+    return f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
+
+
 def is_missing(error: ClientError) -> bool:
-    """Whether AWS says that there is no such thing."""
+    """Return whether the error means that the resource does not exist."""
     return error.response["Error"]["Code"] in MISSING
 
 
 def missing_right(error: Exception) -> dict[str, Any] | None:
-    """The IAM policy that would allow what AWS denied, to paste; None where it denied nothing.
+    """Return an IAM policy that allows what AWS denied; None if the error is not a denial.
 
-    Where AWS does not name the resource, the policy allows the action on all.
+    If AWS does not name the resource, the policy allows the action on all resources.
     """
     if not isinstance(error, AwsError) or error.code not in DENIED or not error.action:
         return None
@@ -58,65 +64,65 @@ def missing_right(error: Exception) -> dict[str, Any] | None:
 
 @contextmanager
 def translated(action: str, resource: str, endpoint: str | None = None) -> Iterator[None]:
-    """Turn whatever AWS's client raises inside into an :class:`~pypicloud_s3sync.exceptions.AwsError`.
+    """Turn every error of an AWS client into an :class:`~pypicloud_s3sync.exceptions.AwsError`.
 
     Parameters
     ----------
     action : str
         The IAM action, for example ``lambda:CreateFunction``.
     resource : str
-        What it is done to, for a reader: ``the function x``.
+        The resource as the message names it, for example ``the function x``.
     endpoint : str, optional
-        Of an emulator, for the case that it does not answer.
+        The URL of an emulator, which the message names if it does not answer.
     """
     try:
         yield
     except ClientError as error:
         problem: Mapping[str, Any] = error.response["Error"]
-        code, said = problem["Code"], _spoken(problem.get("Message"))
-        lacking = NOT_AUTHORIZED.search(said)
-        arn = lacking["resource"] if lacking else ""
-        right = lacking["action"] if lacking else action
-        raise AwsError(_refusal(action, resource, code, said), code, right, arn) from error
+        code, reason = problem["Code"], _reason(problem.get("Message"))
+        denied = NOT_AUTHORIZED.search(reason)
+        arn = denied["resource"] if denied else ""
+        denied_action = denied["action"] if denied else action
+        raise AwsError(_message(action, resource, code, reason), code, denied_action, arn) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
-            f"no AWS credentials for {action} on {resource}: {GET_CREDENTIALS}", "", action
+            f"no AWS credentials for {action} on {resource}: {SET_CREDENTIALS}", "", action
         ) from error
     except TokenRetrievalError as error:
         raise AwsError(f"the AWS login has expired: {_one_line(str(error))}", "", action) from error
     except NoRegionError as error:
-        raise AwsError(f"no AWS region for {action} on {resource}: give one with -r", "", action) from error
+        raise AwsError(f"no AWS region for {action} on {resource}: set one with -r", "", action) from error
     except (ConnectionError, HTTPClientError) as error:
-        where = f" at {endpoint}" if endpoint else ""
+        location = f" at {endpoint}" if endpoint else ""
         hint = (
             "is the emulator running? `pserve development.ini` starts one"
             if endpoint
             else "check the network"
         )
-        message = f"AWS{where} does not answer {action} on {resource}: {_one_line(str(error))}; {hint}"
+        message = f"AWS{location} does not answer {action} on {resource}: {_one_line(str(error))}; {hint}"
         raise AwsError(message, "", action) from error
     except BotoCoreError as error:
         raise AwsError(f"{action} on {resource} failed: {_one_line(str(error))}", "", action) from error
 
 
-def _refusal(action: str, resource: str, code: str, said: str) -> str:
+def _message(action: str, resource: str, code: str, reason: str) -> str:
     if code in DENIED:
-        # Lambda says so of iam:PassRole, for instance, which is no call of ours.
-        lacking = NOT_AUTHORIZED.search(said)
-        if lacking and lacking["action"].lower() != action.lower():
-            action, resource = lacking["action"], lacking["resource"]
-        return f"AccessDenied for {action} on {resource}: allow it to the caller in IAM ({said})"
+        # AWS may deny another action than the one that was called: CreateFunction needs iam:PassRole.
+        denied = NOT_AUTHORIZED.search(reason)
+        if denied and denied["action"].lower() != action.lower():
+            action, resource = denied["action"], denied["resource"]
+        return f"AccessDenied for {action} on {resource}: allow it for the caller in IAM ({reason})"
     if code in EXPIRED:
         return f"the AWS credentials have expired ({action} on {resource}): renew them and run again"
     if code in UNKNOWN:
-        return f"AWS does not accept the credentials ({code} for {action} on {resource}): {GET_CREDENTIALS}"
-    return f"{action} on {resource} failed: {code}: {said}"
+        return f"AWS rejected the credentials ({code} for {action} on {resource}): {SET_CREDENTIALS}"
+    return f"{action} on {resource} failed: {code}: {reason}"
 
 
-def _spoken(message: str | None) -> str:
-    """What AWS said, but never the environment, which Lambda repeats whole where it is too large."""
-    said = _one_line(message or "no reason given")
-    return said.partition("String measured:")[0].strip() or said
+def _reason(message: str | None) -> str:
+    """Return AWS's message without the environment, which Lambda quotes in full if it is too large."""
+    reason = _one_line(message or "no reason given")
+    return reason.partition("String measured:")[0].strip() or reason
 
 
 def _one_line(text: str) -> str:

@@ -1,8 +1,10 @@
-"""How S3's events reach the function, for each ``s3sync.delivery``: what that needs; values in, values out.
+"""Derive what each ``s3sync.delivery`` needs so that S3's events reach the function.
 
-- ``direct``: S3 invokes the function. A permission, and an entry in the bucket's notifications.
-- ``sqs``: S3 sends to a queue that Lambda polls. An entry, the queue, another for what failed, a mapping.
-- ``eventbridge``: S3 sends to the default event bus. A switch on the bucket, a rule, a permission.
+- ``direct``: S3 invokes the function. Needs a permission and an entry in the bucket's notifications.
+- ``sqs``: S3 sends events to a queue that Lambda polls. Needs an entry, the queue, a dead-letter queue and an
+  event source mapping.
+- ``eventbridge``: S3 sends events to the default event bus. Needs EventBridge turned on for the bucket, a
+  rule and a permission.
 """
 
 from __future__ import annotations
@@ -30,31 +32,32 @@ from .models import (
 )
 from .policy import queue_policy
 
-#: Six times the function's timeout, so that Lambda can try again while it is throttled; and five times, so
-#: that a busy moment makes no failure: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+#: Six times the function's timeout, so that Lambda can retry while it is throttled, and five attempts, so
+#: that throttling alone fails no event:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
 MAX_RECEIVE_COUNT = 5
-#: Fourteen days, which is the most: botocore, sqs 2012-11-05, CreateQueue.
+#: Fourteen days, the maximum: botocore, sqs 2012-11-05, CreateQueue.
 RETENTION_SECONDS = "1209600"
-#: More than ten would have to wait for company:
+#: A larger batch needs a batching window, which delays events:
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 BATCH_SIZE = 10
-#: Deletions by a lifecycle rule are among them:
+#: Deletions by a lifecycle rule are included:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
 DETAIL_TYPES = ("Object Created", "Object Deleted")
-#: The attributes that count a queue's messages: waiting, being handled, delayed.
+#: The attributes that count a queue's messages: visible, in flight and delayed.
 COUNTS = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
-#: The id of our target in our rule.
+#: The id of this tool's target in its rule.
 TARGET = "pypicloud-s3sync"
 
 
 @dataclass(frozen=True)
 class Arns:
-    """The ARNs of all that may stand between a bucket and its function, and the bucket's account."""
+    """The ARNs of the bucket, the function and what may connect them, and the bucket's account."""
 
     account: str
     bucket: str
@@ -65,7 +68,7 @@ class Arns:
 
     @classmethod
     def of(cls, names: Names, bucket: str, function: str, identity: Identity, region: str) -> Arns:
-        """Those of our names."""
+        """Return the ARNs for the names of this tool's resources."""
         in_region = f"{region}:{identity.account}"
         return cls(
             account=identity.account,
@@ -80,7 +83,7 @@ class Arns:
 def delivery_resources(
     settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]
 ) -> DeliveryResources:
-    """What has to stand between bucket and function."""
+    """Return the resources that the delivery needs between bucket and function."""
     if settings.delivery is Delivery.SQS:
         return DeliveryResources(
             queue=_queue(settings, names, arns, tags),
@@ -130,56 +133,56 @@ def _pattern(bucket: str, prefix: str) -> dict[str, Any]:
 
 
 def permission(settings: SyncSettings, names: Names, arns: Arns) -> dict[str, str] | None:
-    """The arguments of ``AddPermission``: who may invoke the function; None where Lambda polls a queue.
+    """Return the arguments of ``AddPermission``, or None if Lambda polls a queue.
 
-    The account guards against a bucket of that name which somebody else makes after this one is deleted
-    (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html); a rule's ARN has the account in it.
+    The source account excludes a bucket of the same name that another account creates after this bucket is
+    deleted (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html). A rule's ARN contains the account.
     """
     invoke = {"FunctionName": names.function, "Action": "lambda:InvokeFunction"}
     if settings.delivery is Delivery.DIRECT:
-        of_bucket = {"SourceArn": arns.bucket, "SourceAccount": arns.account}
-        return {**invoke, "StatementId": names.statement, "Principal": "s3.amazonaws.com", **of_bucket}
+        source = {"SourceArn": arns.bucket, "SourceAccount": arns.account}
+        return {**invoke, "StatementId": names.statement, "Principal": "s3.amazonaws.com", **source}
     if settings.delivery is Delivery.EVENTBRIDGE:
-        of_rule = {"Principal": "events.amazonaws.com", "SourceArn": arns.rule}
-        return {**invoke, "StatementId": names.rule_statement, **of_rule}
+        source = {"Principal": "events.amazonaws.com", "SourceArn": arns.rule}
+        return {**invoke, "StatementId": names.rule_statement, **source}
     return None
 
 
 def notification_owner(names: Names, arns: Arns) -> NotificationOwner:
-    """How our entry is known, whichever delivery it is of."""
+    """Return what identifies this tool's notification entry for any delivery."""
     return NotificationOwner(names.notification, arns.function, arns.queue)
 
 
 def subscription(settings: SyncSettings, names: Names, arns: Arns) -> Subscription:
-    """What of the bucket's notifications has to be ours."""
+    """Return this tool's part of the bucket's notifications."""
     if settings.delivery is Delivery.EVENTBRIDGE:
         return Subscription(None, None, eventbridge=True)
     kind = notifications.QUEUE if settings.delivery is Delivery.SQS else notifications.LAMBDA
-    receiver = arns.queue if settings.delivery is Delivery.SQS else arns.function
-    return Subscription(kind, notifications.entry(kind, names.notification, receiver, settings.prefix))
+    destination = arns.queue if settings.delivery is Delivery.SQS else arns.function
+    return Subscription(kind, notifications.entry(kind, names.notification, destination, settings.prefix))
 
 
 def deliveries_of(function: Function | None) -> frozenset[Delivery]:
-    """The deliveries that a function's tag says may have parts in AWS."""
+    """Return the deliveries that may have resources in AWS, according to the function's tag."""
     tag = "" if function is None else function.tags.get(DELIVERY_TAG, "")
     return frozenset(delivery for delivery in Delivery if delivery in tag.split("+"))
 
 
-def switched_by_us(observed: Observed) -> bool:
-    """Whether it was us who let the bucket send to EventBridge."""
+def owns_eventbridge(observed: Observed) -> bool:
+    """Return whether this tool turned on EventBridge for the bucket."""
     rule = observed.delivery_resources.rule
     return rule is not None and SWITCH_TAG in rule.tags
 
 
-def may_switch_off(observed: Observed) -> bool:
-    """Whether the bucket need not send to EventBridge any more: we began it, and nobody else listens."""
-    return switched_by_us(observed) and not observed.delivery_resources.other_rules
+def may_turn_off_eventbridge(observed: Observed) -> bool:
+    """Return whether this tool turned on EventBridge and no foreign rule needs the bucket's events."""
+    return owns_eventbridge(observed) and not observed.delivery_resources.other_rules
 
 
 def listens_to(pattern: Mapping[str, Any], bucket: str) -> bool:
-    """Whether a rule's pattern may match events of a bucket; in doubt it does.
+    """Return whether a rule's pattern may match events of a bucket; if in doubt, True.
 
-    Patterns: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
+    See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
     """
     return _may_match(pattern.get("source"), "aws.s3") and _may_match(
         pattern.get("detail", {}).get("bucket", {}).get("name"), bucket
@@ -187,10 +190,10 @@ def listens_to(pattern: Mapping[str, Any], bucket: str) -> bool:
 
 
 def _may_match(allowed: Any, value: str) -> bool:
-    """A list of values, of which one has to be equal; an object among them is a comparison of its own."""
+    """Return whether a field's pattern may match; it lists values or comparisons, which are JSON objects."""
     return allowed is None or any(item == value or isinstance(item, Mapping) for item in allowed)
 
 
 def message_count(attributes: Mapping[str, str]) -> int:
-    """How many messages a queue holds, about: those that wait, are being handled, or are delayed."""
+    """Return the approximate number of messages in a queue: visible, in flight and delayed."""
     return sum(int(attributes.get(name, 0)) for name in COUNTS)

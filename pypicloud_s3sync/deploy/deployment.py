@@ -1,4 +1,4 @@
-"""The sync of one bucket: plan, enable, disable and activity, from the settings and for any front end."""
+"""Plan, enable and disable the sync of one bucket; used by the command line and the admin views."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from .executor import execute
 from .models import Identity, Plan, Reporter
 from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
-from .readers.reader import Reader
+from .readers import Reader
 from .writers import Writers
 
 
 class Deployment:
-    """The sync of one bucket, as the settings want it and as AWS has it.
+    """The sync of one bucket: compares the settings with AWS and applies the difference.
 
     Parameters
     ----------
     settings : SyncSettings
     report : callable, optional
-        Takes a :class:`.Progress` for each step that takes time or changes something.
+        Receives a :class:`.Progress` for each step that takes time or changes something.
     clients : callable, optional
         Returns the clients for settings and a region.
 
@@ -56,7 +56,7 @@ class Deployment:
         return self._plan(self.report, force=force)[0]
 
     def enable(self, *, force: bool = False) -> Plan:
-        """Make AWS match the settings; return the plan that was executed."""
+        """Change AWS to match the settings; return the plan that was executed."""
         with run_lock.hold(self.settings, "enable", self.report) as report:
             plan, writers = self._plan(report, force=force)
             execute(plan, writers, self._bundle.get, report)
@@ -67,20 +67,20 @@ class Deployment:
         return self._plan_disable()[0]
 
     def disable(self) -> Plan:
-        """Remove what :meth:`enable` made, and nothing else; return the plan that was executed."""
+        """Remove what :meth:`enable` created, and nothing else; return the plan that was executed."""
         with run_lock.hold(self.settings, "disable", self.report) as report:
             plan, writers = self._plan_disable()
             execute(plan, writers, self._bundle.get, report)
         return plan
 
     def activity(self) -> dict[str, Any]:
-        """Return what the function did lately; see :func:`.activity.activity`."""
+        """Return the recent activity of the function; see :func:`.activity.activity`."""
         clients, _, region = self._locate()
         names = resource_names(self.settings, region)
         return activity(clients, names, datetime.datetime.now(datetime.UTC))
 
     def bundle(self) -> Bundle:
-        """Return the function's code, built or fetched."""
+        """Build or fetch the function's code, and return it."""
         return self._bundle.get(self.report)
 
     def _plan(self, report: Reporter, *, force: bool) -> tuple[Plan, Writers]:
@@ -102,26 +102,27 @@ class Deployment:
         return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> tuple[Clients, Identity, str]:
-        """Return the caller, and the bucket's region, in which everything but the role has to be."""
+        """Return clients, the caller and the bucket's region, which all resources but the role must share."""
         clients = self._clients(self.settings, None)
         identity = Reader(clients).identity()
         bucket = self.settings.bucket
-        found = Reader(clients).bucket_region(bucket, identity.account)
-        region = self.settings.region or found
-        if found is None and not (bucket_may_be_gone and region):
+        bucket_region = Reader(clients).bucket_region(bucket, identity.account)
+        region = self.settings.region or bucket_region
+        if bucket_region is None and not (bucket_may_be_gone and region):
             raise ConflictError(
                 f"the bucket {bucket} does not exist: correct storage.bucket,"
-                " or start pypicloud once, which makes it"
+                " or start pypicloud once, which creates the bucket"
             )
         if not region:
             raise ConfigError(
-                f"no region is set, and S3 does not tell that of the bucket {bucket}:"
-                " set storage.region_name, or give one with -r"
+                f"no region is set, and S3 does not report the region of the bucket {bucket}:"
+                " set storage.region_name, or use -r"
             )
-        if found and found != region:
+        if bucket_region and bucket_region != region:
             raise ConfigError(
-                f"the bucket {bucket} is in {found}, not in {region}, and S3 only notifies functions of its"
-                f" own region: set storage.region_name = {found}, or give -r {found}"
+                f"the bucket {bucket} is in {bucket_region}, not in {region}, and S3 notifies only functions"
+                f" in the bucket's region: set storage.region_name = {bucket_region}"
+                f" or use -r {bucket_region}"
             )
         if clients.region != region:
             clients = self._clients(self.settings, region)
@@ -132,5 +133,5 @@ class Deployment:
         if missing:
             raise ConflictError(
                 f"the DynamoDB table {missing[0]} does not exist in {self.settings.db_region}:"
-                " start pypicloud once, which makes its tables"
+                " start pypicloud once, which creates its tables"
             )

@@ -1,4 +1,4 @@
-"""From settings to what ought to be in AWS; values in, values out."""
+"""Derive the desired resources from the settings, without calling AWS."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .models import (
     Role,
 )
 
-#: The handler inside the bundle.
+#: The handler's name inside the bundle.
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
-#: Our roles have a path of their own, so that an operator's rights can be bound to it.
+#: The path of the roles, so that an operator's permissions can be limited to it.
 ROLE_PATH = "/pypicloud-s3sync/"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
 
 
 def resource_names(settings: SyncSettings, region: str) -> Names:
-    """Return the names of the resources that this tool makes.
+    """Return the names of the resources that this tool creates.
 
-    Roles are global and statements are a function's own, so both carry region and bucket: with pypicloud's
-    fixed names, a second region silently lost its events.
+    Roles are global and a statement id is unique within a function only, so both contain region and bucket.
+    With the fixed names of ``ppc-create-s3-sync``, a second region silently lost its events.
     """
     parts = (settings.function_name, region, settings.bucket)
     return Names(
@@ -48,28 +48,28 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
 
 
 def _unique(*parts: str, limit: int) -> str:
-    """A name in letters, digits, '-' and '_' that no other parts have; readable up to the limit."""
+    """Return a name that is unique to the parts, readable, and made of letters, digits, '-' and '_' only."""
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
     readable = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(parts))
     return f"{readable[: limit - len(digest) - 1]}-{digest}"
 
 
 def function_arn(name: str, region: str, identity: Identity) -> str:
-    """The unqualified ARN of a function."""
+    """Return the unqualified ARN of a function."""
     return f"arn:{identity.partition}:lambda:{region}:{identity.account}:function:{name}"
 
 
 def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint: str) -> Desired:
-    """What the settings ask for.
+    """Return the resources that the settings ask for.
 
     Parameters
     ----------
     settings : SyncSettings
     identity : Identity
     region : str
-        The bucket's, and so the function's.
+        The region of the bucket and therefore of the function.
     fingerprint : str
-        Of the bundle: says without building it whether it is another one.
+        The fingerprint of the bundle, which shows whether the code differs without building it.
     """
     names = resource_names(settings, region)
     tags = {**settings.tags, OWNER_TAG: settings.bucket}

@@ -1,4 +1,4 @@
-"""What a plan says of the state of things, for a reader or a program; values in, values out."""
+"""Describe a plan and the current state as JSON documents."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
-from .delivery import switched_by_us
+from .delivery import owns_eventbridge
 from .models import BUNDLE_TAG, Action, Plan
 
-#: The parts of a deployment by its delivery, in the order they are made.
-PARTS = {
+#: The resources of each delivery, in the order in which they are created.
+RESOURCES = {
     Delivery.DIRECT: ("role", "log group", "function", "permission", "notification"),
     Delivery.SQS: (
         *("role", "log group", "function", "dead-letter queue", "queue", "event source mapping"),
@@ -23,7 +23,7 @@ PARTS = {
 
 
 def plan_document(plan: Plan, command: str) -> dict[str, Any]:
-    """A plan as JSON: what would be changed, with every secret masked.
+    """Return a plan as JSON: what would change, with every secret masked.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "region": plan.desired.region,
         "bucket": plan.desired.bucket,
         "in_sync": plan.in_sync,
-        "foreign_notifications": _foreign(plan),
-        "foreign": notifications.foreign(plan.observed.notifications, plan.desired.owner),
+        "foreign_notifications": _foreign_count(plan),
+        "foreign": notifications.foreign_entries(plan.observed.notifications, plan.desired.owner),
         "actions": [_action(action) for action in plan.actions],
     }
 
@@ -56,19 +56,19 @@ def _action(action: Action) -> dict[str, Any]:
 
 
 def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
-    """What is there, and whether it differs from the settings, as JSON.
+    """Return the current state, and whether it differs from the settings, as JSON.
 
     ``state`` is ``on``, ``off``, ``partial`` (something is missing) or ``differs``.
 
     Parameters
     ----------
     plan : Plan
-        Of ``enable``.
+        The plan of ``enable``.
     settings : SyncSettings
     """
-    parts = [_part(plan, name) for name in PARTS[plan.desired.delivery]] + _left(plan)
+    resources = [_resource(plan, kind) for kind in RESOURCES[plan.desired.delivery]] + _obsolete(plan)
     return {
-        "state": _state(parts),
+        "state": _state(resources),
         "in_sync": plan.in_sync,
         "function": plan.desired.names.function,
         "function_arn": plan.desired.function.arn,
@@ -81,44 +81,44 @@ def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
         "architecture": settings.architecture,
         "delivery": settings.delivery,
         "bundle": {"deployed": _deployed_bundle(plan), "server": plan.desired.fingerprint},
-        "foreign_notifications": _foreign(plan),
-        "resources": parts,
+        "foreign_notifications": _foreign_count(plan),
+        "resources": resources,
         "actions": [_action(action) for action in plan.actions],
     }
 
 
-def _part(plan: Plan, resource: str) -> dict[str, Any]:
-    """One part: ``ok``, ``missing`` or ``differs``; ``given`` for a role that is somebody else's."""
-    actions = [action for action in plan.actions if action.resource in (resource, _alias(resource))]
+def _resource(plan: Plan, kind: str) -> dict[str, Any]:
+    """Return a resource as ``ok``, ``missing`` or ``differs``; as ``given`` if the settings name the role."""
+    actions = [action for action in plan.actions if action.resource in (kind, _alias(kind))]
     if any(action.verb == "create" for action in actions):
         state = "missing"
     elif actions:
         state = "differs"
     else:
-        state = "given" if resource == "role" and plan.desired.role is None else "ok"
-    part: dict[str, Any] = {"resource": resource, "name": _name(plan, resource), "state": state}
+        state = "given" if kind == "role" and plan.desired.role is None else "ok"
+    resource: dict[str, Any] = {"resource": kind, "name": _name(plan, kind), "state": state}
     observed = plan.observed.delivery_resources
-    found = {"queue": observed.queue, "dead-letter queue": observed.dead_letters}.get(resource)
-    return part if found is None else {**part, "messages": found.messages}
+    queue = {"queue": observed.queue, "dead-letter queue": observed.dead_letters}.get(kind)
+    return resource if queue is None else {**resource, "messages": queue.messages}
 
 
-def _left(plan: Plan) -> list[dict[str, Any]]:
-    """What another delivery has left."""
+def _obsolete(plan: Plan) -> list[dict[str, Any]]:
+    """Return the resources of another delivery that are still in AWS."""
     return [
         {"resource": action.resource, "name": action.name, "state": "differs"}
         for action in plan.actions
-        if action.verb == "delete" and action.resource not in PARTS[plan.desired.delivery]
+        if action.verb == "delete" and action.resource not in RESOURCES[plan.desired.delivery]
     ]
 
 
-def _alias(resource: str) -> str:
-    return "code" if resource == "function" else resource
+def _alias(kind: str) -> str:
+    return "code" if kind == "function" else kind
 
 
-def _name(plan: Plan, resource: str) -> str:
+def _name(plan: Plan, kind: str) -> str:
     names = plan.desired.names
     permission = plan.desired.permission or {}
-    named: Mapping[str, str] = {
+    names_by_kind: Mapping[str, str] = {
         "role": plan.desired.role_arn.rsplit("/", 1)[-1],
         "log group": names.log_group,
         "function": names.function,
@@ -129,27 +129,28 @@ def _name(plan: Plan, resource: str) -> str:
         "permission": permission.get("StatementId", ""),
         "notification": names.notification,
     }
-    return named[resource]
+    return names_by_kind[kind]
 
 
 def _deployed_bundle(plan: Plan) -> str | None:
-    """What the function's code was built from: the server's fingerprint, where it is of its versions."""
+    """Return the fingerprint of the deployed code; it equals the server's if the versions are the same."""
     function = plan.observed.function
     tag = "" if function is None else function.tags.get(BUNDLE_TAG, "")
     return tag.partition("/")[0] or None
 
 
-def _state(parts: list[dict[str, Any]]) -> str:
-    states = {part["state"] for part in parts} - {"given"}
-    # A function that once ran, or somebody who looked, may have left a log group.
-    if {part["state"] for part in parts if part["resource"] != "log group"} - {"given"} == {"missing"}:
+def _state(resources: list[dict[str, Any]]) -> str:
+    states = {resource["state"] for resource in resources} - {"given"}
+    # A log group alone means nothing: an earlier function, or a visit to the console, may have created it.
+    relevant = {resource["state"] for resource in resources if resource["resource"] != "log group"}
+    if relevant - {"given"} == {"missing"}:
         return "off"
     if "missing" in states:
         return "partial"
     return "differs" if "differs" in states else "on"
 
 
-def _foreign(plan: Plan) -> int:
-    configuration: Mapping[str, Any] = plan.observed.notifications
-    ours = switched_by_us(plan.observed)
-    return notifications.foreign_count(configuration, plan.desired.owner, eventbridge_is_ours=ours)
+def _foreign_count(plan: Plan) -> int:
+    return notifications.foreign_count(
+        plan.observed.notifications, plan.desired.owner, owns_eventbridge=owns_eventbridge(plan.observed)
+    )

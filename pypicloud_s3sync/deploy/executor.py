@@ -1,4 +1,4 @@
-"""Performs a plan's actions in their order, and nothing else; reports each step as it goes."""
+"""Perform a plan's actions in order, and report each step."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
     plan : Plan
     writers : Writers
     bundle : callable
-        Builds the bundle, or hands over the one that was built for the plan. It is called before the first
-        mutating call, so that a bundle that does not work leaves AWS as it was.
+        Returns the bundle, which may have been built for the plan already. It is called before the first
+        mutating call, so that a broken bundle leaves AWS unchanged.
     report : callable
-        Takes a :class:`.models.Progress`.
+        Receives a :class:`.models.Progress` for each step.
 
     Raises
     ------
     S3SyncError
-        The first step that failed; the next run goes on from there.
+        If a step fails; the next run continues with that step.
     """
     built = bundle(report) if any(action.needs_bundle for action in plan.actions) else None
     for action in plan.actions:
@@ -51,5 +51,5 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
 
 
 def step_name(action: Action) -> str:
-    """An action as a step of a run, for example ``create role``."""
+    """Return the name of an action's step, for example ``create role``."""
     return f"{action.verb} {action.resource}"

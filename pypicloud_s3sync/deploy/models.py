@@ -1,4 +1,4 @@
-"""The values that travel through a deployment: what is wanted, what is there, what is to be done."""
+"""Define the values that a deployment passes along: desired resources, observed resources and actions."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Any
 
 from ..config.options import Delivery
 
-#: Marks what this tool made. Its value is the bucket that the resource serves.
+#: Marks a resource that this tool created. Its value is the bucket that the resource serves.
 OWNER_TAG = "pypicloud-s3sync:bucket"
-#: On the function: which inputs its code was built from, and the CodeSha256 that came of them.
+#: On the function: the inputs that its code was built from, and the CodeSha256 of the result.
 BUNDLE_TAG = "pypicloud-s3sync:bundle"
-#: On the function: the deliveries that may have parts in AWS; more than one while it moves between them.
+#: On the function: the deliveries that may have resources in AWS; more than one while switching between them.
 DELIVERY_TAG = "pypicloud-s3sync:delivery"
-#: On the rule: it was us who let the bucket send to EventBridge.
+#: On the rule: this tool turned on EventBridge for the bucket.
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 
 
 def bundle_tag(fingerprint: str, code_sha256: str) -> str:
-    """The value of :data:`BUNDLE_TAG`."""
+    """Return the value of :data:`BUNDLE_TAG`."""
     return f"{fingerprint}/{code_sha256}"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who AWS says we are."""
+    """The AWS account and partition of the caller."""
 
     account: str
     partition: str
@@ -33,7 +33,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Names:
-    """What our resources are called; each carries function, region and bucket where others could share it."""
+    """The names of this tool's resources; those in a shared namespace carry function, region and bucket."""
 
     function: str
     role: str
@@ -49,7 +49,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role. Documents are parsed JSON; ``policy`` is our inline policy only."""
+    """An IAM role. Documents are parsed JSON; ``policy`` is this tool's inline policy only."""
 
     name: str
     path: str
@@ -64,8 +64,8 @@ class Role:
 class Function:
     """A Lambda function.
 
-    ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is Lambda's
-    reason for which it cannot run.
+    ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is the reason that
+    Lambda gives if the function cannot run.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Function:
 
 @dataclass(frozen=True)
 class LogGroup:
-    """A log group; ``retention_days`` is None where it keeps everything."""
+    """A log group; ``retention_days`` is None if it keeps its events for ever."""
 
     name: str
     retention_days: int | None
@@ -89,8 +89,8 @@ class LogGroup:
 class Queue:
     """An SQS queue.
 
-    ``attributes`` are those that are ours to set, documents in them parsed; ``url`` and ``messages`` (how
-    many it holds, about) are those of a queue that is there.
+    ``attributes`` holds the attributes that this tool manages, with JSON documents parsed. ``url`` and
+    ``messages`` (the approximate number of messages) are set for an existing queue only.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class EventSourceMapping:
-    """What makes Lambda poll a queue for a function; ``configuration`` has the API's names."""
+    """An event source mapping, which makes Lambda poll a queue; ``configuration`` has the API's names."""
 
     queue_arn: str
     function_arn: str
@@ -113,7 +113,7 @@ class EventSourceMapping:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule of the default event bus; ``target`` is ours of its targets, with the API's names."""
+    """A rule of the default event bus; ``target`` is this tool's target only, with the API's names."""
 
     name: str
     arn: str
@@ -125,9 +125,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class DeliveryResources:
-    """What stands between the bucket and the function: nothing, where S3 invokes it directly.
+    """The resources between the bucket and the function; none if S3 invokes the function directly.
 
-    ``other_rules`` names the rules of others that get events of the bucket from EventBridge.
+    ``other_rules`` names the foreign rules that receive the bucket's events from EventBridge.
     """
 
     queue: Queue | None = None
@@ -139,30 +139,30 @@ class DeliveryResources:
 
 @dataclass(frozen=True)
 class NotificationOwner:
-    """How our entry in a bucket's notifications is known: our id, and one of our receivers."""
+    """Identifies this tool's entry in a bucket's notifications by its id and its possible destinations."""
 
     identifier: str
     function_arn: str
     queue_arn: str
 
     @property
-    def receivers(self) -> tuple[str, str]:
-        """Where our entry may send events, by its delivery."""
+    def destinations(self) -> tuple[str, str]:
+        """The ARNs that the entry may send events to, depending on the delivery."""
         return self.function_arn, self.queue_arn
 
 
 @dataclass(frozen=True)
 class Subscription:
-    """What of a bucket's notifications is ours.
+    """The part of a bucket's notifications that this tool owns.
 
     Parameters
     ----------
     kind : str or None
         ``LambdaFunctionConfigurations`` or ``QueueConfigurations``.
     entry : dict or None
-        Our entry in it.
+        This tool's entry of that kind.
     eventbridge : bool or None
-        Whether all events go to EventBridge as well; None leaves that as it is.
+        Whether the bucket sends all events to EventBridge as well; None leaves the setting unchanged.
     """
 
     kind: str | None
@@ -172,9 +172,10 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Desired:
-    """What the settings ask for.
+    """The resources that the settings ask for.
 
-    ``role`` is None where a role was given, ``permission`` where nobody invokes the function: Lambda polls.
+    ``role`` is None if the settings name an existing role. ``permission`` is None if Lambda polls a queue, so
+    that nothing invokes the function.
     """
 
     names: Names
@@ -194,7 +195,7 @@ class Desired:
 
 @dataclass(frozen=True)
 class Observed:
-    """What AWS has. ``role`` is the one of our name, ``given_role`` the one that was given."""
+    """The resources in AWS; ``given_role`` is the role that the settings name, if they name one."""
 
     role: Role | None
     given_role: Role | None
@@ -207,7 +208,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Change:
-    """One field of a resource, as it is shown: secrets are masked already."""
+    """One changed field of a resource, ready to be displayed: secrets are masked."""
 
     field: str
     before: Any
@@ -216,7 +217,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Action:
-    """One mutating call, or a few that belong together, and what it means to a reader.
+    """One mutating call, or a few that belong together, with what they change.
 
     Parameters
     ----------
@@ -227,9 +228,9 @@ class Action:
         ``event source mapping``, ``rule``, ``permission`` or ``notification``.
     name : str
     call : str
-        The method of :class:`.writers.Writers` that does it, for example ``role.create``.
+        The method of :class:`.writers.Writers` that performs the action, for example ``role.create``.
     arguments : dict
-        Its keyword arguments; may hold secrets.
+        The method's keyword arguments; they may hold secrets.
     changes : tuple of Change
     """
 
@@ -242,13 +243,13 @@ class Action:
 
     @property
     def needs_bundle(self) -> bool:
-        """Whether the function's code goes along."""
+        """Whether the method takes the function's code as well."""
         return self.call in ("function.create", "function.update_code", "function.tag_bundle")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in order; and what was found on the way."""
+    """The actions to perform, in order, and the values that they were derived from."""
 
     actions: tuple[Action, ...]
     desired: Desired
@@ -262,7 +263,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """A step of a run as it is reported: ``state`` is ``running``, ``done``, ``skipped`` or ``failed``."""
+    """The progress of one step of a run; ``state`` is ``running``, ``done``, ``skipped`` or ``failed``."""
 
     step: str
     state: str
@@ -271,5 +272,5 @@ class Progress:
     total: int | None = None
 
 
-#: Is told of each step while it runs.
+#: Receives the progress of a run.
 Reporter = Callable[[Progress], None]

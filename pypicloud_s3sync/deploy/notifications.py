@@ -1,7 +1,7 @@
-"""A bucket's notifications are shared property: put ours in, take ours out, leave the rest as it is.
+"""Merge this tool's entry into a bucket's notification configuration, or remove it, and keep everything else.
 
-Configurations are as boto3 gives and takes them. ``PutBucketNotificationConfiguration`` replaces everything,
-so whatever is not ours goes back exactly as it came.
+Configurations have the form that boto3 returns and takes. ``PutBucketNotificationConfiguration`` replaces the
+whole configuration, so foreign entries are written back exactly as they were read.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Any
 
 from .models import NotificationOwner, Subscription
 
-#: Whatever makes an object appear, or disappear. Expiration by a lifecycle rule is no ``ObjectRemoved``:
+#: Everything that creates or removes an object. A lifecycle expiration is not an ``ObjectRemoved`` event:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
-#: The two entries that pypicloud's own ``ppc-create-s3-sync`` made, without id or filter
-#: (pypicloud/lambda_scripts.py); S3 has given them ids since.
+#: pypicloud's own ``ppc-create-s3-sync`` created two entries without id or filter
+#: (pypicloud/lambda_scripts.py); S3 has assigned ids to them since.
 PYPICLOUD_EVENTS = (["s3:ObjectCreated:*"], ["s3:ObjectRemoved:*"])
 LAMBDA = "LambdaFunctionConfigurations"
 QUEUE = "QueueConfigurations"
 EVENTBRIDGE = "EventBridgeConfiguration"
-#: Each kind of destination, and where its entries name it.
+#: The kinds of entries, each with the field that holds the destination's ARN.
 DESTINATIONS = {
     LAMBDA: "LambdaFunctionArn",
     QUEUE: "QueueArn",
@@ -29,19 +29,19 @@ DESTINATIONS = {
 }
 
 
-def entry(kind: str, identifier: str, receiver: str, prefix: str) -> dict[str, Any]:
-    """Our entry of a kind: every event that changes what there is under ``storage.prefix``."""
-    made: dict[str, Any] = {"Id": identifier, DESTINATIONS[kind]: receiver, "Events": list(EVENTS)}
+def entry(kind: str, identifier: str, destination: str, prefix: str) -> dict[str, Any]:
+    """Return an entry for every event that creates or removes an object under ``storage.prefix``."""
+    created: dict[str, Any] = {"Id": identifier, DESTINATIONS[kind]: destination, "Events": list(EVENTS)}
     if prefix:
-        made["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
-    return made
+        created["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+    return created
 
 
 def subscribed(
     configuration: Mapping[str, Any], owner: NotificationOwner, wanted: Subscription
 ) -> dict[str, Any]:
-    """The configuration with our entry in the place of whatever makes way for it."""
-    merged = _switched(_others(configuration, owner), wanted.eventbridge)
+    """Return the configuration with this tool's entry in place of the entries that it replaces."""
+    merged = _with_eventbridge(_without_replaced(configuration, owner), wanted.eventbridge)
     if wanted.kind is not None and wanted.entry is not None:
         merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(wanted.entry)]
     return merged
@@ -50,56 +50,61 @@ def subscribed(
 def unsubscribed(
     configuration: Mapping[str, Any], owner: NotificationOwner, eventbridge: bool | None = None
 ) -> dict[str, Any]:
-    """The configuration without our entry. What pypicloud's own tool made is not ours until it is adopted."""
-    return _switched(_without(configuration, lambda item: _is_ours(item, owner)), eventbridge)
+    """Return the configuration without this tool's entry.
+
+    Entries of ``ppc-create-s3-sync`` are kept: this tool owns them only after ``enable`` has replaced them.
+    """
+    return _with_eventbridge(_without(configuration, lambda item: _is_owned(item, owner)), eventbridge)
 
 
-def _switched(configuration: dict[str, Any], eventbridge: bool | None) -> dict[str, Any]:
-    """The configuration with EventBridge on, off, or as it is; its presence is all it says."""
-    if eventbridge is None:
+def _with_eventbridge(configuration: dict[str, Any], enabled: bool | None) -> dict[str, Any]:
+    """Return the configuration with EventBridge on, off, or unchanged if ``enabled`` is None."""
+    if enabled is None:
         return configuration
     rest = {key: value for key, value in configuration.items() if key != EVENTBRIDGE}
-    return {**rest, EVENTBRIDGE: configuration.get(EVENTBRIDGE, {})} if eventbridge else rest
+    return {**rest, EVENTBRIDGE: configuration.get(EVENTBRIDGE, {})} if enabled else rest
 
 
-def _others(configuration: Mapping[str, Any], owner: NotificationOwner) -> dict[str, Any]:
-    """The configuration without what ours takes the place of."""
+def _without_replaced(configuration: Mapping[str, Any], owner: NotificationOwner) -> dict[str, Any]:
+    """Return the configuration without the entries that this tool's entry replaces."""
     return _without(configuration, lambda item: _is_replaced(item, owner))
 
 
-def _without(configuration: Mapping[str, Any], gone: Callable[[Mapping[str, Any]], bool]) -> dict[str, Any]:
+def _without(
+    configuration: Mapping[str, Any], is_removed: Callable[[Mapping[str, Any]], bool]
+) -> dict[str, Any]:
     rest = dict(configuration)
     for kind in (LAMBDA, QUEUE):
-        kept = [item for item in rest.pop(kind, []) if not gone(item)]
+        kept = [item for item in rest.pop(kind, []) if not is_removed(item)]
         if kept:
             rest[kind] = kept
     return rest
 
 
-def _is_ours(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
-    """Whether an entry is ours: exactly our id, and one of our receivers."""
-    return item.get("Id") == owner.identifier and _receiver(item) in owner.receivers
+def _is_owned(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
+    """Return whether an entry has exactly this tool's id and one of its destinations."""
+    return item.get("Id") == owner.identifier and _destination(item) in owner.destinations
 
 
 def _is_replaced(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
-    """Whether an entry makes way for ours: ours of before, or pypicloud's own for our function."""
-    left = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
-    return _is_ours(item, owner) or (left and item.get(DESTINATIONS[LAMBDA]) == owner.function_arn)
+    """Return whether this tool's entry replaces an entry: its own, or pypicloud's for the same function."""
+    from_pypicloud = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
+    return _is_owned(item, owner) or (from_pypicloud and item.get(DESTINATIONS[LAMBDA]) == owner.function_arn)
 
 
-def _receiver(item: Mapping[str, Any]) -> str | None:
+def _destination(item: Mapping[str, Any]) -> str | None:
     return item.get(DESTINATIONS[LAMBDA]) or item.get(DESTINATIONS[QUEUE])
 
 
-def replaced(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[Mapping[str, Any]]:
-    """The entries that make way for ours."""
+def replaced_entries(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[Mapping[str, Any]]:
+    """Return the entries that this tool's entry replaces."""
     return [
         item for kind in (LAMBDA, QUEUE) for item in configuration.get(kind, []) if _is_replaced(item, owner)
     ]
 
 
-def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two configurations mean the same, whatever the order and spelling S3 gives back."""
+def equivalent(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two configurations mean the same, regardless of S3's order and spelling."""
     return _canonical(one) == _canonical(other)
 
 
@@ -110,6 +115,7 @@ def _canonical(configuration: Mapping[str, Any]) -> dict[str, Any]:
         )
         for kind in DESTINATIONS
     }
+    # EventBridge is on if the key is present; its value is always empty.
     canonical[EVENTBRIDGE] = EVENTBRIDGE in configuration
     return canonical
 
@@ -126,22 +132,21 @@ def _rules(item: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def overlapping(
-    configuration: Mapping[str, Any], owner: NotificationOwner, ours: Mapping[str, Any]
+    configuration: Mapping[str, Any], owner: NotificationOwner, own: Mapping[str, Any]
 ) -> str | None:
-    """The foreign entry that S3 would refuse ours for, in words; None where there is none.
+    """Return a description of the foreign entry that makes S3 refuse this tool's entry, or None.
 
-    S3 takes no two entries for one type of event whose prefixes and suffixes both overlap:
+    S3 refuses two entries for the same event type if both their prefixes and their suffixes overlap:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     """
-    foreign = _others(configuration, owner)
-    for item, destination in _entries(foreign):
+    for item, destination in _entries(_without_replaced(configuration, owner)):
         shared = [
-            event for event in item["Events"] if any(_events_meet(event, own) for own in ours["Events"])
+            event for event in item["Events"] if any(_events_overlap(event, mine) for mine in own["Events"])
         ]
-        if shared and _filters_meet(item, ours):
+        if shared and _filters_overlap(item, own):
             events, rules = ", ".join(shared), _canonical_entry(item)["Filter"]
             filters = "".join(f", {name} {value!r}" for name, value in rules)
-            return f"{item.get('Id', 'without id')} ({events}{filters}) to {destination}"
+            return f"{item.get('Id', 'an entry without an id')} ({events}{filters}) to {destination}"
     return None
 
 
@@ -151,7 +156,7 @@ def _entries(configuration: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, An
             yield item, item[destination]
 
 
-def _events_meet(one: str, other: str) -> bool:
+def _events_overlap(one: str, other: str) -> bool:
     return one == other or _covers(one, other) or _covers(other, one)
 
 
@@ -159,7 +164,7 @@ def _covers(pattern: str, event: str) -> bool:
     return pattern.endswith(":*") and event.startswith(pattern[:-1])
 
 
-def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _filters_overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     filters = [
         {rule["Name"].lower(): rule.get("Value", "") for rule in _rules(item)} for item in (one, other)
     ]
@@ -168,17 +173,17 @@ def _filters_meet(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
 
 
-def foreign(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[dict[str, Any]]:
-    """The entries of others: ``{"id", "events", "to"}`` each."""
+def foreign_entries(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[dict[str, Any]]:
+    """Return the foreign entries, each as ``{"id", "events", "to"}``."""
     return [
         {"id": item.get("Id", ""), "events": item["Events"], "to": destination}
-        for item, destination in _entries(_others(configuration, owner))
+        for item, destination in _entries(_without_replaced(configuration, owner))
     ]
 
 
 def foreign_count(
-    configuration: Mapping[str, Any], owner: NotificationOwner, *, eventbridge_is_ours: bool
+    configuration: Mapping[str, Any], owner: NotificationOwner, *, owns_eventbridge: bool
 ) -> int:
-    """How many entries, EventBridge's among them, are none of ours."""
-    foreign = _others(configuration, owner)
-    return len(list(_entries(foreign))) + (EVENTBRIDGE in foreign and not eventbridge_is_ours)
+    """Return the number of foreign entries, counting EventBridge if this tool did not turn it on."""
+    foreign = _without_replaced(configuration, owner)
+    return len(list(_entries(foreign))) + (EVENTBRIDGE in foreign and not owns_eventbridge)

@@ -1,4 +1,4 @@
-"""The least that the function's role may do, as IAM documents; values in, values out."""
+"""Build the least-privilege IAM documents for the function's role and its queue."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..config.settings import SyncSettings
 from .models import Identity, Names
 
 VERSION = "2012-10-17"
-#: The inline policy of our roles.
+#: The name of the inline policy in the roles that this tool creates.
 POLICY_NAME = "sync"
-#: What Lambda does with its network interfaces in a VPC, none of which exists yet:
+#: Lambda needs these to create and delete its network interfaces in a VPC:
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions
 VPC_ACTIONS = (
     "ec2:AssignPrivateIpAddresses",
@@ -23,14 +23,14 @@ VPC_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
-#: What Lambda does with a queue that it polls, in the function's name:
+#: Lambda needs these to poll a queue on behalf of the function:
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 RECEIVE = "ReceiveEvents"
 RECEIVE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
 
 
 def trust_policy() -> dict[str, Any]:
-    """Lambda, and nobody else, runs as the role."""
+    """Return a trust policy that lets the Lambda service, and nothing else, assume the role."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "lambda.amazonaws.com"},
@@ -39,8 +39,8 @@ def trust_policy() -> dict[str, Any]:
     return {"Version": VERSION, "Statement": [statement]}
 
 
-def lets_lambda_assume(trust: Mapping[str, Any]) -> bool:
-    """Whether a role's trust policy lets the Lambda service assume it: allowed, and nowhere denied."""
+def lambda_may_assume(trust: Mapping[str, Any]) -> bool:
+    """Return whether a trust policy allows the Lambda service to assume the role and never denies it."""
     effects = {
         statement.get("Effect")
         for statement in _listed(trust.get("Statement", []))
@@ -55,7 +55,7 @@ def _is_lambda(principal: Any) -> bool:
 
 
 def _is_assume(actions: Any) -> bool:
-    """Actions know no case, and may have wildcards."""
+    """Return whether some action is ``sts:AssumeRole``; actions ignore case and may have wildcards."""
     return any(fnmatchcase("sts:assumerole", action.lower()) for action in _listed(actions))
 
 
@@ -64,22 +64,22 @@ def _listed(value: Any) -> list[Any]:
 
 
 def role_policy(settings: SyncSettings, identity: Identity, region: str, names: Names) -> dict[str, Any]:
-    """What the function does, and each only where it does it.
+    """Return a policy that allows what the function does, on the resources that it uses only.
 
     Parameters
     ----------
     settings : SyncSettings
     identity : Identity
     region : str
-        The function's.
+        The function's region.
     names : Names
-        Its log group is made beforehand, so that the function need not make any.
+        The log group among them exists before the function, which therefore need not create it.
     """
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
     logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
         _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{settings.prefix}*"),
-        # Without it S3 answers 403 instead of 404 for an object that is gone:
+        # Without this, S3 answers 403 instead of 404 for an object that does not exist:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         _allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
         _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
@@ -95,15 +95,15 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
 
 
 def keep_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A policy with the right to receive that the one before has: for as long as a queue is emptied."""
+    """Return a policy that keeps the previous policy's permission to receive, while a queue is drained."""
     kept = [item for item in _listed((before or {}).get("Statement", [])) if item.get("Sid") == RECEIVE]
     return {**policy, "Statement": [*policy["Statement"], *kept]}
 
 
 def queue_policy(bucket_arn: str, queue_arn: str, account: str) -> dict[str, Any]:
-    """S3, and nobody else, may send to a queue, and only for one bucket of one account.
+    """Return a queue policy that lets only S3 send messages, for one bucket of one account.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+    See https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
     """
     statement = {
         "Sid": "ReceiveFromBucket",
@@ -123,7 +123,7 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
     rows, summaries = table_names(settings)
     tables = f"arn:{identity.partition}:dynamodb:{settings.db_region}:{identity.account}:table"
     return [
-        # pypicloud asks for all tables' names when it starts; ListTables takes no resource.
+        # pypicloud lists all tables when it starts; ListTables does not support resource-level permissions.
         _allow("FindTables", ["dynamodb:ListTables"], "*"),
         _allow(
             "WriteRows",
@@ -145,7 +145,7 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
 
 
 def table_names(settings: SyncSettings) -> tuple[str, str]:
-    """The tables of packages and of summaries, as ``DynamoCache.configure`` and flywheel name them."""
+    """Return the names of the package and summary tables, as ``DynamoCache.configure`` and flywheel do."""
     names = settings.cache_settings.get("db.tablenames", "").split() or ["DynamoPackage", "PackageSummary"]
     namespace = settings.cache_settings.get("db.namespace", "")
     return namespace + names[0], namespace + names[-1]

@@ -1,7 +1,8 @@
-"""One run at a time on this host, and what it is doing: a locked file that says so to other processes.
+"""Allow one run at a time on this host, and let other processes read its progress.
 
-Web workers share nothing else. The system lets go of the lock when a process ends, however it ends. On
-another host a second run is not seen: it does no harm, since each run goes on from what it finds.
+A run locks a file and writes its progress to it; web workers have nothing else in common. The operating
+system releases the lock when the process ends for any reason. The lock does not cover other hosts: a
+concurrent run there does no harm, because each run continues from what it finds.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .models import Progress, Reporter
 
 
 class _State:
-    """What a run writes into the file that it has locked, for other processes to read."""
+    """Writes the state of a run to its locked file, where other processes read it."""
 
     def __init__(self, descriptor: int, command: str) -> None:
         self._descriptor = descriptor
@@ -31,7 +32,7 @@ class _State:
         self._write()
 
     def note(self, progress: Progress) -> None:
-        """Write the step that the run has reached."""
+        """Write the current step of the run."""
         self._document |= {"step": progress.step, "message": progress.message}
         self._write()
 
@@ -51,26 +52,26 @@ def hold(settings: SyncSettings, command: str, report: Reporter) -> Iterator[Rep
     command : str
         ``enable`` or ``disable``.
     report : callable
-        Takes the progress of the run.
+        Receives the progress of the run.
 
     Yields
     ------
     callable
-        Takes the progress of the run too, and lets other processes read it.
+        Passes progress on to ``report`` and makes it readable for other processes.
 
     Raises
     ------
     ConflictError
-        Another run holds the lock; the message says what that run is doing.
+        If another run holds the lock; the message says what that run is doing.
     """
     path = _path(settings)
     descriptor = _take(path)
     if descriptor is None:
         running = current(settings) or {}
-        doing = f" ({running['message']})" if "message" in running else ""
+        step = f" ({running['message']})" if "message" in running else ""
         raise ConflictError(
-            f"{running.get('command', 'another run')} of {settings.function_name} is under way{doing}:"
-            " wait until it has ended"
+            f"{running.get('command', 'another run')} of {settings.function_name} is already running{step}:"
+            " wait until it ends"
         )
     state = _State(descriptor, command)
 
@@ -86,7 +87,7 @@ def hold(settings: SyncSettings, command: str, report: Reporter) -> Iterator[Rep
 
 
 def current(settings: SyncSettings) -> dict[str, Any] | None:
-    """What a run on this host is doing: ``command``, ``since`` in seconds, ``step``, ``message``; or None."""
+    """Return the current run on this host as ``command``, ``since``, ``step`` and ``message``, or None."""
     try:
         descriptor = _open(_path(settings), os.O_RDWR)
     except FileNotFoundError:
@@ -104,21 +105,21 @@ def _path(settings: SyncSettings) -> Path:
 
 
 def _take(path: Path) -> int | None:
-    """The locked file, open; None where another has it."""
+    """Open and lock the file; return its descriptor, or None if another process holds the lock."""
     while True:
         descriptor = _open(path, os.O_RDWR | os.O_CREAT)
-        # Who only looks holds it too, for a moment.
+        # A reader in current() holds the lock for a moment as well, so try again.
         if not any(_lock(descriptor, fcntl.LOCK_EX, wait) for wait in (0, 0.05, 0.2)):
             os.close(descriptor)
             return None
         if _is_at(path, descriptor):
             return descriptor
-        # It was removed between the two by a run that has just ended: what is locked is no file of anybody.
+        # A run that has just ended removed the file before it was locked here: this lock protects nothing.
         os.close(descriptor)
 
 
 def _open(path: Path, flags: int) -> int:
-    """Open a file of ours, in a directory where anybody may put one of its name."""
+    """Open a file in a directory where other users may create a file or link of the same name."""
     try:
         descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except FileNotFoundError:
@@ -129,7 +130,7 @@ def _open(path: Path, flags: int) -> int:
         ) from error
     if os.fstat(descriptor).st_uid != os.getuid():
         os.close(descriptor)
-        raise ConflictError(f"{path} is somebody else's: remove it, or set TMPDIR")
+        raise ConflictError(f"{path} belongs to another user: remove it, or set TMPDIR")
     return descriptor
 
 
@@ -150,9 +151,9 @@ def _lock(descriptor: int, kind: int, wait: float = 0) -> bool:
 
 
 def _read(descriptor: int) -> dict[str, Any]:
-    """What the run said; nothing, where it is just saying it."""
+    """Return the state of the run; empty if the run is writing it at this moment."""
     try:
-        said: dict[str, Any] = json.loads(os.pread(descriptor, 65536, 0))
+        state: dict[str, Any] = json.loads(os.pread(descriptor, 65536, 0))
     except ValueError:
         return {}
-    return said
+    return state

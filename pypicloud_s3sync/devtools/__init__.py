@@ -1,1 +1,1 @@
-"""Processes for development, tests and the demo."""
+"""Tools for development, the demo and the tests: supervised processes, free ports and the AWS emulator."""

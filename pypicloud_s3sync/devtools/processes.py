@@ -1,9 +1,10 @@
-"""Run a command that ends when we do: with every process it started and every file it left behind.
+"""Run a command that ends when this process does, with all of its child processes and temporary files.
 
-A child outlives a parent that is killed, so nobody would end an emulator or a server whose starter was
-sent SIGKILL. Here a guard stands between: ``python -m pypicloud_s3sync.devtools.processes COMMAND...`` runs
-the command in a process group and with a ``TMPDIR`` of its own, and waits on a pipe from the parent. The
-kernel closes that pipe however the parent dies; then the guard kills the group and removes the directory.
+A child normally outlives a parent that is killed, so an emulator or a server would go on running after its
+starter got SIGKILL. A guard process prevents that: ``python -m pypicloud_s3sync.devtools.processes
+COMMAND...`` runs the command in a process group and with a ``TMPDIR`` of its own, and waits on a pipe from
+the parent. The kernel closes that pipe no matter how the parent dies; then the guard kills the group and
+removes the directory.
 """
 
 from __future__ import annotations
@@ -27,37 +28,37 @@ from ..exceptions import S3SyncError
 T = TypeVar("T")
 
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-#: What a child must not know of our environment: the developer's AWS account and tool settings.
-OURS_ALONE = ("AWS_", "BOTO_", "PPC_", "PIP_", "TWINE_")
+#: Variables that a child must not inherit: the developer's AWS account and tool settings.
+PRIVATE_PREFIXES = ("AWS_", "BOTO_", "PPC_", "PIP_", "TWINE_")
 
 
 def wait_until(condition: Callable[[], T], what: str, timeout: float = 30.0) -> T:
-    """Call ``condition`` until it returns something true, and return that.
+    """Call a function until it returns a true value, and return that value.
 
     Parameters
     ----------
     condition : callable
     what : str
-        What is waited for, for the error: ``the bucket exists``.
+        A description for the error, for example ``the bucket exists``.
     timeout : float, optional
-        Seconds.
+        The time limit in seconds.
 
     Raises
     ------
     S3SyncError
-        When the time is up.
+        If the time limit is exceeded.
     """
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         if time.monotonic() > deadline:
-            raise S3SyncError(f"waited {timeout:g} seconds in vain until {what}")
+            raise S3SyncError(f"Timed out after {timeout:g} seconds waiting until {what}")
         time.sleep(0.05)
     return result
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Our environment for a child that must not find the developer's own AWS account or tool settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS_ALONE)}
+    """Return this process's environment without the developer's AWS account and tool settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PRIVATE_PREFIXES)}
     loopback = "localhost,127.0.0.1"
     no_proxy = ",".join(filter(None, [kept.get("no_proxy") or kept.get("NO_PROXY"), loopback]))
     return {
@@ -72,18 +73,18 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class SupervisedProcess:
-    """A running command, away from the terminal's signals, that can't outlive this process.
+    """A running command that does not get the terminal's signals and cannot outlive this process.
 
     Parameters
     ----------
     command : sequence of str
-        Program and arguments. Its working directory is the private one, so paths must be absolute.
+        The program and its arguments. The command runs in a private directory, so paths must be absolute.
     environment : dict
-        All of the command's environment, but for ``TMPDIR``.
+        The command's whole environment, except ``TMPDIR``.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        # The log has no name in the file system: nothing to remove, whoever dies first.
+        # The log has no name in the file system, so no process has to remove it.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._guard = subprocess.Popen(
             [sys.executable, "-m", __name__, *command],
@@ -96,20 +97,20 @@ class SupervisedProcess:
 
     @property
     def running(self) -> bool:
-        """Whether the command has not ended yet."""
+        """Whether the command is still running."""
         return self._guard.poll() is None
 
     def log_tail(self, lines: int = 20) -> str:
-        """The end of what the command printed, also after it ended."""
+        """Return the last lines that the command printed; this works after it has ended, too."""
         if self._log.closed:
             return ""
         size = os.fstat(self._log.fileno()).st_size
-        # pread: the command writes at this file's position, so it must not move.
+        # pread does not move the file's position, at which the command writes.
         end = os.pread(self._log.fileno(), 65536, max(0, size - 65536))
         return "\n".join(end.decode(errors="replace").splitlines()[-lines:])
 
     def stop(self) -> None:
-        """End the command, its children and its files. Doing it twice is no error."""
+        """End the command and its children, and remove its files. May be called twice."""
         if self._guard.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._guard.stdin.close()
@@ -118,7 +119,7 @@ class SupervisedProcess:
 
 
 def main(command: Sequence[str]) -> int:
-    """Guard one command: the other end of :class:`SupervisedProcess`."""
+    """Run the guard of one command, which :class:`SupervisedProcess` starts."""
     for number in END_SIGNALS:
         signal.signal(number, _exit)
     directory = Path(tempfile.mkdtemp(prefix="pypicloud-s3sync-"))
@@ -151,26 +152,26 @@ def _run(command: Sequence[str], directory: Path) -> int:
 
 
 def _kill_at_end_of_input(process: subprocess.Popen[bytes]) -> None:
-    # os.read, not sys.stdin: a thread inside sys.stdin's lock hinders the interpreter's exit.
+    # Not sys.stdin: a thread that holds its lock would block the interpreter's exit.
     while os.read(0, 4096):
         pass
     _kill_group(process)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    # SIGKILL: an emulator has nothing worth saving, and this is certain. The group may be gone already.
+    # SIGKILL cannot be ignored, and there is nothing to save. The group may already have ended.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def _remove(directory: Path) -> None:
-    """Remove a directory into which dying processes may be writing still."""
+    """Remove a directory, even if ending processes are still writing to it."""
 
-    def gone() -> bool:
+    def is_removed() -> bool:
         shutil.rmtree(directory, ignore_errors=True)
         return not directory.exists()
 
-    wait_until(gone, f"{directory} is removed", timeout=10)
+    wait_until(is_removed, f"{directory} is removed", timeout=10)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
-"""Make the cache say what S3 holds, key by key.
+"""Make the cache match the bucket, key by key.
 
-S3 delivers events at least once, late and in any order, so :meth:`Syncer.converge` believes none of them. It
-reads the keys in S3, makes the cache say what it read, and reads them again. The second read is what makes it
-safe beside other handlers of the same keys: whoever writes the cache last has read S3 after that write, and
-any later change in S3 brings an event of its own. S3 has been strongly consistent since 2020:
+S3 delivers events at least once, late and in any order, so :meth:`Syncer.converge` trusts none of them. It
+reads the keys in S3, makes the cache match what it read, and reads the keys again. The second read makes it
+safe to run several handlers of the same keys at the same time: the handler that writes the cache last has
+read S3 after that write, and any later change in S3 sends an event of its own. S3 has been strongly
+consistent since 2020:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
 
 The cache has one row for a filename, but two keys can have the same filename. The row is then that of the
-newest object, and its ``data`` lists the other keys. They are read together with it, so the order of the
+newest object, and its ``data`` lists the other keys. All of them are read together, so the order of the
 events makes no difference: if the newest object is deleted, the next one takes its place.
 """
 
@@ -24,13 +25,13 @@ from ..exceptions import S3SyncError
 from .objects import ObjectReader
 from .pending import Outcome, PendingFile
 
-#: Seconds between the attempts at a key that other handlers change too, or whose index lags behind. After the
-#: last one, its event is left to Lambda's own retry.
+#: Seconds to pause before each further attempt, if another handler has changed the row or the index lags
+#: behind. After the last attempt, the event is left to Lambda's own retry.
 PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
 
 
 class Syncer:
-    """Converges a cache on a bucket.
+    """Makes a cache match a bucket.
 
     Parameters
     ----------
@@ -59,13 +60,13 @@ class Syncer:
         self.pause = pause or _sleep
 
     def converge(self, bucket: str, keys: Iterable[str]) -> dict[str, Outcome | Exception]:
-        """Make the cache say what S3 holds under each of the keys; a failure stops no other key.
+        """Make the cache match S3 under each of the keys; a failure does not stop the other keys.
 
         Returns
         -------
         dict
-            By key, the outcome or the error. The error is whatever S3 or the cache raised, since only a 404
-            of S3 means that an object does not exist, or S3SyncError if the object or its row kept changing.
+            The outcome or the error, by key. The error is the one that S3 or the cache raised, or S3SyncError
+            if the object or its row kept changing. Only a 404 from S3 means that an object does not exist.
         """
         outcomes: dict[str, Outcome | Exception] = {}
         files: dict[str, PendingFile] = {}
@@ -102,12 +103,12 @@ class Syncer:
             )
 
     def _attempt(self, bucket: str, files: list[PendingFile], attempt: int) -> Mapping[str, Result]:
-        """Read the rows, read the other keys that they list, and write the rows that are wanted."""
+        """Read the rows and the other keys that they list, then write the wanted rows."""
         files = [file for file in files if file.is_open]
         self._build_packages(files)
         row_keys = {file.filename: file.row_key for file in files}
         self._for_all(
-            files, lambda some: self.adapter.read([row_keys[file.filename] for file in some]), _set_snapshot
+            files, lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]), _set_snapshot
         )
         others = [(file, key) for file in files for key in file.unread_keys]
         self._read_objects(bucket, others)
@@ -117,11 +118,11 @@ class Syncer:
                 file.choose_row()
         results: dict[str, Result] = {}
 
-        def write(some: list[PendingFile]) -> Mapping[str, Result | Exception]:
+        def write(batch: list[PendingFile]) -> Mapping[str, Result | Exception]:
             return self.adapter.write(
                 [
                     Change(row_keys[file.filename], file.snapshot or Snapshot(None), file.wanted, attempt)
-                    for file in some
+                    for file in batch
                 ]
             )
 
@@ -138,7 +139,7 @@ class Syncer:
         call: Callable[[list[PendingFile]], Mapping[str, Any]],
         accept: Callable[[PendingFile, Any], None],
     ) -> None:
-        """Call once for all files; if that fails, call for each alone, to find out which one caused it."""
+        """Call once for all files; if that fails, call for each file alone to find the cause."""
         if not files:
             return
         try:
@@ -161,7 +162,7 @@ class Syncer:
             file.build_packages(self.adapter.cache.new_package)
 
     def _read_again(self, bucket: str, written: list[PendingFile]) -> None:
-        """Read S3 for the second time: a file is done if S3 still says what was written."""
+        """Read the objects a second time: a file is done if none of them has changed."""
         before = {file.filename: dict(file.objects) for file in written}
         self._read_objects(bucket, [(file, key) for file in written for key in file.objects])
         for file in written:
@@ -181,5 +182,5 @@ def _set_snapshot(file: PendingFile, snapshot: Snapshot) -> None:
 
 
 def _sleep(seconds: float) -> None:
-    """Wait for a random share of the time, so that two handlers do not retry in step."""
-    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - spreads retries, protects nothing
+    """Wait for a random part of the time, so that two handlers do not retry in step."""
+    time.sleep(seconds * random.uniform(0.5, 1))  # noqa: S311 - jitter, not security

@@ -1,4 +1,4 @@
-"""``PYPICLOUD_SETTINGS``, the function's configuration: write it, read it, and mask its secrets.
+"""Write and read ``PYPICLOUD_SETTINGS``, the function's configuration, and mask its secrets.
 
 It is an environment variable that holds a JSON object of pypicloud's own settings: ``pypi.db``, the ``db.*``
 options, ``storage.bucket``, ``storage.prefix`` and ``storage.region_name``. ``PPC_*`` variables override it,
@@ -19,13 +19,13 @@ from ..exceptions import ConfigError
 
 VARIABLE = "PYPICLOUD_SETTINGS"
 MASK = "********"
-#: Settings that may be shown. Any other may be a secret of some cache class.
+#: Settings that may be shown. Any other setting may be a secret of some cache class.
 SHOWN = {
     *("pypi.db", "storage.bucket", "storage.prefix", "storage.region_name"),
     *("db.region_name", "db.host", "db.port", "db.secure", "db.namespace", "db.tablenames"),
     *("db.clustered", "db.graceful_reload", "db.poolclass", "db.pool_recycle", "db.echo"),
 }
-#: Timeouts in seconds of the database drivers, by the scheme of ``db.url``. pymysql has a default of ten.
+#: Timeouts of the database drivers in seconds, by the scheme of ``db.url``. pymysql has a default of ten.
 _REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
 _LIBPQ = (("connect_timeout", 5),)
 TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "postgresql": _LIBPQ, "postgresql+psycopg2": _LIBPQ}
@@ -40,7 +40,7 @@ def write(cache_settings: Mapping[str, str], bucket: str, prefix: str, region: s
         ``pypi.db`` and the ``db.*`` options.
     bucket, prefix : str
     region : str
-        The bucket's.
+        The bucket's region.
     """
     settings = {
         **cache_settings,
@@ -57,7 +57,7 @@ def read() -> EnvironSettings:
     Raises
     ------
     ConfigError
-        There are none, or they are not a JSON object.
+        The variable is not set, or its value is not a JSON object.
     """
     try:
         settings = json.loads(os.environ[VARIABLE])
@@ -67,7 +67,7 @@ def read() -> EnvironSettings:
         raise ConfigError(f"{VARIABLE} is not set: run ppc-s3sync enable") from None
     except ValueError as error:
         raise ConfigError(f"{VARIABLE} is not a JSON object ({error}): run ppc-s3sync enable") from None
-    # A cache wants a storage, but the function never asks it for anything: the base class is enough.
+    # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
         settings["db.url"] = with_timeouts(settings["db.url"])
@@ -78,10 +78,10 @@ def read() -> EnvironSettings:
 
 
 def with_timeouts(url: str) -> str:
-    """Return a ``db.url`` whose driver gives up before Lambda ends the function, so that the log says why.
+    """Return a ``db.url`` whose driver gives up before Lambda ends the function, so that the cause is logged.
 
-    redis-py and libpq wait for ever by default: redis-py ``from_url``, libpq ``connect_timeout``. Options
-    that the URL has already stay as they are.
+    By default, redis-py and libpq wait for ever: see redis-py's ``from_url`` and libpq's ``connect_timeout``.
+    Options that the URL already has stay unchanged.
     """
     options = [option for option in TIMEOUTS.get(url.partition("://")[0], ()) if option[0] not in url]
     added = "&".join(f"{name}={seconds}" for name, seconds in options)
@@ -89,7 +89,7 @@ def with_timeouts(url: str) -> str:
 
 
 def secrets() -> list[str]:
-    """Return what no output may repeat: the cache's URL and its password, both as written and decoded."""
+    """Return what no output may contain: the cache's URL, and its password as written and decoded."""
     try:
         url = str(read().get("db.url", ""))
     except ConfigError:
@@ -99,16 +99,16 @@ def secrets() -> list[str]:
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return a text with every secret masked, also where a JSON document has escaped it."""
+    """Return a text with every secret masked, even if a JSON document has escaped it."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, MASK).replace(json.dumps(secret)[1:-1], MASK)
     return text
 
 
 def redact(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a function's configuration as it may be shown: every secret in its environment is masked.
+    """Return a function's configuration with every secret in its environment masked.
 
-    Variables that other people added are shown by name only.
+    Of variables that other people added, only the names are shown.
     """
     shown = dict(configuration)
     environment = shown.get("Environment")

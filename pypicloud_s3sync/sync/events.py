@@ -1,8 +1,8 @@
-"""From what AWS delivers to which objects to look at; values in, values out.
+"""Read which objects an event names. This module makes no calls.
 
-An event is never believed: whatever it says has happened, it only means "look at this key".
+An event is not trusted: no matter what it reports, it only means "look at this key".
 
-It comes as S3 or EventBridge made it, or as text in a message of SNS, of SQS, or of SNS in SQS:
+It arrives as S3 or EventBridge sends it, or as text in a message of SNS, of SQS, or of SNS in SQS:
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
@@ -19,24 +19,26 @@ from urllib.parse import unquote_plus
 
 from ..exceptions import EventError
 
-# AWS nests two texts; a queue of what Lambda gave up on may hold another. More is nobody's notification.
-_DEEPEST = 4
+# AWS nests up to two texts, and a queue of events that Lambda gave up on may add another. No notification is
+# nested deeper.
+_MAX_DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Record:
-    """An object that an event speaks of.
+    """An object that an event names.
 
     Parameters
     ----------
     bucket, key : str
-        As S3's API takes them: the key is decoded.
+        The names as in S3's API: the key is decoded.
     event : str
-        For example ``ObjectCreated:Put``, from EventBridge ``Object Created``; empty where it is not said.
+        The kind of event, for example ``ObjectCreated:Put``, or ``Object Created`` from EventBridge; empty if
+        the event does not name it.
     time : datetime, optional
-        When it happened, in UTC; None where it is not said, or not understood.
+        The time of the event, in UTC; None if it is missing or invalid.
     message_id : str, optional
-        The SQS message that it came in.
+        The id of the SQS message that contains the record.
     """
 
     bucket: str
@@ -48,9 +50,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Malformed:
-    """A part of an event that is no S3 notification; its place is, say, ``Records[0].body.Records[1]``.
+    """A part of an event that is not an S3 notification.
 
-    An SQS message without an id is one too: no answer can name it.
+    An SQS message without an id is malformed too, because no answer can name it.
+
+    Parameters
+    ----------
+    place : str
+        The path of the part, for example ``Records[0].body.Records[1]``.
+    message_id : str, optional
+        The id of the SQS message that contains the part.
+    error : EventError
     """
 
     place: str
@@ -60,16 +70,17 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Notification:
-    """What an event asks for.
+    """The content of an event.
 
     Parameters
     ----------
     records : tuple of Record
-        In the event's order; a key may be named more than once.
+        The records in the event's order; several may name the same key.
     malformed : tuple of Malformed
-        What could not be read.
+        The parts that cannot be read.
     queued : bool
-        The event is a batch of SQS messages, so the answer is to name those that failed; each record has one.
+        Whether the event is a batch of SQS messages. If so, each record has a message id, and the answer must
+        name the messages that failed.
     """
 
     records: tuple[Record, ...]
@@ -78,25 +89,26 @@ class Notification:
 
 
 def parse(event: Any) -> Notification:
-    """Read what Lambda hands over: an S3 notification in any envelope; ``s3:TestEvent`` asks for nothing.
+    """Read an S3 notification in any envelope; ``s3:TestEvent`` has no records.
 
     Raises
     ------
     EventError
-        Where the event is something else altogether. A single bad record or message does not stop the others.
+        If the event as a whole is not an S3 notification. A single bad record or message does not affect the
+        others.
     """
-    found = _envelope(event, _Place())
+    parts = _envelope(event, _Place())
     records = _at(event, "Records")
     sources = [_at(record, "eventSource") for record in records] if isinstance(records, list) else []
     return Notification(
-        records=tuple(one for one in found if isinstance(one, Record)),
-        malformed=tuple(one for one in found if isinstance(one, Malformed)),
+        records=tuple(part for part in parts if isinstance(part, Record)),
+        malformed=tuple(part for part in parts if isinstance(part, Malformed)),
         queued=sources != [] and all(source == "aws:sqs" for source in sources),
     )
 
 
 class _Place(NamedTuple):
-    """Where in an event the reader is, in which SQS message, and how many texts deep."""
+    """A position in an event: its path, the SQS message that contains it, and the number of nested texts."""
 
     path: str = ""
     message_id: str | None = None
@@ -111,21 +123,23 @@ _Reader = Callable[[Any, _Place], list[Record | Malformed]]
 
 def _envelope(event: Any, place: _Place) -> list[Record | Malformed]:
     if not isinstance(event, Mapping):
-        raise EventError(f"an event is a JSON object, not {type(event).__name__}: send S3 notifications")
+        raise EventError(f"expected a JSON object, not {type(event).__name__}: send S3 notifications")
     if isinstance(records := event.get("Records"), list):
         numbered = ((record, place.inside(f"Records[{n}]")) for n, record in enumerate(records))
-        return [one for record, at in numbered for one in _guarded(_record, record, at)]
+        return [part for record, at in numbered for part in _guarded(_record, record, at)]
     if event.get("Event") == "s3:TestEvent":
         return []
     if event.get("source") == "aws.s3":
         return _guarded(_from_eventbridge, event, place.inside("detail"))
     if event.get("Type") == "Notification":
         return _guarded(_message, event.get("Message"), place.inside("Message"))
-    raise EventError("it has no list of Records and is no S3 event of EventBridge: send S3 notifications")
+    raise EventError(
+        "the event has no list of Records and is not an S3 event of EventBridge: send S3 notifications"
+    )
 
 
 def _guarded(read: _Reader, value: Any, place: _Place) -> list[Record | Malformed]:
-    """The errors of a part stay with that part."""
+    """Read a part of an event; an error affects only that part."""
     try:
         return read(value, place)
     except EventError as error:
@@ -133,7 +147,7 @@ def _guarded(read: _Reader, value: Any, place: _Place) -> list[Record | Malforme
 
 
 def _record(record: Any, place: _Place) -> list[Record | Malformed]:
-    """One of a list of Records: SQS's, where Lambda itself hands them over, SNS's or S3's."""
+    """Read one of a list of Records: from SQS (only at the top level), SNS or S3."""
     if _at(record, "eventSource") == "aws:sqs" and place.depth == 0:
         place = place._replace(message_id=_text(record, "messageId"))
         return _guarded(_message, _at(record, "body"), place.inside("body"))
@@ -143,18 +157,18 @@ def _record(record: Any, place: _Place) -> list[Record | Malformed]:
 
 
 def _message(text: Any, place: _Place) -> list[Record | Malformed]:
-    """An envelope as text in another."""
-    if place.depth == _DEEPEST:
-        raise EventError("it lies deeper than AWS nests messages: send S3 notifications")
+    """Read an envelope that is text in another envelope."""
+    if place.depth == _MAX_DEPTH:
+        raise EventError("the message is nested deeper than AWS nests messages: send S3 notifications")
     try:
         event = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise EventError(f"it is not JSON ({error}): send S3 notifications") from None
+        raise EventError(f"the message is not JSON ({error}): send S3 notifications") from None
     return _envelope(event, place._replace(depth=place.depth + 1))
 
 
 def _from_s3(record: Any, place: _Place) -> list[Record | Malformed]:
-    """S3 URL-encodes keys, with ``+`` for a space.
+    """Read a record of S3, which URL-encodes keys, with ``+`` for a space.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
@@ -162,13 +176,16 @@ def _from_s3(record: Any, place: _Place) -> list[Record | Malformed]:
     try:
         key = unquote_plus(encoded, errors="strict")
     except UnicodeDecodeError:
-        raise EventError("its s3.object.key is not UTF-8, which every S3 key is") from None
+        raise EventError("the record's s3.object.key is not UTF-8, as every S3 key is") from None
     name, time = record.get("eventName"), _time(record.get("eventTime"))
     return [Record(bucket, key, name if isinstance(name, str) else "", time, place.message_id)]
 
 
 def _from_eventbridge(event: Any, place: _Place) -> list[Record | Malformed]:
-    """EventBridge does not encode keys: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html."""
+    """Read an event of EventBridge, which does not encode keys.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
     bucket, key = _text(event, "detail.bucket.name"), _text(event, "detail.object.key")
     name, time = event.get("detail-type"), _time(event.get("time"))
     return [Record(bucket, key, name if isinstance(name, str) else "", time, place.message_id)]
@@ -183,9 +200,9 @@ def _at(value: Any, path: str) -> Any:
 def _text(value: Any, path: str) -> str:
     text = _at(value, path)
     if not isinstance(text, str) or not text:
-        raise EventError(f"it has no {path}, so it is no S3 notification")
+        raise EventError(f"the record has no {path}, so it is not an S3 notification")
     if text.encode(errors="ignore").decode() != text:
-        raise EventError(f"its {path} has a lone surrogate, so it is no S3 notification")
+        raise EventError(f"the record's {path} has a lone surrogate, so it is not an S3 notification")
     return text
 
 

@@ -1,10 +1,10 @@
 """Send HeadObject for many keys, signed by botocore but without the work that boto3 does around it.
 
 boto3 spends 2 ms of CPU on a HeadObject, and several times that in a function with 512 MB, which has a third
-of a CPU. A batch of 1,000 keys takes two thousand of them. botocore's signer and ``http.client`` need a third
-of the time. Nothing is guessed: boto3 sends the request for a bucket's first object, and that request shows
-where and how to send the others. Any answer but 200 and 404 is requested again through boto3, which handles
-retries, redirects and errors. So is everything behind a proxy.
+of a CPU. A batch of 1,000 keys needs two thousand requests. botocore's signer and ``http.client`` take a
+third of the time. Nothing is guessed: boto3 sends the first request for a bucket, and that request shows
+where and how to send the others. If S3 answers anything but 200 or 404, the request is repeated through
+boto3, which handles retries, redirects and errors. Behind a proxy, boto3 sends every request.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 """
@@ -61,7 +61,7 @@ class _Address:
     user_agent : str
         The same as boto3's.
     trust : ssl.SSLContext or None
-        The certificates that boto3 trusts; None for plain HTTP.
+        The certificates that boto3 trusts; None for HTTP without TLS.
     """
 
     origin: str
@@ -133,7 +133,7 @@ class HeadClient:
         Raises
         ------
         botocore.exceptions.ClientError
-            404 if the object does not exist, and whatever else S3 answers.
+            The object does not exist (404), or S3 answered with another error.
         botocore.exceptions.BotoCoreError
             S3 was unreachable after boto3's retries.
         """
@@ -148,7 +148,7 @@ class HeadClient:
         return self._by_boto3(bucket, key) if address is None else self._directly(address, bucket, key)
 
     def _by_boto3(self, bucket: str, key: str) -> Mapping[str, Any]:
-        """Send the request through boto3, and learn from the last one, which was answered."""
+        """Send the request through boto3, and learn from the attempt that S3 answered."""
         try:
             head: Mapping[str, Any] = self.client.head_object(Bucket=bucket, Key=key)
         except ClientError as error:
@@ -185,9 +185,9 @@ class HeadClient:
     def _request(self, address: _Address, key: str) -> tuple[int, Headers]:
         path = address.path + percent_encode(key, UNESCAPED)
         request = AWSRequest("HEAD", address.origin + path, headers={"User-Agent": address.user_agent})
-        # Read each time: a role's credentials change while the function lives.
+        # Read for each request: a role's credentials are renewed while the function runs.
         S3SigV4Auth(self.credentials.get_frozen_credentials(), "s3", address.region).add_auth(request)
-        # Listeners to boto3's requests get these too, and may answer them, as moto does.
+        # Event handlers of boto3's requests get these requests too. moto, for example, answers them.
         for _, answer in self.client.meta.events.emit("before-send.s3.HeadObject", request=request.prepare()):
             if answer is not None:
                 return answer.status_code, answer.headers
@@ -205,7 +205,7 @@ def _trust(session: Session) -> ssl.SSLContext:
 
 
 def _head(headers: Headers) -> dict[str, Any] | None:
-    """Return what boto3 makes of S3's headers, or None if they are not what S3 sends."""
+    """Return what boto3 would return for the headers, or None if they are not from S3."""
     try:
         modified = parsedate_to_datetime(headers["Last-Modified"])
         head = {"ETag": headers["ETag"], "LastModified": modified}
@@ -221,9 +221,9 @@ def _head(headers: Headers) -> dict[str, Any] | None:
 
 
 def _not_found() -> ClientError:
-    """Return the error that boto3 raises: an answer to HEAD has no body with more details."""
+    """Return the error that boto3 raises for a 404: the answer to a HEAD request has no body with details."""
     answer = {"Error": {"Code": "404", "Message": "Not Found"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
-    return ClientError(answer, "HeadObject")  # type: ignore[arg-type]
+    return ClientError(answer, "HeadObject")  # type: ignore[arg-type]  # S3 sends no more than this
 
 
 def _text(value: str | bytes) -> str:

@@ -12,10 +12,10 @@ from .packages import StoredObject, stored_object
 
 #: Parallel requests.
 PARALLEL = 48
-#: The number of keys from which on the faster client is worth its own connections.
+#: The smallest number of keys for which the faster client is worth its own connections.
 MANY = 64
 
-#: HeadObject of a bucket and a key, with the answer of boto3's ``head_object``.
+#: Sends HeadObject for a bucket and a key; returns what boto3's ``head_object`` returns.
 Head = Callable[[str, str], Mapping[str, Any]]
 
 

@@ -28,7 +28,7 @@ class StoredObject:
 
 def stored_object(key: str, head: Mapping[str, Any]) -> StoredObject:
     """Return the object that an answer to HeadObject describes."""
-    # Without empty values: no cache could hold an empty name.
+    # Drop empty values: no cache can hold an empty name.
     metadata = {name: value for name, value in head["Metadata"].items() if value}
     return StoredObject(key, head["ETag"], head.get("VersionId"), head["LastModified"], metadata)
 
@@ -51,7 +51,7 @@ def to_package(stored: StoredObject, factory: Any) -> Any | None:
 
 
 def guess_name(filename: str) -> str | None:
-    """Return the name in a filename, or None. Use it to search only: the filename may be split wrongly."""
+    """Return the name in a filename, or None. It is good only for a search: it may be split wrongly."""
     try:
         # distlib returns a wheel's name as it is written, for example My_Pkg.
         return str(normalize_name(parse_filename(filename)[0]))

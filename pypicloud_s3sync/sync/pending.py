@@ -1,4 +1,4 @@
-"""One filename while it is converged: what was requested, what was read, and the row that follows from it."""
+"""Track one filename while it is converged: what was requested, what was read, and which row follows."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class PendingFile:
     objects : dict
         The object under each key that was read; None if it does not exist.
     packages : list
-        The packages of the objects that exist, the newest first.
+        The packages in the objects that exist, the newest first.
     snapshot : Snapshot or None
-        The row as it was read.
+        The row that was read; None before the first read.
     wanted : pypicloud.models.Package or None
-        The row that the cache is to have.
+        The row that the cache should have; None for no row.
     done : bool
     error : Exception or None
     """
@@ -61,7 +61,7 @@ class PendingFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is neither done nor failed."""
+        """Whether the file is neither done nor failed."""
         return not self.done and self.error is None
 
     @property
@@ -80,14 +80,14 @@ class PendingFile:
         return [key for key in listed if key not in self.objects]
 
     def build_packages(self, factory: Callable[..., Any]) -> None:
-        """Create the packages of the objects that exist."""
+        """Create the packages in the objects that exist."""
         stored = [found for found in self.objects.values() if found is not None]
         stored.sort(key=lambda found: (found.last_modified, found.key), reverse=True)
         packages = [to_package(found, factory) for found in stored]
         self.packages = [package for package in packages if package is not None]
 
     def choose_row(self) -> None:
-        """Set the row that the cache is to have: that of the newest object, with the keys of the others."""
+        """Set the wanted row: that of the newest object, with the keys of the other objects."""
         self.wanted = None
         if self.packages:
             self.wanted, *others = self.packages

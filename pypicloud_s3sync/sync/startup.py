@@ -1,4 +1,4 @@
-"""Build the function's cache and clients from its environment, once in each process."""
+"""Build the function's cache and clients from its environment, once per process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def syncer() -> Syncer:
     ConfigError
         The function has no settings.
     Exception
-        Whatever pypicloud's cache class raises if its database cannot be used. The next call tries again.
+        The error of pypicloud's cache class if its database is unreachable. The next call tries again.
     """
     compat.apply()
     settings = environment.read()
@@ -32,7 +32,7 @@ def syncer() -> Syncer:
 
     implementation = get_cache_impl(settings)
     cache = implementation(**implementation.configure(settings))
-    # Two quick retries: Lambda itself retries what still fails, minutes apart.
+    # Three quick retries. Lambda itself retries an event that still fails, minutes later.
     config = Config(
         retries={"mode": "standard", "max_attempts": 3},
         connect_timeout=5,

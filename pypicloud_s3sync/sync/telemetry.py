@@ -1,4 +1,4 @@
-"""What the function says of its work: a JSON line for each key, and CloudWatch metrics in one more.
+"""Write the function's log: a line of JSON for each record, and further lines with CloudWatch metrics.
 
 The metrics are in CloudWatch's embedded metric format, which needs no call and no permission:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
@@ -16,25 +16,25 @@ from . import environment
 
 NAMESPACE = "pypicloud-s3sync"
 ACTIONS = ("saved", "cleared", "ignored", "failed")
-#: Values that a metric may have in one document.
+#: The largest number of values that a metric may have in one document.
 VALUES = 100
 
 
 @dataclass(frozen=True)
 class RecordResult:
-    """What became of one record.
+    """The result of one record.
 
     Parameters
     ----------
     event : str
-        What was said to have happened, for example ``ObjectCreated:Put``.
+        The kind of event that was reported, for example ``ObjectCreated:Put``.
     bucket, key : str
     action : str
         ``saved``, ``cleared``, ``ignored`` or ``failed``.
     duration_ms : int
-        Of the batch that the key was in.
+        The duration of the batch that contained the key.
     lag_ms : int or None
-        From the event's time to now, where the cache says what S3 holds.
+        The time from the event until the cache was up to date; None if it failed or the event has no time.
     error : str or None
         The cause of a failure.
     """
@@ -48,19 +48,19 @@ class RecordResult:
     error: str | None = None
 
     def line(self, secrets: Iterable[str] = ()) -> str:
-        """The result as one line of JSON, with no secret in it."""
-        said = {name: value for name, value in vars(self).items() if value is not None}
+        """Return the result as one line of JSON, with secrets masked."""
+        fields = {name: value for name, value in vars(self).items() if value is not None}
         level = "ERROR" if self.action == "failed" else "INFO"
-        return environment.mask(json.dumps({"level": level, **said}), secrets)
+        return environment.mask(json.dumps({"level": level, **fields}), secrets)
 
 
 def lag_ms(time: datetime.datetime | None, now: datetime.datetime) -> int | None:
-    """Milliseconds since an event, never negative: S3's clock is not ours."""
+    """Return the milliseconds since an event, at least 0, because S3's clock may be ahead of this one."""
     return None if time is None else max(0, round((now - time).total_seconds() * 1000))
 
 
 def metrics(results: Sequence[RecordResult], function: str, now: datetime.datetime) -> Iterator[str]:
-    """Documents of the embedded metric format: how many keys by action, and the lag of each."""
+    """Yield documents of the embedded metric format: the number of records by action, and the lag of each."""
     lags = [result.lag_ms for result in results if result.lag_ms is not None]
     counts = {action.capitalize(): sum(result.action == action for result in results) for action in ACTIONS}
     yield _document(function, now, {name: (count, "Count") for name, count in counts.items()})

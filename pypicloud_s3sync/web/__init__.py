@@ -1,1 +1,1 @@
-"""The admin routes and the panel of pypicloud's admin UI."""
+"""Add admin routes and a panel to pypicloud's admin UI."""

@@ -19,13 +19,13 @@ LOG = logging.getLogger(__name__)
 def stream(settings: SyncSettings, done: str, run: Callable[[Deployment], Plan]) -> Iterator[bytes]:
     """Start a run and yield a line for each step, then one for the result.
 
-    The run goes on to its end even if the client disconnects.
+    The run continues to its end even if the client disconnects.
 
     Parameters
     ----------
     settings : SyncSettings
     done : str
-        The message of the result, if there was something to do.
+        The message of the result if something was changed.
     run : callable
         Takes the deployment and returns the plan that was executed.
     """
@@ -51,7 +51,7 @@ def stream(settings: SyncSettings, done: str, run: Callable[[Deployment], Plan])
 
 
 def failure(error: S3SyncError) -> dict[str, Any]:
-    """Return an error as JSON, with the policy that would allow what AWS denied."""
+    """Return an error as JSON, with a policy that allows the call if AWS denied it."""
     policy = missing_right(error)
     return {"message": str(error), **({"policy": policy} if policy else {})}
 

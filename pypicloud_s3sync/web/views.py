@@ -1,6 +1,6 @@
-"""The admin routes: state and plan as JSON, enable and disable as a stream of their steps.
+"""Define the admin routes: state and plan as JSON, enable and disable as a stream of steps.
 
-Everything is read from the running application's settings when a request comes: no call to AWS at start-up.
+Each request reads the running application's settings. Starting the application makes no call to AWS.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ..deploy import Deployment, documents, run_lock
 from ..exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
 from .runs import failure, stream
 
-#: HTTP status and ``error`` for each kind of error.
-KINDS: dict[type[S3SyncError], tuple[int, str]] = {
+#: The HTTP status and the value of ``error`` for each kind of error.
+ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
     ConfigError: (400, "config"),
     ConflictError: (409, "conflict"),
     AwsError: (502, "aws"),
@@ -30,23 +30,26 @@ KINDS: dict[type[S3SyncError], tuple[int, str]] = {
 
 
 def includeme(config: Any) -> None:
-    """Add the routes, and the panel to pypicloud's pages."""
+    """Add the routes to the application, and the panel to its pages."""
     config.include("pyramid_jinja2")
     config.add_jinja2_search_path("pypicloud_s3sync:web/templates", prepend=True)
     config.add_static_view("static/s3sync", "pypicloud_s3sync:web/static", cache_max_age=3600)
     config.scan(__name__)
 
 
-def explained(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Answer an error in pypicloud's form, ``{"error", "message"}``, with a policy for a missing right."""
+def json_errors(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Decorate a view to return errors in pypicloud's form, ``{"error", "message"}``.
+
+    If AWS denied a call, the answer also has a ``policy`` that allows it.
+    """
 
     @wraps(view)
     def answer(self: S3SyncViews) -> Any:
         try:
             return view(self)
         except S3SyncError as error:
-            kinds = (KINDS[kind] for kind in type(error).__mro__ if kind in KINDS)
-            self.request.response.status_code, name = next(kinds, (500, "s3sync"))
+            found = (ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS)
+            self.request.response.status_code, name = next(found, (500, "s3sync"))
             return {"error": name, **failure(error)}
 
     return answer
@@ -60,9 +63,9 @@ class S3SyncViews:
         self.request = request
 
     @view_config(request_method="GET", subpath=())
-    @explained
+    @json_errors
     def status(self) -> Any:
-        """Whether S3 sync is on, and what differs; or the run that is under way."""
+        """Return the status document, or the current run."""
         settings = self._settings()
         run = run_lock.current(settings)
         if run is not None:
@@ -70,67 +73,72 @@ class S3SyncViews:
         return documents.status_document(Deployment(settings).plan(), settings)
 
     @view_config(request_method="GET", subpath=("plan",))
-    @explained
+    @json_errors
     def plan(self) -> Any:
-        """What enabling would change, or disabling with ``?command=disable``."""
+        """Return what enable would change, or disable with ``?command=disable``."""
         deployment = Deployment(self._settings())
         if self.request.params.get("command") == "disable":
             return documents.plan_document(deployment.plan_disable(), "disable")
         return documents.plan_document(deployment.plan(), "enable")
 
     @view_config(request_method="GET", subpath=("activity",))
-    @explained
+    @json_errors
     def activity(self) -> Any:
-        """The last packages that were synced, and a day of events and errors."""
+        """Return the packages that were synced last, and the events and errors of a day."""
         return Deployment(self._settings()).activity()
 
     @view_config(request_method="POST", subpath=("enable",))
-    @explained
+    @json_errors
     def enable(self) -> Any:
-        """Make it so."""
+        """Turn S3 sync on, or update it to the settings; stream the steps."""
         return self._stream("S3 sync is on.", lambda deployment: deployment.enable())
 
     @view_config(request_method="POST", subpath=("disable",))
-    @explained
+    @json_errors
     def disable(self) -> Any:
-        """Remove what enable made."""
+        """Remove what enable created; stream the steps."""
         return self._stream("S3 sync is off.", lambda deployment: deployment.disable())
 
     def _settings(self) -> SyncSettings:
         return read(self.request.registry.settings)
 
     def _stream(self, done: str, run: Callable[[Deployment], Any]) -> Any:
-        if not _is_meant(self.request):
+        if not _is_same_site(self.request):
             self.request.response.status_code = 403
             return {
                 "error": "csrf",
-                "message": "this request does not come from pypicloud's own pages: reload",
+                "message": "the request does not come from pypicloud's own pages: reload the page",
             }
         settings = self._settings()
-        if run_lock.current(settings) is not None:
-            raise ConflictError("a run is under way already: its steps are in GET /admin/s3sync")
+        running = run_lock.current(settings)
+        if running is not None:
+            raise ConflictError(
+                f"{running.get('command', 'another run')} is already running: wait until it ends"
+                " (GET /admin/s3sync shows its progress)"
+            )
         response = Response(content_type="application/x-ndjson", charset="utf-8")
-        # A proxy that buffers hands all of it over at the end; nginx is asked not to.
+        # A proxy that buffers would pass the lines on only at the end; this header tells nginx not to.
         response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         response.app_iter = stream(settings, done, run)
         return response
 
 
-def _is_meant(request: Any) -> bool:
-    """Whether a POST was meant by who is logged in, and not sent by another site in his name.
+def _is_same_site(request: Any) -> bool:
+    """Return whether a POST comes from pypicloud's own pages or a program, and not from another site.
 
-    A browser sends the session's cookie with any site's request, so that needs the token of our own pages.
-    Basic credentials are given by a program, or by a browser that remembers them: that one tells the origin.
+    A browser sends the session's cookie with any site's request, so a session needs the token of pypicloud's
+    own pages. HTTP Basic credentials are sent by a program, or by a browser that remembers them; a browser
+    also sends the origin.
     """
     if check_csrf_token(request, raises=False):
         return True
     if request.session.get("user") is not None:
         return False
     origin = request.headers.get("Origin")
-    # Hosts only: behind a proxy that ends TLS, the application may not know its own scheme.
+    # Only the hosts are compared: behind a proxy that ends TLS, the application may not know its own scheme.
     return origin is None or _without_port(urlsplit(origin).netloc) == _without_port(request.host)
 
 
 def _without_port(host: str) -> str:
-    """A host without the port that its scheme has anyway."""
+    """Return a host without the default port of HTTP or HTTPS."""
     return host.removesuffix(":80").removesuffix(":443")

@@ -1,4 +1,4 @@
-"""The panel in a real browser, on real servers in two regions: what an administrator does, in that order."""
+"""The panel in a real browser, on real servers in two regions, used as an administrator uses it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,9 @@ import pytest
 from rich.console import Console
 
 from pypicloud_s3sync.demo import story
-from pypicloud_s3sync.demo.report import Transcript
-from pypicloud_s3sync.demo.servers import (
-    FUNCTION,
-    PASSWORD,
-    USER,
-    TwoRegions,
-    free_ports,
-    request,
-    two_regions,
-)
+from pypicloud_s3sync.demo.servers import FUNCTION, TwoRegions, free_ports, two_regions
+from pypicloud_s3sync.demo.tools import PASSWORD, USER, request
+from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG
 from pypicloud_s3sync.devtools.processes import wait_until
@@ -31,24 +24,24 @@ from support.distribution import Installed
 pytestmark = pytest.mark.e2e
 
 SOON = 60_000  # milliseconds
-#: In names and messages; pictures that are to be kept show what one would see.
+#: Markup in names and messages; pictures for the documentation show a plain word instead.
 MARKUP = "reports" if PICTURES else "<img src=x onerror=alert(1)>"
 MARKED_KEY = f"evil/{MARKUP}-1.0.tar.gz"
 
 
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
-    """Two regions without S3 sync; the second one's bucket has a notification of others."""
+    """Two regions without S3 sync; the bucket of the second one has a foreign notification."""
     with two_regions(Transcript(Console()), free_ports(), installed.scripts) as running:
-        notify_others(running)
+        add_foreign_notification(running)
         yield running
 
 
-def notify_others(company: TwoRegions) -> None:
-    """A queue of somebody's, whose notification's id is markup."""
+def add_foreign_notification(company: TwoRegions) -> None:
+    """Add a notification to another queue, with markup as its id."""
     region, aws = company.second, company.aws
     sqs = aws.client("sqs", region.name)
-    url = sqs.create_queue(QueueName="theirs")["QueueUrl"]
+    url = sqs.create_queue(QueueName="other-queue")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     principal = {"Service": "s3.amazonaws.com"}
     allow = {"Effect": "Allow", "Principal": principal, "Action": "sqs:SendMessage", "Resource": arn}
@@ -62,43 +55,46 @@ def notify_others(company: TwoRegions) -> None:
 
 @pytest.fixture(scope="module")
 def admin(chromium: Any, company: TwoRegions) -> Page:
-    """Logged in to the second region's pypicloud, as an administrator does it."""
-    made = Page(chromium)
-    page = made.page
+    """A page of the second region's pypicloud, on which an administrator is logged in."""
+    logged_in = Page(chromium)
+    page = logged_in.page
     page.goto(f"{company.second.url}/acct/login")
     page.get_by_placeholder("Username").first.fill(USER)
     page.get_by_placeholder("Password").first.fill(PASSWORD)
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Admin").wait_for(timeout=SOON)
-    return made
+    return logged_in
 
 
 @pytest.fixture
 def clean(admin: Page) -> Iterator[Page]:
-    """The browser; whatever a test does, its console shows no error."""
+    """The page; after the test, the browser's console must not have shown an error."""
     admin.errors.clear()
     yield admin
     assert admin.errors == []
 
 
 def title(page: Any, text: str) -> None:
+    """Wait until the panel has a title."""
     page.get_by_role("heading", name=text, exact=True).wait_for(timeout=SOON)
 
 
 def focused(page: Any, name: str) -> None:
-    """Wait until the keyboard is at an element."""
+    """Wait until an element has the focus of the keyboard."""
     page.wait_for_function("name => document.activeElement.id === name", arg=name, timeout=SOON)
 
 
-def part(page: Any, name: str) -> str:
-    """What the panel says of a part."""
-    return page.locator(f"dt:text-is('{name}') + dd").inner_text()
+def resource(page: Any, name: str) -> str:
+    """Return the panel's text about a resource."""
+    text: str = page.locator(f"dt:text-is('{name}') + dd").inner_text()
+    return text
 
 
+@pytest.mark.in_order
 class TestPanel:
-    """In this order: each test goes on where the last one has ended."""
+    """The tests run in this order; each continues where the previous one ended."""
 
-    def test_the_admin_page_offers_it(self, clean: Page, tmp_path: Path) -> None:
+    def test_the_admin_page_links_to_the_panel(self, clean: Page, tmp_path: Path) -> None:
         page = clean.page
         page.get_by_role("link", name="Admin").click()
         page.get_by_role("link", name="Enable S3 sync").wait_for(timeout=SOON)
@@ -110,7 +106,7 @@ class TestPanel:
         clean.picture("off", tmp_path)
         assert clean.barriers() == []
 
-    def test_the_plan_is_shown_before_anything_is_done(
+    def test_the_plan_is_shown_before_anything_is_changed(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
         page = clean.page
@@ -127,7 +123,9 @@ class TestPanel:
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
-    def test_it_is_enabled_by_keyboard_with_each_step_shown(self, clean: Page, tmp_path: Path) -> None:
+    def test_s3_sync_is_enabled_with_the_keyboard_and_each_step_is_shown(
+        self, clean: Page, tmp_path: Path
+    ) -> None:
         page = clean.page
         page.get_by_role("button", name="Enable", exact=True).press("Enter")
         page.get_by_role("progressbar").wait_for(timeout=SOON)
@@ -138,10 +136,10 @@ class TestPanel:
         assert page.locator(".s3sync-steps .fa-check").count() == 6
         title(page, "S3 sync is on")
         for name in ("role", "log group", "function", "permission", "notification"):
-            assert FUNCTION in part(page, name)
-        assert "the server's" in part(page, "bundle")
+            assert FUNCTION in resource(page, name)
+        assert "up to date" in resource(page, "bundle")
 
-    def test_a_package_of_the_other_region_arrives(
+    def test_packages_that_were_synced_are_shown(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
         page, wheel = clean.page, build(company.workspace, "hello-panel", "1.0")
@@ -153,17 +151,15 @@ class TestPanel:
         )
 
         def is_shown() -> bool:
-            page.get_by_role("button", name="Look again").click()
+            page.get_by_role("button", name="Refresh").click()
             page.wait_for_timeout(300)
-            return page.get_by_role("cell", name=wheel.filename).count() > 0 and (
-                page.get_by_role("cell", name=MARKUP).count() > 0
-            )
+            return all(page.get_by_role("cell", name=name).count() for name in (wheel.filename, MARKUP))
 
         wait_until(is_shown, "both packages are among the last synced", 60)
-        # The emulator counts no invocation of S3's; AWS does.
+        # Unlike AWS, the emulator does not count the invocations by S3.
         function = {"FunctionName": FUNCTION, "Payload": json.dumps({"Event": "s3:TestEvent"})}
         company.aws.client("lambda", company.second.name).invoke(**function)
-        page.get_by_role("button", name="Look again").click()
+        page.get_by_role("button", name="Refresh").click()
         page.locator(".s3sync-chart").wait_for(timeout=SOON)
         clean.picture("on", tmp_path)
         assert clean.barriers() == []
@@ -171,7 +167,7 @@ class TestPanel:
         page.goto(f"{company.second.url}/#/")
         page.get_by_text("hello-panel").first.wait_for(timeout=SOON)
 
-    def test_a_broken_role_is_seen_and_repaired(
+    def test_a_changed_role_is_shown_and_repaired(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
         page, iam = clean.page, company.aws.client("iam", company.second.name)
@@ -179,7 +175,7 @@ class TestPanel:
         iam.delete_role_policy(RoleName=role, PolicyName="sync")
         page.goto(f"{company.second.url}/#/admin/s3sync")
         title(page, "S3 sync differs from the settings")
-        assert "(differs)" in part(page, "role")
+        assert "(differs)" in resource(page, "role")
         clean.picture("differs", tmp_path)
         assert clean.barriers() == []
         page.get_by_role("button", name="Repair S3 sync").click()
@@ -187,12 +183,12 @@ class TestPanel:
         title(page, "S3 sync is on")
         assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["sync"]
 
-    def test_a_run_goes_on_through_a_reload_and_a_second_one_is_refused(
+    def test_a_run_continues_after_a_reload_and_a_second_run_is_refused(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
         page, functions = clean.page, company.aws.client("lambda", company.second.name)
         arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
-        # Without it the bundle is built anew, which takes seconds.
+        # Without this tag the bundle is built again, which takes seconds.
         functions.untag_resource(Resource=arn, TagKeys=[BUNDLE_TAG])
         page.reload()
         title(page, "S3 sync differs from the settings")
@@ -202,13 +198,13 @@ class TestPanel:
         page.reload()
         title(page, "S3 sync is being changed")
         assert page.get_by_role("button", name="Disable S3 sync").count() == 0
-        status, said = request(f"{company.second.url}/admin/s3sync/disable", "POST")
-        assert (status, json.loads(said)["error"]) == (409, "conflict")
+        status, body = request(f"{company.second.url}/admin/s3sync/disable", "POST")
+        assert (status, json.loads(body)["error"]) == (409, "conflict")
         clean.picture("running", tmp_path)
         assert clean.barriers() == []
         title(page, "S3 sync is on")
 
-    def test_it_is_disabled(self, clean: Page, company: TwoRegions, tmp_path: Path) -> None:
+    def test_s3_sync_is_disabled(self, clean: Page, company: TwoRegions, tmp_path: Path) -> None:
         page = clean.page
         page.get_by_role("button", name="Disable S3 sync").click()
         page.get_by_role("heading", name="Disable S3 sync?").wait_for(timeout=SOON)
@@ -222,10 +218,10 @@ class TestPanel:
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
-    def test_a_missing_right_is_shown_with_the_policy_to_paste(
+    def test_a_denied_call_is_shown_with_the_policy_that_allows_it(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
-        """The answer is the browser's own here: the server's is in tests/test_views.py."""
+        """The browser's route returns the answer; test_views.py tests the server's."""
         page = clean.page
         policy = {"Version": "2012-10-17", "Statement": [{"Action": "iam:CreateRole", "Resource": "*"}]}
         line = {"result": "failed", "message": f"AccessDenied for iam:CreateRole {MARKUP}", "policy": policy}

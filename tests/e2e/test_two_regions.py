@@ -1,4 +1,4 @@
-"""The demo's story on real servers: two regions, a real bundle, the real ``twine`` and ``pip``."""
+"""The demo on real servers: two regions, a real bundle, the real ``twine`` and ``pip``."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import pytest
 from rich.console import Console
 
 from pypicloud_s3sync.demo import story
-from pypicloud_s3sync.demo.report import HopFailed, Transcript
-from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_ports, request, two_regions
+from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_ports, two_regions
+from pypicloud_s3sync.demo.tools import request
+from pypicloud_s3sync.demo.transcript import HopError, Transcript
 from pypicloud_s3sync.demo.wheel import Wheel, build
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
@@ -47,38 +48,40 @@ DEMO_THAT_FAILS = ["-c", CHANGED.format(function="enable", replacement="fail")]
 
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
-    """Both regions with S3 sync enabled."""
-    report = Transcript(Console())
-    with two_regions(report, free_ports(), installed.scripts) as running:
+    """Two regions with S3 sync enabled in both."""
+    transcript = Transcript(Console())
+    with two_regions(transcript, free_ports(), installed.scripts) as running:
         for region in (running.first, running.second):
-            story.enable(running, region, report)
+            story.enable(running, region, transcript)
         yield running
 
 
 class TestTwoRegions:
-    def test_package_travels(self, company: TwoRegions) -> None:
-        """Uploaded in one region, installed from the other; deleted in the one, gone from the other."""
+    def test_a_package_can_be_installed_from_the_other_region_until_it_is_deleted(
+        self, company: TwoRegions
+    ) -> None:
         first, second = company.first, company.second
         wheel = build(company.workspace, "hello-regions", "1.0")
         assert request(f"{second.url}/simple/{wheel.name}/")[0] == 404
         story.upload(company, first, wheel)
-        story.wait_for_object(company, second, wheel, there=True)
+        story.wait_for_object(company, second, wheel, present=True)
         story.wait_until_listed(company, second, wheel)
         assert f">{wheel.name}</a>" in request(f"{second.url}/simple/")[1]
         assert f">{wheel.filename}</a>" in request(f"{second.url}/simple/{wheel.name}/")[1]
 
         python = story.make_environment(company)
         story.install(company, python, second, wheel)
-        said = company.run([str(python), "-c", "import hello_regions; print(hello_regions.greet())"])
-        assert said == "Hello from hello-regions 1.0"
+        output = company.run([str(python), "-c", "import hello_regions; print(hello_regions.greet())"])
+        assert output == "Hello from hello-regions 1.0"
 
         story.delete(first, wheel)
-        story.wait_until_vanished(company, second, wheel)
+        story.wait_until_unlisted(company, second, wheel)
         assert wheel.name not in request(f"{second.url}/simple/")[1]
         assert request(f"{second.url}/simple/{wheel.name}/")[0] == 404
 
-    def test_both_regions_have_the_same_rows(self, company: TwoRegions) -> None:
-        """What the Lambda wrote in region two is what the server wrote in region one, but for the time."""
+    def test_the_function_writes_the_same_row_as_the_server_except_for_the_time(
+        self, company: TwoRegions
+    ) -> None:
         wheel = build(company.workspace, "same-rows", "2.0")
         story.upload(company, company.first, wheel)
         story.wait_until_listed(company, company.second, wheel)
@@ -87,10 +90,10 @@ class TestTwoRegions:
             assert one.pop("last_modified") is not None
         assert rows[0] == rows[1]
 
-    def test_role_is_what_made_it_work(self, company: TwoRegions) -> None:
-        """Without the rights that ``enable`` gave its role the function fails; with them it works again."""
+    def test_the_function_needs_the_permissions_of_its_role(self, company: TwoRegions) -> None:
+        """Without the role's policies the function fails; with them it works again."""
         second = company.second
-        wheel = build(company.workspace, "needs-rights", "1.0")
+        wheel = build(company.workspace, "needs-permissions", "1.0")
         story.upload(company, company.first, wheel)
         story.wait_until_listed(company, second, wheel)
         iam, functions = company.aws.client("iam"), company.aws.client("lambda", second.name)
@@ -109,19 +112,21 @@ class TestTwoRegions:
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
         assert "FunctionError" not in invoke(functions, company, second, wheel)
 
-    def test_failed_hop_brings_the_logs(self, installed: Installed) -> None:
-        """Who sees a failure sees what the servers said, also after they are gone."""
-        with pytest.raises(HopFailed, match=r"upload \(us-east-1\): twine .* ended with status 1") as failed:
-            upload_what_is_no_wheel(installed.scripts)
+    def test_a_failed_step_reports_the_logs_of_the_servers(self, installed: Installed) -> None:
+        with pytest.raises(HopError, match=r"upload \(us-east-1\): twine .* ended with status 1") as failed:
+            upload_invalid_wheel(installed.scripts)
         assert list(failed.value.logs)[:2] == ["the embedded AWS", "pypicloud in us-east-1"]
         assert "Ready" in failed.value.logs["the embedded AWS"]
 
 
-def upload_what_is_no_wheel(scripts: Path) -> None:
-    report = Transcript(Console())
-    with two_regions(report, free_ports(), scripts) as company, report.hop("upload", company.first.name):
+def upload_invalid_wheel(scripts: Path) -> None:
+    transcript = Transcript(Console())
+    with (
+        two_regions(transcript, free_ports(), scripts) as company,
+        transcript.hop("upload", company.first.name),
+    ):
         path = company.workspace / "broken-1.0-py3-none-any.whl"
-        path.write_text("no zip")
+        path.write_text("not a zip")
         story.upload(company, company.first, Wheel("broken", "1.0", path))
 
 
@@ -134,7 +139,7 @@ def row(company: TwoRegions, region: Region, wheel: Wheel) -> dict[str, Any]:
 
 
 def invoke(functions: Any, company: TwoRegions, region: Region, wheel: Wheel) -> dict[str, Any]:
-    """Call the function as S3 would for the wheel's key; its answer with the payload as text."""
+    """Call the function as S3 does for the wheel's key, and return its answer with the payload as text."""
     objects = company.aws.client("s3", region.name).list_objects_v2(Bucket=region.bucket)["Contents"]
     key = next(item["Key"] for item in objects if item["Key"].endswith(wheel.filename))
     record = {
@@ -150,7 +155,7 @@ def invoke(functions: Any, company: TwoRegions, region: Region, wheel: Wheel) ->
 
 
 def start(installed: Installed, arguments: list[str], temporary: Path) -> subprocess.Popen[str]:
-    """Start the installed package's Python, away from the checkout."""
+    """Start the Python of the installed package, outside of the checkout."""
     return subprocess.Popen(
         [str(installed.python), *arguments],
         cwd=installed.environment,
@@ -165,28 +170,29 @@ def start(installed: Installed, arguments: list[str], temporary: Path) -> subpro
 
 @needs_proc
 class TestCommand:
-    def test_exit(self, installed: Installed, tmp_path: Path) -> None:
-        """``--exit`` proves it, prints the table, and leaves no process and no file."""
+    def test_with_exit_the_demo_prints_a_table_and_leaves_no_process_and_no_file(
+        self, installed: Installed, tmp_path: Path
+    ) -> None:
         with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             printed, _ = demo.communicate(timeout=300)
         assert demo.returncode == 0, printed
-        for step in ("ppc-s3sync enable", "upload it with twine", "install it with pip", "see it vanish"):
+        for step in ("ppc-s3sync enable", "upload it with twine", "install it with pip", "see it disappear"):
             assert re.search(rf"│ {step}.*│ +\d+\.\d\d │", printed), printed
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
     @pytest.mark.parametrize(
         ("command", "number"), [(DEMO, signal.SIGINT), (DEMO_WITHOUT_STORY, signal.SIGTERM)]
     )
-    def test_stays_until_a_signal(
+    def test_the_servers_answer_until_a_signal_arrives(
         self, installed: Installed, tmp_path: Path, command: list[str], number: int
     ) -> None:
-        """Both servers answer until Ctrl-C, which is the expected end: status 0."""
+        """A signal is the expected end, so the exit status is 0."""
         with start(installed, command, tmp_path) as demo:
             assert demo.stdout is not None
             printed = []
             for line in demo.stdout:
                 printed.append(line)
-                if line.startswith("Ctrl-C ends"):
+                if line.startswith("Press Ctrl-C"):
                     break
             urls = re.findall(r"(?m)^\S+: (http://localhost:\d+)  login admin / admin", "".join(printed))
             assert len(urls) == 2, "".join(printed)
@@ -208,10 +214,9 @@ class TestCommand:
             ("ppc-s3sync enable", signal.SIGTERM, 143),
         ],
     )
-    def test_interrupted(
+    def test_a_signal_during_a_step_is_one_line_without_a_traceback(
         self, installed: Installed, tmp_path: Path, wait_for: str, number: int, status: int
     ) -> None:
-        """Ctrl-C while it sets up: one line, no traceback, nothing left."""
         with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             assert demo.stdout is not None
             while wait_for not in (line := demo.stdout.readline()):
@@ -219,12 +224,11 @@ class TestCommand:
             demo.send_signal(number)
             rest, _ = demo.communicate(timeout=30)
         assert demo.returncode == status
-        assert rest.splitlines()[-1] == "interrupted: the demo is undone"
+        assert rest.splitlines()[-1] == "interrupted: everything has been cleaned up"
         assert "Traceback" not in rest
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
-    def test_killed(self, installed: Installed, tmp_path: Path) -> None:
-        """Even SIGKILL leaves no server and no emulator."""
+    def test_sigkill_leaves_no_server_and_no_emulator(self, installed: Installed, tmp_path: Path) -> None:
         with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             assert demo.stdout is not None
             while "start pypicloud" not in demo.stdout.readline():
@@ -232,8 +236,9 @@ class TestCommand:
             demo.kill()
         wait_until(lambda: not processes_below(tmp_path), "no process is left", 60)
 
-    def test_proof_does_not_hold(self, installed: Installed, tmp_path: Path) -> None:
-        """Status 1, with the hop that failed and the logs."""
+    def test_a_failed_step_is_reported_with_the_logs_and_exit_status_1(
+        self, installed: Installed, tmp_path: Path
+    ) -> None:
         with start(installed, [*DEMO_THAT_FAILS, "--exit"], tmp_path) as demo:
             printed, _ = demo.communicate(timeout=120)
         assert demo.returncode == 1
@@ -242,9 +247,10 @@ class TestCommand:
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
 
-def test_server_that_ends_by_itself_is_noticed(company: TwoRegions) -> None:
-    """Waiting for a dead server does not last until the timeout."""
+def test_a_server_that_ends_unexpectedly_is_reported_without_waiting_for_a_timeout(
+    company: TwoRegions,
+) -> None:
     company.check_running()
     company.servers[company.first.name].stop()
-    with pytest.raises(S3SyncError, match="the pypicloud server in us-east-1 ended by itself"):
+    with pytest.raises(S3SyncError, match="the pypicloud server in us-east-1 ended unexpectedly"):
         company.check_running()

@@ -1,4 +1,4 @@
-"""The bundle of each database, run against a real one: S3's event goes in, the row is in the database."""
+"""The bundle for each kind of database handles an event of S3 and writes the row to a real database."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from support.world import event
 
 FILENAME = "pkg-1.0.tar.gz"
 KEY = f"b1a2/pkg/{FILENAME}"
-#: Beside pypicloud and the handler, by the name of the database's fixture.
+#: The libraries of each bundle by the name of the database, without those that every bundle has.
 LIBRARIES = {
     "redis": {"redis"},
     "redis_cluster": {"redis"},
     "postgres": {"sqlalchemy", "psycopg2", "psycopg2_binary.libs"},
     "mysql": {"sqlalchemy", "pymysql"},
 }
-#: What Lambda does, where nothing can be found but the bundle, the SDK and the standard library.
+#: Handles events as Lambda does, with only the bundle, the SDK and the standard library on the module path.
 LAMBDA = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 from lambda_script import handle_s3_event
 json.dump([handle_s3_event(event, None) for event in json.load(sys.stdin)], sys.stdout)
 """
-#: By what decides it: the two kinds of Redis have one bundle.
+#: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.
 _bundles: dict[tuple[str, str], Bundle] = {}
 
 
 class Function:
-    """An unzipped bundle with its settings, on a host that has nothing else."""
+    """An unzipped bundle with its settings, and no other libraries."""
 
     def __init__(self, site: Site, database: Database, directory: Path) -> None:
         db = {name.replace(".", "__"): value for name, value in database.settings.items()}
         settings = site.settings(s3sync__bundle=None, db__region_name=None, **db)
         url = settings.db_url or ""
-        decides = (settings.cache, url.partition("://")[0])
-        if decides not in _bundles:
-            _bundles[decides] = BundleSource(settings, lambda progress: None).build()
-        self.bundle = _bundles[decides]
+        key = (settings.cache, url.partition("://")[0])
+        if key not in _bundles:
+            _bundles[key] = BundleSource(settings).get(lambda progress: None)
+        self.bundle = _bundles[key]
         self.task, self.sdk = directory / "task", directory / "sdk"
         with zipfile.ZipFile(io.BytesIO(self.bundle.data)) as archive:
             archive.extractall(self.task)
@@ -66,7 +66,7 @@ class Function:
         }
 
     def __call__(self, *events: Any) -> list[dict[str, list[str]]]:
-        """What the handler answers to each event, all in one process."""
+        """Return the handler's answers to events, all from one process."""
         command = [sys.executable, "-I", "-S", "-B", "-c", LAMBDA, str(self.task), str(self.sdk)]
         result = subprocess.run(
             command,
@@ -78,7 +78,8 @@ class Function:
             timeout=60,
         )
         assert result.returncode == 0, result.stderr
-        return json.loads(result.stdout.splitlines()[-1])
+        answers: list[dict[str, list[str]]] = json.loads(result.stdout.splitlines()[-1])
+        return answers
 
 
 @pytest.fixture
@@ -87,17 +88,17 @@ def function(site: Site, database: Database, tmp_path: Path) -> Function:
 
 
 def notification(site: Site, name: str) -> dict[str, Any]:
-    """S3's direct notification of the object."""
-    made = event("created_put")
-    record = made["Records"][0]
+    """Return S3's notification of an event for the object."""
+    document: dict[str, Any] = event("created_put")
+    record = document["Records"][0]
     record["eventName"] = name
     record["s3"]["bucket"] = {**record["s3"]["bucket"], "name": site.bucket}
     assert record["s3"]["object"]["key"] == KEY
-    return made
+    return document
 
 
 def row(database: Database) -> dict[str, Any] | None:
-    """What pypicloud itself reads."""
+    """Return the row of the object as pypicloud reads it."""
     with database.cache() as cache:
         package = cache.fetch(FILENAME)
         if package is None:
@@ -112,11 +113,13 @@ def row(database: Database) -> dict[str, Any] | None:
 
 
 def names(database: Database) -> list[str]:
+    """Return the names that pypicloud lists."""
     with database.cache() as cache:
-        return cache.distinct()
+        found: list[str] = cache.distinct()
+        return found
 
 
-def test_the_bundle_writes_the_real_database(site: Site, database: Database, function: Function) -> None:
+def test_the_bundle_writes_to_a_real_database(site: Site, database: Database, function: Function) -> None:
     s3 = site.client("s3")
     metadata = {"name": "pkg", "version": "1.0", "summary": '100% it\'s a "package"'}
     s3.put_object(Bucket=site.bucket, Key=KEY, Body=b"x", Metadata=metadata)
@@ -135,7 +138,7 @@ def test_the_bundle_writes_the_real_database(site: Site, database: Database, fun
     assert names(database) == ["pkg"]
 
     s3.delete_object(Bucket=site.bucket, Key=KEY)
-    # Twice in one process: the connection is good for more than one event.
+    # Two events in one process: the connection can be used again.
     removed = function(*[notification(site, "ObjectRemoved:Delete")] * 2)
 
     assert [answer["cleared"] for answer in removed] == [[FILENAME]] * 2
@@ -143,11 +146,11 @@ def test_the_bundle_writes_the_real_database(site: Site, database: Database, fun
     assert names(database) == []
 
 
-def test_the_bundle_carries_its_own_driver_only(database: Database, function: Function) -> None:
-    inside = {path.name for path in function.task.iterdir()}
+def test_the_bundle_contains_only_the_driver_of_its_database(database: Database, function: Function) -> None:
+    contents = {path.name for path in function.task.iterdir()}
     known = {library for libraries in LIBRARIES.values() for library in libraries} | {"flywheel", "greenlet"}
-    assert known & inside == LIBRARIES[database.name]
-    # MySQL 8 asks pymysql for it: caching_sha2_password.
-    assert "cryptography" in inside
+    assert known & contents == LIBRARIES[database.name]
+    # pymysql needs it for MySQL 8's default authentication, caching_sha2_password.
+    assert "cryptography" in contents
     assert function.bundle.size < DIRECT_UPLOAD_LIMIT
     print(f"{database.name}: {function.bundle.size / 1e6:.1f} MB")

@@ -1,79 +1,64 @@
-"""How many calls a warm handler makes for each kind of event; asserted, so that none creeps in."""
+"""Count the calls of a warm handler for each kind of event, so that no call is added unnoticed."""
+
+from __future__ import annotations
 
 import contextlib
-import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.sync import startup
-from support.world import event
+from support.databases import Database
+from support.handlers import handler_for
+from support.sites import Site
+from support.world import notification_of
 
 KEY = "a/pkg-1.0.tar.gz"
 
-
-class Warm:
-    """A handler that has handled an event before, and a count of what it asks its database and S3."""
-
-    def __init__(self, site, calls):
-        self.site, self.calls = site, calls
-        self.s3 = site.client("s3")
-
-    def put(self, key, body=b"x"):
-        version = key.rpartition("-")[2].removesuffix(".tar.gz")
-        metadata = {"name": "pkg", "version": version, "summary": body.decode()}
-        self.s3.put_object(Bucket=self.site.bucket, Key=key, Body=body, Metadata=metadata)
-
-    def handle(self, key=KEY):
-        """The calls to the database for one event, and to S3."""
-        record = event("created_put")["Records"][0]
-        record["s3"]["bucket"]["name"] = self.site.bucket
-        record["s3"]["object"]["key"] = key
-        asked = []
-        s3 = startup.syncer().reader.s3
-        log = lambda model, **kwargs: asked.append(model.name)  # noqa: E731
-        s3.meta.events.register("before-call", log)
-        with self.calls() as found:
-            handler.handle_s3_event({"Records": [record]}, None)
-        s3.meta.events.unregister("before-call", log)
-        return len(found), len(asked)
+#: Yields a list to which each call to the database is added.
+CallCounter = Callable[[], AbstractContextManager[list[Any]]]
 
 
 @contextlib.contextmanager
-def redis_commands():
-    """Each time that something is sent to Redis, whatever it holds: a pipeline is one."""
+def redis_commands() -> Iterator[list[Any]]:
+    """Record what is sent to Redis: a command or a whole pipeline."""
     from redis.connection import Connection
 
-    found, send = [], Connection.send_packed_command
+    sent: list[Any] = []
+    send_packed_command = Connection.send_packed_command
 
-    def counted(self, command, **kwargs):
-        found.append(command)
-        return send(self, command, **kwargs)
+    def record_and_send(self: Any, command: Any, **options: Any) -> Any:
+        sent.append(command)
+        return send_packed_command(self, command, **options)
 
-    Connection.send_packed_command = counted
-    yield found
-    Connection.send_packed_command = send
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Connection, "send_packed_command", record_and_send)
+        yield sent
 
 
 @contextlib.contextmanager
-def sql_statements():
-    """Each statement, and each commit or rollback."""
-    from sqlalchemy import event as listen
+def sql_statements() -> Iterator[list[Any]]:
+    """Record each statement, and each commit or rollback."""
+    import sqlalchemy
 
-    engine, found = startup.syncer().adapter.cache.dbmaker.kw["bind"], []
-    hooks = {
-        "before_cursor_execute": lambda *args: found.append(args[2]),
-        "commit": lambda *args: found.append("COMMIT"),
-        "rollback": lambda *args: found.append("ROLLBACK"),
+    sent: list[Any] = []
+    engine = startup.syncer().adapter.cache.dbmaker.kw["bind"]
+    listeners = {
+        "before_cursor_execute": lambda *args: sent.append(args[2]),
+        "commit": lambda *args: sent.append("COMMIT"),
+        "rollback": lambda *args: sent.append("ROLLBACK"),
     }
-    for name, hook in hooks.items():
-        listen.listen(engine, name, hook)
-    yield found
-    for name, hook in hooks.items():
-        listen.remove(engine, name, hook)
+    for name, listener in listeners.items():
+        sqlalchemy.event.listen(engine, name, listener)
+    yield sent
+    for name, listener in listeners.items():
+        sqlalchemy.event.remove(engine, name, listener)
 
 
-COUNTED = {
+COUNTERS: dict[str, CallCounter] = {
     "redis": redis_commands,
     "redis_cluster": redis_commands,
     "postgres": sql_statements,
@@ -81,44 +66,68 @@ COUNTED = {
 }
 
 
+class Warm:
+    """A handler that has handled an event before, and its calls."""
+
+    def __init__(self, site: Site, counter: CallCounter) -> None:
+        self.site, self.counter = site, counter
+        self.s3 = site.client("s3")
+
+    def put(self, key: str = KEY, body: bytes = b"x") -> None:
+        """Create or overwrite an object."""
+        version = key.rpartition("-")[2].removesuffix(".tar.gz")
+        metadata = {"name": "pkg", "version": version, "summary": body.decode()}
+        self.s3.put_object(Bucket=self.site.bucket, Key=key, Body=body, Metadata=metadata)
+
+    def delete(self, key: str = KEY) -> None:
+        """Delete an object."""
+        self.s3.delete_object(Bucket=self.site.bucket, Key=key)
+
+    def handle(self, key: str = KEY) -> tuple[int, int]:
+        """Handle an event; return the number of calls to the database and to S3."""
+        requests: list[str] = []
+
+        def record(model: Any, **_: Any) -> None:
+            requests.append(model.name)
+
+        s3 = startup.syncer().reader.s3
+        s3.meta.events.register("before-call", record)
+        with self.counter() as sent:
+            handler.handle_s3_event(notification_of(key, bucket=self.site.bucket), None)
+        s3.meta.events.unregister("before-call", record)
+        return len(sent), len(requests)
+
+
 @pytest.fixture
-def warm(database, site, monkeypatch):
-    of_storage = {"storage.bucket": site.bucket, "storage.region_name": site.region}
-    for name, value in {
-        "PYPICLOUD_SETTINGS": json.dumps({**database.settings, **of_storage}),
-        "AWS_ENDPOINT_URL": site.aws.endpoint_url,
-        "AWS_ACCESS_KEY_ID": site.aws.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
-    }.items():
-        monkeypatch.setenv(name, value)
-    startup.syncer.cache_clear()
-    with database.cache():
-        made = Warm(site, COUNTED[database.name])
-        made.handle("a/never-1.0.tar.gz")
-        yield made
-    startup.syncer.cache_clear()
+def warm(database: Database, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warm]:
+    """Set up the handler, and let it handle an event."""
+    with handler_for(site, database.settings, monkeypatch), database.cache():
+        warm = Warm(site, COUNTERS[database.name])
+        warm.handle("a/missing-1.0.tar.gz")
+        yield warm
 
 
-#: To the database and to S3. A pipeline is one call to Redis; of SQL each statement and each commit counts.
+#: The number of calls to the database and to S3. A pipeline is one call to Redis. In SQL, each statement is a
+#: call, and so is each commit.
 EXPECTED = {
-    "redis": {"create": (9, 2), "repeated": (4, 1), "overwrite": (9, 2), "delete": (9, 2)},
-    "redis_cluster": {"create": (9, 2), "repeated": (4, 1), "overwrite": (9, 2), "delete": (9, 2)},
-    "postgres": {"create": (6, 2), "repeated": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
-    "mysql": {"create": (6, 2), "repeated": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
+    "redis": {"create": (9, 2), "repeat": (4, 1), "overwrite": (9, 2), "delete": (9, 2)},
+    "redis_cluster": {"create": (9, 2), "repeat": (4, 1), "overwrite": (9, 2), "delete": (9, 2)},
+    "postgres": {"create": (6, 2), "repeat": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
+    "mysql": {"create": (6, 2), "repeat": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
 }
 
 
-def test_each_kind_of_event_costs_what_it_is_said_to(warm, database):
-    # A cluster's connections are opened by the first command for each node.
-    warm.put(KEY)
+def test_each_kind_of_event_takes_the_expected_number_of_calls(warm: Warm, database: Database) -> None:
+    # The first command for a node of a cluster opens a connection, which takes calls too.
+    warm.put()
     warm.handle()
-    warm.s3.delete_object(Bucket=warm.site.bucket, Key=KEY)
+    warm.delete()
     warm.handle()
 
-    warm.put(KEY)
-    made = {"create": warm.handle(), "repeated": warm.handle()}
-    warm.put(KEY, b"y")
-    made["overwrite"] = warm.handle()
-    warm.s3.delete_object(Bucket=warm.site.bucket, Key=KEY)
-    made["delete"] = warm.handle()
-    assert made == EXPECTED[database.name]
+    warm.put()
+    calls = {"create": warm.handle(), "repeat": warm.handle()}
+    warm.put(body=b"y")
+    calls["overwrite"] = warm.handle()
+    warm.delete()
+    calls["delete"] = warm.handle()
+    assert calls == EXPECTED[database.name]

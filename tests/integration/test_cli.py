@@ -1,4 +1,6 @@
-"""The command line: what it prints, where, and the exit status."""
+"""The command line on a real bucket: what it changes, what it prints and where, and the exit status."""
+
+from __future__ import annotations
 
 import json
 import os
@@ -7,19 +9,23 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync import __version__
-from pypicloud_s3sync.cli.main import cli, main
-from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
+from pypicloud_s3sync.cli.main import main
+from support.sites import Site
 
 COMMANDS = ("plan", "enable", "status", "disable", "bundle")
 
+#: Runs a command and returns its exit status, stdout and stderr.
+Run = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture
-def ini(site, tmp_path):
-    """The site's settings as an ini, whose bucket a NAME=VALUE can change."""
+def ini(site: Site, tmp_path: Path) -> Path:
+    """An ini with the settings of the site, whose bucket can be changed with ``bucket=NAME``."""
     path = tmp_path / "production.ini"
     lines = [f"{key} = {value}" for key, value in site.given.items() if key != "storage.bucket"]
     text = ["[DEFAULT]", f"bucket = {site.bucket}", "[app:main]", "use = egg:pypicloud", *lines]
@@ -28,17 +34,22 @@ def ini(site, tmp_path):
 
 
 @pytest.fixture
-def run(capsys):
-    """Runs a command in this process: its status, stdout and stderr."""
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process."""
 
-    def running(*arguments):
+    def run_command(*arguments: object) -> tuple[int, str, str]:
         status = main([str(argument) for argument in arguments])
         return status, *capsys.readouterr()
 
-    return running
+    return run_command
 
 
-def test_the_story_of_a_deployment_as_a_user_sees_it(run, ini, site):
+def remove_settings(ini: Path, word: str) -> None:
+    """Remove the lines of an ini that contain a word."""
+    ini.write_text("\n".join(line for line in ini.read_text().splitlines() if word not in line))
+
+
+def test_a_user_plans_enables_checks_and_disables_s3_sync(run: Run, ini: Path, site: Site) -> None:
     status, out, err = run("plan", ini)
     assert (status, err) == (0, "")
     assert "+ function  " + site.function in out
@@ -67,8 +78,11 @@ def test_the_story_of_a_deployment_as_a_user_sees_it(run, ini, site):
     assert run("disable", ini) == (0, "Nothing to remove.\n", "")
 
 
+# JSON
+
+
 @pytest.mark.parametrize("command", COMMANDS)
-def test_with_json_stdout_is_one_document_and_nothing_else(run, ini, tmp_path, command):
+def test_with_json_stdout_is_one_document(run: Run, ini: Path, tmp_path: Path, command: str) -> None:
     more = ["-o", tmp_path / "bundle.zip"] if command == "bundle" else []
     status, out, err = run(command, ini, "--json", *more)
     assert status == (1 if command == "status" else 0)
@@ -76,7 +90,7 @@ def test_with_json_stdout_is_one_document_and_nothing_else(run, ini, tmp_path, c
     assert err == ""
 
 
-def test_the_status_document_says_whether_it_is_in_sync(run, ini):
+def test_the_status_document_says_whether_s3_sync_is_in_sync(run: Run, ini: Path) -> None:
     assert json.loads(run("status", ini, "--json")[1])["in_sync"] is False
     run("enable", ini)
     status, out, _ = run("status", ini, "--json")
@@ -84,21 +98,24 @@ def test_the_status_document_says_whether_it_is_in_sync(run, ini):
     assert (status, document["in_sync"], document["state"]) == (0, True, "on")
 
 
-def test_the_plan_document_holds_the_actions_that_enable_performs(run, ini):
+def test_the_plan_document_has_the_actions_that_enable_performs(run: Run, ini: Path) -> None:
     planned = json.loads(run("plan", ini, "--json")[1])
     performed = json.loads(run("enable", ini, "--json")[1])
     assert performed["result"] == "ok"
     assert performed["actions"] == planned["actions"]
 
 
-def test_with_json_a_failure_is_a_document_too_and_a_line_on_stderr(run, ini):
+def test_with_json_a_failure_is_a_document_and_a_line_on_stderr(run: Run, ini: Path) -> None:
     status, out, err = run("enable", ini, "-r", "eu-west-1", "--json")
     assert status == 2
     assert json.loads(out)["result"] == "failed"
     assert err == f"ppc-s3sync: {json.loads(out)['message']}\n"
 
 
-def test_name_and_region_are_understood_by_every_command(run, ini, site, tmp_path):
+# Options
+
+
+def test_every_command_takes_a_name_and_a_region(run: Run, ini: Path, site: Site, tmp_path: Path) -> None:
     for command in COMMANDS:
         more = ["-o", tmp_path / "b.zip"] if command == "bundle" else []
         status, out, _ = run(command, ini, "-n", f"{site.function}-2", "-r", site.region, "--json", *more)
@@ -106,7 +123,9 @@ def test_name_and_region_are_understood_by_every_command(run, ini, site, tmp_pat
         assert command == "bundle" or json.loads(out)["function"] == f"{site.function}-2"
 
 
-def test_options_may_stand_before_and_behind_the_variables(run, ini, site, make_site):
+def test_options_may_be_before_and_after_the_variables(
+    run: Run, ini: Path, site: Site, make_site: Callable[[], Site]
+) -> None:
     other = make_site()
     ini.write_text(ini.read_text().replace(f"bucket = {site.bucket}\n", ""))
     status, out, err = run("plan", "--json", ini, "-n", "x", f"bucket={other.bucket}", "-r", "us-east-1")
@@ -114,27 +133,46 @@ def test_options_may_stand_before_and_behind_the_variables(run, ini, site, make_
     assert json.loads(out)["bucket"] == other.bucket
 
 
-def test_a_given_role_that_does_not_exist_is_named(run, ini, site):
-    arn = f"arn:aws:iam::{site.aws.account_id}:role/nobodys"
+def test_a_given_role_that_does_not_exist_is_named(run: Run, ini: Path, site: Site) -> None:
+    arn = f"arn:aws:iam::{site.aws.account_id}:role/missing"
     status, out, err = run("enable", ini, "-a", arn)
     assert (status, out) == (1, "")
     assert err == f"ppc-s3sync: the role {arn} does not exist: correct the ARN, or leave it out\n"
 
 
-def test_force_redeploys(run, ini):
+def test_force_deploys_the_code_again(run: Run, ini: Path) -> None:
     run("enable", ini)
     assert "updated the code" in run("enable", ini, "-f")[1]
 
 
-def test_no_credentials_are_said_to_be_missing(run, ini):
-    ini.write_text("\n".join(line for line in ini.read_text().splitlines() if "aws_" not in line))
+def test_the_bundle_is_written_to_the_given_file(run: Run, ini: Path, site: Site, tmp_path: Path) -> None:
+    path = tmp_path / "own.zip"
+    status, out, err = run("bundle", ini, "-o", path)
+    assert (status, err) == (0, "")
+    assert str(path) in out
+    assert path.read_bytes() == Path(site.given["s3sync.bundle"]).read_bytes()
+
+
+def test_a_bundle_that_cannot_be_written_is_an_error_with_the_name_of_the_file(run: Run, ini: Path) -> None:
+    status, _, err = run("bundle", ini, "-o", "/nowhere/x.zip")
+    assert status == 2
+    assert err == (
+        "ppc-s3sync: cannot write /nowhere/x.zip (No such file or directory): choose another file with -o\n"
+    )
+
+
+# Errors
+
+
+def test_missing_credentials_are_an_error_of_one_line(run: Run, ini: Path) -> None:
+    remove_settings(ini, "aws_")
     status, out, err = run("plan", ini)
     assert (status, out) == (1, "")
     assert err.startswith("ppc-s3sync: no AWS credentials for sts:GetCallerIdentity")
     assert err.count("\n") == 1
 
 
-def test_an_aws_that_does_not_answer_is_named_with_what_to_do(run, ini, site):
+def test_an_aws_that_does_not_answer_is_named_with_what_to_do(run: Run, ini: Path, site: Site) -> None:
     ini.write_text(ini.read_text().replace(site.aws.endpoint_url, "http://127.0.0.1:9"))
     status, _, err = run("plan", ini)
     assert status == 1
@@ -143,83 +181,15 @@ def test_an_aws_that_does_not_answer_is_named_with_what_to_do(run, ini, site):
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["plan"], "Missing argument 'CONFIG_URI'"),
-        (["plan", "nowhere.ini"], "no config file 'nowhere.ini'"),
-        (["plan", "nowhere.ini", "a"], "'a' is not NAME=VALUE"),
-        (["frob"], "No such command 'frob'"),
-        (["plan", "x.ini", "--frob"], "No such option"),
-        (["status", "x.ini", "-f"], "No such option"),
-    ],
-)
-def test_a_usage_error_is_one_line_and_exit_2(run, arguments, said):
-    status, out, err = run(*arguments)
-    assert (status, out) == (2, "")
-    assert err.startswith("ppc-s3sync: ")
-    assert said in err
-    assert err.count("\n") == 1
-
-
-def test_no_command_shows_the_help_and_is_a_usage_error(run):
-    status, _, err = run()
-    assert status == 2
-    assert "Commands:" in err
-
-
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [(ConfigError("a"), 2), (AwsError("a"), 1), (ConflictError("a"), 1), (BundleError("a\nb"), 1)],
-)
-def test_each_error_has_its_exit_status_and_one_line(run, ini, monkeypatch, error, status):
-    def fail(self, **arguments):
-        raise error
-
-    monkeypatch.setattr("pypicloud_s3sync.deploy.Deployment.plan", fail)
-    found, out, err = run("plan", ini)
-    assert (found, out) == (status, "")
-    assert err == f"ppc-s3sync: {' '.join(str(error).split())}\n"
-    assert "Traceback" in run("plan", ini, "-v")[2]
-
-
-def test_what_nobody_thought_of_is_one_line_too(run, ini, monkeypatch):
-    monkeypatch.setattr("pypicloud_s3sync.deploy.Deployment.plan", lambda self, **arguments: 1 // 0)
-    status, _, err = run("plan", ini)
-    assert status == 1
-    assert err.startswith("ppc-s3sync: unexpected ZeroDivisionError")
-    assert err.count("\n") == 1
-
-
-def test_the_bundle_is_written_where_it_is_asked_for(run, ini, tmp_path, site):
-    path = tmp_path / "own.zip"
-    status, out, err = run("bundle", ini, "-o", path)
-    assert (status, err) == (0, "")
-    assert str(path) in out
-    with open(site.given["s3sync.bundle"], "rb") as ready:
-        assert path.read_bytes() == ready.read()
-
-
-def test_a_bundle_that_cannot_be_written_names_the_file(run, ini):
-    status, _, err = run("bundle", ini, "-o", "/nowhere/x.zip")
-    assert status == 2
-    assert "cannot write /nowhere/x.zip" in err
-
-
-def test_the_version_is_told(run):
-    assert run("--version") == (0, f"ppc-s3sync, version {__version__}\n", "")
-
-
-def test_no_password_is_shown_by_any_command(run, ini, site):
-    """Redis, since its URL carries the password to the function."""
-    text = ini.read_text().replace(
-        "pypi.db = dynamo", "pypi.db = redis\ndb.url = redis://u:hunter2@cache.example"
-    )
+def test_no_command_shows_a_password(run: Run, ini: Path, site: Site) -> None:
+    """The URL of a Redis cache carries the password to the function."""
+    redis = "pypi.db = redis\ndb.url = redis://u:hunter2@cache.example"
+    text = ini.read_text().replace("pypi.db = dynamo", redis)
     ini.write_text(text)
     shown = []
     for command in ("plan", "enable", "status", "disable"):
-        for option in ([], ["--json"], ["-v"]):
-            shown.append("".join(map(str, run(command, ini, *option))))
+        for options in ([], ["--json"], ["-v"]):
+            shown.append("".join(map(str, run(command, ini, *options))))
     ini.write_text(text.replace("hunter2", "hunter3"))
     run("enable", ini)
     ini.write_text(text)
@@ -230,14 +200,18 @@ def test_no_password_is_shown_by_any_command(run, ini, site):
         assert site.aws.secret_access_key + "\n" not in output
 
 
-def command_line(*arguments):
+# In a process of its own
+
+
+def command_line(*arguments: object) -> tuple[list[str], dict[str, str]]:
+    """Return a command and its environment."""
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return [sys.executable, "-m", "pypicloud_s3sync.cli", *map(str, arguments)], environment
 
 
-def test_ctrl_c_is_one_line_and_exit_130(ini):
-    """Sent once the bundle is being built, which is the longest part of a run."""
-    ini.write_text("\n".join(line for line in ini.read_text().splitlines() if "bundle" not in line))
+def test_ctrl_c_is_one_line_and_exit_status_130(ini: Path) -> None:
+    """The signal is sent while the bundle is being built, which is the longest part of a run."""
+    remove_settings(ini, "bundle")
     command, environment = command_line("enable", ini)
     process = subprocess.Popen(
         command,
@@ -245,18 +219,19 @@ def test_ctrl_c_is_one_line_and_exit_130(ini):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A suite that a shell runs in the background is deaf to SIGINT, and its children would be.
+        # A shell that runs the tests in the background lets them and their children ignore SIGINT.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    assert process.stdout is not None
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "distributions" in first
     assert process.returncode == 130, err
-    assert err == "ppc-s3sync: interrupted: run it again to go on from here\n"
+    assert err == "ppc-s3sync: interrupted: run the command again to continue\n"
 
 
-def test_on_a_terminal_the_steps_are_shown_as_they_go(ini):
+def test_on_a_terminal_each_step_is_shown_while_it_runs(ini: Path) -> None:
     command, environment = command_line("enable", ini)
     parent, child = pty.openpty()
     with subprocess.Popen(
@@ -275,20 +250,15 @@ def test_on_a_terminal_the_steps_are_shown_as_they_go(ini):
     os.close(parent)
     assert process.returncode == 0
     assert "✓ created the notification" in shown.decode()
-    assert "creating the function" in shown.decode(), "nothing was shown while the function was made"
+    assert "creating the function" in shown.decode(), "nothing was shown while the function was created"
 
 
-def test_a_reader_of_stdout_that_goes_away_is_no_traceback(ini):
+def test_a_reader_of_stdout_that_goes_away_causes_no_traceback(ini: Path) -> None:
     command, environment = command_line("plan", ini)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    process.stdout.close()
-    err = process.stderr.read()
-    process.wait()
-    process.stderr.close()
-    assert "Traceback" not in err
-
-
-def test_every_command_of_the_contract_is_there():
-    assert set(cli.commands) == set(COMMANDS)
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert "Traceback" not in process.stderr.read()

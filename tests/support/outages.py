@@ -1,4 +1,4 @@
-"""A way to a database that can be cut, blocked and mended: for tests of a database that is down."""
+"""A TCP proxy in front of a database, which can be interrupted to simulate an outage."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import threading
 from collections.abc import Iterator
 
 
-class Way:
+class Proxy:
     """Forwards TCP connections from a port of its own to a database.
 
     Parameters
     ----------
     port : int
-        Of the database, on 127.0.0.1.
+        The port of the database on 127.0.0.1.
     """
 
     def __init__(self, port: int) -> None:
@@ -25,14 +25,14 @@ class Way:
         self.port: int = self._listener.getsockname()[1]
         self._listen()
 
-    def cut(self) -> None:
-        """Refuse connections, and end those that there are: the database has gone down."""
+    def interrupt(self) -> None:
+        """Refuse new connections and end the open ones, as if the database had gone down."""
         self._stop_listening()
         while self._open:
             _shut(self._open.pop())
 
-    def mend(self) -> None:
-        """Let connections through again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listen()
 
@@ -56,8 +56,8 @@ class Way:
                 threading.Thread(target=_forward, args=(client, server), daemon=True).start()
 
     def close(self) -> None:
-        """End everything."""
-        self.cut()
+        """End all connections and stop listening."""
+        self.interrupt()
 
 
 def _forward(client: socket.socket, server: socket.socket) -> None:
@@ -81,10 +81,10 @@ def _shut(*ends: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def way_to(port: int) -> Iterator[Way]:
-    """A way that is closed at the end."""
-    way = Way(port)
+def proxy_to(port: int) -> Iterator[Proxy]:
+    """Yield a proxy to a port, and close it at the end."""
+    proxy = Proxy(port)
     try:
-        yield way
+        yield proxy
     finally:
-        way.close()
+        proxy.close()

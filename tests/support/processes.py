@@ -1,4 +1,4 @@
-"""What processes a test has left: found by a temporary directory of theirs that no other process has."""
+"""Find the processes that a test has left, by a temporary directory that only they have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks for leake
 
 
 def processes_below(directory: Path) -> list[str]:
-    """Command lines of the living processes that have their TMPDIR in or below a directory."""
+    """Return the command lines of the running processes whose TMPDIR is in or below a directory."""
     wanted = f"\0TMPDIR={directory}".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -25,5 +25,5 @@ def processes_below(directory: Path) -> list[str]:
 
 
 def nothing_left(directory: Path) -> bool:
-    """Whether no process and no file is left of what had this TMPDIR."""
+    """Return whether no process with this TMPDIR is left, and no file in it."""
     return not processes_below(directory) and not list(directory.iterdir())

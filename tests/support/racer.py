@@ -1,10 +1,11 @@
-"""One of several processes that change a bucket and handle its events at the same time; see test_races."""
+"""Change a bucket and handle its events, as one of several processes that ``test_races`` runs in parallel."""
 
 from __future__ import annotations
 
 import json
 import posixpath
 import sys
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -13,14 +14,22 @@ import boto3
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import SyncError
 
-#: An event that fails so often has found an error, not a race.
-TRIES = 10
+#: An event that fails more often has met an error, not a race.
+MAX_RETRIES = 10
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event that has to be handled, and how often that has failed."""
+
+    key: str
+    failures: int = 0
 
 
 def main(bucket: str, keys: list[str], seed: int, rounds: int) -> None:
-    """Change keys and handle the events, late and in any order; each is handled in the end."""
+    """Change random keys and handle every event, late and in any order; retry those that fail."""
     rng, s3 = Random(seed), boto3.client("s3")
-    waiting: list[tuple[str, int]] = []
+    pending: list[Event] = []
     for number in range(rounds):
         key = rng.choice(keys)
         if rng.random() < 0.6:
@@ -29,23 +38,23 @@ def main(bucket: str, keys: list[str], seed: int, rounds: int) -> None:
             s3.put_object(Bucket=bucket, Key=key, Body=b"x", Metadata=metadata)
         else:
             s3.delete_object(Bucket=bucket, Key=key)
-        waiting.append((key, 0))
-        while waiting and rng.random() < 0.6:
-            handle(bucket, waiting, rng)
-    while waiting:
-        handle(bucket, waiting, rng)
+        pending.append(Event(key))
+        while pending and rng.random() < 0.6:
+            handle(bucket, pending, rng)
+    while pending:
+        handle(bucket, pending, rng)
 
 
-def handle(bucket: str, waiting: list[tuple[str, int]], rng: Random) -> None:
-    """Handle one of the events that wait; as Lambda would, again where that fails."""
-    key, tries = waiting.pop(rng.randrange(len(waiting)))
-    record: dict[str, Any] = {"s3": {"bucket": {"name": bucket}, "object": {"key": key}}}
+def handle(bucket: str, pending: list[Event], rng: Random) -> None:
+    """Handle one of the pending events; put it back if it fails, as Lambda would."""
+    event = pending.pop(rng.randrange(len(pending)))
+    record: dict[str, Any] = {"s3": {"bucket": {"name": bucket}, "object": {"key": event.key}}}
     try:
         handler.handle_s3_event({"Records": [record]}, None)
     except SyncError:
-        if tries == TRIES:
+        if event.failures == MAX_RETRIES:
             raise
-        waiting.append((key, tries + 1))
+        pending.append(Event(event.key, event.failures + 1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An AWS that enforces IAM, and sites in it: a bucket and a function name of each test's own."""
+"""An AWS that enforces IAM, and sites in it: each has its own bucket and function name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import itertools
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.deploy import Deployment
 from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.embedded import EmbeddedAws
-from support.databases import used
+from support.shared import worker_name
 from support.strict_aws import StrictAws
 
 REGIONS = ("us-east-1", "eu-west-1")
@@ -27,32 +28,23 @@ _numbers = itertools.count()
 
 
 class Killed(BaseException):
-    """The process is gone: nothing in it may catch this."""
+    """Stands for a process that was killed, which no code in the process can catch."""
 
 
 class Watch:
-    """Makes clients that tell which calls change AWS, and that can be killed after one of them."""
+    """Creates clients that record mutating calls, and that can be killed after one of them."""
 
     def __init__(self) -> None:
         self.mutations: list[str] = []
         self.kill_after: int | None = None
-        self._made: dict[str, dict[str, Any]] = {}
+        #: The clients of each region by service. Creating one takes longer than most calls, so a test's
+        #: deployments share them.
+        self.created: dict[str, dict[str, Any]] = {}
 
     def __call__(self, settings: SyncSettings, region: str | None = None) -> Clients:
-        clients = Clients(settings, region)
-        # Making a client takes longer than most calls: a test's deployments share theirs.
-        clients._made = self._made.setdefault(clients.region, {})
-        make = clients._make
+        return WatchedClients(self, settings, region)
 
-        def watched(service: str) -> Any:
-            client = make(service)
-            client.meta.events.register("after-call", self._after)
-            return client
-
-        clients._make = watched  # type: ignore[method-assign]
-        return clients
-
-    def _after(self, model: Any, http_response: Any, **kwargs: Any) -> None:
+    def after_call(self, model: Any, http_response: Any, **kwargs: Any) -> None:
         if model.name.startswith(READS) or http_response.status_code >= 400:
             return
         self.mutations.append(f"{model.service_model.service_name}:{model.name}")
@@ -60,8 +52,22 @@ class Watch:
             raise Killed(f"after {self.mutations[-1]}")
 
 
+class WatchedClients(Clients):
+    """Clients that report each call to a :class:`Watch`."""
+
+    def __init__(self, watch: Watch, settings: SyncSettings, region: str | None) -> None:
+        super().__init__(settings, region)
+        self._watch = watch
+        self._created = watch.created.setdefault(self.region, {})
+
+    def _create(self, service: str) -> Any:
+        client = super()._create(service)
+        client.meta.events.register("after-call", self._watch.after_call)
+        return client
+
+
 class Site:
-    """One bucket with its settings, and what to ask AWS about it."""
+    """A bucket with its settings, and queries for its resources in AWS."""
 
     def __init__(self, aws: EmbeddedAws, bundle: Path, region: str, bucket: str, function: str) -> None:
         self.aws = aws
@@ -96,24 +102,28 @@ class Site:
         return Deployment(self.settings(**more), clients=self.watch)
 
     def notifications(self) -> dict[str, Any]:
-        found = self.client("s3").get_bucket_notification_configuration(Bucket=self.bucket)
-        del found["ResponseMetadata"]
-        return found
+        configuration: dict[str, Any] = self.client("s3").get_bucket_notification_configuration(
+            Bucket=self.bucket
+        )
+        del configuration["ResponseMetadata"]
+        return configuration
 
     def statements(self) -> list[dict[str, Any]]:
-        return json.loads(self.client("lambda").get_policy(FunctionName=self.function)["Policy"])["Statement"]
+        policy = json.loads(self.client("lambda").get_policy(FunctionName=self.function)["Policy"])
+        statements: list[dict[str, Any]] = policy["Statement"]
+        return statements
 
     def role_names(self) -> list[str]:
-        """The roles of this bucket's deployment, given ones too."""
+        """Return the names of the roles of this bucket's deployment, including given ones."""
         names = self._listed("iam", "list_roles", "Roles[].RoleName")
         return [name for name in names if self.bucket in name and not name.startswith("role-of-")]
 
     def _listed(self, service: str, operation: str, path: str) -> list[str]:
-        """What is on all pages: the tests' AWS fills with what is left of other tests."""
+        """Return the results of all pages: the resources of other tests fill more than one."""
         return list(self.client(service).get_paginator(operation).paginate().search(path))
 
     def remains(self) -> dict[str, Any]:
-        """What there is of a deployment."""
+        """Return the remaining resources of the deployment."""
         functions = self._listed("lambda", "list_functions", "Functions[].FunctionName")
         groups = self.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{self.function}")
         return {
@@ -124,22 +134,29 @@ class Site:
         }
 
 
-NOTHING = {"roles": [], "functions": [], "log groups": [], "notifications": {}}
+NOTHING: dict[str, Any] = {"roles": [], "functions": [], "log groups": [], "notifications": {}}
 
 
-@pytest.fixture(scope="session")
-def aws() -> Iterator[EmbeddedAws]:
-    """An AWS that enforces IAM, with pypicloud's tables in two regions."""
+@contextmanager
+def embedded_aws() -> Iterator[int]:
+    """Run an AWS that enforces IAM and has pypicloud's tables in two regions; yield its port."""
     compat.apply()
     with StrictAws() as started:
         for region in REGIONS:
             make_tables(started, region)
-        used.add("DynamoDB (embedded AWS)")
-        yield started
+        yield started.port
+
+
+@pytest.fixture(scope="session")
+def aws(shared: Any) -> EmbeddedAws:
+    """The AWS that all workers share."""
+    running = StrictAws()
+    running.port = shared("support.sites:embedded_aws")
+    return running
 
 
 def make_tables(aws: EmbeddedAws, region: str, **more: str) -> Any:
-    """pypicloud's own tables, made by itself; its cache."""
+    """Let pypicloud create its tables, and return its cache."""
     from pypicloud.cache.dynamo import DynamoCache
 
     settings = {
@@ -172,17 +189,17 @@ def zip_of(handler: str) -> bytes:
 
 
 @pytest.fixture
-def make_site(aws: EmbeddedAws, tiny_bundle: Path) -> Any:
-    """Makes buckets with settings."""
+def make_site(aws: EmbeddedAws, tiny_bundle: Path) -> Callable[..., Site]:
+    """Return a function that creates a site."""
 
     def make(region: str = "us-east-1", function: str | None = None, bucket: str | None = None) -> Site:
-        number = next(_numbers)
-        return Site(aws, tiny_bundle, region, bucket or f"packages-{number}", function or f"sync-{number}")
+        name = f"{worker_name()}-{next(_numbers)}"
+        return Site(aws, tiny_bundle, region, bucket or f"packages-{name}", function or f"sync-{name}")
 
     return make
 
 
 @pytest.fixture
-def site(make_site: Any) -> Site:
-    """A bucket with settings."""
+def site(make_site: Callable[..., Site]) -> Site:
+    """Create a site."""
     return make_site()

@@ -1,7 +1,7 @@
-"""An S3 that answers each HeadObject after a while, by HTTP and in a process of its own; for benchmarks.
+"""Serve HeadObject by HTTP from another process, with a delay for each answer; for benchmarks.
 
-Objects are what their keys say: ``…/NAME-VERSION.tar.gz``, last modified VERSION's first number of seconds
-after New Year.
+Every object exists. Its key, ``…/NAME-VERSION.tar.gz``, determines its metadata. Its time is as many seconds
+after New Year as the first number of VERSION.
 """
 
 from __future__ import annotations
@@ -18,31 +18,37 @@ NEW_YEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
 @contextlib.contextmanager
-def serving(seconds: float) -> Iterator[str]:
-    """Its address, while it is there."""
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, seconds), daemon=True)
+def serving(delay: float) -> Iterator[str]:
+    """Run the server; yield its URL.
+
+    Parameters
+    ----------
+    delay : float
+        Seconds before each answer.
+    """
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(sender, delay), daemon=True)
     process.start()
     try:
-        yield f"http://127.0.0.1:{ours.recv()}"
+        yield f"http://127.0.0.1:{receiver.recv()}"
     finally:
         process.terminate()
         process.join()
 
 
-def _serve(ready: Connection, seconds: float) -> None:
+def _serve(port: Connection, delay: float) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(delay)
                 writer.write(_head(request.split(b" ")[1].decode()))
                 await writer.drain()
         writer.close()
 
     async def serve() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256)
-        ready.send(server.sockets[0].getsockname()[1])
+        port.send(server.sockets[0].getsockname()[1])
         await server.serve_forever()
 
     asyncio.run(serve())

@@ -1,9 +1,10 @@
-"""Events that nobody should send, for hypothesis: any JSON, and AWS's documented events with damage."""
+"""Strategies of hypothesis for invalid events: any JSON, and AWS's documented events with damage."""
 
 from __future__ import annotations
 
 import copy
 import json
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -33,21 +34,22 @@ any_json = st.recursive(
 )
 
 
-def inside(text):
-    """What a text holds as JSON, where that has parts."""
+def nested(text: object) -> dict[str, Any] | list[Any] | None:
+    """Return the JSON object or array in a text, if it is not empty."""
     try:
-        value = json.loads(text)
+        value = json.loads(text)  # type: ignore[arg-type] # other types raise TypeError
     except (TypeError, ValueError):
         return None
     return value if isinstance(value, dict | list) and value else None
 
 
 @st.composite
-def mutated(draw, value):
-    """The value with a part of it, or of the JSON in its texts, replaced, removed, doubled or garbled."""
+def mutated(draw: st.DrawFn, value: Any) -> Any:
+    """Return the value with a part of it, or of the JSON in its texts, replaced, removed, doubled or cut."""
     if isinstance(value, dict | list) and value and draw(st.integers(0, 9)):
         changed = copy.copy(value)
-        at = draw(st.sampled_from(sorted(value) if isinstance(value, dict) else range(len(value))))
+        places: list[Any] = sorted(value) if isinstance(value, dict) else list(range(len(value)))
+        at = draw(st.sampled_from(places))
         match draw(st.sampled_from(["deeper"] * 6 + ["remove", "double"])):
             case "remove":
                 del changed[at]
@@ -56,7 +58,7 @@ def mutated(draw, value):
             case _:
                 changed[at] = draw(mutated(value[at]))
         return changed
-    if inside(value) and draw(st.integers(0, 4)):
-        text = json.dumps(draw(mutated(inside(value))))
+    if nested(value) and draw(st.integers(0, 4)):
+        text = json.dumps(draw(mutated(nested(value))))
         return text[: draw(st.integers(0, len(text)))] if not draw(st.integers(0, 9)) else text
     return draw(any_json)

@@ -1,7 +1,9 @@
-"""The emulator, where S3 answers 403 for an object that is not there to whoever may not list the bucket.
+"""Run the emulator with S3's 403 for a missing object, if the caller may not list the bucket.
 
-ministack 1.5.33 answers 404 to all, which would hide a role without ``s3:ListBucket``. Of AWS's answers:
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+ministack 1.5.33 answers 404 to every caller, which would hide a role without ``s3:ListBucket``. See what AWS
+answers: https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+
+Run as a script by :class:`.strict_aws.StrictAws`. Needless once ministack answers as AWS does.
 """
 
 from __future__ import annotations
@@ -13,17 +15,9 @@ from ministack import app
 from ministack.core.iam_evaluator import enforce
 from ministack.core.router import extract_access_key_id, extract_region
 
-from pypicloud_s3sync.embedded import EmbeddedAws
-
-
-class StrictAws(EmbeddedAws):
-    """An embedded AWS that tells nobody what is not there who may not see what is."""
-
-    arguments = (__file__,)
-
 
 def strict(handle: Any) -> Any:
-    """S3's handler, with its 404 for an object made a 403 where the caller may not list the bucket."""
+    """Return S3's handler with 403 instead of 404 for an object, if the caller may not list the bucket."""
 
     async def handle_strictly(
         method: str, path: str, headers: dict[str, Any], body: bytes, query: dict[str, Any]

@@ -1,12 +1,12 @@
-"""A bucket and a DynamoDB cache in moto, the Lambda handler set up for them, and the calls that it makes."""
+"""Give tests a bucket and a DynamoDB cache in moto, the handler for them, and a log of its AWS calls."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote_plus
 
 import boto3
 import pytest
@@ -17,31 +17,52 @@ from pypicloud_s3sync import compat, handler
 from pypicloud_s3sync.sync import startup
 
 BUCKET = "amzn-s3-demo-bucket"
-REGION = "eu-west-1"
+REGION: Final = "eu-west-1"
 EVENTS = Path(__file__).parents[1] / "events"
 
 
 def event(name: str) -> Any:
-    """One of AWS's documented events."""
+    """Return one of the events in AWS's documentation."""
     return json.loads((EVENTS / f"{name}.json").read_text())
 
 
+def notification_of(*keys: str, name: str = "ObjectCreated:Put", bucket: str = BUCKET) -> dict[str, Any]:
+    """Return S3's notification of an event for each of some keys."""
+    records = []
+    for key in keys:
+        record = event("created_put")["Records"][0]
+        record["eventName"] = name
+        record["s3"]["bucket"]["name"] = bucket
+        record["s3"]["object"]["key"] = quote_plus(key, safe="/")
+        records.append(record)
+    return {"Records": records}
+
+
 class CallLog:
-    """The AWS operations that were sent, in order, by any client; and a way to step in before one."""
+    """Logs the AWS operations that clients send, and can run something before one of them.
+
+    Attributes
+    ----------
+    calls : list of str
+        The operations, in order.
+    before : dict
+        Functions to run before an operation, by its name: the first one before its first call, and so on.
+    """
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.before: dict[str, list[Any]] = {}
+        self.before: dict[str, list[Callable[[], object]]] = {}
 
     def __call__(self, model: Any, **kwargs: Any) -> None:
+        """Log an operation; called by botocore."""
         self.calls.append(model.name)
-        waiting = self.before.get(model.name)
-        if waiting:
-            waiting.pop(0)()
+        functions = self.before.get(model.name)
+        if functions:
+            functions.pop(0)()
 
 
 class World:
-    """A bucket and a DynamoDB cache as pypicloud makes it, in moto; the Lambda handler set up for them."""
+    """A bucket and the DynamoDB cache that pypicloud creates, in moto."""
 
     def __init__(self) -> None:
         self.s3 = boto3.client("s3", region_name=REGION)
@@ -49,54 +70,52 @@ class World:
         self.settings = {"pypi.db": "dynamo", "db.region_name": REGION}
         from pypicloud.cache.dynamo import DynamoCache
 
-        configured = {**self.settings, "pypi.storage": "pypicloud.storage.base.IStorage"}
-        self.cache = DynamoCache(**DynamoCache.configure(EnvironSettings(configured)))
+        settings = EnvironSettings({**self.settings, "pypi.storage": "pypicloud.storage.base.IStorage"})
+        self.cache = DynamoCache(**DynamoCache.configure(settings))
 
     def put(self, key: str, **metadata: str) -> None:
+        """Create or overwrite an object."""
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=b"x", Metadata=metadata)
 
     def delete(self, key: str) -> None:
+        """Delete an object."""
         self.s3.delete_object(Bucket=BUCKET, Key=key)
 
-    def notify(self, *keys: str, name: str = "ObjectCreated:Put") -> dict[str, list[str]]:
-        """Hand the handler a notification of keys, as S3 would."""
-        from urllib.parse import quote_plus
-
-        records = []
-        for key in keys:
-            record = event("created_put")["Records"][0]
-            record["eventName"] = name
-            record["s3"]["object"]["key"] = quote_plus(key, safe="/")
-            records.append(record)
-        return handler.handle_s3_event({"Records": records}, None)
+    def notify(self, *keys: str, name: str = "ObjectCreated:Put") -> dict[str, Any]:
+        """Call the handler with S3's notification of some keys; return its answer."""
+        return handler.handle_s3_event(notification_of(*keys, name=name), None)
 
     def rows(self) -> dict[str, Any]:
+        """Return the rows of the cache, by filename."""
         from pypicloud.cache.dynamo import DynamoPackage
 
         return {row.filename: row for row in self.cache.engine.scan(DynamoPackage)}
 
     def summaries(self) -> dict[str, str | None]:
+        """Return the text of each summary, by name."""
         return {summary["name"]: summary["summary"] for summary in self.cache.summary()}
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """S3 and DynamoDB in moto, and the handler set up for them."""
+    """Set up a bucket, a cache, and the handler for them."""
     compat.apply()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        made = World()
-        of_storage = {"storage.bucket": BUCKET, "storage.prefix": "", "storage.region_name": REGION}
-        monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**made.settings, **of_storage}))
+        world = World()
+        storage = {"storage.bucket": BUCKET, "storage.prefix": "", "storage.region_name": REGION}
+        monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**world.settings, **storage}))
         startup.syncer.cache_clear()
-        yield made
+        yield world
     startup.syncer.cache_clear()
 
 
-@contextlib.contextmanager
-def calls_of(*clients: Any) -> Iterator[CallLog]:
-    """Log what these clients send."""
+@pytest.fixture
+def calls(world: World) -> Iterator[CallLog]:
+    """Log what the warm handler sends to S3 and DynamoDB."""
+    syncer: Any = startup.syncer()
+    clients = syncer.reader.s3, syncer.adapter.client
     log = CallLog()
     for client in clients:
         client.meta.events.register("before-call", log)
@@ -105,9 +124,14 @@ def calls_of(*clients: Any) -> Iterator[CallLog]:
         client.meta.events.unregister("before-call", log)
 
 
-@pytest.fixture
-def calls(world: World) -> Iterator[CallLog]:
-    """What the warm handler sends."""
-    syncer = startup.syncer()
-    with calls_of(syncer.reader.s3, syncer.adapter.client) as log:
-        yield log
+def fail_for(monkeypatch: pytest.MonkeyPatch, *keys: str, error: Exception) -> None:
+    """Let the warm handler's HeadObject raise an error for some keys, or for all if none is given."""
+    s3 = startup.syncer().reader.s3
+    head_object = s3.head_object
+
+    def fail_or_answer(Bucket: str, Key: str) -> Any:
+        if Key in keys or not keys:
+            raise error
+        return head_object(Bucket=Bucket, Key=Key)
+
+    monkeypatch.setattr(s3, "head_object", fail_or_answer)

@@ -12,18 +12,18 @@ from ...exceptions import BundleError
 
 #: Level 9 takes four times as long for 1 % less.
 _LEVEL = 5
-#: The oldest date that the format has.
+#: The oldest date that the format can hold.
 _DATE = (1980, 1, 1, 0, 0, 0)
-#: More files need ZIP64. Lambda's limit on bytes is reached long before.
+#: More files need ZIP64. A bundle reaches Lambda's limit on bytes long before.
 _MAX_FILES = 0xFFFF
-#: The code for Unix in a zip's "version made by"; zipfile would write the host's.
+#: The code for Unix in a zip's "version made by"; zipfile writes the host's.
 _UNIX = 3
 
 _SHARED_OBJECT = re.compile(r"\.so(\.\d+)*$")
 
 
 def write_zip(files: Mapping[str, bytes]) -> bytes:
-    """Return a zip of files: sorted, dated 1980-01-01, with mode 0644, or 0755 for shared objects.
+    """Return a zip of the files: sorted, dated 1980-01-01, with mode 0644, or 0755 for shared objects.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ def write_zip(files: Mapping[str, bytes]) -> bytes:
     Raises
     ------
     BundleError
-        There are more than 65,535 files.
+        If there are more than 65,535 files.
     """
     if len(files) > _MAX_FILES:
         raise BundleError(
-            f"the bundle has {len(files)} files, and a zip holds at most {_MAX_FILES}: leave packages out"
+            f"the bundle has {len(files)} files, but a zip holds at most {_MAX_FILES}: leave packages out"
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -1,4 +1,4 @@
-"""What each of pypicloud's caches needs in the bundle: distributions, and modules to try."""
+"""Say what each of pypicloud's caches needs in the bundle: distributions, and modules to try."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .models import BundleSpec
 
 @dataclass(frozen=True)
 class Backend:
-    """A database and what speaks to it.
+    """A kind of database, and the distributions and modules that connect to it.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Backend:
     modules : tuple of str
         Modules that are imported only when the cache is used.
     install : str
-        What to ``pip install`` where they are absent.
+        What to ``pip install`` if the distributions are missing.
     """
 
     requirements: tuple[str, ...]
@@ -32,7 +32,7 @@ class Backend:
 
 @dataclass(frozen=True)
 class Driver:
-    """A database driver of SQLAlchemy's: the distributions that hold it, best first, and its module."""
+    """A database driver for SQLAlchemy: the distributions that contain it, best first, and its module."""
 
     distributions: tuple[str, ...]
     module: str
@@ -44,7 +44,7 @@ BACKENDS = {
     "sql": Backend(("SQLAlchemy<2", "transaction", "zope.sqlalchemy"), ("zope.sqlalchemy",), "SQLAlchemy<2"),
 }
 
-#: By the name in ``dialect+driver://``.
+#: Drivers by their name in ``dialect+driver://``.
 DRIVERS = {
     "mariadbconnector": Driver(("mariadb",), "mariadb"),
     "mysqlconnector": Driver(("mysql-connector-python",), "mysql.connector"),
@@ -55,7 +55,7 @@ DRIVERS = {
     "pymysql": Driver(("pymysql",), "pymysql"),
 }
 
-#: SQLAlchemy 1.4's choice where the URL names a dialect only.
+#: The drivers that SQLAlchemy 1.4 chooses if the URL names only a dialect.
 _DEFAULT_DRIVERS = {
     "mariadb": "mysqldb",
     "mysql": "mysqldb",
@@ -66,7 +66,7 @@ _DEFAULT_DRIVERS = {
 
 @dataclass(frozen=True)
 class CacheNeeds:
-    """What a spec's cache adds to pypicloud itself."""
+    """What the cache of a spec adds to pypicloud itself; see :class:`Backend` for the fields."""
 
     requirements: tuple[Requirement, ...]
     modules: tuple[str, ...]
@@ -74,15 +74,15 @@ class CacheNeeds:
 
 
 def cache_needs(spec: BundleSpec) -> CacheNeeds:
-    """What the cache that a spec names needs.
+    """Return what the cache of a spec needs.
 
-    A class of somebody's own may extend any of pypicloud's, so it gets every backend that is installed, and
-    the distribution that it comes from.
+    A custom cache class may extend any of pypicloud's, so it gets every backend that is installed, and the
+    distribution that contains the class.
 
     Raises
     ------
     BundleError
-        No installed distribution holds the driver of ``db_url`` or the module of the class.
+        If no installed distribution contains the driver of ``db_url`` or the module of the class.
     """
     known = _backend_name(spec.cache)
     names = [known] if known else [name for name, backend in BACKENDS.items() if _is_installed(backend)]
@@ -128,7 +128,9 @@ def _installed_driver(driver: Driver) -> str:
         if _installed(name):
             return name
     wanted = " or ".join(driver.distributions)
-    raise BundleError(f"db.url needs the driver {driver.module}, not installed here: pip install {wanted}")
+    raise BundleError(
+        f"db.url needs the driver {driver.module}, which is not installed here: pip install {wanted}"
+    )
 
 
 def _distributions_of(dotted: str) -> list[str]:
@@ -136,7 +138,8 @@ def _distributions_of(dotted: str) -> list[str]:
     owners = metadata.packages_distributions().get(module)
     if not owners:
         raise BundleError(
-            f"pypi.db = {dotted}: no distribution here has the module {module}: pip install it without -e"
+            f"pypi.db = {dotted}: no installed distribution contains the module {module}:"
+            " pip install it without -e"
         )
-    # Several where the module is a namespace that distributions share.
+    # There are several if the module is a namespace that distributions share.
     return sorted(set(owners))

@@ -12,16 +12,16 @@ from .models import Target
 
 _SCRIPT = Path(__file__).parent / "scripts" / "compile_files.py"
 
-#: Where Lambda unpacks a function, which is what tracebacks should say.
+#: The directory into which Lambda unpacks a function, and so the one that tracebacks name.
 _ROOT = "/var/task"
 
-#: Fixed, and not the number of processors: what a process compiled before shows in the bytes that it writes
-#: next (marshal marks strings that are used twice), so each must get the same files on every host.
+#: A constant, not the number of processors: the bytes that a process writes depend on what it compiled before
+#: (marshal marks strings that are used twice), so each process must get the same files on every host.
 _PROCESSES = 4
 
 
 def compile_files(files: Files, target: Target, python: str, directory: Path) -> Files:
-    """Write the ``.pyc`` of each ``.py``, by the name that Python looks for in the zip.
+    """Compile each ``.py`` file and return the ``.pyc`` files by the names that Python looks for in the zip.
 
     Parameters
     ----------
@@ -31,22 +31,22 @@ def compile_files(files: Files, target: Target, python: str, directory: Path) ->
     python : str
         An interpreter of the target's version.
     directory : Path
-        Where to write them.
+        The directory to write the compiled files to.
 
     Returns
     -------
     dict
-        What was written; a source that is no Python of this version has none.
+        The compiled files. A source that is not valid in the target's Python has none.
 
     Raises
     ------
     BundleError
-        The interpreter failed.
+        If the interpreter fails.
     """
     sources = {name: path for name, path in sorted(files.items()) if name.endswith(".py")}
     outputs = {name: directory / _cached_name(name, target) for name in sources}
     lines = [f"{path}\t{_ROOT}/{name}\t{outputs[name]}\n" for name, path in sources.items()]
-    # With neighbours in different processes none gets all of the long ones.
+    # Adjacent files go to different processes, so that no process gets all of the large ones.
     _run(python, ["".join(lines[first::_PROCESSES]) for first in range(_PROCESSES)])
     return {_cached_name(name, target): path for name, path in outputs.items() if path.exists()}
 
@@ -78,4 +78,4 @@ def _run(python: str, shares: list[str]) -> None:
         error = process.stderr.read().strip()
         if process.wait():
             last = error.splitlines()[-1] if error else f"exit status {process.returncode}"
-            raise BundleError(f"{python} could not compile the bundle: {last}: check that it runs")
+            raise BundleError(f"{python} cannot compile the bundle: {last}: check that it runs")

@@ -1,4 +1,4 @@
-"""Which installed distributions go into a bundle, and which of them the target needs other files of."""
+"""Find the installed distributions that go into a bundle, and those that need other wheels for the target."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, SDK
 from .models import BundleSpec, Target
 from .platforms import marker_environment, python_full_version, tags
 
-#: pkg_resources before 66.1 uses pkgutil.ImpImporter, which Python 3.12 took away, and a new virtual
-#: environment of Python 3.11 comes with 65.5. What takes its place imports faster than those nearer to it,
-#: and does not yet print a warning at each start as 80 does.
+#: Before 66.1, pkg_resources uses pkgutil.ImpImporter, which Python 3.12 removed. A new virtual environment
+#: of Python 3.11 has 65.5. The replacement imports faster than the versions in between, and does not yet
+#: print a warning at each start, as 80 does. Both can go once pypicloud and Pyramid do not import
+#: pkg_resources.
 _SETUPTOOLS_FOR_312 = Version("66.1")
 _SETUPTOOLS_INSTEAD = "75.8.2"
 
-#: Distributions that have no wheels by design, and the same release under the name that has.
+#: Distributions that publish no wheels, and the name under which the same release has them.
 _WHEELS_OF = {"psycopg2": "psycopg2-binary"}
 
 
@@ -36,13 +37,13 @@ class Part:
     Parameters
     ----------
     name : str
-        Normalized.
+        The normalized name.
     version : str
-        The one installed here.
+        The version that goes into the bundle.
     distribution : importlib.metadata.Distribution
-        Where its files are.
+        The installed distribution.
     fetch : str, optional
-        ``name==version`` of the wheel to fetch, where the installed files do not run on the target.
+        ``name==version`` of the wheel to fetch if the installed files do not run on the target.
     """
 
     name: str
@@ -53,7 +54,18 @@ class Part:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A requirement, who has it, and whether all that it requires in turn is taken."""
+    """A requirement to follow.
+
+    Parameters
+    ----------
+    requirement : Requirement
+    by : str
+        Who requires it, for error messages.
+    install : str
+        What to ``pip install`` if it is missing.
+    whole : bool
+        Whether to follow all of its own requirements, including those in :data:`.contents.NOT_IMPORTED`.
+    """
 
     requirement: Requirement
     by: str
@@ -62,16 +74,16 @@ class _Wanted:
 
 
 def parts_of(spec: BundleSpec) -> list[Part]:
-    """The distributions that a spec needs, sorted by name.
+    """Return the distributions that a spec needs, sorted by name.
 
-    They are pypicloud, the cache's and the extra packages, each with what it requires on the target, without
-    what :mod:`.contents` leaves out.
+    These are pypicloud, the distributions of the cache and the extra packages, each with its requirements on
+    the target, without those that :mod:`.contents` leaves out.
 
     Raises
     ------
     BundleError
-        One is absent, too new for what needs it, not for the target's Python, or installed without a list of
-        its files.
+        If a distribution is missing, has a version that the requirement excludes, does not support the
+        target's Python, or is installed without a list of its files.
     """
     found: dict[str, Part] = {}
     seen: set[tuple[str, frozenset[str], bool]] = set()
@@ -101,7 +113,9 @@ def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
         try:
             requirement = Requirement(name)
         except ValueError as error:
-            raise BundleError(f"s3sync.extra_packages: {name} is no requirement: {error}") from error
+            raise BundleError(
+                f"Invalid value {name!r} for s3sync.extra_packages: expected names of distributions ({error})"
+            ) from error
         yield _Wanted(requirement, "s3sync.extra_packages", name, whole=True)
 
 
@@ -126,13 +140,13 @@ def _find(wanted: _Wanted, target: Target) -> metadata.Distribution:
         distribution = metadata.distribution(requirement.name)
     except metadata.PackageNotFoundError:
         raise BundleError(
-            f"{requirement.name} is not installed, which {wanted.by} needs on {target}: "
-            f"pip install {wanted.install}"
+            f"{requirement.name}, which {wanted.by} needs on {target}, is not installed:"
+            f" pip install {wanted.install}"
         ) from None
     if not requirement.specifier.contains(distribution.version, prereleases=True):
         raise BundleError(
-            f"{wanted.by} needs {requirement}, and {distribution.version} is installed: "
-            f"pip install '{requirement}'"
+            f"{wanted.by} needs {requirement}, but {distribution.version} is installed:"
+            f" pip install '{requirement}'"
         )
     _check_files_are_listed(requirement.name, distribution)
     return distribution
@@ -140,19 +154,21 @@ def _find(wanted: _Wanted, target: Target) -> metadata.Distribution:
 
 def _check_files_are_listed(name: str, distribution: metadata.Distribution) -> None:
     if json.loads(distribution.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"):
-        raise BundleError(f"{name} is installed editable, its files are not known: pip install it without -e")
+        raise BundleError(
+            f"{name} is an editable install, so its files are not known: pip install it without -e"
+        )
     if distribution.read_text("RECORD") is None:
         raise BundleError(
-            f"{name} is installed without a list of its files (RECORD): "
-            f"pip install --force-reinstall {name}=={distribution.version}"
+            f"{name} is installed without a list of its files (RECORD):"
+            f" pip install --force-reinstall {name}=={distribution.version}"
         )
 
 
 def _check_python(name: str, version: str, requires: str | None, target: Target) -> None:
     if requires and not SpecifierSet(requires).contains(python_full_version(target)):
         raise BundleError(
-            f"{name} {version}, installed here, needs Python {requires} and cannot run on {target.runtime}: "
-            "choose another s3sync.runtime"
+            f"{name} {version} is installed here, but needs Python {requires} and cannot run on"
+            f" {target.runtime}: choose another s3sync.runtime"
         )
 
 
@@ -166,9 +182,9 @@ def _part(name: str, version: str, distribution: metadata.Distribution, target: 
 
 
 def runs_on(distribution: metadata.Distribution, target: Target) -> bool:
-    """Whether a distribution's files run on the target, by the tags of the wheel that they came from.
+    """Return whether a distribution's files run on the target, by the tags of the wheel they came from.
 
-    Without any it is not known what they were built for, and the answer is no.
+    Without tags it is not known what the files were built for, so the answer is no.
     """
     lines = (distribution.read_text("WHEEL") or "").splitlines()
     return any(

@@ -1,4 +1,4 @@
-"""The files that go into a bundle: where each is on disk, by its name in the zip."""
+"""List the files that go into a bundle, by their names in the zip."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from ...exceptions import BundleError
 from .closure import Part
-from .contents import SLIM, VERSION_MARK, wanted, wanted_of_own
+from .contents import SLIM, VERSION_PLACEHOLDER, file_filter, is_own_file_wanted
 
-#: The directory of this package, installed or checked out: its own RECORD is empty where it is editable.
+#: The directory of this package, installed or checked out. Its RECORD cannot be used: an editable install
+#: lists no files there.
 OWN = Path(__file__).parents[2]
 
 #: A bundle's files: the path on disk by the name in the zip.
@@ -19,53 +20,53 @@ Files = dict[str, Path]
 
 
 def own_files() -> Files:
-    """The files of this package that the handler needs."""
+    """Return the files of this package that the handler needs."""
     files = {path.relative_to(OWN).as_posix(): path for path in OWN.rglob("*") if path.is_file()}
-    return {f"{OWN.name}/{name}": path for name, path in files.items() if wanted_of_own(name)}
+    return {f"{OWN.name}/{name}": path for name, path in files.items() if is_own_file_wanted(name)}
 
 
-def listed(name: str, distribution: metadata.Distribution) -> dict[str, str]:
-    """A distribution's files that go into a bundle: its RECORD's digest of each, by path.
+def recorded_files(name: str, distribution: metadata.Distribution) -> dict[str, str]:
+    """Return a distribution's files that go into a bundle: the digest of each in its RECORD, by path.
 
-    Paths that lead out of ``site-packages``, as those of console scripts, are no part of a bundle.
+    Paths outside of ``site-packages``, such as those of console scripts, are left out.
     """
-    is_wanted = wanted(name)
+    is_wanted = file_filter(name)
     rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
     return {row[0]: row[1] for row in rows if row and _is_inside(row[0]) and is_wanted(row[0])}
 
 
 def distribution_files(name: str, distribution: metadata.Distribution) -> Files:
-    """The same files, as they are on disk.
+    """Return a distribution's files that go into a bundle, with their locations on disk.
 
     Raises
     ------
     BundleError
-        One that is listed is not there.
+        If a file that the RECORD lists does not exist.
     """
-    files = {path: Path(str(distribution.locate_file(path))) for path in listed(name, distribution)}
+    files = {path: Path(str(distribution.locate_file(path))) for path in recorded_files(name, distribution)}
     for path, location in files.items():
         if not location.is_file():
             raise BundleError(
-                f"{name} lists {path}, which is not there: "
-                f"pip install --force-reinstall {name}=={distribution.version}"
+                f"{name} lists the file {path}, which does not exist:"
+                f" pip install --force-reinstall {name}=={distribution.version}"
             )
     return files
 
 
 def slim_files(parts: list[Part], directory: Path) -> Files:
-    """The files of this package's that stand in for others; written where they have to be filled in."""
+    """Write the files that replace modules of pypicloud, with its version filled in, and return them."""
     version = next(part.version for part in parts if part.name == "pypicloud")
     files = {}
     for name, template in SLIM.items():
         filled = directory / name
         filled.parent.mkdir(parents=True, exist_ok=True)
-        filled.write_text(template.read_text("utf-8").replace(VERSION_MARK, version), "utf-8")
+        filled.write_text(template.read_text("utf-8").replace(VERSION_PLACEHOLDER, version), "utf-8")
         files[name] = filled
     return files
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal."""
+    """Return the SHA-256 of a file in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

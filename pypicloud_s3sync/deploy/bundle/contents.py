@@ -1,6 +1,7 @@
-"""The one table of what goes into a bundle and what stays out, each with its reason.
+"""Define what goes into a bundle and what stays out, each with its reason.
 
-It is proven by the import in a clean interpreter that ends every build (see :mod:`.verify`).
+Every build ends by importing the bundle in a clean interpreter (:mod:`.verify`), which shows that nothing is
+left out that is needed.
 """
 
 from __future__ import annotations
@@ -9,34 +10,34 @@ from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-#: Lambda's Python runtimes bring these themselves.
+#: Lambda's Python runtimes include these.
 SDK = frozenset({"boto3", "botocore", "jmespath", "s3transfer"})
 
-#: Distributions that pypicloud requires and the handler never imports. They are left out where pypicloud asks
-#: for them; what a user names in ``s3sync.extra_packages`` comes with all that it requires.
+#: Distributions that pypicloud requires and the handler never imports. They are left out of pypicloud's own
+#: requirements; a package in ``s3sync.extra_packages`` comes with everything that it requires.
 NOT_IMPORTED = {
     "greenlet": "SQLAlchemy's asyncio; pypicloud is synchronous",
     "hupper": "pserve --reload",
     "passlib": "pypicloud.access: users and passwords",
-    "paste": "pypicloud's web server entry",
+    "paste": "the entry point of pypicloud's web server",
     "plaster": "reads the ini; the function has its settings in its environment",
-    "plaster-pastedeploy": "as plaster",
-    "pycparser": "cffi needs it to compile, not to load",
+    "plaster-pastedeploy": "reads the ini",
+    "pycparser": "cffi needs it to compile modules, not to load them",
     "pyramid-beaker": "web sessions",
     "pyramid-jinja2": "web pages",
     "pyramid-rpc": "pip search",
     "pyramid-tm": "a transaction for each web request",
     "requests": "pypicloud.locator and smart_open's http transport",
-    "transaction": "pypicloud.cache.sql, which names it itself",
-    "zope-sqlalchemy": "pypicloud.cache.sql, which names it itself",
+    "transaction": "pypicloud.cache.sql; the SQL backend in backends.py adds it",
+    "zope-sqlalchemy": "pypicloud.cache.sql; the SQL backend in backends.py adds it",
 }
 
-#: Of these distributions only what is listed goes in.
+#: Of these distributions, only the files that match go in.
 ONLY = {
-    # cryptography's binary imports this module; the rest of cffi builds such modules.
+    # cryptography's binary imports this module. The rest of cffi is for building such modules.
     "cffi": ("_cffi_backend*.so",),
-    # `import pkg_resources` is all that pypicloud and Pyramid want. Until 70 it carries its own libraries,
-    # from 71 it takes them from setuptools/_vendor, which older ones have too: 0.2 MB for nothing.
+    # pypicloud and Pyramid only `import pkg_resources`. From 71 on it takes its libraries from
+    # setuptools/_vendor. Up to 70 it has its own, and the 0.2 MB of setuptools/_vendor are not needed.
     "setuptools": (
         "pkg_resources/*",
         "setuptools/_vendor/backports/*",
@@ -47,95 +48,95 @@ ONLY = {
     ),
 }
 
-#: Files that no distribution needs at run time.
-USELESS = {
+#: Files that are not needed at run time, in any distribution.
+NOT_NEEDED = {
     "*.c": "sources of binaries",
     "*.exe": "Windows launchers (distlib)",
     "*.h": "sources of binaries",
     "*.pth": "Python reads them in site-packages only",
-    "*.pyc": "compiled anew for the target",
+    "*.pyc": "compiled again for the target",
     "*.pyd": "Windows binaries",
     "*.pyi": "type stubs",
     "*.pyx": "sources of binaries",
     "*/docs/*": "documentation",
-    "*/py.typed": "type stubs",
+    "*/py.typed": "a marker for type checkers",
     "*/tests/*": "tests",
     "bin/*": "console scripts",
     "tests/*": "tests",
 }
 
 #: Files that the handler does not need, by distribution.
-UNUSED = {
+NOT_NEEDED_BY_HANDLER = {
     "pypicloud": {
-        "pypicloud/_lambda_handler.py": "the handler that this one replaces",
-        "pypicloud/access/*": "web",
-        "pypicloud/auth.py": "web",
-        "pypicloud/lambda_scripts.py": "the provisioning that this package replaces",
+        "pypicloud/_lambda_handler.py": "pypicloud's own handler, which this package replaces",
+        "pypicloud/access/*": "web application",
+        "pypicloud/auth.py": "web application",
+        "pypicloud/lambda_scripts.py": "pypicloud's own provisioning, which this package replaces",
         "pypicloud/locator.py": "fallback to another index",
-        "pypicloud/route.py": "web",
+        "pypicloud/route.py": "web application",
         "pypicloud/scripts.py": "console scripts",
-        "pypicloud/static/*": "web",
-        "pypicloud/templates/*": "web",
-        "pypicloud/views/*": "web",
+        "pypicloud/static/*": "web application",
+        "pypicloud/templates/*": "web application",
+        "pypicloud/views/*": "web application",
     },
     "pyramid": {"pyramid/scripts/*": "console scripts"},
     "sqlalchemy": {"sqlalchemy/testing/*": "tests"},
 }
 
-#: Distributions whose binaries are optional and stay out: what is left runs anywhere, whatever the wheel was
-#: made for. SQLAlchemy 1.4 does the same in Python, and has no wheel for Python 3.13.
+#: Distributions whose binaries are optional and stay out, so that the remaining files run on every target.
+#: SQLAlchemy 1.4 has the same functions in Python, and no wheel for Python 3.13.
 PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
 
-#: The modules and packages of this package that the function runs. The import contract in setup.cfg allows
-#: them to import nothing else of this package; it reads this list too.
+#: The modules and packages of this package that the function runs. An import contract reads this list too
+#: (setup.cfg), and does not allow them to import anything else of this package.
 OWN = ("__init__", "caches", "compat", "exceptions", "handler", "sync")
 
 _SLIM = Path(__file__).parent / "slim"
 
-#: Files that take another's place or are added, each a template in ``slim/`` whose first lines say why.
+#: Files to add or to replace with a template in ``slim/``; each template's docstring says why.
 SLIM = {
     "lambda_script.py": _SLIM / "lambda_script.py",
     "pypicloud/__init__.py": _SLIM / "pypicloud.py",
     "pypicloud/cache/__init__.py": _SLIM / "pypicloud_cache.py",
 }
 
-#: Stands in ``slim/pypicloud.py`` where the version of the pypicloud that is bundled goes.
-VERSION_MARK = "@PYPICLOUD_VERSION@"
+#: The placeholder in ``slim/pypicloud.py`` for the version of the bundled pypicloud.
+VERSION_PLACEHOLDER = "@PYPICLOUD_VERSION@"
 
 
-def wanted(distribution: str) -> Callable[[str], bool]:
-    """A test for the files of a distribution that go into a bundle.
+def file_filter(distribution: str) -> Callable[[str], bool]:
+    """Return a function that tells which files of a distribution go into a bundle.
 
     Parameters
     ----------
     distribution : str
-        Its normalized name.
+        The distribution's normalized name.
 
     Returns
     -------
     callable
-        Takes a file's path relative to ``site-packages``, with ``/``.
+        Takes a file's path relative to ``site-packages``, with ``/``, and returns whether it goes in.
     """
-    only = ONLY.get(distribution, ("*",))
+    included = ONLY.get(distribution, ("*",))
     binaries = ("*.so",) if distribution in PURE_WITHOUT_BINARIES else ()
-    out = (*USELESS, *UNUSED.get(distribution, ()), *binaries)
+    excluded = (*NOT_NEEDED, *NOT_NEEDED_BY_HANDLER.get(distribution, ()), *binaries)
 
     def is_wanted(path: str) -> bool:
-        # importlib.metadata finds a version here; the other files of a dist-info are for installers.
+        # importlib.metadata reads a version from METADATA; the other files of a dist-info are for installers.
         if path.partition("/")[0].endswith(".dist-info"):
             return path.endswith(".dist-info/METADATA")
-        return _matches(path, only) and not _matches(path, out)
+        return _matches(path, included) and not _matches(path, excluded)
 
     return is_wanted
 
 
-def wanted_of_own(path: str) -> bool:
+def is_own_file_wanted(path: str) -> bool:
     """Return whether a file of this package goes into a bundle.
 
     Parameters
     ----------
     path : str
-        Relative to the package, with ``/``.
+        The file's path relative to the package, with ``/``.
     """
     return path.endswith(".py") and path.partition("/")[0].removesuffix(".py") in OWN
 

@@ -1,4 +1,4 @@
-"""A digest of everything that decides a bundle's bytes, without building it."""
+"""Compute a digest of everything that decides a bundle's bytes, without building it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from .closure import Part, parts_of
-from .collect import listed, own_files, sha256_of
+from .collect import own_files, recorded_files, sha256_of
 from .fetch import platform_name
 from .interpreters import find_python
 from .models import BundleSpec
@@ -16,16 +16,17 @@ _BUILDER = Path(__file__).parent
 
 
 def fingerprint(spec: BundleSpec) -> str:
-    """What a bundle is made of, in one hexadecimal SHA-256: equal ones need no new build.
+    """Return a hexadecimal SHA-256 that identifies a bundle's contents without building it.
 
-    It takes in the target, the bytes of this package's sources (those that build, too), and of each
-    distribution its name, its version and the digests that its RECORD has of the files that go in. Those, and
-    not the RECORD itself, as pip and uv write different ones. ``db_url`` shows only in the driver.
+    It covers the target, the bytes of this package's sources (including those that build the bundle), and the
+    name, version and file digests of each distribution. The digests are those of the bundled files in the
+    distribution's RECORD, not of the RECORD itself, because pip and uv write different ones. Of ``db_url``,
+    only the driver counts.
 
     Raises
     ------
     BundleError
-        As :func:`.build` for what can be seen without building.
+        As :func:`.build`, for everything that can be seen without building.
     """
     own = {name: sha256_of(path) for name, path in own_files().items()}
     builder = {path.relative_to(_BUILDER).as_posix(): sha256_of(path) for path in _BUILDER.rglob("*.py")}
@@ -42,4 +43,4 @@ def fingerprint(spec: BundleSpec) -> str:
 def _ingredients(part: Part, spec: BundleSpec) -> list[object]:
     if part.fetch:
         return [part.name, part.fetch, platform_name(spec.target)]
-    return [part.name, part.version, listed(part.name, part.distribution)]
+    return [part.name, part.version, recorded_files(part.name, part.distribution)]

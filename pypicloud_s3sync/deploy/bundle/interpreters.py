@@ -1,4 +1,4 @@
-"""Find a Python of the target's version on this host; none is ever downloaded."""
+"""Find a Python of the target's version on this host, without downloading one."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pathlib import Path
 
 @functools.cache
 def find_python(version: tuple[int, int]) -> str | None:
-    """An interpreter of a version, the running one where it is that.
+    """Return an interpreter of a version: the running one, if it has that version.
 
-    Looked for beside this one, where a version manager keeps several, where uv keeps its own, and on PATH,
-    where the shims of version managers take long to say that they do not start. uv itself is not asked: it
-    takes a third of a second and stops at a first candidate that does not start.
+    Otherwise look next to the running interpreter, where a version manager keeps several, then in uv's
+    directory, then on PATH. PATH comes last because the shims of version managers take long to fail. uv is
+    not asked: it takes a third of a second and gives up at the first candidate that does not start.
 
     Parameters
     ----------
     version : (int, int)
-        Major and minor.
+        Major and minor version.
 
     Returns
     -------
     str or None
-        The path of one that starts.
+        The path of an interpreter that starts.
     """
     if sys.version_info[:2] == version:
         return sys.executable
@@ -53,6 +53,6 @@ def _is(path: str, version: tuple[int, int]) -> bool:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment for such a process: nothing of Python's, and one order of sets in each run."""
+    """Return an environment without ``PYTHON*`` variables, and with the same order of sets in each run."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return {**kept, "PYTHONHASHSEED": "0"}

@@ -1,4 +1,4 @@
-"""What a bundle is asked for, what it is once built, and the sizes that Lambda takes."""
+"""Define what to build (:class:`BundleSpec`), the result (:class:`Bundle`) and Lambda's limits on size."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from functools import cached_property
 from ...config.runtimes import ARCHITECTURES, RUNTIMES
 from ...exceptions import BundleError
 
-#: Bytes of a zip that CreateFunction and UpdateFunctionCode take in the request; larger ones go through S3.
-#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: The largest zip, in bytes, that CreateFunction and UpdateFunctionCode accept in the request. A larger one
+#: is uploaded to S3 first. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 DIRECT_UPLOAD_LIMIT = 50 * 1024**2
 
-#: Bytes of a function's code once it is unzipped, layers included. Same page.
+#: The largest size of a function's unzipped code in bytes, including layers. Same page.
 UNZIPPED_LIMIT = 250 * 1024**2
 
-#: Is told of each step of a build: ``(message, done, total)``.
+#: Takes ``(message, done, total)`` for each step of a build.
 BuildListener = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What the bundle runs on.
+    """The platform that a bundle runs on.
 
     Parameters
     ----------
     runtime : str
-        Lambda's name of it, for example ``python3.12``.
+        Lambda's name of the runtime, for example ``python3.12``.
     architecture : str
         ``x86_64`` or ``arm64``.
 
     Raises
     ------
     BundleError
-        Lambda has no such runtime or architecture, or pypicloud does not run on it.
+        If the runtime or the architecture is not supported.
     """
 
     runtime: str
     architecture: str = "x86_64"
 
     def __post_init__(self) -> None:
-        for what, value, known in (
+        for name, value, known in (
             ("runtime", self.runtime, RUNTIMES),
             ("architecture", self.architecture, ARCHITECTURES),
         ):
             if value not in known:
-                raise BundleError(f"{what} {value} is not one to build for: take one of {', '.join(known)}")
+                raise BundleError(f"Invalid value {value!r} for {name}: expected one of {', '.join(known)}")
 
     def __str__(self) -> str:
         return f"{self.runtime} on {self.architecture}"
 
     @property
     def python(self) -> tuple[int, int]:
-        """Python's major and minor version."""
+        """The major and minor version of the runtime's Python."""
         major, minor = self.runtime.removeprefix("python").split(".")
         return int(major), int(minor)
 
     @property
     def machine(self) -> str:
-        """``x86_64`` or ``aarch64``."""
+        """The name of the processor: ``x86_64`` or ``aarch64``."""
         return ARCHITECTURES[self.architecture]
 
     @property
     def glibc(self) -> tuple[int, int]:
-        """Major and minor version of the runtime's C library."""
+        """The major and minor version of the runtime's C library."""
         return RUNTIMES[self.runtime]
 
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What to build.
+    """A description of a bundle to build.
 
     Parameters
     ----------
@@ -80,9 +80,9 @@ class BundleSpec:
     cache : str
         The value of ``pypi.db``: ``dynamo``, ``redis``, ``sql`` or the dotted path of a class.
     db_url : str, optional
-        The value of ``db.url``, of which only the driver is looked at: the rest may hold a password.
+        The value of ``db.url``. Only its driver is used; the rest may hold a password.
     extra_packages : tuple of str
-        Names of distributions installed here, to be added with everything that they require.
+        Names of installed distributions to add, with everything that they require.
     """
 
     target: Target
@@ -100,7 +100,7 @@ class Bundle:
     data : bytes
         The zip.
     unzipped_size : int
-        Bytes that its files take.
+        The size of its files in bytes.
     """
 
     data: bytes = field(repr=False)
@@ -108,30 +108,37 @@ class Bundle:
 
     @property
     def size(self) -> int:
-        """Bytes of the zip."""
+        """The size of the zip in bytes."""
         return len(self.data)
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the zip in hexadecimal."""
+        """The SHA-256 of the zip in hexadecimal."""
         return hashlib.sha256(self.data).hexdigest()
 
     @property
     def code_sha256(self) -> str:
-        """The same in base64, as Lambda says it in ``CodeSha256``."""
+        """The SHA-256 of the zip in base64, as in Lambda's ``CodeSha256``."""
         return base64.b64encode(bytes.fromhex(self.sha256)).decode()
 
 
-def check_unzipped_size(size: int, what: str) -> None:
-    """Refuse what Lambda would refuse after the upload.
+def check_unzipped_size(size: int, name: str) -> None:
+    """Raise an error for what Lambda would refuse after the upload.
+
+    Parameters
+    ----------
+    size : int
+        The unzipped size in bytes.
+    name : str
+        What the error calls it.
 
     Raises
     ------
     BundleError
-        It is more than 250 MiB.
+        If the size is more than 250 MiB.
     """
     if size > UNZIPPED_LIMIT:
         raise BundleError(
-            f"{what} takes {size / 1024**2:.0f} MiB unzipped and Lambda 250 MiB at most: "
-            "take packages out of s3sync.extra_packages"
+            f"{name} has {size / 1024**2:.0f} MiB unzipped, but Lambda accepts at most 250 MiB:"
+            " remove packages from s3sync.extra_packages"
         )

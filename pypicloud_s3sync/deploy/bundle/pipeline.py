@@ -1,4 +1,4 @@
-"""Run the steps of a build one after the other, and read a zip that was built before."""
+"""Run the steps of a build one after the other, and read a zip that was built earlier."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from .verify import verify
 
 _STEPS = 6
 
-#: What a zip of the user's must hold to be called as ours is.
+#: The files that Lambda needs to find the handler in a ready zip.
 _REQUIRED = ("lambda_script.py", "pypicloud_s3sync/handler.py")
 
 
 @dataclass
 class _Steps:
-    """Tells a build's progress to whoever listens."""
+    """Reports a build's progress to a listener, if there is one."""
 
     listener: BuildListener | None
     done: int = 0
 
     def note(self, message: str) -> None:
-        """Something to know about the step that runs."""
+        """Report a message about the current step."""
         if self.listener:
             self.listener(message, self.done, _STEPS)
 
     def finish(self, message: str) -> None:
-        """A step is done."""
+        """Report that a step is done."""
         self.done += 1
         self.note(message)
 
 
 def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
-    """Build the zip that a spec asks for, and try it where the host can.
+    """Build the bundle that a spec describes, and import it in a clean interpreter if the host can run it.
 
     Parameters
     ----------
     spec : BundleSpec
     listener : callable, optional
-        Called with ``(message, done, total)`` after each step, and for what there is to know beside.
+        Takes ``(message, done, total)`` after each step, and for notes in between.
 
     Returns
     -------
@@ -60,35 +60,35 @@ def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     Raises
     ------
     BundleError
-        A distribution or a wheel is missing, the result is too large for Lambda, or it cannot be imported.
+        If a distribution or a wheel is missing, the result is too large for Lambda, or it cannot be imported.
     """
     steps = _Steps(listener)
     python = find_python(spec.target.python)
     parts = parts_of(spec)
-    steps.finish(f"{len(parts)} distributions for {spec.target}")
+    steps.finish(f"selected {len(parts)} distributions for {spec.target}")
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
         files = _gather(parts, spec.target, Path(directory), steps)
         files |= _compiled(files, spec.target, python, Path(directory, "compiled"), steps)
         contents = _read(files)
     bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
     steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
-    _try(bundle, spec, python, steps)
+    _verify(bundle, spec, python, steps)
     return bundle
 
 
 def load(path: str | Path, address: str | None = None) -> Bundle:
-    """Read a ready zip, the value of ``s3sync.bundle``.
+    """Read a ready zip, such as the value of ``s3sync.bundle``.
 
     Parameters
     ----------
     path : str or Path
     address : str, optional
-        What errors call it, where the user gave another address than the path.
+        The address that errors name, if it is not the path.
 
     Raises
     ------
     BundleError
-        It cannot be read, is no zip, lacks the handler, or is too large for Lambda.
+        If the file cannot be read, is not a zip, does not contain the handler, or is too large for Lambda.
     """
     address = address or str(path)
     try:
@@ -96,41 +96,42 @@ def load(path: str | Path, address: str | None = None) -> Bundle:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
     except OSError as error:
-        raise BundleError(
-            f"{address} cannot be read ({error.strerror}): set s3sync.bundle to a zip"
-        ) from error
+        raise BundleError(f"cannot read {address} ({error.strerror}): set s3sync.bundle to a zip") from error
     except zipfile.BadZipFile as error:
         raise BundleError(
-            f"{address} is no zip ({error}): make one with ppc-s3sync bundle -o FILE"
+            f"{address} is not a zip ({error}): create one with ppc-s3sync bundle -o FILE"
         ) from error
     for name in _REQUIRED:
         if name not in sizes:
-            raise BundleError(f"{address} has no {name}: make it with ppc-s3sync bundle -o FILE")
+            raise BundleError(f"{address} does not contain {name}: create it with ppc-s3sync bundle -o FILE")
     check_unzipped_size(sum(sizes.values()), address)
     return Bundle(data, sum(sizes.values()))
 
 
 def _gather(parts: list[Part], target: Target, directory: Path, steps: _Steps) -> Files:
-    """Copy what runs on the target, fetch what does not, put this package's files over both."""
+    """Return the files of all parts, after fetching wheels if necessary, and of this package."""
     missing = [part for part in parts if part.fetch]
     for part in missing:
         if part.distribution.version != part.version:
             installed = f"{part.name} {part.distribution.version}"
-            steps.note(f"{installed} cannot run on {target.runtime}: {part.fetch} is taken instead")
+            steps.note(f"{installed} cannot run on {target.runtime}: using {part.fetch} instead")
     fetched = fetch(missing, target, directory / "fetched") if missing else {}
-    steps.finish(f"fetched {', '.join(str(part.fetch) for part in missing) or 'nothing'}")
+    names = ", ".join(str(part.fetch) for part in missing)
+    steps.finish(f"fetched {names}" if names else "no wheels to fetch")
     files: Files = {}
     for part in parts:
         files |= distribution_files(part.name, fetched.get(part.name, part.distribution))
     files |= own_files() | slim_files(parts, directory / "slim")
     check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
-    steps.finish(f"{len(files)} files")
+    steps.finish(f"collected {len(files)} files")
     return files
 
 
 def _compiled(files: Files, target: Target, python: str | None, directory: Path, steps: _Steps) -> Files:
     if python is None:
-        steps.finish(f"not compiled: no {target.runtime} on this host; a cold start takes seconds longer")
+        steps.finish(
+            f"not compiled: this host has no {target.runtime}, so a cold start takes a few seconds longer"
+        )
         return {}
     compiled = compile_files(files, target, python, directory)
     steps.finish(f"compiled {len(compiled)} files for {target.runtime}")
@@ -143,11 +144,11 @@ def _read(files: Files) -> dict[str, bytes]:
     return contents
 
 
-def _try(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps) -> None:
+def _verify(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps) -> None:
     if not host_can_run(spec.target):
-        steps.finish(f"not tried: this host cannot run {spec.target.architecture} binaries for Linux")
+        steps.finish(f"not verified: this host cannot run {spec.target.architecture} binaries for Linux")
     elif python is None:
-        steps.finish(f"not tried: no {spec.target.runtime} on this host")
+        steps.finish(f"not verified: this host has no {spec.target.runtime}")
     else:
         verify(bundle.data, spec, python)
-        steps.finish(f"imported by a clean {spec.target.runtime}")
+        steps.finish(f"imported in a clean {spec.target.runtime}")

@@ -1,4 +1,4 @@
-"""What can run on a target: the wheel tags it takes, the markers it answers to, and the host's own target."""
+"""Describe a target by its wheel tags and environment markers, and choose a target for this host."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from packaging.tags import Tag, compatible_tags, cpython_tags
 from ...config.runtimes import ARCHITECTURES, default_runtime
 from .models import Target
 
-#: The oldest glibc for which wheels name themselves ``manylinux``, by machine (PEP 600).
+#: The oldest glibc, as the minor version, that has a ``manylinux`` tag, by machine (PEP 600).
 _OLDEST_GLIBC_MINOR = {"x86_64": 5, "aarch64": 17}
 
-#: The names from before PEP 600, by the glibc that they stand for (PEP 513, 571, 599).
+#: The tags from before PEP 600, by the minor version of the glibc that they stand for (PEP 513, 571, 599).
 _OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 def host_target(architecture: str = "x86_64") -> Target:
-    """The target nearest to this host: :func:`default_runtime` on the architecture given."""
+    """Return the target closest to this host: :func:`default_runtime` on the given architecture."""
     return Target(default_runtime(), architecture)
 
 
 def host_can_run(target: Target) -> bool:
-    """Whether a process of this host can load the target's binaries, given a Python of its version."""
+    """Return whether a Python of the target's version can load the target's binaries on this host."""
     same_machine = platform.machine() == ARCHITECTURES[target.architecture]
     return same_machine and sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
 
 
 @functools.cache
 def tags(target: Target) -> frozenset[Tag]:
-    """Every wheel tag that the target can install.
+    """Return every wheel tag that runs on the target.
 
-    A plain ``linux_x86_64`` is not among them: such a file was compiled on this host, against its C library.
+    A plain ``linux_x86_64`` is not among them: such a wheel was compiled on this host, against its C library.
     """
     version = target.python
     interpreter = f"cp{version[0]}{version[1]}"
@@ -56,12 +56,12 @@ def _manylinux(target: Target) -> Iterator[str]:
 
 
 def python_full_version(target: Target) -> str:
-    """A version of the target's Python to compare with; Lambda patches its runtimes, so no early one."""
+    """Return a full version of the target's Python for comparisons: late, because Lambda updates runtimes."""
     return "{}.{}.99".format(*target.python)
 
 
 def marker_environment(target: Target) -> dict[str, str]:
-    """The values of PEP 508's environment markers on the target."""
+    """Return the values of PEP 508's environment markers on the target."""
     return {
         "implementation_name": "cpython",
         "implementation_version": python_full_version(target),

@@ -1,4 +1,4 @@
-"""Where a deployment's code comes from: built from what is installed here, or a ready zip of the user's."""
+"""Get the code of a deployment: build it from what is installed here, or read a ready zip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEP = "build bundle"
 
 
 class BundleSource:
-    """Builds or fetches the bundle that the settings ask for, at most once.
+    """Builds or fetches the bundle of a deployment, at most once.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ class BundleSource:
         """Return a digest of everything that decides the bundle's bytes, without building it."""
         if self.settings.bundle is None:
             return fingerprint(self._spec)
-        # A ready zip takes no steps to report.
+        # Reading a ready zip has no steps to report.
         return hashlib.sha256(self.get(lambda progress: None).data).hexdigest()
 
     def get(self, report: Reporter) -> Bundle:
-        """Return the bundle; build or fetch it first if this is the first time.
+        """Return the bundle; build or fetch it on the first call.
 
         Parameters
         ----------
@@ -46,13 +46,15 @@ class BundleSource:
         Raises
         ------
         BundleError
-            It cannot be built, is not a bundle, or does not work.
+            If the bundle cannot be built or read, or does not work.
+        AwsError
+            If it cannot be fetched from S3.
         """
         if self._bundle is None:
-            self._bundle = self._make(report)
+            self._bundle = self._create(report)
         return self._bundle
 
-    def _make(self, report: Reporter) -> Bundle:
+    def _create(self, report: Reporter) -> Bundle:
         ready = self.settings.bundle
         if ready is None:
             return self._build(report)
@@ -64,14 +66,14 @@ class BundleSource:
         def listen(message: str, done: int, total: int) -> None:
             report(Progress(STEP, "running", message, done, total))
 
-        built = build(self._spec, listen)
-        report(Progress(STEP, "done", f"built the bundle, {built.size / 1e6:.1f} MB"))
-        return built
+        bundle = build(self._spec, listen)
+        report(Progress(STEP, "done", f"built the bundle, {bundle.size / 1e6:.1f} MB"))
+        return bundle
 
     def _fetch(self, uri: str) -> Bundle:
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         if not key:
-            raise BundleError(f"s3sync.bundle = {uri} has no key: write s3://bucket/key")
+            raise BundleError(f"Invalid value {uri!r} for s3sync.bundle: expected s3://bucket/key")
         with (
             translated("s3:GetObject", uri, self.settings.endpoint_url),
             tempfile.TemporaryDirectory() as folder,

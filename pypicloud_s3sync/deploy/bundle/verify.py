@@ -1,4 +1,4 @@
-"""Import a finished zip as Lambda will: in a clean interpreter, with nothing beside it but the SDK."""
+"""Import a finished zip as Lambda does: in a clean interpreter, with only the AWS SDK next to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .models import BundleSpec
 
 _SCRIPT = Path(__file__).parent / "scripts" / "probe.py"
 
-#: What Lambda's Python runtimes have beside the standard library, as modules.
+#: The modules that Lambda's Python runtimes have in addition to the standard library.
 _SDK_MODULES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
-#: What is imported, before the cache's own.
+#: The modules to import, before those of the cache.
 _MODULES = ("lambda_script", "pypicloud_s3sync.handler", "pypicloud_s3sync.compat", "pypicloud.storage.s3")
 
 _TIMEOUT = 120  # seconds
@@ -35,14 +35,14 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
     data : bytes
         The zip.
     spec : BundleSpec
-        What it was built from.
+        The spec that the zip was built from.
     python : str
         An interpreter of the target's version.
 
     Raises
     ------
     BundleError
-        Something cannot be imported; names the module that is missing.
+        If an import fails. If a module is missing, the message names it.
     """
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
         task, sdk = Path(directory, "task"), Path(directory, "sdk")
@@ -50,51 +50,53 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
             bundle.extractall(task)
         link_sdk(sdk)
         modules = [*_MODULES, *cache_needs(spec).modules]
-        question = {"path": [str(task), str(sdk)], "modules": modules, "cache": spec.cache}
-        answer = _ask(python, question)
-    if answer:
-        raise BundleError(_explain(answer, spec))
+        request = {"path": [str(task), str(sdk)], "modules": modules, "cache": spec.cache}
+        failure = _run_probe(python, request)
+    if failure:
+        raise BundleError(_explain(failure, spec))
 
 
 def link_sdk(directory: Path) -> None:
-    """Make a directory of links to the host's SDK, where nothing else of its ``site-packages`` is."""
+    """Create a directory with links to the host's SDK, and to nothing else in its ``site-packages``."""
     directory.mkdir()
     for name in _SDK_MODULES:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            raise BundleError(f"{name}, which boto3 brings, is not installed here: pip install boto3")
+            raise BundleError(f"{name}, a requirement of boto3, is not installed here: pip install boto3")
         origin = Path(spec.origin)
-        place = origin.parent if origin.name == "__init__.py" else origin
-        (directory / place.name).symlink_to(place)
+        module = origin.parent if origin.name == "__init__.py" else origin
+        (directory / module.name).symlink_to(module)
 
 
-def _ask(python: str, question: dict[str, Any]) -> dict[str, Any]:
-    # -B: the links lead to the host's files, which must not get bytecode of another Python.
+def _run_probe(python: str, request: dict[str, Any]) -> dict[str, Any]:
+    # -B: the links lead to the host's files, next to which another Python must not write bytecode.
     command = [python, "-I", "-S", "-B", str(_SCRIPT)]
     try:
         result = subprocess.run(
             command,
-            input=json.dumps(question),
+            input=json.dumps(request),
             capture_output=True,
             text=True,
             timeout=_TIMEOUT,
             env=clean_environment(),
         )
-        answer: dict[str, Any] = json.loads(result.stdout)
+        failure: dict[str, Any] = json.loads(result.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise BundleError(f"{python} could not try the bundle: {error}: run it by hand to see why") from error
-    return answer
+        raise BundleError(
+            f"{python} cannot verify the bundle ({error}): check that the interpreter runs"
+        ) from error
+    return failure
 
 
-def _explain(answer: dict[str, Any], spec: BundleSpec) -> str:
-    importing, missing = answer["importing"], answer["missing"]
+def _explain(failure: dict[str, Any], spec: BundleSpec) -> str:
+    importing, missing = failure["importing"], failure["missing"]
     if missing:
         return (
-            f"the bundle for {spec.target} does not work: {importing} needs the module {missing}, "
-            "which is not in it: add the package that has it to s3sync.extra_packages"
+            f"the bundle for {spec.target} does not work: {importing} needs the module {missing}, which the"
+            " bundle does not contain: add the package that contains it to s3sync.extra_packages"
         )
-    reason = " ".join(answer["error"].split())
+    reason = " ".join(failure["error"].split())
     return (
-        f"the bundle for {spec.target} does not work: importing {importing} fails ({reason}): "
-        "choose another s3sync.runtime, or install a version here that runs on it"
+        f"the bundle for {spec.target} does not work: importing {importing} fails ({reason}):"
+        " choose another s3sync.runtime, or install a version here that runs on it"
     )

@@ -1,1 +1,1 @@
-"""The planner compares what is desired with what is observed; a plan is a list of actions."""
+"""Compare what is desired with what is observed, and return the difference as a list of actions."""

@@ -1,4 +1,4 @@
-"""What stands in the way of a deployment, found before anything is made; values in, values out."""
+"""Refuse a deployment that conflicts with foreign resources, before anything is created."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from ..models import (
     Rule,
 )
 
-#: Bytes of all names and values: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: In bytes, names and values together: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096
 
 
 def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> None:
-    """Refuse what would touch something that is not ours.
+    """Raise an error if the deployment would touch a foreign resource or cannot succeed.
 
     Parameters
     ----------
     desired : Desired
     observed : Observed
     force : bool
-        Take over a function that this tool did not make.
+        Take over a function that this tool did not create.
 
     Raises
     ------
     ConflictError, ConfigError
-        Names what is in the way, and the way out.
+        The message names the conflict and how to resolve it.
     """
     _refuse_given_role(desired, observed.given_role)
     _refuse_foreign_role(desired, observed.role)
@@ -48,7 +48,7 @@ def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> No
 
 
 def is_owned(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
-    """Whether a resource bears the tag that this tool gives what it makes for a bucket."""
+    """Return whether a resource has the tag of what this tool created for the bucket."""
     return resource is not None and resource.tags.get(OWNER_TAG) == bucket
 
 
@@ -57,17 +57,18 @@ def _refuse_given_role(desired: Desired, given: Role | None) -> None:
         return
     if given is None:
         raise ConflictError(f"the role {desired.role_arn} does not exist: correct the ARN, or leave it out")
-    if not policy.lets_lambda_assume(given.trust):
+    if not policy.lambda_may_assume(given.trust):
         raise ConflictError(
-            f"the role {desired.role_arn} does not let Lambda assume it:"
-            " allow sts:AssumeRole to lambda.amazonaws.com in its trust policy"
+            f"Lambda cannot assume the role {desired.role_arn}:"
+            " allow sts:AssumeRole for lambda.amazonaws.com in its trust policy"
         )
 
 
 def _refuse_foreign_role(desired: Desired, role: Role | None) -> None:
     if desired.role is not None and role is not None and not is_owned(role, desired.bucket):
         raise ConflictError(
-            f"a role {role.arn} exists that this tool did not make: give a role with -a, or remove that one"
+            f"the role {role.arn} already exists and was not created by this tool:"
+            " remove it, or use another role with -a"
         )
 
 
@@ -77,13 +78,13 @@ def _refuse_foreign_function(desired: Desired, function: Function | None, *, for
     owner = function.tags.get(OWNER_TAG)
     if owner is not None:
         raise ConflictError(
-            f"the function {function.name} in {desired.region} serves the bucket {owner}:"
-            " give another name with -n"
+            f"the function {function.name} in {desired.region} already serves the bucket {owner}:"
+            " choose another name with -n"
         )
     if not force:
         raise ConflictError(
-            f"a function {function.name} exists in {desired.region} that this tool did not make:"
-            " give another name with -n, or take it over with -f"
+            f"the function {function.name} already exists in {desired.region} and was not created by this"
+            " tool: choose another name with -n, or take it over with -f"
         )
 
 
@@ -96,16 +97,16 @@ def _refuse_foreign_delivery_resources(desired: Desired, resources: DeliveryReso
     )
     for needed, found in pairs:
         if needed is not None and found is not None and not is_owned(found, desired.bucket):
-            raise ConflictError(f"{found.arn} exists, which this tool did not make: remove it")
+            raise ConflictError(f"{found.arn} already exists and was not created by this tool: remove it")
 
 
 def _refuse_failed_events(desired: Desired, resources: DeliveryResources) -> None:
-    """The events that failed are only to be had from their queue."""
+    """Raise an error if a queue of failed events would be deleted: nothing else holds these events."""
     failed = resources.dead_letters
     if desired.delivery_resources.dead_letters is None and failed is not None and failed.messages:
         raise ConflictError(
-            f"the queue {failed.name} holds {failed.messages} events that failed, and s3sync.delivery ="
-            f" {desired.delivery} would remove it: start a redrive of it, or purge it"
+            f"the queue {failed.name} holds {failed.messages} failed events, and s3sync.delivery ="
+            f" {desired.delivery} would delete it: redrive its messages, or purge it"
         )
 
 
@@ -115,7 +116,7 @@ def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
     found = notifications.overlapping(configuration, desired.owner, desired.subscription.entry)
     if found is not None:
         raise ConflictError(
-            f"the bucket {desired.bucket} already sends these events elsewhere, and S3 allows one receiver:"
+            f"another notification of the bucket {desired.bucket} overlaps with the sync, which S3 refuses:"
             f" {found}; narrow or remove that notification"
         )
 
@@ -126,6 +127,6 @@ def _refuse_large_environment(desired: Desired, function: Function | None) -> No
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > ENVIRONMENT_LIMIT:
         raise ConfigError(
-            f"the environment of the function {desired.names.function} would have {size} bytes, and Lambda"
-            f" takes {ENVIRONMENT_LIMIT}: shorten the db.* settings or remove variables that were added to it"
+            f"the environment of the function {desired.names.function} would be {size} bytes, but Lambda"
+            f" allows {ENVIRONMENT_LIMIT}: shorten the db.* settings or remove variables that were added"
         )

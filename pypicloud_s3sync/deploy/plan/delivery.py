@@ -1,4 +1,4 @@
-"""What has to be done to whatever takes events from the bucket to the function; values in, values out."""
+"""Plan the actions on queues, event source mapping, rule, permission and notification."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import notifications
-from ..delivery import may_switch_off
+from ..delivery import may_turn_off_eventbridge
 from ..models import (
     SWITCH_TAG,
     Action,
@@ -22,15 +22,15 @@ from ..models import (
     Rule,
 )
 from .conflicts import is_owned
-from .function import differences, same_tags
+from .function import differences, managed_tags
 
-#: The conditions of a permission, as AddPermission names them.
+#: The arguments of AddPermission that become conditions of the statement.
 SOURCES = ("SourceArn", "SourceAccount")
-SHOWN_OF_PERMISSION = ("Principal", *SOURCES)
+PERMISSION_FIELDS = ("Principal", *SOURCES)
 
 
 def delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Whatever the delivery needs: a queue's dead letters before it, its mapping behind it."""
+    """Yield the actions that create or update the delivery's resources, in the order of their references."""
     wanted, found = desired.delivery_resources, observed.delivery_resources
     if wanted.dead_letters is not None:
         yield from _queue("dead-letter queue", wanted.dead_letters, found.dead_letters)
@@ -43,25 +43,25 @@ def delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
 
 
 def obsolete_delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """What is left of another delivery; of a queue, once its last message was handled."""
+    """Yield the actions that remove the resources of another delivery, after its queue is drained."""
     found, kept = observed.delivery_resources, desired.delivery_resources
-    left = DeliveryResources(
+    obsolete = DeliveryResources(
         queue=None if kept.queue else found.queue,
         dead_letters=None if kept.dead_letters else found.dead_letters,
         mapping=None if kept.mapping else found.mapping,
         rule=None if kept.rule else found.rule,
     )
-    yield from removal_actions(left, desired, drain=True)
+    yield from removal_actions(obsolete, desired, drain=True)
 
 
 def removal_actions(resources: DeliveryResources, desired: Desired, *, drain: bool) -> Iterator[Action]:
-    """Removing what is ours of a resources: after its last message was handled, or with whatever is in it."""
+    """Yield the actions that remove a delivery's resources; ``drain`` waits for the queue to be empty."""
     bucket = desired.bucket
     if resources.mapping is not None:
-        of_mapping = {"uuid": resources.mapping.uuid}
+        mapping = {"uuid": resources.mapping.uuid}
         if drain and resources.queue is not None:
-            of_mapping |= {"url": resources.queue.url, "queue": resources.queue.name}
-        yield Action("delete", "event source mapping", desired.names.queue, "mapping.delete", of_mapping)
+            mapping |= {"url": resources.queue.url, "queue": resources.queue.name}
+        yield Action("delete", "event source mapping", desired.names.queue, "mapping.delete", mapping)
     for resource, found in (("queue", resources.queue), ("dead-letter queue", resources.dead_letters)):
         if found is not None and is_owned(found, bucket):
             arguments = {"url": found.url, "name": found.name}
@@ -87,7 +87,7 @@ def _shown(part: Queue | Rule, tags: Mapping[str, str]) -> dict[str, Any]:
         fields = part.attributes
     else:
         fields = {"pattern": part.pattern, "state": part.state, "target": part.target}
-    return {**fields, "tags": same_tags(part.tags, tags)}
+    return {**fields, "tags": managed_tags(part.tags, tags)}
 
 
 def _mapping(wanted: EventSourceMapping, mapping: EventSourceMapping | None, queue: str) -> Iterator[Action]:
@@ -103,7 +103,7 @@ def _mapping(wanted: EventSourceMapping, mapping: EventSourceMapping | None, que
 
 def _rule(wanted: Rule, observed: Observed) -> Iterator[Action]:
     if "EventBridgeConfiguration" not in observed.notifications:
-        # Remembered before it is done: a run that ends in between knows whose the switch is.
+        # Tagged before EventBridge is turned on: if the run is interrupted in between, the next one knows.
         wanted = replace(wanted, tags={**wanted.tags, SWITCH_TAG: "switched-on"})
     rule = observed.delivery_resources.rule
     if rule is None:
@@ -116,12 +116,12 @@ def _rule(wanted: Rule, observed: Observed) -> Iterator[Action]:
 
 
 def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ...]) -> Iterator[Action]:
-    """The right to invoke the function."""
+    """Yield the action that creates or updates the permission to invoke the function."""
     wanted = desired.permission
     if wanted is None:
         return
     name = wanted["StatementId"]
-    shown = tuple(Change(key, None, value) for key, value in wanted.items() if key in SHOWN_OF_PERMISSION)
+    shown = tuple(Change(key, None, value) for key, value in wanted.items() if key in PERMISSION_FIELDS)
     found = find_statement(statements, name)
     if found is None:
         yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
@@ -134,7 +134,7 @@ def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ..
 def permission_removal_actions(
     names: Names, statements: tuple[Mapping[str, Any], ...], kept: Mapping[str, Any] | None = None
 ) -> Iterator[Action]:
-    """Removing our statements, but for the one that is wanted."""
+    """Yield the actions that remove this tool's statements, except the ``kept`` one."""
     for name in (names.statement, names.rule_statement):
         if (kept is None or kept["StatementId"] != name) and find_statement(statements, name) is not None:
             arguments = {"function": names.function, "statement": name}
@@ -142,12 +142,12 @@ def permission_removal_actions(
 
 
 def find_statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mapping[str, Any] | None:
-    """A statement of a function's policy by its id."""
+    """Return a statement of a function's policy by its id."""
     return next((statement for statement in statements if statement.get("Sid") == sid), None)
 
 
 def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a statement of a function's policy is what AddPermission would make of ``wanted``."""
+    """Return whether a statement is what AddPermission creates from the arguments ``wanted``."""
     conditions = {
         key.lower(): value
         for operator in statement.get("Condition", {}).values()
@@ -162,16 +162,17 @@ def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def notification_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Our entry in the bucket's notifications, and the switch of EventBridge."""
+    """Yield the action that puts this tool's notification entry and turns EventBridge on or off."""
     configuration, wanted = observed.notifications, desired.subscription
-    if wanted.eventbridge is None and may_switch_off(observed):
+    if wanted.eventbridge is None and may_turn_off_eventbridge(observed):
         wanted = replace(wanted, eventbridge=False)
-    if notifications.same(configuration, notifications.subscribed(configuration, desired.owner, wanted)):
+    merged = notifications.subscribed(configuration, desired.owner, wanted)
+    if notifications.equivalent(configuration, merged):
         return
-    found = notifications.replaced(configuration, desired.owner)
-    before = [dict(item) for item in found] or None
+    replaced = notifications.replaced_entries(configuration, desired.owner)
+    before = [dict(item) for item in replaced] or None
     switched = notifications.EVENTBRIDGE in configuration
-    verb = "update" if found or (switched and wanted.eventbridge is False) else "create"
+    verb = "update" if replaced or (switched and wanted.eventbridge is False) else "create"
     after = None if wanted.entry is None else dict(wanted.entry)
     shown = [Change("entry", before, after)] if before or after else []
     if wanted.eventbridge not in (None, switched):
@@ -187,11 +188,11 @@ def _on(switched: bool | None) -> str:
 
 
 def notification_removal_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Removing our entry, and our switch where nobody else listens to EventBridge."""
-    eventbridge = False if may_switch_off(observed) else None
+    """Yield the action that removes this tool's entry and turns off EventBridge if nothing else needs it."""
+    eventbridge = False if may_turn_off_eventbridge(observed) else None
     configuration = observed.notifications
-    without = notifications.unsubscribed(configuration, desired.owner, eventbridge)
-    if not notifications.same(configuration, without):
+    remaining = notifications.unsubscribed(configuration, desired.owner, eventbridge)
+    if not notifications.equivalent(configuration, remaining):
         name = desired.names.notification
         arguments = {"owner": desired.owner, "eventbridge": eventbridge}
         yield Action("delete", "notification", name, "notification.remove", arguments)

@@ -1,4 +1,4 @@
-"""What has to be done to role, log group and function; values in, values out."""
+"""Plan the actions on role, log group and function."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ from .conflicts import is_owned
 
 
 def code_is_known(desired: Desired, function: Function | None) -> bool:
-    """Whether a function's code is what the settings would build, without building it."""
+    """Return whether the tags prove, without a build, that the deployed code is up to date."""
     if function is None or function.code_sha256 is None:
         return False
     return function.tags.get(BUNDLE_TAG) == bundle_tag(desired.fingerprint, function.code_sha256)
 
 
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """The role of our making; while a queue is being emptied, it may still receive from that."""
+    """Yield the action for the role, which keeps the right to receive while a queue is drained."""
     wanted, role = desired.role, observed.role
     if wanted is None:
         return
-    if role is not None and wanted.policy is not None and leaves_queue(desired, observed):
+    if role is not None and wanted.policy is not None and has_obsolete_queue(desired, observed):
         wanted = replace(wanted, policy=keep_receiving(wanted.policy, role.policy))
     yield from _role(wanted, role)
 
 
 def narrow_role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Taking back the right to receive, now that the queue is gone."""
+    """Yield the action that removes the right to receive, after the queue is gone."""
     wanted, role = desired.role, observed.role
-    if wanted is None or role is None or wanted.policy is None or not leaves_queue(desired, observed):
+    if wanted is None or role is None or wanted.policy is None or not has_obsolete_queue(desired, observed):
         return
     before = keep_receiving(wanted.policy, role.policy)
     if before != wanted.policy:
         yield from _role(wanted, replace(wanted, policy=before))
 
 
-def leaves_queue(desired: Desired, observed: Observed) -> bool:
-    """Whether there is a queue that has to be emptied and removed."""
+def has_obsolete_queue(desired: Desired, observed: Observed) -> bool:
+    """Return whether a queue has to be drained and removed."""
     return desired.delivery_resources.queue is None and observed.delivery_resources.queue is not None
 
 
@@ -67,7 +67,7 @@ def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
             "trust": role.trust,
             "policy": role.policy,
             "boundary": role.boundary,
-            "tags": same_tags(role.tags, wanted.tags),
+            "tags": managed_tags(role.tags, wanted.tags),
         },
         {"trust": wanted.trust, "policy": wanted.policy, "boundary": wanted.boundary, "tags": wanted.tags},
     )
@@ -76,38 +76,41 @@ def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
         yield Action("update", "role", wanted.name, "role.update", arguments, changes)
 
 
-def same_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
-    """Those of a resource's tags that are ours to set; what others tagged it with stays."""
+def managed_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return those of a resource's tags that this tool sets; foreign tags are ignored and kept."""
     return {key: value for key, value in tags.items() if key in wanted}
 
 
 def obsolete_role_actions(desired: Desired, role: Role | None) -> Iterator[Action]:
-    """The role of our making, where one is given now."""
+    """Yield the action that deletes this tool's role if the settings name another one now."""
     if desired.role is None and role is not None and is_owned(role, desired.bucket):
         yield Action("delete", "role", role.name, "role.delete", {"name": role.name})
 
 
 def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Action]:
-    """The log group, so that the function need not make one that keeps everything."""
+    """Yield the action for the log group; without one, the function would create it without a retention."""
     if group is None:
         shown = (Change("retention_days", None, wanted.retention_days),)
         yield Action("create", "log group", wanted.name, "log_group.create", {"group": wanted}, shown)
         return
-    # A group that was there before keeps its tags, and so stays when sync is disabled.
-    ours = OWNER_TAG in group.tags
+    # A log group that this tool did not create gets no owner tag, so that disable does not delete it.
+    owned = OWNER_TAG in group.tags
     changes = differences(
-        {"retention_days": group.retention_days, "tags": same_tags(group.tags, wanted.tags) if ours else {}},
-        {"retention_days": wanted.retention_days, "tags": wanted.tags if ours else {}},
+        {
+            "retention_days": group.retention_days,
+            "tags": managed_tags(group.tags, wanted.tags) if owned else {},
+        },
+        {"retention_days": wanted.retention_days, "tags": wanted.tags if owned else {}},
     )
     if changes:
-        arguments = {"group": wanted, "before": group, "ours": ours}
+        arguments = {"group": wanted, "before": group, "owned": owned}
         yield Action("update", "log group", wanted.name, "log_group.update", arguments, changes)
 
 
 def function_actions(
     desired: Desired, function: Function | None, code_sha256: str | None, *, force: bool
 ) -> Iterator[Action]:
-    """The function: its code, its configuration, its tags."""
+    """Yield the actions for the function: its code, its configuration and its tags."""
     wanted = desired.function
     if function is None:
         shown = tuple(Change(key, None, value) for key, value in redact(wanted.configuration).items())
@@ -116,17 +119,17 @@ def function_actions(
         return
     arguments = {"name": wanted.name, "fingerprint": desired.fingerprint, "arn": function.arn}
     architectures = wanted.configuration["Architectures"]
-    moved = function.configuration.get("Architectures", ["x86_64"]) != architectures
-    if force or moved or (code_sha256 is not None and code_sha256 != function.code_sha256):
+    other_architecture = function.configuration.get("Architectures", ["x86_64"]) != architectures
+    if force or other_architecture or (code_sha256 is not None and code_sha256 != function.code_sha256):
         shown = differences(
             {
                 "CodeSha256": function.code_sha256,
                 "Architectures": function.configuration.get("Architectures"),
             },
-            {"CodeSha256": code_sha256 or "built anew", "Architectures": architectures},
+            {"CodeSha256": code_sha256 or "rebuilt", "Architectures": architectures},
         )
-        more = {**arguments, "architecture": architectures[0]}
-        yield Action("update", "code", wanted.name, "function.update_code", more, shown)
+        arguments |= {"architecture": architectures[0]}
+        yield Action("update", "code", wanted.name, "function.update_code", arguments, shown)
     elif code_sha256 is not None and not code_is_known(desired, function):
         yield Action(
             "update",
@@ -144,26 +147,25 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     after = dict(desired.function.configuration)
     before.pop("Architectures", None)
     after.pop("Architectures")
-    # Variables that somebody added, PPC_* for instance, stay.
+    # Foreign variables, for example PPC_*, are kept.
     after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
     changes = differences(redact(before), redact(after))
     if before != after or function.failure:
         arguments = {"name": function.name, "configuration": after}
-        if before.get("Environment") != after["Environment"] and "Environment" not in {
-            c.field for c in changes
-        }:
-            changes = (*changes, Change("Environment", "a masked value", "another"))
+        shown_fields = {change.field for change in changes}
+        if before.get("Environment") != after["Environment"] and "Environment" not in shown_fields:
+            changes = (*changes, Change("Environment", "a masked value", "another masked value"))
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
-    # Before another delivery's parts are made: a run that ends in between must be found out by the next.
+    # Tagged before another delivery's resources are created, so that the next run finds an interrupted move.
     deliveries = deliveries_of(function) | {desired.delivery}
     tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
-    yield from _tags(function, same_tags(function.tags, tags), tags)
+    yield from _tags(function, managed_tags(function.tags, tags), tags)
 
 
 def delivery_tag_actions(desired: Desired, function: Function | None) -> Iterator[Action]:
-    """Forgetting the deliveries of before, once nothing is left of them."""
+    """Yield the action that removes previous deliveries from the function's tag, once they are gone."""
     if function is not None and deliveries_of(function) - {desired.delivery}:
         before = "+".join(sorted(deliveries_of(function) | {desired.delivery}))
         tag = {DELIVERY_TAG: desired.delivery}
@@ -178,7 +180,7 @@ def _tags(function: Function, before: Mapping[str, str], tags: Mapping[str, str]
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
-    """What differs between two values of the same fields."""
+    """Return the changes from the fields of ``before`` to those of ``after``."""
     return tuple(
         Change(key, before.get(key), value) for key, value in after.items() if before.get(key) != value
     )

@@ -1,8 +1,8 @@
-"""What has to be done to turn what is there into what is wanted; values in, values out.
+"""Plan the actions that turn the observed resources into the desired ones.
 
-``enable`` performs exactly the actions that ``plan`` shows, in their order: role, log group, function (active
-before S3 may know of it), queues or rule, permission, and the notification last. ``disable`` goes the other
-way.
+``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, function, queues
+or rule, permission, and the notification last, because S3 checks the permission then. ``disable`` uses the
+reverse order.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from .function import (
 def plan_enable(
     desired: Desired, observed: Observed, code_sha256: str | None = None, *, force: bool = False
 ) -> Plan:
-    """The actions that make it so.
+    """Return the plan of ``enable``.
 
     Parameters
     ----------
     desired : Desired
     observed : Observed
     code_sha256 : str, optional
-        Of the bundle, where it was built because :func:`.steps.code_is_known` could not tell.
+        The checksum of the bundle, if it was built because :func:`.function.code_is_known` was False.
     force : bool
-        Send the code even where nothing changed, and take over a function that this tool did not make.
+        Send the code even if nothing changed, and take over a function that this tool did not create.
 
     Raises
     ------
-    ConflictError
-        Something that is not ours is in the way. Nothing has been made then.
+    ConflictError, ConfigError
+        If the deployment would touch a foreign resource or cannot succeed. Nothing was changed then.
     """
     refuse_conflicts(desired, observed, force=force)
     actions = (
@@ -57,7 +57,7 @@ def plan_enable(
         *delivery_actions(desired, observed),
         *permission_actions(desired, observed.statements),
         *notification_actions(desired, observed),
-        # Whatever the settings no longer ask for goes last, when nothing uses it any more.
+        # Obsolete resources are removed last, when nothing uses them any more.
         *permission_removal_actions(desired.names, observed.statements, desired.permission),
         *obsolete_delivery_actions(desired, observed),
         *narrow_role_actions(desired, observed),
@@ -68,7 +68,7 @@ def plan_enable(
 
 
 def plan_disable(desired: Desired, observed: Observed) -> Plan:
-    """The actions that take away what this tool made, and nothing else."""
+    """Return the plan of ``disable``: remove what this tool created, and nothing else."""
     actions = (
         *notification_removal_actions(desired, observed),
         *permission_removal_actions(desired.names, observed.statements),

@@ -1,1 +1,72 @@
-"""Readers tell what AWS has; they change nothing."""
+"""Read the current resources from AWS, a module for each kind; nothing here changes AWS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..aws import Clients
+from ..models import Desired, Identity, Observed
+from .buckets import bucket_region
+from .calls import Calls
+from .delivery import find_delivery_resources
+from .functions import find_function
+from .identity import caller_identity
+from .log_groups import find_log_group
+from .notifications import bucket_notifications
+from .permissions import permission_statements
+from .roles import find_role
+from .tables import missing_tables
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """Reads what a plan is made from: a missing resource is None, any other failure raises AwsError.
+
+    Parameters
+    ----------
+    clients : Clients
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self.calls = Calls(clients)
+
+    def identity(self) -> Identity:
+        """Return the account and partition of the caller."""
+        return caller_identity(self.calls)
+
+    def bucket_region(self, bucket: str, account: str) -> str | None:
+        """Return the region of a bucket: empty if S3 does not report it, None if there is no such bucket."""
+        return bucket_region(self.calls, bucket, account)
+
+    def missing_tables(self) -> list[str]:
+        """Return the names of the DynamoDB cache's tables that do not exist."""
+        return missing_tables(self.calls)
+
+    def notifications(self, bucket: str) -> dict[str, Any]:
+        """Return the whole notification configuration of a bucket; empty if the bucket does not exist."""
+        return bucket_notifications(self.calls, bucket)
+
+    def observe(self, desired: Desired, *, enabling: bool) -> Observed:
+        """Return the current state of all resources.
+
+        Parameters
+        ----------
+        desired : Desired
+            The names of the resources to read.
+        enabling : bool
+            Whether the plan is to enable; only then is the role that the settings name read.
+        """
+        names = desired.names
+        role_arn = desired.role_arn if desired.role is None and enabling else None
+        given_role = find_role(self.calls, role_arn.rsplit("/", 1)[-1]) if role_arn else None
+        function = find_function(self.calls, names.function)
+        return Observed(
+            role=find_role(self.calls, names.role),
+            given_role=given_role if given_role is not None and given_role.arn == role_arn else None,
+            log_group=find_log_group(self.calls, names.log_group),
+            function=function,
+            statements=permission_statements(self.calls, names.function),
+            notifications=self.notifications(desired.bucket),
+            delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
+        )

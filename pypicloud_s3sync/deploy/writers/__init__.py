@@ -1,4 +1,4 @@
-"""Everything that changes AWS, a writer for each resource; a plan's actions name their methods."""
+"""Change AWS, with a writer for each kind of resource; a plan's actions name the writers' methods."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = ["Writers"]
 
 
 class Writers:
-    """Finds the method for a call such as ``role.create``.
+    """Performs the calls of a plan's actions, for example ``role.create``.
 
     Parameters
     ----------
     clients : Clients
     bucket : str
-        The only bucket that is written to.
+        The only bucket that is changed.
     account : str
-        Its owner.
+        The account that owns the bucket.
     """
 
     def __init__(self, clients: Clients, bucket: str, account: str) -> None:
@@ -43,6 +43,6 @@ class Writers:
         }
 
     def perform(self, call: str, **arguments: Any) -> None:
-        """Perform ``writer.method``."""
+        """Call the method that ``call`` names as ``writer.method``."""
         writer, method = call.split(".")
         getattr(self._writers[writer], method)(**arguments)

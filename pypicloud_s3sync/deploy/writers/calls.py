@@ -1,23 +1,25 @@
-"""A call that changes AWS: its errors in our words, and patience while AWS's news travels."""
+"""Call operations that change AWS, and retry them while changes propagate inside AWS."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError, WaiterError
 
 from ...exceptions import AwsError
 from ..aws import Clients
-from ..aws_errors import is_missing, translated
+from ..aws_errors import iam_action, is_missing, translated
 
-#: How long IAM, Lambda and S3 may take to know of each other's news, in seconds; SQS takes a whole minute
-#: until the name of a deleted queue is free again.
+#: How long a change may take to propagate between IAM, Lambda and S3, in seconds. SQS needs a whole minute
+#: until the name of a deleted queue can be used again.
 PROPAGATION_TIMEOUT = 90
 PROPAGATION_INTERVAL = 1
-#: boto3's own waiters look once a second for up to five minutes; most functions are ready sooner than that.
-WAITER = {"Delay": 0.25, "MaxAttempts": 1200}
+#: boto3's waiters check once a second for up to five minutes; most functions are ready within a second.
+WAITER: Any = {"Delay": 0.25, "MaxAttempts": 1200}
+#: The waiters that are used, all of Lambda.
+FunctionWaiter = Literal["function_active_v2", "function_updated_v2"]
 
 
 class Calls:
@@ -27,7 +29,7 @@ class Calls:
     ----------
     clients : Clients
     clock, pause : callable, optional
-        Tell and wait for seconds.
+        Return the time and wait, in seconds.
     """
 
     def __init__(
@@ -41,27 +43,27 @@ class Calls:
         self.pause = pause
 
     def do(self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any) -> Any:
-        """Call an operation.
+        """Call an operation and return its response.
 
         Parameters
         ----------
         service, operation : str
-            As boto3 names them.
+            The names that boto3 uses.
         resource : str
-            What it is done to, for a reader.
+            The resource as an error message names it, for example ``the function x``.
         action : str, optional
-            The IAM action where it does not bear the operation's name.
+            The IAM action, if its name differs from the operation's.
         """
-        action = action or f"{service}:{''.join(word.capitalize() for word in operation.split('_'))}"
+        action = action or iam_action(service, operation)
         with translated(action, resource, self.clients.settings.endpoint_url):
             return getattr(self.clients[service], operation)(**arguments)
 
     def delete_if_exists(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
-        """Call an operation that deletes; what is gone already is no error."""
+        """Call an operation that deletes a resource; ignore a resource that does not exist."""
         self.find(service, operation, resource, **arguments)
 
     def find(self, service: str, operation: str, resource: str, **arguments: Any) -> dict[str, Any]:
-        """Call an operation on what may be gone already; empty where it is."""
+        """Call an operation; return its response, which is empty if the resource does not exist."""
         try:
             return dict(self.do(service, operation, resource, **arguments) or {})
         except AwsError as error:
@@ -69,19 +71,19 @@ class Calls:
                 return {}
             raise
 
-    def retry_on(self, news: tuple[str, ...], call: Callable[[], Any]) -> Any:
-        """Call again while AWS refuses with one of the messages that say it has not heard the news yet."""
+    def retry_on(self, messages: tuple[str, ...], call: Callable[[], Any]) -> Any:
+        """Retry a call while AWS refuses it with a message about propagation, for a limited time."""
         deadline = self.clock() + PROPAGATION_TIMEOUT
         while True:
             try:
                 return call()
             except AwsError as error:
-                if not any(message in str(error) for message in news) or self.clock() > deadline:
+                if not any(message in str(error) for message in messages) or self.clock() > deadline:
                     raise
             self.pause(PROPAGATION_INTERVAL)
 
     def until(self, condition: Callable[[], bool]) -> bool:
-        """Wait, bounded, for a condition; whether it came true."""
+        """Wait until the condition is true, for a limited time; return whether it became true."""
         deadline = self.clock() + PROPAGATION_TIMEOUT
         while not condition():
             if self.clock() > deadline:
@@ -89,15 +91,15 @@ class Calls:
             self.pause(PROPAGATION_INTERVAL)
         return True
 
-    def wait(self, waiter: str, resource: str, **arguments: Any) -> None:
-        """Wait until Lambda has done what it was asked to."""
+    def wait(self, waiter: FunctionWaiter, resource: str, **arguments: Any) -> None:
+        """Wait until one of Lambda's waiters succeeds."""
         with translated("lambda:GetFunction", resource, self.clients.settings.endpoint_url):
             try:
                 self.clients["lambda"].get_waiter(waiter).wait(**arguments, WaiterConfig=WAITER)
             except WaiterError as error:
-                answer: Any = error.last_response
-                configuration = answer.get("Configuration", {})
+                response: Any = error.last_response
+                configuration = response.get("Configuration", {})
                 reason = configuration.get("StateReason") or configuration.get("LastUpdateStatusReason")
                 raise AwsError(
-                    f"{resource} did not become ready: {reason or error}; see its page in AWS"
+                    f"{resource} did not become ready: {reason or error}; see its page in the AWS console"
                 ) from error

@@ -1,4 +1,4 @@
-"""Makes and changes the Lambda function in place: deleting it would drop its policy and events."""
+"""Create, update and delete the Lambda function; an update in place keeps its policy and its events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
 from .calls import Calls
 
-#: Lambda's words while the news of the role has not reached it, KMS for the environment, or EC2 for a VPC.
+#: Lambda's messages while a new role has not propagated to Lambda, KMS (environment) or EC2 (VPC).
 ROLE_PROPAGATION = (
     "cannot be assumed",
     "KMS key is invalid for CreateGrant",
@@ -28,7 +28,7 @@ class FunctionWriter:
     ----------
     calls : Calls
     bucket : str
-        Where a bundle that is too large for a direct upload is put for a moment.
+        Holds a bundle temporarily if it is too large for a direct upload.
     """
 
     def __init__(self, calls: Calls, bucket: str) -> None:
@@ -36,7 +36,7 @@ class FunctionWriter:
         self.bucket = bucket
 
     def create(self, function: Function, fingerprint: str, bundle: Bundle) -> None:
-        """Make the function and wait until it is active."""
+        """Create the function and wait until it is active."""
         settings = dict(function.configuration)
         tags = {**function.tags, BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         with self._code(bundle) as code:
@@ -48,49 +48,49 @@ class FunctionWriter:
                     Code=code,
                     PackageType="Zip",
                     Tags=tags,
-                    **_as_api(settings),
+                    **_api_arguments(settings),
                 ),
             )
             self.wait_until_active(function.name)
 
     def update_code(self, name: str, arn: str, fingerprint: str, architecture: str, bundle: Bundle) -> None:
-        """Send new code, and remember what it was built from."""
+        """Upload new code, and tag the function with the inputs that it was built from."""
         resource = f"the function {name}"
-        self._quiet(name)
+        self._wait_until_idle(name)
         with self._code(bundle) as code:
-            of_function = {"FunctionName": name, "Architectures": [architecture], **code}
-            self.calls.do("lambda", "update_function_code", resource, **of_function)
+            arguments = {"FunctionName": name, "Architectures": [architecture], **code}
+            self.calls.do("lambda", "update_function_code", resource, **arguments)
             self.wait_until_active(name)
         self.tag_bundle(name, arn, fingerprint, bundle)
 
     def tag_bundle(self, name: str, arn: str, fingerprint: str, bundle: Bundle) -> None:
-        """Remember what the code was built from."""
+        """Tag the function with the inputs that its code was built from."""
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
     def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
-        """Change settings, once a change before is through; one that has failed gets another chance."""
-        self._quiet(name)
+        """Update the configuration, which also repairs a function that has failed."""
+        self._wait_until_idle(name)
         self.calls.retry_on(
             ROLE_PROPAGATION,
             lambda: self.calls.do(
                 *("lambda", "update_function_configuration", f"the function {name}"),
                 FunctionName=name,
-                **_as_api(configuration),
+                **_api_arguments(configuration),
             ),
         )
         self.wait_until_active(name)
 
     def tag(self, name: str, arn: str, tags: Mapping[str, str]) -> None:
-        """NotificationOwner the function as ours, with the tags of the settings."""
+        """Set the owner tag and the tags of the settings."""
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=dict(tags))
 
     def delete(self, name: str) -> None:
         """Delete the function."""
         self.calls.delete_if_exists("lambda", "delete_function", f"the function {name}", FunctionName=name)
 
-    def _quiet(self, name: str) -> None:
-        """Wait until nothing is under way; a function that has failed waits for nothing but a change."""
+    def _wait_until_idle(self, name: str) -> None:
+        """Wait until no update is in progress; ignore a failed function, which the next update may repair."""
         try:
             self.wait_until_active(name)
         except AwsError as error:
@@ -98,20 +98,20 @@ class FunctionWriter:
                 raise
 
     def wait_until_active(self, name: str) -> None:
-        """Wait until the function is active and no update of it is under way."""
-        for waiter in ("function_active_v2", "function_updated_v2"):
-            self.calls.wait(waiter, f"the function {name}", FunctionName=name)
+        """Wait until the function is active and no update is in progress."""
+        self.calls.wait("function_active_v2", f"the function {name}", FunctionName=name)
+        self.calls.wait("function_updated_v2", f"the function {name}", FunctionName=name)
 
     @contextmanager
     def _code(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
-        """The bundle as Lambda takes it: in the call, or beyond the limit for that through the bucket."""
+        """Yield the bundle as Lambda's arguments; upload it to the bucket if it is too large for a call."""
         if bundle.size <= DIRECT_UPLOAD_LIMIT:
             yield {"ZipFile": bundle.data}
             return
         key = f"pypicloud-s3sync/{bundle.sha256}.bundle"
         resource = f"s3://{self.bucket}/{key}"
         put = self.calls.do("s3", "put_object", resource, Bucket=self.bucket, Key=key, Body=bundle.data)
-        # Without its version, a versioned bucket would keep it behind a delete marker.
+        # Without the version, a versioned bucket would keep the object behind a delete marker.
         version = {"VersionId": put["VersionId"]} if "VersionId" in put else {}
         try:
             yield {"S3Bucket": self.bucket, "S3Key": key}
@@ -121,5 +121,5 @@ class FunctionWriter:
             )
 
 
-def _as_api(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _api_arguments(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {**configuration, "Environment": {"Variables": dict(configuration["Environment"])}}

@@ -1,4 +1,4 @@
-"""Makes, changes and deletes the function's log group."""
+"""Create, update and delete the function's log group."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ class LogGroupWriter:
         self.calls = calls
 
     def create(self, group: LogGroup) -> None:
-        """Make the group, with its retention."""
+        """Create the log group with its retention."""
         resource = f"the log group {group.name}"
         self.calls.do("logs", "create_log_group", resource, logGroupName=group.name, tags=dict(group.tags))
         self._put_retention(group)
 
-    def update(self, group: LogGroup, before: LogGroup, ours: bool) -> None:
-        """Change its retention, and the tags of one that we made."""
+    def update(self, group: LogGroup, before: LogGroup, owned: bool) -> None:
+        """Update the retention, and the tags if this tool created the log group."""
         if group.retention_days != before.retention_days:
             self._put_retention(group)
-        if ours and not group.tags.items() <= before.tags.items():
+        if owned and not group.tags.items() <= before.tags.items():
             resource, arn = f"the log group {group.name}", self._arn(group.name)
             self.calls.do("logs", "tag_resource", resource, resourceArn=arn, tags=dict(group.tags))
 
     def _put_retention(self, group: LogGroup) -> None:
-        of_group: dict[str, Any] = {"logGroupName": group.name, "retentionInDays": group.retention_days}
-        self.calls.do("logs", "put_retention_policy", f"the log group {group.name}", **of_group)
+        arguments: dict[str, Any] = {"logGroupName": group.name, "retentionInDays": group.retention_days}
+        self.calls.do("logs", "put_retention_policy", f"the log group {group.name}", **arguments)
 
     def _arn(self, name: str) -> str:
         groups = self.calls.do(
@@ -40,5 +40,5 @@ class LogGroupWriter:
         return arn.removesuffix(":*")
 
     def delete(self, name: str) -> None:
-        """Delete the group and what was logged."""
+        """Delete the log group and its events."""
         self.calls.delete_if_exists("logs", "delete_log_group", f"the log group {name}", logGroupName=name)

@@ -1,4 +1,4 @@
-"""Puts our entry into the bucket's notifications, or takes it out: read, merge, compare, write, read back."""
+"""Add this tool's entry to the bucket's notifications, or remove it: read, merge, compare, write, verify."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 from ...exceptions import AwsError
 from .. import notifications
 from ..models import NotificationOwner, Subscription
-from ..readers.reader import Reader
+from ..readers import Reader
 from .calls import Calls
 
-#: S3's words while Lambda's news of the permission has not reached it.
+#: S3's message while a new permission has not propagated from Lambda.
 PERMISSION_PROPAGATION = ("Unable to validate the following destination",)
 
 
 class NotificationWriter:
-    """Actions on our entry in a bucket that others use too.
+    """Actions on this tool's entry in a notification configuration that has foreign entries too.
 
     Parameters
     ----------
     calls : Calls
     bucket : str
     account : str
-        The bucket's owner: S3 refuses the write where it is somebody else by now.
+        The account that owns the bucket; S3 refuses the write if the owner has changed.
     """
 
     def __init__(self, calls: Calls, bucket: str, account: str) -> None:
@@ -33,25 +33,25 @@ class NotificationWriter:
         self.reader = Reader(calls.clients)
 
     def put(self, owner: NotificationOwner, subscription: Subscription) -> None:
-        """Put our entry in, in the place of any other of ours."""
-        self._rewrite(lambda found: notifications.subscribed(found, owner, subscription), validate=True)
+        """Add the entry, in place of the entries that it replaces."""
+        self._rewrite(lambda current: notifications.subscribed(current, owner, subscription), validate=True)
 
     def remove(self, owner: NotificationOwner, eventbridge: bool | None = None) -> None:
-        """Take our entry out, even where S3 would refuse the write for somebody's broken destination."""
-        self._rewrite(lambda found: notifications.unsubscribed(found, owner, eventbridge), validate=False)
+        """Remove the entry without validation: a foreign entry with a broken destination would prevent it."""
+        self._rewrite(lambda current: notifications.unsubscribed(current, owner, eventbridge), validate=False)
 
     def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]], *, validate: bool) -> None:
-        # S3 has no conditional write here: what was read for the plan is read again, to keep the gap small.
-        found = self.reader.notifications(self.bucket)
-        wanted = change(found)
-        if notifications.same(found, wanted):
+        # S3 has no conditional write here, so read again just before writing and ignore the plan's copy.
+        current = self.reader.notifications(self.bucket)
+        wanted = change(current)
+        if notifications.equivalent(current, wanted):
             return
         self.calls.retry_on(PERMISSION_PROPAGATION, lambda: self._write(wanted, validate=validate))
         written = self.reader.notifications(self.bucket)
-        if not notifications.same(change(written), written):
+        if not notifications.equivalent(change(written), written):
             raise AwsError(
-                f"the notifications of the bucket {self.bucket} are not what was written:"
-                " somebody else writes them too; run again"
+                f"the notifications of the bucket {self.bucket} were changed by another program"
+                " at the same time: run again"
             )
 
     def _write(self, configuration: Mapping[str, Any], *, validate: bool) -> None:

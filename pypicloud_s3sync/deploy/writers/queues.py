@@ -1,4 +1,4 @@
-"""Makes, changes and deletes queues, and the mapping that makes Lambda poll one."""
+"""Create, update and delete queues and the event source mapping that makes Lambda poll one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..delivery import COUNTS, message_count
 from ..models import EventSourceMapping, Queue
 from .calls import Calls
 
-#: SQS's word within a minute of deleting a queue of the same name.
+#: SQS's error code during the minute after a queue of the same name was deleted.
 DELETED_RECENTLY = ("QueueDeletedRecently",)
-#: Lambda's words while the role's rights, the queue or a deleted mapping are still on their way.
+#: Lambda's messages while the role's policy, a new queue or a deleted mapping has not propagated.
 MAPPING_PROPAGATION = (
     *("cannot be assumed", "does not have permissions to call", "NonExistentQueue"),
     *("ResourceConflictException", "ResourceInUseException"),
@@ -27,31 +27,31 @@ class QueueWriter:
         self.calls = calls
 
     def create(self, queue: Queue) -> None:
-        """Make the queue; SQS takes no name that was deleted within the last minute."""
+        """Create the queue; retry while SQS blocks the name of a recently deleted queue."""
         self.calls.retry_on(
             DELETED_RECENTLY,
             lambda: self.calls.do(
                 *("sqs", "create_queue", f"the queue {queue.name}"),
                 QueueName=queue.name,
-                Attributes=_texts(queue.attributes),
+                Attributes=_as_strings(queue.attributes),
                 tags=dict(queue.tags),
             ),
         )
 
     def update(self, queue: Queue, before: Queue) -> None:
-        """Change whatever differs."""
+        """Update the attributes and tags that differ."""
         resource = f"the queue {queue.name}"
         changed = {
             key: value for key, value in queue.attributes.items() if before.attributes.get(key) != value
         }
         if changed:
-            of_queue: dict[str, Any] = {"QueueUrl": before.url, "Attributes": _texts(changed)}
-            self.calls.do("sqs", "set_queue_attributes", resource, **of_queue)
+            arguments: dict[str, Any] = {"QueueUrl": before.url, "Attributes": _as_strings(changed)}
+            self.calls.do("sqs", "set_queue_attributes", resource, **arguments)
         if not queue.tags.items() <= before.tags.items():
             self.calls.do("sqs", "tag_queue", resource, QueueUrl=before.url, Tags=dict(queue.tags))
 
     def delete(self, url: str, name: str) -> None:
-        """Delete the queue and what it holds."""
+        """Delete the queue and its messages."""
         self.calls.delete_if_exists("sqs", "delete_queue", f"the queue {name}", QueueUrl=url)
 
 
@@ -62,7 +62,7 @@ class MappingWriter:
         self.calls = calls
 
     def create(self, mapping: EventSourceMapping) -> None:
-        """Let Lambda poll the queue; until it does, events wait there."""
+        """Make Lambda poll the queue; until then, events wait in the queue."""
         self.calls.retry_on(
             MAPPING_PROPAGATION,
             lambda: self.calls.do(
@@ -74,7 +74,7 @@ class MappingWriter:
         )
 
     def update(self, uuid: str, mapping: EventSourceMapping) -> None:
-        """Put its configuration right."""
+        """Update the configuration of the mapping."""
         self.calls.retry_on(
             MAPPING_PROPAGATION,
             lambda: self.calls.do(
@@ -85,7 +85,7 @@ class MappingWriter:
         )
 
     def delete(self, uuid: str, url: str | None = None, queue: str = "") -> None:
-        """Let Lambda poll no more; where a queue is given, after its last message was handled."""
+        """Make Lambda stop polling; if a queue is given, after its last message is handled."""
         if url is not None:
             self._drain(url, queue)
         self.calls.retry_on(
@@ -99,14 +99,14 @@ class MappingWriter:
         resource = f"the queue {queue}"
 
         def empty() -> bool:
-            of_queue = {"QueueUrl": url, "AttributeNames": list(COUNTS)}
-            found = self.calls.find("sqs", "get_queue_attributes", resource, **of_queue)
-            return message_count(found.get("Attributes", {})) == 0
+            arguments = {"QueueUrl": url, "AttributeNames": list(COUNTS)}
+            response = self.calls.find("sqs", "get_queue_attributes", resource, **arguments)
+            return message_count(response.get("Attributes", {})) == 0
 
         if not self.calls.until(empty):
             raise AwsError(
-                f"{resource} still holds events, which would be lost with it:"
-                " run again when they are handled, see the function's log for what keeps them"
+                f"{resource} still holds events, which would be lost if it were deleted:"
+                " see the function's log for the cause, and run again when the queue is empty"
             )
 
 
@@ -114,8 +114,8 @@ def _resource(mapping: EventSourceMapping) -> str:
     return f"the event source mapping of {mapping.queue_arn}"
 
 
-def _texts(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Attributes as SQS takes them: every value a text."""
+def _as_strings(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes in the form that SQS takes, with JSON documents as strings."""
     return {
         name: value if isinstance(value, str) else json.dumps(value) for name, value in attributes.items()
     }

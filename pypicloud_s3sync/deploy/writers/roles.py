@@ -1,4 +1,4 @@
-"""Makes, changes and deletes the function's role."""
+"""Create, update and delete the function's role."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RoleWriter:
         self.calls = calls
 
     def create(self, role: Role) -> None:
-        """Make the role, then give it its policy."""
+        """Create the role with its policy."""
         boundary = {"PermissionsBoundary": role.boundary} if role.boundary else {}
         self.calls.do(
             *("iam", "create_role", f"the role {role.name}"),
@@ -31,7 +31,7 @@ class RoleWriter:
         self._put_policy(role)
 
     def update(self, role: Role, before: Role) -> None:
-        """Change whatever differs."""
+        """Update the parts that differ."""
         name, resource = role.name, f"the role {role.name}"
         if role.trust != before.trust:
             trust = json.dumps(role.trust)
@@ -48,20 +48,19 @@ class RoleWriter:
 
     def _put_policy(self, role: Role) -> None:
         document = json.dumps(role.policy)
-        of_policy = {"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
-        self.calls.do("iam", "put_role_policy", f"the role {role.name}", **of_policy)
+        arguments = {"RoleName": role.name, "PolicyName": POLICY_NAME, "PolicyDocument": document}
+        self.calls.do("iam", "put_role_policy", f"the role {role.name}", **arguments)
 
     def delete(self, name: str) -> None:
-        """Delete the role; IAM wants its policies gone first, also those that somebody attached to it."""
+        """Delete the role after its inline and attached policies, foreign ones included, as IAM requires."""
         resource = f"the role {name}"
-        inline = self.calls.find("iam", "list_role_policies", resource, RoleName=name).get("PolicyNames", [])
-        for policy in inline:
+        response = self.calls.find("iam", "list_role_policies", resource, RoleName=name)
+        for policy in response.get("PolicyNames", []):
             self.calls.delete_if_exists(
                 "iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy
             )
-        found = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name)
-        attached = found.get("AttachedPolicies", [])
-        for policy in attached:
+        response = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name)
+        for policy in response.get("AttachedPolicies", []):
             self.calls.delete_if_exists(
                 "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]
             )

@@ -1,4 +1,4 @@
-"""Makes, changes and deletes the rule that hands EventBridge's events to the function."""
+"""Create, update and delete the rule that sends the bucket's events from EventBridge to the function."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class RuleWriter:
         self.calls = calls
 
     def create(self, rule: Rule) -> None:
-        """Make the rule, then point it at the function."""
+        """Create the rule, then add the function as its target."""
         self._put(rule, Tags=_tag_list(rule))
         self._put_target(rule)
 
     def update(self, rule: Rule, before: Rule) -> None:
-        """Change whatever differs. The tags first: they tell whose the bucket's switch is."""
+        """Update the parts that differ; the tags first, since they record who turned on EventBridge."""
         if not rule.tags.items() <= before.tags.items():
-            of_rule: dict[str, Any] = {"ResourceARN": before.arn, "Tags": _tag_list(rule)}
-            self.calls.do("events", "tag_resource", f"the rule {rule.name}", **of_rule)
+            arguments: dict[str, Any] = {"ResourceARN": before.arn, "Tags": _tag_list(rule)}
+            self.calls.do("events", "tag_resource", f"the rule {rule.name}", **arguments)
         if (rule.pattern, rule.state) != (before.pattern, before.state):
             self._put(rule)
         if rule.target != before.target:
@@ -44,16 +44,16 @@ class RuleWriter:
 
     def _put_target(self, rule: Rule) -> None:
         resource = f"the rule {rule.name}"
-        answer = self.calls.do("events", "put_targets", resource, Rule=rule.name, Targets=[rule.target])
-        for entry in answer.get("FailedEntries", []):
-            why = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-            raise AwsError(f"events:PutTargets on {resource} failed: {why}")
+        response = self.calls.do("events", "put_targets", resource, Rule=rule.name, Targets=[rule.target])
+        for entry in response.get("FailedEntries", []):
+            reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
+            raise AwsError(f"events:PutTargets on {resource} failed: {reason}")
 
     def delete(self, name: str) -> None:
-        """Delete the rule; EventBridge wants its targets gone first, also those that somebody added."""
+        """Delete the rule after its targets, foreign ones included, as EventBridge requires."""
         resource = f"the rule {name}"
-        found = self.calls.find("events", "list_targets_by_rule", resource, Rule=name)
-        targets = [target["Id"] for target in found.get("Targets", [])]
+        response = self.calls.find("events", "list_targets_by_rule", resource, Rule=name)
+        targets = [target["Id"] for target in response.get("Targets", [])]
         if targets:
             self.calls.delete_if_exists("events", "remove_targets", resource, Rule=name, Ids=targets)
         self.calls.delete_if_exists("events", "delete_rule", resource, Name=name)

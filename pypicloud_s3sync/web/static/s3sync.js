@@ -1,7 +1,7 @@
 /**
  * The S3 sync panel, part of pypicloud's admin pages.
  *
- * S3SYNC, set by the page: the CSRF token, the URL of the routes, that of the panel's template.
+ * The page sets S3SYNC: the CSRF token, the URL of the routes and the URL of the panel's template.
  */
 angular
   .module("pypicloud")
@@ -15,18 +15,18 @@ angular
     },
   ])
 
-  // The state in a few words, for the button and the panel.
+  // The text of each state, for the button and the panel.
   .constant("S3SYNC_STATES", {
     on: { mark: "fa-check", text: "S3 sync is on" },
     off: { mark: "fa-power-off", text: "S3 sync is off" },
-    partial: { mark: "fa-warning", text: "S3 sync is only partly there" },
+    partial: { mark: "fa-warning", text: "S3 sync is incomplete" },
     differs: { mark: "fa-warning", text: "S3 sync differs from the settings" },
     running: { mark: "fa-spinner fa-spin", text: "S3 sync is being changed" },
-    failed: { mark: "fa-warning", text: "S3 sync: its state is not known" },
+    failed: { mark: "fa-warning", text: "The state of S3 sync is unknown" },
     config: { mark: "fa-ban", text: "S3 sync cannot work with these settings" },
   })
 
-  // pypicloud's Admin page has no place for others: the button goes below "Rebuild package list".
+  // pypicloud's Admin page cannot be extended, so the button is added below "Rebuild package list".
   .run([
     "$rootScope",
     "$location",
@@ -35,10 +35,10 @@ angular
     function ($rootScope, $location, $compile, $document) {
       $rootScope.$on("$viewContentLoaded", function () {
         if ($location.path() !== "/admin") return;
-        var place = $document[0].querySelector("[ng-view] .row > div");
-        if (!place) return;
+        var column = $document[0].querySelector("[ng-view] .row > div");
+        if (!column) return;
         var button = $compile("<div s3sync-button></div>")($rootScope.$new());
-        angular.element(place).append(button);
+        angular.element(column).append(button);
       });
     },
   ])
@@ -54,34 +54,34 @@ angular
         link: function (scope) {
           scope.mark = "fa-spinner fa-spin";
           scope.text = "S3 sync";
-          var say = function (state) {
+          var show = function (state) {
             scope.mark = STATES[state].mark;
             scope.text = state === "off" ? "Enable S3 sync" : STATES[state].text;
           };
           $http
             .get(S3SYNC.url)
             .success(function (status) {
-              say(status.state);
+              show(status.state);
             })
             .error(function (data) {
-              say(data && data.error === "config" ? "config" : "failed");
+              show(data && data.error === "config" ? "config" : "failed");
             });
         },
       };
     },
   ])
 
-  // Posts, and hands over each line of the answer as it comes; buffered by a proxy, all come at the end.
+  // Posts a command and passes on each line of the response as it arrives; all arrive at the end if a proxy buffers.
   .factory("s3syncRun", [
     "$rootScope",
     function ($rootScope) {
       return function (command, onLine, onEnd) {
         var request = new XMLHttpRequest();
         var read = 0;
-        var take = function () {
-          var whole = request.responseText.lastIndexOf("\n") + 1;
-          var lines = request.responseText.slice(read, whole).split("\n");
-          read = Math.max(read, whole);
+        var readLines = function () {
+          var end = request.responseText.lastIndexOf("\n") + 1;
+          var lines = request.responseText.slice(read, end).split("\n");
+          read = Math.max(read, end);
           lines.forEach(function (line) {
             if (line) onLine(JSON.parse(line));
           });
@@ -89,21 +89,21 @@ angular
         request.open("POST", S3SYNC.url + "/" + command);
         request.setRequestHeader("X-CSRF-Token", S3SYNC.token);
         request.onprogress = function () {
-          if (request.status === 200) $rootScope.$apply(take);
+          if (request.status === 200) $rootScope.$apply(readLines);
         };
         request.onloadend = function () {
           $rootScope.$apply(function () {
             if (request.status === 200) {
-              take();
+              readLines();
               return onEnd(null);
             }
-            var said = { message: "The server does not answer." };
+            var problem = { message: "The server does not answer." };
             try {
-              said = JSON.parse(request.responseText);
+              problem = JSON.parse(request.responseText);
             } catch (error) {
-              // No JSON: a proxy's page, or nothing at all.
+              // The response is not JSON: it is a proxy's error page, or empty.
             }
-            onEnd(said);
+            onEnd(problem);
           });
         };
         request.send();
@@ -120,12 +120,12 @@ angular
     "S3SYNC_STATES",
     function ($scope, $http, $timeout, $document, run, STATES) {
       var POLL = 2000; // milliseconds
-      var gone = false;
+      var destroyed = false;
       $scope.STATES = STATES;
       $scope.MARKS = { ok: "fa-check", given: "fa-check", missing: "fa-times", differs: "fa-warning" };
       $scope.steps = [];
 
-      // What there is
+      // State and activity
 
       $scope.load = function () {
         $scope.loading = true;
@@ -137,9 +137,9 @@ angular
             $scope.status = status;
             $scope.state = status.state;
             if (status.state === "running") {
-              // Somebody else's run, or ours of before a reload: wait for its end.
+              // Another admin started the run, or this page was reloaded: wait until it ends.
               $timeout(function () {
-                if (!gone && !$scope.busy) $scope.load();
+                if (!destroyed && !$scope.busy) $scope.load();
               }, POLL);
             }
             $scope.announce(STATES[status.state].text);
@@ -161,8 +161,8 @@ angular
             $scope.chart = chart(activity.hours);
           })
           .error(function (data) {
-            var why = data && data.message ? data.message : "The server does not answer.";
-            $scope.activity = { packages: [], hours: [], packages_message: why, hours_message: why };
+            var reason = data && data.message ? data.message : "The server does not answer.";
+            $scope.activity = { packages: [], hours: [], packages_message: reason, hours_message: reason };
           });
       };
 
@@ -172,12 +172,12 @@ angular
         $scope.outcome = null;
         $scope.steps = [];
         $scope.planning = true;
-        $scope.announce("Reading what there is in AWS");
+        $scope.announce("Reading the current state from AWS");
         $http
           .get(S3SYNC.url + "/plan", { params: { command: command } })
           .success(function (plan) {
             $scope.planning = false;
-            // Made once: a watch that makes new ones each time would never rest.
+            // Computed once: a function in the template would return new objects in each digest, without end.
             plan.actions.forEach(function (action) {
               action.changes.forEach(function (change) {
                 change.lines = lines(change, action.verb);
@@ -208,28 +208,28 @@ angular
           command,
           function (line) {
             if (line.result) result = line;
-            else take(line);
+            else showStep(line);
           },
-          function (refused) {
+          function (problem) {
             $scope.busy = null;
-            if (refused) return end("failed", refused);
+            if (problem) return end("failed", problem);
             if (result) return end(result.result, result);
-            // The connection broke; the run goes on by itself.
+            // The connection was lost, but the run continues.
             $scope.load();
           }
         );
       };
 
-      function take(line) {
+      function showStep(line) {
         var step = _.findWhere($scope.steps, { step: line.step });
         if (!step) $scope.steps.push((step = { step: line.step }));
         angular.extend(step, line);
         if (line.state !== "running") $scope.announce(line.message);
       }
 
-      function end(result, said) {
-        $scope.outcome = { result: result, message: said.message, policy: said.policy };
-        $scope.announce(said.message);
+      function end(result, document) {
+        $scope.outcome = { result: result, message: document.message, policy: document.policy };
+        $scope.announce(document.message);
         focus("s3sync-outcome");
         $scope.load();
         $scope.loadActivity();
@@ -238,7 +238,7 @@ angular
       // For the template
 
       $scope.announce = function (text) {
-        $scope.said = text;
+        $scope.announcement = text;
       };
 
       $scope.percent = function (step) {
@@ -255,19 +255,19 @@ angular
       };
 
       function lines(change, verb) {
-        var before = verb === "create" ? [] : shown(change.before);
-        var after = shown(change.after);
-        return removed(before, after, "-").concat(removed(after, before, "+"));
+        var before = verb === "create" ? [] : asLines(change.before);
+        var after = asLines(change.after);
+        return difference(before, after, "-").concat(difference(after, before, "+"));
       }
 
-      function removed(lines, others, sign) {
+      function difference(lines, others, sign) {
         return _.difference(lines, others).map(function (line) {
           return { sign: sign, text: line };
         });
       }
 
-      // A value as lines of text: an IAM document as what it allows.
-      function shown(value) {
+      // Returns a value as lines of text: an IAM document as a line for each action.
+      function asLines(value) {
         if (value === null || value === undefined) return [];
         if (typeof value !== "object") return [String(value)];
         if (!value.Statement) return JSON.stringify(value, null, 1).split("\n");
@@ -280,7 +280,7 @@ angular
         );
       }
 
-      // Bars of an hour each, in a box of 480 by 100.
+      // Returns a bar for each hour, in a box of 480 by 100.
       function chart(hours) {
         var most = _.max([1].concat(_.pluck(hours, "invocations")));
         var bar = function (hour, index, name) {
@@ -317,7 +317,7 @@ angular
       }
 
       $scope.$on("$destroy", function () {
-        gone = true;
+        destroyed = true;
       });
       $scope.load();
       $scope.loadActivity();

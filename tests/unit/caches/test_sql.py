@@ -1,73 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 from pypicloud.cache.sql import SQLCache, SQLPackage
 from pypicloud.util import EnvironSettings
+from sqlalchemy.exc import OperationalError
 
-from pypicloud_s3sync.caches.base import Change, Result, RowKey
-from pypicloud_s3sync.caches.registry import adapter_for
+from pypicloud_s3sync.caches import sql
+from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.sql import SqlAdapter
-from support.indexes import hold
+from support.adapters import read, read_one, set_row
 
 FILENAME = "pkg-1.0.tar.gz"
-SUBJECT = RowKey(FILENAME, "pkg")
+KEY = RowKey(FILENAME, "pkg")
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path: Path) -> Iterator[Any]:
+    """Create pypicloud's cache on a file of SQLite."""
     settings = {"pypi.storage": "pypicloud.storage.base.IStorage", "db.url": f"sqlite:///{tmp_path}/cache.db"}
-    made = SQLCache(**SQLCache.configure(EnvironSettings(settings)))
-    yield made
-    made.db.close()
+    cache = SQLCache(**SQLCache.configure(EnvironSettings(settings)))
+    yield cache
+    cache.db.close()
 
 
-def package(cache, path="x/pkg-1.0.tar.gz"):
+@pytest.fixture
+def adapter(cache: Any) -> SqlAdapter:
+    return SqlAdapter(cache)
+
+
+def package(cache: Any, path: str = "x/pkg-1.0.tar.gz") -> Any:
     return cache.new_package("pkg", "1.0", FILENAME, path=path)
 
 
-def fresh(cache):
-    """What another connection sees."""
+def committed(cache: Any) -> dict[str, str]:
+    """Return the path of each row that another connection sees, by filename."""
     with cache.dbmaker() as session:
         return {row.filename: row.data["path"] for row in session.query(SQLPackage).all()}
 
 
-def test_the_kind_of_index_follows_the_cache(cache):
-    assert type(adapter_for(cache)) is SqlAdapter
+def test_a_row_is_committed_without_a_request(cache: Any, adapter: SqlAdapter) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    assert committed(cache) == {FILENAME: "x/pkg-1.0.tar.gz"}
+    set_row(adapter, FILENAME, None)
+    assert committed(cache) == {}
 
 
-def test_a_row_is_committed_by_itself(cache):
-    index = adapter_for(cache)
-    hold(index, FILENAME, package(cache))
-    assert fresh(cache) == {FILENAME: "x/pkg-1.0.tar.gz"}
-    hold(index, FILENAME, None)
-    assert fresh(cache) == {}
+def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(cache: Any, adapter: SqlAdapter) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    snapshot = read_one(adapter, KEY)
+    set_row(adapter, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
+    assert adapter.write([Change(KEY, snapshot, None)]) == {FILENAME: Result.CONFLICT}
+    assert committed(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
 
 
-def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(cache):
-    index = adapter_for(cache)
-    hold(index, FILENAME, package(cache))
-    seen = index.read([SUBJECT])[FILENAME]
-    hold(index, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
-    assert index.write([Change(SUBJECT, seen, None)]) == {FILENAME: Result.CONFLICT}
-    assert fresh(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
+def test_a_row_that_another_handler_has_added_is_not_replaced(cache: Any, adapter: SqlAdapter) -> None:
+    snapshot = read_one(adapter, KEY)
+    set_row(adapter, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
+    assert adapter.write([Change(KEY, snapshot, package(cache))]) == {FILENAME: Result.CONFLICT}
+    assert committed(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
 
 
-def test_a_row_that_has_come_since_it_was_looked_for_is_not_replaced(cache):
-    index = adapter_for(cache)
-    seen = index.read([SUBJECT])[FILENAME]
-    hold(index, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
-    assert index.write([Change(SUBJECT, seen, package(cache))]) == {FILENAME: Result.CONFLICT}
-    assert fresh(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
-
-
-def test_a_row_that_cannot_be_written_fails_alone_and_leaves_no_transaction_open(cache):
-    index = adapter_for(cache)
-    broken, good = cache.new_package("bad", "1.0", "bad-1.0.tar.gz", path="x"), package(cache)
-    broken.data["never"] = object()
-    subject = RowKey("bad-1.0.tar.gz", "bad")
-    seen = index.read([subject, SUBJECT])
-    results = index.write(
-        [Change(subject, seen["bad-1.0.tar.gz"], broken), Change(SUBJECT, seen[FILENAME], good)]
-    )
+def test_a_row_that_cannot_be_written_fails_alone_and_leaves_no_transaction_open(
+    cache: Any, adapter: SqlAdapter
+) -> None:
+    invalid, valid = cache.new_package("bad", "1.0", "bad-1.0.tar.gz", path="x"), package(cache)
+    invalid.data["not JSON"] = object()
+    changes = [Change(RowKey(row.filename, row.name), Snapshot(None), row) for row in (invalid, valid)]
+    results = adapter.write(changes)
     assert isinstance(results["bad-1.0.tar.gz"], Exception)
     assert results[FILENAME] is Result.WRITTEN
-    assert fresh(cache) == {FILENAME: "x/pkg-1.0.tar.gz"}
+    assert committed(cache) == {FILENAME: "x/pkg-1.0.tar.gz"}
     assert not cache.db.in_transaction()
+
+
+def test_more_rows_than_one_query_takes_are_read(
+    cache: Any, adapter: SqlAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "CHUNK", 2)
+    filenames = [f"pkg-{number}.0.tar.gz" for number in range(5)]
+    for filename in filenames:
+        set_row(adapter, filename, cache.new_package("pkg", "1.0", filename, path=f"x/{filename}"))
+    snapshots = read(adapter, [RowKey(filename, "pkg") for filename in [*filenames, "pkg-5.0.tar.gz"]])
+    rows = {filename: snapshot.row for filename, snapshot in snapshots.items()}
+    assert rows.pop("pkg-5.0.tar.gz") is None
+    assert [row and row.data["path"] for row in rows.values()] == [f"x/{filename}" for filename in filenames]
+
+
+def test_a_lost_database_is_an_error_of_the_whole_batch(cache: Any, adapter: SqlAdapter) -> None:
+    changes = [Change(KEY, Snapshot(None), package(cache))]
+    SQLPackage.__table__.drop(cache.dbmaker.kw["bind"])
+    with pytest.raises(OperationalError, match="no such table"):
+        adapter.write(changes)

@@ -1,12 +1,17 @@
+"""The ini and the environment become values that the rest of the package uses."""
+
+from __future__ import annotations
+
 import json
 import os
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
-from pypicloud.storage import S3Storage
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.config.settings import load_ini, read
+from pypicloud_s3sync.config.settings import SyncSettings, load_ini, read
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import environment
 
@@ -19,11 +24,13 @@ BASE = {
 }
 
 
-class OwnStorage(S3Storage):
-    """A storage of somebody's own."""
-
-
-def settings(env=None, overrides=None, **more):
+def settings(
+    env: Mapping[str, str] | None = None,
+    overrides: Mapping[str, str | None] | None = None,
+    /,
+    **more: str | None,
+) -> SyncSettings:
+    """Read the base settings with others: ``db__url`` stands for ``db.url``, None removes a setting."""
     given = {**BASE, **{key.replace("__", "."): value for key, value in more.items()}}
     return read(
         EnvironSettings({key: value for key, value in given.items() if value is not None}, env or {}),
@@ -31,15 +38,18 @@ def settings(env=None, overrides=None, **more):
     )
 
 
-def refused(**more):
+def refusal(env: Mapping[str, str] | None = None, /, **more: str | None) -> str:
+    """Return the message with which such settings are refused."""
     with pytest.raises(ConfigError) as caught:
-        settings(**more)
+        settings(env, **more)
     return str(caught.value)
 
 
 @pytest.fixture
-def ini(tmp_path):
-    def write(text):
+def ini(tmp_path: Path) -> Callable[[str], str]:
+    """Write an ini; its path."""
+
+    def write(text: str) -> str:
         path = tmp_path / "production.ini"
         path.write_text(text)
         return str(path)
@@ -47,7 +57,10 @@ def ini(tmp_path):
     return write
 
 
-def test_the_defaults_are_those_of_the_table():
+# The s3sync.* options
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
     found = settings()
     assert (found.function_name, found.memory_size, found.timeout) == ("pypicloud_s3_sync", 512, 60)
     assert (found.architecture, found.log_retention_days, found.delivery) == ("x86_64", 30, "direct")
@@ -55,7 +68,7 @@ def test_the_defaults_are_those_of_the_table():
     assert (found.role_arn, found.bundle, found.endpoint_url, found.tags) == (None, None, None, {})
 
 
-def test_every_option_is_read_and_converted():
+def test_every_option_is_read_and_converted() -> None:
     found = settings(
         s3sync__function_name="sync",
         s3sync__memory_size="1024",
@@ -75,169 +88,114 @@ def test_every_option_is_read_and_converted():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "expected"),
     [
-        ("function_name", "no spaces"),
-        ("role_arn", "sync-role"),
-        ("region", "Ireland"),
-        ("runtime", "python2.7"),
-        ("architecture", "sparc"),
-        ("memory_size", "64"),
-        ("memory_size", "much"),
-        ("timeout", "901"),
-        ("log_retention_days", "31"),
-        ("delivery", "pigeon"),
-        ("tags", "no value"),
-        ("endpoint_url", "localhost"),
-        ("permissions_boundary", "boundary"),
+        ("function_name", "no spaces", "1 to 64 letters, digits, '-' and '_'"),
+        ("role_arn", "sync-role", "the ARN of an IAM role"),
+        ("region", "Ireland", "an AWS region, for example eu-west-1"),
+        ("runtime", "python2.7", "one of python3.11, python3.12, python3.13, python3.14"),
+        ("architecture", "sparc", "one of x86_64, arm64"),
+        ("memory_size", "64", "a whole number of MB from 128 to 10240"),
+        ("memory_size", "much", "a whole number of MB from 128 to 10240"),
+        ("timeout", "901", "a whole number of seconds from 1 to 900"),
+        ("log_retention_days", "31", "one of 1, 3, 5, 7, 14, 30, "),
+        ("delivery", "pigeon", "one of direct, sqs, eventbridge"),
+        ("tags", "no value", "lines of key=value"),
+        ("endpoint_url", "localhost", "a URL, for example http://localhost:4566"),
+        ("permissions_boundary", "boundary", "the ARN of an IAM policy"),
     ],
 )
-def test_a_value_that_is_not_possible_is_named_with_what_is(name, value):
-    said = refused(**{f"s3sync__{name}": value})
-    assert said.startswith(f"s3sync.{name} = {value} is not possible: it takes ")
+def test_an_invalid_value_is_named_with_what_is_expected(name: str, value: str, expected: str) -> None:
+    message = refusal(**{f"s3sync__{name}": value})
+    assert message.startswith(f"Invalid value {value!r} for s3sync.{name}: expected {expected}")
 
 
 @pytest.mark.parametrize(("typo", "meant"), [("functionname", "function_name"), ("memory", "memory_size")])
-def test_an_unknown_option_names_the_nearest_one(typo, meant):
-    assert (
-        refused(**{f"s3sync__{typo}": "1"}) == f"unknown setting s3sync.{typo}: did you mean s3sync.{meant}?"
-    )
+def test_an_unknown_option_is_refused_with_the_nearest_one(typo: str, meant: str) -> None:
+    message = refusal(**{f"s3sync__{typo}": "1"})
+    assert message == f"unknown setting s3sync.{typo}: did you mean s3sync.{meant}?"
 
 
-def test_an_unknown_option_in_the_environment_is_refused_too():
-    assert "did you mean s3sync.timeout?" in refused(env={"PPC_S3SYNC_TIMEOUTS": "1"})
+def test_an_unknown_option_in_the_environment_is_refused_too() -> None:
+    assert "did you mean s3sync.timeout?" in refusal({"PPC_S3SYNC_TIMEOUTS": "1"})
 
 
-def test_the_environment_overrides_the_ini_and_the_command_line_both():
+def test_an_invalid_region_or_endpoint_is_refused_outside_of_the_options_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    message = refusal(storage__region_name="us east")
+    assert message.startswith("Invalid value 'us east' for storage.region_name: expected an AWS region")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566")
+    assert refusal().startswith("Invalid value 'localhost:4566' for AWS_ENDPOINT_URL: expected a URL")
+
+
+def test_only_subnets_or_only_security_groups_are_refused() -> None:
+    message = refusal(s3sync__vpc_subnet_ids="subnet-1")
+    assert message.startswith("only one of s3sync.vpc_subnet_ids and s3sync.vpc_security_group_ids is set")
+
+
+# The environment and the command line
+
+
+def test_the_environment_overrides_the_ini_and_the_command_line_overrides_both() -> None:
     env = {
         "PPC_S3SYNC_FUNCTION_NAME": "env",
         "PPC_STORAGE_BUCKET": "env-bucket",
         "PPC_DB_REGION_NAME": "us-east-1",
     }
-    found = settings(env=env, s3sync__function_name="ini")
+    found = settings(env, s3sync__function_name="ini")
     assert (found.function_name, found.bucket, found.db_region) == ("env", "env-bucket", "us-east-1")
-    assert settings(env=env, overrides={"function_name": "cli"}).function_name == "cli"
+    assert settings(env, {"function_name": "cli"}).function_name == "cli"
 
 
-def test_a_db_option_that_only_the_environment_has_reaches_the_function():
-    assert settings(env={"PPC_DB_TABLENAMES": "a b"}).cache_settings["db.tablenames"] == "a b"
-
-
-def test_reading_leaves_the_applications_settings_as_they_are():
+def test_reading_does_not_change_the_applications_settings() -> None:
     given = EnvironSettings(dict(BASE), {"PPC_S3SYNC_TIMEOUT": "5"})
     read(given, {"function_name": "other"})
     assert dict(given.items()) == BASE
 
 
-@pytest.mark.parametrize(
-    "storage", ["s3", "cloudfront", f"{__name__}.OwnStorage", "pypicloud.storage.S3Storage"]
-)
-def test_storages_in_s3_are_taken(storage, monkeypatch):
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
-    assert settings(pypi__storage=storage).bucket == "packages"
+def test_the_emulators_address_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "a Lambda function cannot reach" in refusal(db__host="localhost")
+    assert settings(db__host="localhost", s3sync__endpoint_url="http://localhost:4566").cache == "dynamo"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+    assert settings(db__host="localhost").endpoint_url == "http://localhost:4566"
 
 
-@pytest.mark.parametrize("storage", [None, "file", "gcs", "azure-blob", "pypicloud.storage.FileStorage"])
-def test_other_storages_are_refused_with_what_to_set(storage):
-    assert "set pypi.storage = s3" in refused(pypi__storage=storage)
+# pypicloud's settings
 
 
-def test_a_storage_that_cannot_be_imported_is_named():
-    assert "no_such.module cannot be imported" in refused(pypi__storage="no_such.module")
+def test_a_storage_outside_of_s3_is_refused() -> None:
+    assert "set pypi.storage = s3" in refusal(pypi__storage=None)
 
 
-def test_no_bucket_is_refused():
-    assert "storage.bucket is not set" in refused(storage__bucket=None)
-
-
-def test_no_region_is_left_to_the_bucket():
+def test_without_a_region_only_the_bucket_can_tell_it() -> None:
     assert settings(storage__region_name=None).region is None
 
 
-def test_no_db_means_sql_as_in_pypicloud():
-    assert "pypi.db = sql needs the URL" in refused(pypi__db=None)
+def test_the_default_cache_is_sql_as_in_pypicloud() -> None:
+    assert "pypi.db = sql needs the URL" in refusal(pypi__db=None)
     found = settings(pypi__db=None, db__url="postgresql://user:pw@db.example.com/ppc")
     assert found.cache == "sql"
 
 
-@pytest.mark.parametrize("url", ["sqlite:///db.sqlite", "sqlite://"])
-def test_sqlite_is_refused_as_no_lambda_can_reach_it(url):
-    assert "sqlite file" in refused(pypi__db="sql", db__url=url)
+@pytest.mark.parametrize("prefix", ["storage", "db"])
+def test_half_a_pair_of_credentials_is_refused(prefix: str) -> None:
+    message = refusal(**{f"{prefix}__aws_access_key_id": "AKID"})
+    assert message.startswith(
+        f"only one of {prefix}.aws_access_key_id and {prefix}.aws_secret_access_key is set: set both"
+    )
 
 
-@pytest.mark.parametrize(
-    ("db", "more"),
-    [
-        ("redis", {"db__url": "redis://localhost:6379/0"}),
-        ("sql", {"db__url": "postgresql://u:p@127.0.0.1/x"}),
-        ("sql", {"db__url": "mysql+pymysql://u:p@[::1]/x"}),
-        ("sql", {"db__url": "postgresql:///x"}),
-        ("dynamo", {"db__host": "localhost"}),
-    ],
-)
-def test_a_cache_on_this_machine_is_refused_but_for_an_emulator(db, more, monkeypatch):
-    assert "a Lambda function cannot reach" in refused(pypi__db=db, **more)
-    assert settings(pypi__db=db, s3sync__endpoint_url="http://localhost:4566", **more).cache == db
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
-    assert settings(pypi__db=db, **more).endpoint_url == "http://localhost:4566"
+# What the function gets
 
 
-def test_no_error_tells_the_password_of_a_url():
-    for url in ("postgresql://u:hunter2@localhost/x", "postgresql://u:hunter2@[broken/x"):
-        assert "hunter2" not in refused(pypi__db="sql", db__url=url)
-
-
-def test_a_dynamo_cache_needs_its_region():
-    assert "db.region_name is not set" in refused(db__region_name=None)
-
-
-def sent_to_function(found):
-    """The function's variable, as JSON."""
+def sent_to_function(found: SyncSettings) -> str:
+    """Return the function's environment variable."""
     variables = environment.write(found.cache_settings, found.bucket, found.prefix, "eu-west-1")
     return variables["PYPICLOUD_SETTINGS"]
 
 
-def test_credentials_are_used_and_never_reach_the_function():
-    found = settings(
-        storage__aws_access_key_id="AKIDSTORAGE",
-        storage__aws_secret_access_key="secret-one",
-        db__aws_access_key_id="AKIDDB",
-        db__aws_secret_access_key="secret-two",
-        db__aws_session_token="secret-three",
-    )
-    assert found.credentials.access_key_id == "AKIDSTORAGE"
-    assert found.db_credentials.session_token == "secret-three"
-    for secret in ("AKID", "secret-"):
-        assert secret not in sent_to_function(found)
-    assert "secret-" not in repr(found)
-
-
-def test_half_a_pair_of_credentials_is_refused():
-    assert "go together" in refused(storage__aws_access_key_id="AKID")
-
-
-def test_a_storage_elsewhere_than_in_aws_is_refused_but_for_an_emulator():
-    assert "not in AWS's S3" in refused(storage__endpoint_url="https://minio.example")
-    assert settings(
-        storage__endpoint_url="http://localhost:4566", s3sync__endpoint_url="http://localhost:4566"
-    )
-
-
-def test_table_names_come_in_a_pair():
-    assert "takes two names" in refused(db__tablenames="one")
-
-
-def test_a_region_or_an_endpoint_that_is_none_is_refused_wherever_it_comes_from(monkeypatch):
-    assert "storage.region_name = us east is not possible" in refused(storage__region_name="us east")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:4566")
-    assert "AWS_ENDPOINT_URL = localhost:4566 is not possible" in refused()
-
-
-def test_half_a_vpc_is_refused():
-    assert "go together" in refused(s3sync__vpc_subnet_ids="subnet-1")
-
-
-def test_the_function_is_told_the_cache_and_the_bucket_and_no_more():
+def test_the_function_gets_the_settings_of_the_cache_and_the_bucket_and_no_others() -> None:
     found = settings(storage__prefix="pkgs/", user__admin="hash", session__encrypt_key="key")
     assert json.loads(sent_to_function(found)) == {
         "pypi.db": "dynamo",
@@ -248,46 +206,72 @@ def test_the_function_is_told_the_cache_and_the_bucket_and_no_more():
     }
 
 
-def test_an_ini_is_read_as_pserve_reads_it(ini):
+def test_the_function_gets_db_options_from_the_environment() -> None:
+    assert settings({"PPC_DB_TABLENAMES": "a b"}).cache_settings["db.tablenames"] == "a b"
+
+
+def test_credentials_are_read_but_never_reach_the_function() -> None:
+    found = settings(
+        storage__aws_access_key_id="AKIDSTORAGE",
+        storage__aws_secret_access_key="secret-one",
+        db__aws_access_key_id="AKIDDB",
+        db__aws_secret_access_key="secret-two",
+        db__aws_session_token="secret-three",
+    )
+    assert found.credentials is not None
+    assert found.credentials.access_key_id == "AKIDSTORAGE"
+    assert found.db_credentials is not None
+    assert found.db_credentials.session_token == "secret-three"
+    for secret in ("AKID", "secret-"):
+        assert secret not in sent_to_function(found)
+    assert "secret-" not in repr(found)
+
+
+# The ini
+
+
+def test_an_ini_is_read_as_pserve_reads_it(ini: Callable[[str], str]) -> None:
     path = ini(
-        "[app:main]\nuse = egg:pypicloud\nstorage.bucket = %(bucket)s\nwhere = %(here)s\n"
+        "[app:main]\nuse = egg:pypicloud\nstorage.bucket = %(bucket)s\nfolder = %(here)s\n"
         "[app:other]\nuse = egg:pypicloud\nstorage.bucket = other\n"
     )
     assert load_ini(path, {"bucket": "b"})["storage.bucket"] == "b"
-    assert load_ini(path, {"bucket": "b"})["where"] == os.path.dirname(path)
+    assert load_ini(path, {"bucket": "b"})["folder"] == os.path.dirname(path)
     assert load_ini(f"{path}#other", {"bucket": "b"})["storage.bucket"] == "other"
 
 
-def test_an_ini_is_overridden_by_ppc_variables(ini, monkeypatch):
+def test_environment_variables_override_the_ini(
+    ini: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PPC_STORAGE_BUCKET", "env")
     assert load_ini(ini("[app:main]\nuse = egg:pypicloud\nstorage.bucket = b\n"))["storage.bucket"] == "env"
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("just words\n", "is not an ini file"),
         ("[app:other]\nuse = egg:pypicloud\n", "has no section [app:main]"),
-        ("[app:main]\nuse = egg:pypicloud\na = %(nothing)s\n", "give it as nothing=VALUE"),
+        ("[app:main]\nuse = egg:pypicloud\na = %(nothing)s\n", "add nothing=VALUE to the command"),
         ("[app:main]\nuse = egg:pypicloud\na = 100%\n", "write a literal % as %%"),
         ("[app:main]\nuse = egg:no_such_distribution\n", "no_such_distribution"),
     ],
 )
-def test_an_ini_that_cannot_be_read_is_refused_in_words(ini, text, said):
+def test_an_invalid_ini_is_refused_with_one_line(ini: Callable[[str], str], text: str, message: str) -> None:
     path = ini(text)
     with pytest.raises(ConfigError) as caught:
         load_ini(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert path in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_an_ini_of_bytes_is_refused(tmp_path):
+def test_a_binary_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.ini").write_bytes(b"\xff\xfe\x00[")
     with pytest.raises(ConfigError, match="is not an ini file"):
         load_ini(str(tmp_path / "x.ini"))
 
 
-def test_a_config_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"no config file .*nowhere\.ini"):
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"the config file .*nowhere\.ini' does not exist"):
         load_ini(str(tmp_path / "nowhere.ini"))

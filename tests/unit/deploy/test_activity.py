@@ -1,7 +1,10 @@
-"""What the function did lately, from its log and Lambda's metrics; a sentence where that cannot be had."""
+"""Reading the recent activity from log lines and metrics, with a message if one of them is unavailable."""
+
+from __future__ import annotations
 
 import datetime
 import json
+from typing import Any
 
 import pytest
 
@@ -13,78 +16,80 @@ NAMES = make_desired().names
 MINUTE, HOUR = 60_000, 3_600_000  # milliseconds
 
 
-def line(number, ago=MINUTE, **said):
-    """The handler's line of one package, so long ago."""
-    record = {"level": "INFO", "event": "ObjectCreated:Put", "bucket": "b", "key": f"k{number}", **said}
+def log_event(number: int, age: int = MINUTE, **fields: Any) -> dict[str, Any]:
+    """Return the handler's log event for one package, ``age`` milliseconds old."""
+    record = {"level": "INFO", "event": "ObjectCreated:Put", "bucket": "b", "key": f"k{number}", **fields}
     message = json.dumps({"action": "saved", "lag_ms": number, **record})
-    return {"timestamp": int(NOW.timestamp() * 1000) - ago, "message": message}
+    return {"timestamp": int(NOW.timestamp() * 1000) - age, "message": message}
 
 
-def look(answers):
+def read_activity(answers: dict[str, Any]) -> tuple[dict[str, Any], FakeClients]:
     clients = FakeClients({"get_metric_data": {"MetricDataResults": []}, **answers})
     return activity(clients, NAMES, NOW), clients
 
 
-def pages(*found):
-    return {"filter_log_events": [*found, *[{"events": []}] * 3]}
+def log_pages(*pages: dict[str, Any]) -> dict[str, Any]:
+    return {"filter_log_events": [*pages, *[{"events": []}] * 3]}
 
 
-def test_the_newest_ten_come_first_with_their_lag():
-    lines = [line(number, ago=(20 - number) * MINUTE // 10) for number in range(20)]
-    found, clients = look(pages({"events": lines}))
+def test_the_ten_newest_packages_are_returned_newest_first_with_their_lag() -> None:
+    events = [log_event(number, age=(20 - number) * MINUTE // 10) for number in range(20)]
+    found, clients = read_activity(log_pages({"events": events}))
     assert [package["key"] for package in found["packages"]] == [f"k{number}" for number in range(19, 9, -1)]
     assert found["packages"][0]["lag_ms"] == 19
     assert len(found["packages"]) == LATEST
     assert clients.operations.count("filter_log_events") == 1
 
 
-def test_where_the_last_minutes_have_few_the_last_day_and_week_are_asked():
-    found, clients = look(pages({"events": [line(1)]}, {"events": [line(2, HOUR), line(1)]}))
-    asked = [arguments["startTime"] for name, arguments in clients.calls if name == "filter_log_events"]
-    ago = [(int(NOW.timestamp() * 1000) - start) // HOUR for start in asked]
-    assert ago == [0, 24, 7 * 24]
+def test_the_last_day_and_week_are_searched_if_the_last_minutes_have_too_few_packages() -> None:
+    found, clients = read_activity(
+        log_pages({"events": [log_event(1)]}, {"events": [log_event(2, HOUR), log_event(1)]})
+    )
+    starts = [arguments["startTime"] for name, arguments in clients.calls if name == "filter_log_events"]
+    ages = [(int(NOW.timestamp() * 1000) - start) // HOUR for start in starts]
+    assert ages == [0, 24, 7 * 24]
     assert found["packages"] == []
     assert found["packages_message"] == "No package was synced in the last week."
 
 
-def test_all_pages_are_read_but_not_for_ever():
-    first, second = {"events": [line(1)], "nextToken": "more"}, {"events": [line(2)]}
-    answers = {"filter_log_events": [first, second, *[{"events": [line(1), line(2)]}] * 2]}
-    found, clients = look(answers)
+def test_all_pages_are_read_up_to_a_limit() -> None:
+    first, second = {"events": [log_event(1)], "nextToken": "more"}, {"events": [log_event(2)]}
+    answers = {"filter_log_events": [first, second, *[{"events": [log_event(1), log_event(2)]}] * 2]}
+    found, clients = read_activity(answers)
     assert clients.calls[1][1]["nextToken"] == "more"
     assert {package["key"] for package in found["packages"]} == {"k1", "k2"}
-    _, clients = look({"filter_log_events": {"events": [], "nextToken": "more"}})
+    _, clients = read_activity({"filter_log_events": {"events": [], "nextToken": "more"}})
     assert clients.operations.count("filter_log_events") == 3 * PAGES
 
 
-def test_lines_of_others_in_the_log_are_passed_over():
-    others = [
+def test_foreign_log_lines_are_ignored() -> None:
+    messages = [
         "START RequestId: x",
         "[1]",
         '{"action": "saved"}',
         json.dumps({"action": "ignored", "key": "k"}),
     ]
-    lines = [{"timestamp": 0, "message": message} for message in others]
-    failed = line(3, action="failed", lag_ms=None)
-    answers = [{"events": [*lines, failed]}] * 3
-    found, _ = look({"filter_log_events": answers})
+    events = [{"timestamp": 0, "message": message} for message in messages]
+    failed = log_event(3, action="failed", lag_ms=None)
+    found, _ = read_activity({"filter_log_events": [{"events": [*events, failed]}] * 3})
     assert [(package["key"], package["action"]) for package in found["packages"]] == [("k3", "failed")]
 
 
-def test_no_log_group_is_no_package():
-    found, _ = look({"filter_log_events": refusal("ResourceNotFoundException")})
+def test_a_missing_log_group_means_no_packages() -> None:
+    found, _ = read_activity({"filter_log_events": refusal("ResourceNotFoundException")})
     assert found["packages"] == []
     assert found["packages_message"]
 
 
-def metric(name, **values):
-    times = [NOW - datetime.timedelta(hours=int(hours.strip("h"))) for hours in values]
+def metric(name: str, values: dict[int, int]) -> dict[str, Any]:
+    """Return a metric's result, with a value for each number of hours ago."""
+    times = [NOW - datetime.timedelta(hours=hours) for hours in values]
     return {"Id": name, "Timestamps": times, "Values": [float(value) for value in values.values()]}
 
 
-def test_a_day_has_24_hours_with_events_and_errors():
-    results = [metric("invocations", h0=3, h5=1), metric("errors", h5=1)]
-    found, clients = look({**pages(), "get_metric_data": {"MetricDataResults": results}})
+def test_a_day_has_24_hours_with_events_and_errors() -> None:
+    results = [metric("invocations", {0: 3, 5: 1}), metric("errors", {5: 1})]
+    found, clients = read_activity({**log_pages(), "get_metric_data": {"MetricDataResults": results}})
     hours = found["hours"]
     assert len(hours) == 24
     assert hours[-1] == {"time": int(NOW.timestamp()) // 3600 * 3600, "invocations": 3, "errors": 0}
@@ -94,10 +99,10 @@ def test_a_day_has_24_hours_with_events_and_errors():
     assert {query["MetricStat"]["Metric"]["MetricName"] for query in queries} == {"Invocations", "Errors"}
 
 
-def test_a_function_that_has_not_run_has_no_chart():
-    found, _ = look(pages())
+def test_a_function_that_has_not_run_has_no_hours() -> None:
+    found, _ = read_activity(log_pages())
     assert found["hours"] == []
-    assert found["hours_message"] == "CloudWatch has no data of the last day yet."
+    assert found["hours_message"] == "CloudWatch has no data for the last day yet."
 
 
 @pytest.mark.parametrize(
@@ -107,8 +112,10 @@ def test_a_function_that_has_not_run_has_no_chart():
         ("get_metric_data", "hours", "cloudwatch:GetMetricData"),
     ],
 )
-def test_what_the_server_may_not_read_is_said_and_the_other_is_shown(operation, part, action):
-    found, _ = look({**pages(), operation: refusal("AccessDeniedException")})
+def test_a_denied_read_is_reported_and_the_other_part_is_returned(
+    operation: str, part: str, action: str
+) -> None:
+    found, _ = read_activity({**log_pages(), operation: refusal("AccessDeniedException")})
     assert found[part] == []
     assert f"AccessDenied for {action}" in found[f"{part}_message"]
     other = {"packages": "hours", "hours": "packages"}[part]

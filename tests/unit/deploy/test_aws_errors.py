@@ -1,30 +1,36 @@
-"""What AWS refuses, in one line: the IAM action, the resource, the reason, the way out."""
+"""Translating the errors of AWS clients: one line with action, resource, reason and remedy."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
 import pytest
 from botocore import exceptions as botocore
 
-from pypicloud_s3sync.deploy.aws_errors import is_missing, translated
+from pypicloud_s3sync.deploy.aws_errors import iam_action, is_missing, translated
 from pypicloud_s3sync.exceptions import AwsError, BundleError
 from support.fakes import refusal
 
 ACTION, RESOURCE = "lambda:CreateFunction", "the function sync"
 EMULATOR = "http://localhost:4566"
-WAYS_TO_GIVE_CREDENTIALS = ("environment", "~/.aws", "storage.aws_access_key_id")
+WAYS_TO_SET_CREDENTIALS = ("environment", "~/.aws", "storage.aws_access_key_id")
 
 
-def failure(error, endpoint=None):
-    """What becomes of an error."""
+def translate(error: BaseException, endpoint: str | None = None) -> AwsError:
+    """Return the AwsError that an error is translated to."""
     with pytest.raises(AwsError) as raised, translated(ACTION, RESOURCE, endpoint):
         raise error
     return raised.value
 
 
-def connection_error():
+def connection_error() -> botocore.EndpointConnectionError:
     return botocore.EndpointConnectionError(endpoint_url=EMULATOR)
 
 
-#: One of each class that boto3 raises, with what its line must say.
-ERRORS = {
+#: An error of each kind that boto3 raises, with fragments of its translated message.
+ERRORS: dict[str, tuple[Exception, Sequence[str]]] = {
     "denied (IAM, S3)": (refusal("AccessDenied", "User: x is not authorized"), ["AccessDenied", "in IAM"]),
     "denied (Lambda, Logs)": (refusal("AccessDeniedException"), ["AccessDenied", "in IAM"]),
     "denied (EC2)": (refusal("UnauthorizedOperation"), ["AccessDenied", "in IAM"]),
@@ -32,15 +38,15 @@ ERRORS = {
     "expired": (refusal("ExpiredToken"), ["expired", "renew them"]),
     "expired (Lambda, Logs)": (refusal("ExpiredTokenException"), ["expired", "renew them"]),
     "expired request": (refusal("RequestExpired"), ["expired", "renew them"]),
-    "unknown key (STS, IAM)": (refusal("InvalidClientTokenId"), WAYS_TO_GIVE_CREDENTIALS),
-    "unknown key (Lambda, Logs)": (refusal("UnrecognizedClientException"), WAYS_TO_GIVE_CREDENTIALS),
-    "unknown key (S3)": (refusal("InvalidAccessKeyId"), WAYS_TO_GIVE_CREDENTIALS),
-    "wrong secret": (refusal("SignatureDoesNotMatch"), WAYS_TO_GIVE_CREDENTIALS),
-    "wrong secret (Logs)": (refusal("InvalidSignatureException"), WAYS_TO_GIVE_CREDENTIALS),
-    "no credentials": (botocore.NoCredentialsError(), WAYS_TO_GIVE_CREDENTIALS),
+    "unknown key (STS, IAM)": (refusal("InvalidClientTokenId"), WAYS_TO_SET_CREDENTIALS),
+    "unknown key (Lambda, Logs)": (refusal("UnrecognizedClientException"), WAYS_TO_SET_CREDENTIALS),
+    "unknown key (S3)": (refusal("InvalidAccessKeyId"), WAYS_TO_SET_CREDENTIALS),
+    "wrong secret": (refusal("SignatureDoesNotMatch"), WAYS_TO_SET_CREDENTIALS),
+    "wrong secret (Logs)": (refusal("InvalidSignatureException"), WAYS_TO_SET_CREDENTIALS),
+    "no credentials": (botocore.NoCredentialsError(), WAYS_TO_SET_CREDENTIALS),
     "half of the credentials": (
         botocore.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
-        WAYS_TO_GIVE_CREDENTIALS,
+        WAYS_TO_SET_CREDENTIALS,
     ),
     "no region": (botocore.NoRegionError(), ["no AWS region", "-r"]),
     "no connection": (connection_error(), ["does not answer", "check the network"]),
@@ -53,7 +59,7 @@ ERRORS = {
         ["does not answer", "check the network"],
     ),
     "TLS": (
-        botocore.SSLError(endpoint_url="https://lambda.example", error="certificate"),
+        botocore.SSLError(endpoint_url="https://lambda.example", error=Exception("certificate")),
         ["does not answer", "certificate"],
     ),
     "a proxy": (
@@ -83,16 +89,18 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("error", "says"), ERRORS.values(), ids=ERRORS)
-def test_each_failure_names_the_action_the_resource_and_what_to_do(error, says):
-    said = str(failure(error))
-    for expected in (ACTION, RESOURCE, *says):
-        assert expected in said, said
+@pytest.mark.parametrize(("error", "fragments"), ERRORS.values(), ids=ERRORS)
+def test_each_message_names_the_action_the_resource_and_the_remedy(
+    error: Exception, fragments: Sequence[str]
+) -> None:
+    message = str(translate(error))
+    for expected in (ACTION, RESOURCE, *fragments):
+        assert expected in message, message
 
 
-@pytest.mark.parametrize(("error", "says"), ERRORS.values(), ids=ERRORS)
-def test_each_failure_is_one_line_with_its_cause(error, says):
-    raised = failure(error)
+@pytest.mark.parametrize(("error", "fragments"), ERRORS.values(), ids=ERRORS)
+def test_each_message_is_one_line_and_keeps_its_cause(error: Exception, fragments: Sequence[str]) -> None:
+    raised = translate(error)
     assert "\n" not in str(raised)
     assert str(raised) == str(raised).strip()
     assert raised.__cause__ is error
@@ -108,41 +116,41 @@ def test_each_failure_is_one_line_with_its_cause(error, says):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_login_that_is_over_is_one_line_too(error):
-    said = str(failure(error))
-    assert "\n" not in said
-    assert "expired" in said or "login" in said or "SSO" in said
+def test_an_expired_login_is_one_line(error: Exception) -> None:
+    message = str(translate(error))
+    assert "\n" not in message
+    assert "expired" in message or "login" in message or "SSO" in message
 
 
 @pytest.mark.parametrize("message", ["a\nb", "a\r\n\tb\n", "a  b"])
-def test_no_line_break_of_aws_gets_through(message):
+def test_line_breaks_in_aws_messages_are_removed(message: str) -> None:
     for code in ("AccessDenied", "ThrottlingException"):
-        said = str(failure(refusal(code, message)))
-        assert "a b" in said
-        assert "\n" not in said
-        assert "\r" not in said
+        translated_message = str(translate(refusal(code, message)))
+        assert "a b" in translated_message
+        assert "\n" not in translated_message
+        assert "\r" not in translated_message
 
 
-def test_an_error_without_a_message_is_told_too():
+def test_an_error_without_a_message_is_translated() -> None:
     error = botocore.ClientError({"Error": {"Code": "ServiceUnavailable"}}, "Operation")
-    assert "ServiceUnavailable: no reason given" in str(failure(error))
+    assert "ServiceUnavailable: no reason given" in str(translate(error))
 
 
-def test_the_code_of_aws_goes_along():
-    assert failure(refusal("ThrottlingException")).code == "ThrottlingException"
-    assert failure(connection_error()).code == ""
-    assert failure(botocore.NoCredentialsError()).code == ""
+def test_the_error_keeps_the_code_of_aws() -> None:
+    assert translate(refusal("ThrottlingException")).code == "ThrottlingException"
+    assert translate(connection_error()).code == ""
+    assert translate(botocore.NoCredentialsError()).code == ""
 
 
-def test_an_emulator_that_does_not_answer_is_named_with_what_starts_it():
-    said = str(failure(connection_error(), EMULATOR))
-    assert f"AWS at {EMULATOR} does not answer" in said
-    assert "pserve development.ini" in said
-    assert "check the network" not in said
+def test_an_emulator_that_does_not_answer_is_named_with_the_command_that_starts_it() -> None:
+    message = str(translate(connection_error(), EMULATOR))
+    assert f"AWS at {EMULATOR} does not answer" in message
+    assert "pserve development.ini" in message
+    assert "check the network" not in message
 
 
-def test_without_an_emulator_none_is_spoken_of():
-    assert "emulator" not in str(failure(connection_error()))
+def test_the_emulator_is_not_mentioned_without_an_endpoint() -> None:
+    assert "emulator" not in str(translate(connection_error()))
 
 
 PASS_ROLE = (
@@ -151,62 +159,73 @@ PASS_ROLE = (
 )
 
 
-def test_a_role_that_may_not_be_passed_is_named_by_the_right_to_pass_it():
-    """Lambda refuses CreateFunction itself there; what must be allowed is another action."""
-    said = str(failure(refusal("AccessDeniedException", PASS_ROLE)))
-    assert said.startswith(
-        "AccessDenied for iam:PassRole on arn:aws:iam::1:role/r: allow it to the caller in IAM"
+def test_a_denied_action_other_than_the_called_one_is_named() -> None:
+    """Lambda denies CreateFunction if the caller lacks iam:PassRole."""
+    message = str(translate(refusal("AccessDeniedException", PASS_ROLE)))
+    assert message.startswith(
+        "AccessDenied for iam:PassRole on arn:aws:iam::1:role/r: allow it for the caller in IAM"
     )
 
 
 @pytest.mark.parametrize("action", ["lambda:CreateFunction", "lambda:createFunction"])
-def test_our_own_words_for_a_resource_are_kept_where_the_action_is_ours(action):
-    message = PASS_ROLE.replace("iam:PassRole", action)
-    said = str(failure(refusal("AccessDeniedException", message)))
-    assert said.startswith("AccessDenied for lambda:CreateFunction on the function sync: allow it")
+def test_the_resource_keeps_its_plain_name_if_the_called_action_is_denied(action: str) -> None:
+    denial = PASS_ROLE.replace("iam:PassRole", action)
+    message = str(translate(refusal("AccessDeniedException", denial)))
+    assert message.startswith("AccessDenied for lambda:CreateFunction on the function sync: allow it")
 
 
-def test_the_environment_that_lambda_repeats_where_it_is_too_large_is_left_out():
-    message = (
+def test_an_environment_quoted_by_lambda_is_left_out() -> None:
+    refused = (
         "Lambda was unable to configure your environment variables because the environment variables you have"
         " provided exceeded the 4KB limit. String measured:"
         ' {"PYPICLOUD_SETTINGS":"{\\"db.url\\":\\"hunter2\\"}"}'
     )
-    said = str(failure(refusal("InvalidParameterValueException", message)))
-    assert "exceeded the 4KB limit" in said
-    assert "hunter2" not in said
+    message = str(translate(refusal("InvalidParameterValueException", refused)))
+    assert "exceeded the 4KB limit" in message
+    assert "hunter2" not in message
 
 
-def test_errors_that_are_none_of_awss_pass_as_they_are():
-    for error in (BundleError("x"), KeyError("y"), KeyboardInterrupt()):
+def test_other_errors_are_not_translated() -> None:
+    errors: tuple[BaseException, ...] = (BundleError("x"), KeyError("y"), KeyboardInterrupt())
+    for error in errors:
         with pytest.raises(type(error)) as raised, translated(ACTION, RESOURCE):
             raise error
         assert raised.value is error
 
 
-def test_nothing_happens_where_nothing_fails():
+def test_nothing_is_raised_without_an_error() -> None:
     with translated(ACTION, RESOURCE):
         pass
 
 
 @pytest.mark.parametrize(
+    ("service", "operation", "action"),
+    [
+        ("iam", "get_role", "iam:GetRole"),
+        ("sqs", "get_queue_url", "sqs:GetQueueUrl"),
+        ("lambda", "list_event_source_mappings", "lambda:ListEventSourceMappings"),
+    ],
+)
+def test_an_operation_has_an_iam_action(service: str, operation: str, action: str) -> None:
+    assert iam_action(service, operation) == action
+
+
+@pytest.mark.parametrize(
     "code", ["404", "NoSuchBucket", "NoSuchEntity", "ResourceNotFoundException", "NotFound"]
 )
-def test_what_is_not_there_is_missing(code):
+def test_a_code_that_means_a_missing_resource_is_recognised(code: str) -> None:
     assert is_missing(refusal(code, status=404))
 
 
 @pytest.mark.parametrize(
     "code", ["403", "AccessDenied", "ThrottlingException", "500", "ResourceConflictException"]
 )
-def test_whatever_else_fails_is_not_missing(code):
+def test_any_other_code_does_not_mean_a_missing_resource(code: str) -> None:
     assert not is_missing(refusal(code))
 
 
-def test_what_boto3_raises_for_real_is_translated():
-    """Without credentials in the environment, as a first user sees it."""
-    import boto3
-
+def test_missing_credentials_in_a_real_client_are_translated() -> None:
+    """The environment of the tests has no credentials, like that of a new user."""
     client = boto3.client("sts", region_name="eu-west-1")
     with (
         pytest.raises(AwsError, match="no AWS credentials for sts:GetCallerIdentity on the caller"),
@@ -215,10 +234,10 @@ def test_what_boto3_raises_for_real_is_translated():
         client.get_caller_identity()
 
 
-def test_a_call_with_wrong_arguments_is_one_line_for_real():
-    import boto3
-
-    client = boto3.client("lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+def test_invalid_arguments_of_a_real_client_are_one_line() -> None:
+    client: Any = boto3.client(
+        "lambda", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
     with pytest.raises(AwsError) as raised, translated(ACTION, RESOURCE):
         client.create_function(FunctionName=1, Role=2)
     assert "\n" not in str(raised.value)

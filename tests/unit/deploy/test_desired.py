@@ -1,17 +1,29 @@
-"""From settings to what ought to be in AWS: values in, values out."""
+"""Deriving the desired resources from the settings."""
+
+from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 
 import pytest
 
 from pypicloud_s3sync.deploy.desired import desire, function_arn, resource_names
 from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, Identity
-from support.fakes import ACCOUNT, BUCKET, FINGERPRINT, IDENTITY, REGION, make_desired, make_settings
+from support.fakes import (
+    ACCOUNT,
+    BUCKET,
+    FINGERPRINT,
+    IDENTITY,
+    REGION,
+    make_desired,
+    make_settings,
+    not_none,
+)
 
 LONG = {"s3sync__function_name": "f" * 64, "storage__bucket": "b" * 63}
 GIVEN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/teams/given"
-#: What IAM, Lambda and S3 take: botocore's models of iam, lambda, s3.
+#: The names that IAM, Lambda and S3 accept: botocore's models of iam, lambda, s3.
 ALLOWED = {
     "role": r"[\w+=,.@-]{1,64}",
     "statement": r"[A-Za-z0-9_-]{1,100}",
@@ -26,7 +38,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(
-    "more",
+    "changes",
     [
         {},
         LONG,
@@ -36,10 +48,10 @@ ALLOWED = {
     ],
     ids=str,
 )
-def test_names_are_what_each_service_takes(more):
-    called = resource_names(make_settings(**more), "ap-southeast-2")
+def test_each_service_accepts_the_names(changes: dict[str, str]) -> None:
+    names = resource_names(make_settings(**changes), "ap-southeast-2")
     for field, pattern in ALLOWED.items():
-        assert re.fullmatch(pattern, getattr(called, field)), f"{field}: {getattr(called, field)}"
+        assert re.fullmatch(pattern, getattr(names, field)), f"{field}: {getattr(names, field)}"
 
 
 @pytest.mark.parametrize(
@@ -51,66 +63,69 @@ def test_names_are_what_each_service_takes(more):
     ],
     ids=["function", "bucket", "region"],
 )
-@pytest.mark.parametrize("base", [{}, LONG], ids=["short", "too long to be whole"])
-def test_another_function_bucket_or_region_has_other_names(base, other):
-    given = {**base, **other}
-    one = resource_names(make_settings(**base), REGION)
-    two = resource_names(
-        make_settings(**{k: v for k, v in given.items() if k != "region"}), given.get("region", REGION)
-    )
+@pytest.mark.parametrize("base", [{}, LONG], ids=["short", "truncated"])
+def test_names_differ_for_another_function_bucket_or_region(
+    base: dict[str, str], other: dict[str, str]
+) -> None:
+    settings = {**base, **other}
+    region = settings.pop("region", REGION)
+    first = resource_names(make_settings(**base), REGION)
+    second = resource_names(make_settings(**settings), region)
     for field in ("role", "statement", "notification"):
-        assert getattr(one, field) != getattr(two, field), field
+        assert getattr(first, field) != getattr(second, field), field
 
 
-def test_the_same_letters_cut_elsewhere_are_other_names():
-    one = resource_names(make_settings(s3sync__function_name="x", storage__bucket=f"{REGION}-b"), REGION)
-    other = resource_names(make_settings(s3sync__function_name=f"x-{REGION}", storage__bucket="b"), REGION)
-    assert one.role[:-8] == other.role[:-8]
-    assert one.role != other.role
-    assert one.statement != other.statement
-    assert one.notification != other.notification
+def test_names_differ_if_only_the_boundaries_between_the_parts_differ() -> None:
+    first = resource_names(make_settings(s3sync__function_name="x", storage__bucket=f"{REGION}-b"), REGION)
+    second = resource_names(make_settings(s3sync__function_name=f"x-{REGION}", storage__bucket="b"), REGION)
+    assert first.role[:-8] == second.role[:-8]
+    assert first.role != second.role
+    assert first.statement != second.statement
+    assert first.notification != second.notification
 
 
-def test_a_dot_and_a_dash_in_a_buckets_name_are_not_mixed_up():
+def test_names_differ_for_a_dot_and_a_dash_in_the_bucket() -> None:
     dot, dash = (
         resource_names(make_settings(storage__bucket=bucket), REGION) for bucket in ("my.bucket", "my-bucket")
     )
     assert (dot.role, dot.statement, dot.notification) != (dash.role, dash.statement, dash.notification)
 
 
-def test_names_are_the_same_in_each_run():
-    """They are how the next run finds what this one made: a change of them would orphan it."""
-    called = resource_names(make_settings(), REGION)
-    assert called.role == "sync-eu-west-1-amzn-s3-demo-bucket-f9967447"
-    assert called.statement == called.role
-    assert called.notification.startswith("pypicloud-s3sync-sync-eu-west-1-amzn-s3-demo-bucket-")
-    assert called.log_group == "/aws/lambda/sync"
-    assert called.role_path == "/pypicloud-s3sync/"
+def test_names_never_change() -> None:
+    """A run finds the resources of earlier runs by their names: a change would orphan them."""
+    names = resource_names(make_settings(), REGION)
+    assert names.role == "sync-eu-west-1-amzn-s3-demo-bucket-f9967447"
+    assert names.statement == names.role
+    assert names.notification.startswith("pypicloud-s3sync-sync-eu-west-1-amzn-s3-demo-bucket-")
+    assert names.log_group == "/aws/lambda/sync"
+    assert names.role_path == "/pypicloud-s3sync/"
 
 
-def test_names_tell_a_reader_what_they_belong_to():
-    called = resource_names(make_settings(), REGION)
-    for name in (called.role, called.statement, called.notification):
+def test_names_contain_function_region_and_bucket() -> None:
+    names = resource_names(make_settings(), REGION)
+    for name in (names.role, names.statement, names.notification):
         assert f"sync-{REGION}-{BUCKET}" in name
 
 
-# The parts fit together
+# Consistency
 
 
-def test_every_part_names_the_same_function_role_and_bucket():
+def test_all_resources_refer_to_the_same_function_role_and_bucket() -> None:
     desired = make_desired()
-    assert desired.role.arn == desired.role_arn == desired.function.configuration["Role"]
-    assert desired.role.arn == f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/{desired.names.role}"
+    role, entry = not_none(desired.role), not_none(desired.subscription.entry)
+    permission = not_none(desired.permission)
+    assert role.arn == desired.role_arn == desired.function.configuration["Role"]
+    assert role.arn == f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/{desired.names.role}"
     assert desired.function.arn == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
-    assert desired.subscription.entry["LambdaFunctionArn"] == desired.function.arn
-    assert desired.subscription.entry["Id"] == desired.names.notification
-    assert desired.permission["FunctionName"] == "sync"
-    assert desired.permission["StatementId"] == desired.names.statement
-    assert f"log-group:{desired.log_group.name}:*" in json.dumps(desired.role.policy)
+    assert entry["LambdaFunctionArn"] == desired.function.arn
+    assert entry["Id"] == desired.names.notification
+    assert permission["FunctionName"] == "sync"
+    assert permission["StatementId"] == desired.names.statement
+    assert f"log-group:{desired.log_group.name}:*" in json.dumps(role.policy)
     assert desired.fingerprint == FINGERPRINT
 
 
-def test_s3_may_invoke_the_function_for_this_bucket_of_this_account_only():
+def test_s3_may_invoke_the_function_for_the_bucket_and_its_account_only() -> None:
     assert make_desired().permission == {
         "FunctionName": "sync",
         "StatementId": make_desired().names.statement,
@@ -122,19 +137,21 @@ def test_s3_may_invoke_the_function_for_this_bucket_of_this_account_only():
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_every_arn_is_of_the_callers_partition(partition):
+def test_every_arn_has_the_partition_of_the_caller(partition: str) -> None:
     desired = desire(make_settings(), Identity(ACCOUNT, partition), REGION, FINGERPRINT)
-    found = [desired.role_arn, desired.function.arn, desired.permission["SourceArn"]]
-    found += [desired.subscription.entry["LambdaFunctionArn"], desired.function.configuration["Role"]]
-    assert {arn.split(":")[1] for arn in found} == {partition}
-    assert set(re.findall(r"arn:([a-z-]+):", json.dumps(desired.role.policy))) == {partition}
+    arns = [desired.role_arn, desired.function.arn, not_none(desired.permission)["SourceArn"]]
+    arns += [not_none(desired.subscription.entry)["LambdaFunctionArn"]]
+    arns += [desired.function.configuration["Role"]]
+    assert {arn.split(":")[1] for arn in arns} == {partition}
+    policy = json.dumps(not_none(desired.role).policy)
+    assert set(re.findall(r"arn:([a-z-]+):", policy)) == {partition}
 
 
-def test_a_functions_arn_is_unqualified():
+def test_the_arn_of_a_function_is_unqualified() -> None:
     assert function_arn("f", REGION, IDENTITY) == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
 
 
-def test_everything_is_in_the_buckets_region_whatever_the_tables():
+def test_all_resources_are_in_the_region_of_the_bucket_regardless_of_the_tables() -> None:
     desired = desire(make_settings(db__region_name="us-east-1"), IDENTITY, "sa-east-1", FINGERPRINT)
     assert desired.region == "sa-east-1"
     assert ":sa-east-1:" in desired.function.arn
@@ -144,37 +161,37 @@ def test_everything_is_in_the_buckets_region_whatever_the_tables():
     assert settings["db.region_name"] == "us-east-1"
 
 
-# What the settings say
+# Effects of the settings
 
 
-def test_a_given_role_is_used_and_none_is_wanted():
+def test_a_given_role_is_used_and_no_role_is_created() -> None:
     desired = make_desired(s3sync__role_arn=GIVEN_ROLE)
     assert desired.role is None
     assert desired.role_arn == GIVEN_ROLE
     assert desired.function.configuration["Role"] == GIVEN_ROLE
 
 
-def test_a_permissions_boundary_is_the_roles():
+def test_the_role_has_the_permissions_boundary_of_the_settings() -> None:
     arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
-    assert make_desired(s3sync__permissions_boundary=arn).role.boundary == arn
-    assert make_desired().role.boundary is None
+    assert not_none(make_desired(s3sync__permissions_boundary=arn).role).boundary == arn
+    assert not_none(make_desired().role).boundary is None
 
 
-def test_tags_are_on_everything_beside_the_owners():
+def test_every_resource_has_the_tags_of_the_settings_and_the_owner_tag() -> None:
     desired = make_desired(s3sync__tags="team=infra, cost=12")
     expected = {"team": "infra", "cost": "12", OWNER_TAG: BUCKET}
-    for part in (desired.role, desired.log_group):
-        assert part.tags == expected, part
+    assert not_none(desired.role).tags == expected
+    assert desired.log_group.tags == expected
     assert desired.function.tags == {**expected, DELIVERY_TAG: "direct"}
 
 
-def test_no_tag_of_the_settings_can_give_the_function_to_another_bucket():
-    desired = make_desired(s3sync__tags=f"{OWNER_TAG}=somebody-else")
-    assert desired.role.tags == desired.log_group.tags == {OWNER_TAG: BUCKET}
+def test_the_tags_of_the_settings_cannot_override_the_owner_tag() -> None:
+    desired = make_desired(s3sync__tags=f"{OWNER_TAG}=another-bucket")
+    assert not_none(desired.role).tags == desired.log_group.tags == {OWNER_TAG: BUCKET}
     assert desired.function.tags[OWNER_TAG] == BUCKET
 
 
-def test_the_functions_configuration_is_that_of_the_settings():
+def test_the_settings_determine_the_configuration_of_the_function() -> None:
     desired = make_desired(
         s3sync__memory_size="1024",
         s3sync__timeout="9",
@@ -197,36 +214,34 @@ def test_the_functions_configuration_is_that_of_the_settings():
     assert desired.log_group.retention_days == 7
 
 
-def test_the_order_of_subnets_and_groups_makes_no_difference():
-    one, other = (
+def test_the_order_of_subnets_and_security_groups_makes_no_difference() -> None:
+    first, second = (
         make_desired(s3sync__vpc_subnet_ids=subnets, s3sync__vpc_security_group_ids=groups)
         for subnets, groups in (("a b", "c d"), ("b a", "d c"))
     )
-    assert one == other
+    assert first == second
 
 
-def test_without_a_vpc_the_function_leaves_one_that_it_was_in():
+def test_the_function_leaves_its_vpc_if_the_settings_name_none() -> None:
     assert make_desired().function.configuration["VpcConfig"] == {"SubnetIds": [], "SecurityGroupIds": []}
 
 
-def test_the_prefix_is_in_the_notification_the_policy_and_the_functions_settings():
+def test_notification_policy_and_environment_contain_the_prefix() -> None:
     desired = make_desired(storage__prefix="pkgs/")
-    assert desired.subscription.entry["Filter"]["Key"]["FilterRules"] == [
+    assert not_none(desired.subscription.entry)["Filter"]["Key"]["FilterRules"] == [
         {"Name": "prefix", "Value": "pkgs/"}
     ]
-    assert f"{BUCKET}/pkgs/*" in json.dumps(desired.role.policy)
+    assert f"{BUCKET}/pkgs/*" in json.dumps(not_none(desired.role).policy)
     settings = json.loads(desired.function.configuration["Environment"]["PYPICLOUD_SETTINGS"])
     assert settings["storage.prefix"] == "pkgs/"
 
 
-def test_the_handler_named_in_the_configuration_exists():
-    from importlib import import_module
-
+def test_the_configured_handler_exists() -> None:
     module, _, function = make_desired().function.configuration["Handler"].rpartition(".")
     assert callable(getattr(import_module(module), function))
 
 
-def test_credentials_of_the_ini_never_reach_the_function():
+def test_credentials_in_the_settings_never_reach_the_function() -> None:
     desired = make_desired(
         storage__aws_access_key_id="AKIASTORAGE",
         storage__aws_secret_access_key="storage-secret",
@@ -244,5 +259,5 @@ def test_credentials_of_the_ini_never_reach_the_function():
     assert set(desired.function.configuration["Environment"]) == {"PYPICLOUD_SETTINGS"}
 
 
-def test_the_same_settings_ask_for_the_same():
+def test_equal_settings_have_equal_desired_resources() -> None:
     assert make_desired() == make_desired()

@@ -1,54 +1,70 @@
-"""The plan and status documents: values in, JSON out."""
+"""Describing plans and states as JSON documents."""
+
+from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.documents import PARTS as PARTS_OF
-from pypicloud_s3sync.deploy.documents import plan_document, status_document
-from pypicloud_s3sync.deploy.models import Role
+from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_document
+from pypicloud_s3sync.deploy.models import Desired, Observed, Role
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from support.fakes import ACCOUNT, BUCKET, FINGERPRINT, NOTHING, REGION, deployed, make_desired, make_settings
+from support.fakes import (
+    ACCOUNT,
+    BUCKET,
+    FINGERPRINT,
+    NOTHING,
+    REGION,
+    deployed,
+    make_desired,
+    make_settings,
+    not_none,
+)
 
-PARTS = PARTS_OF["direct"]
+KINDS = RESOURCES[Delivery.DIRECT]
 DESIRED = make_desired()
 DEPLOYED = deployed(DESIRED)
+ROLE, FUNCTION, GROUP = not_none(DEPLOYED.role), not_none(DEPLOYED.function), not_none(DEPLOYED.log_group)
+ENTRY = not_none(DESIRED.subscription.entry)
 GIVEN_ARN = f"arn:aws:iam::{ACCOUNT}:role/teams/given"
 WITH_GIVEN = make_desired(s3sync__role_arn=GIVEN_ARN)
-GIVEN = Role("given", "/teams/", GIVEN_ARN, DESIRED.role.trust, policy=None, boundary=None, tags={})
+GIVEN = Role("given", "/teams/", GIVEN_ARN, ROLE.trust, policy=None, boundary=None, tags={})
 OTHER = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:other"
 
 
-def status(observed, desired=DESIRED, code=None, **more):
-    return status_document(plan_enable(desired, observed, code), make_settings(**more))
+def status(
+    observed: Observed, desired: Desired = DESIRED, code: str | None = None, **changes: str
+) -> dict[str, Any]:
+    return status_document(plan_enable(desired, observed, code), make_settings(**changes))
 
 
-def parts(document):
-    return {part["resource"]: part["state"] for part in document["resources"]}
+def states(document: dict[str, Any]) -> dict[str, str]:
+    return {resource["resource"]: resource["state"] for resource in document["resources"]}
 
 
-def configured(**changes):
-    configuration = {**DEPLOYED.function.configuration, **changes}
-    return replace(DEPLOYED, function=replace(DEPLOYED.function, configuration=configuration))
+def with_configuration(**changes: Any) -> Observed:
+    return replace(DEPLOYED, function=replace(FUNCTION, configuration={**FUNCTION.configuration, **changes}))
 
 
-def test_with_nothing_there_it_is_off_and_everything_missing():
+def test_sync_is_off_and_everything_missing_if_nothing_exists() -> None:
     document = status(NOTHING)
     assert document["state"] == "off"
     assert document["in_sync"] is False
-    assert parts(document) == dict.fromkeys(PARTS, "missing")
+    assert states(document) == dict.fromkeys(KINDS, "missing")
 
 
-def test_with_all_as_wanted_it_is_on():
+def test_sync_is_on_if_everything_is_as_desired() -> None:
     document = status(DEPLOYED)
     assert document["state"] == "on"
     assert document["in_sync"] is True
-    assert parts(document) == dict.fromkeys(PARTS, "ok")
+    assert states(document) == dict.fromkeys(KINDS, "ok")
     assert document["actions"] == []
 
 
-MISSING = {
+MISSING: dict[str, dict[str, Any]] = {
     "role": {"role": None},
     "log group": {"log_group": None},
     "function": {"function": None},
@@ -57,65 +73,61 @@ MISSING = {
 }
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_one_missing_part_makes_it_partial_and_is_named(part):
-    document = status(replace(DEPLOYED, **MISSING[part]))
+@pytest.mark.parametrize("kind", KINDS)
+def test_sync_is_partial_if_one_resource_is_missing(kind: str) -> None:
+    document = status(replace(DEPLOYED, **MISSING[kind]))
     assert document["state"] == "partial"
-    assert parts(document) == {**dict.fromkeys(PARTS, "ok"), part: "missing"}
+    assert states(document) == {**dict.fromkeys(KINDS, "ok"), kind: "missing"}
 
 
 DIFFERENT = {
-    "role": replace(DEPLOYED, role=replace(DEPLOYED.role, policy=None)),
-    "log group": replace(DEPLOYED, log_group=replace(DEPLOYED.log_group, retention_days=None)),
-    "function": configured(Timeout=3),
+    "role": replace(DEPLOYED, role=replace(ROLE, policy=None)),
+    "log group": replace(DEPLOYED, log_group=replace(GROUP, retention_days=None)),
+    "function": with_configuration(Timeout=3),
     "permission": replace(DEPLOYED, statements=({**DEPLOYED.statements[0], "Principal": "*"},)),
     "notification": replace(
         DEPLOYED,
-        notifications={
-            "LambdaFunctionConfigurations": [{**DESIRED.subscription.entry, "Events": ["s3:Replication:*"]}]
-        },
+        notifications={"LambdaFunctionConfigurations": [{**ENTRY, "Events": ["s3:Replication:*"]}]},
     ),
 }
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_one_part_that_differs_is_named(part):
-    document = status(DIFFERENT[part])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sync_differs_if_one_resource_differs(kind: str) -> None:
+    document = status(DIFFERENT[kind])
     assert document["state"] == "differs"
-    assert parts(document) == {**dict.fromkeys(PARTS, "ok"), part: "differs"}
+    assert states(document) == {**dict.fromkeys(KINDS, "ok"), kind: "differs"}
     assert document["in_sync"] is False
 
 
-def test_other_code_is_a_difference_of_the_function():
+def test_the_function_differs_if_its_code_differs() -> None:
     document = status(DEPLOYED, code="another")
     assert document["state"] == "differs"
-    assert parts(document)["function"] == "differs"
+    assert states(document)["function"] == "differs"
     assert [action["resource"] for action in document["actions"]] == ["code"]
 
 
-def test_what_is_missing_counts_for_more_than_what_differs():
+def test_a_missing_resource_outweighs_one_that_differs() -> None:
     assert status(replace(DIFFERENT["function"], notifications={}))["state"] == "partial"
 
 
-def test_a_log_group_that_somebody_left_does_not_make_it_partial():
-    """A function that once ran leaves one, and so does whoever looked for it in the console."""
+def test_sync_is_off_if_only_the_log_group_exists() -> None:
+    """An earlier function, or a visit to the console, may have created it."""
     document = status(replace(NOTHING, log_group=DESIRED.log_group))
     assert document["state"] == "off"
-    assert parts(document)["log group"] == "ok"
-    left = replace(DESIRED.log_group, retention_days=None, tags={})
-    assert status(replace(NOTHING, log_group=left))["state"] == "off"
+    assert states(document)["log group"] == "ok"
+    foreign = replace(DESIRED.log_group, retention_days=None, tags={})
+    assert status(replace(NOTHING, log_group=foreign))["state"] == "off"
 
 
-def test_any_other_part_alone_makes_it_partial():
-    for part, gone in MISSING.items():
-        if part in ("log group", "function"):
-            continue
-        (field,) = gone
-        document = status(replace(NOTHING, **{field: getattr(DEPLOYED, field)}))
-        assert document["state"] == "partial", part
+@pytest.mark.parametrize("kind", ["role", "permission", "notification"])
+def test_sync_is_partial_if_only_another_resource_exists(kind: str) -> None:
+    (field,) = MISSING[kind]
+    changes: dict[str, Any] = {field: getattr(DEPLOYED, field)}
+    assert status(replace(NOTHING, **changes))["state"] == "partial"
 
 
-def test_a_given_role_is_called_given_and_by_its_name():
+def test_a_given_role_has_the_state_given_and_its_own_name() -> None:
     observed = replace(deployed(WITH_GIVEN), given_role=GIVEN)
     document = status(observed, WITH_GIVEN, s3sync__role_arn=GIVEN_ARN)
     assert document["state"] == "on"
@@ -123,23 +135,23 @@ def test_a_given_role_is_called_given_and_by_its_name():
     assert document["resources"][0] == {"resource": "role", "name": "given", "state": "given"}
 
 
-def test_with_a_given_role_and_nothing_else_it_is_off():
+def test_sync_is_off_if_only_a_given_role_exists() -> None:
     assert status(replace(NOTHING, given_role=GIVEN), WITH_GIVEN)["state"] == "off"
 
 
-def test_our_role_beside_a_given_one_differs():
-    observed = replace(deployed(WITH_GIVEN), given_role=GIVEN, role=DESIRED.role)
+def test_the_role_differs_if_an_obsolete_one_exists_besides_a_given_one() -> None:
+    observed = replace(deployed(WITH_GIVEN), given_role=GIVEN, role=ROLE)
     document = status(observed, WITH_GIVEN)
     assert document["state"] == "differs"
-    assert parts(document)["role"] == "differs"
+    assert states(document)["role"] == "differs"
 
 
-def test_the_status_says_where_everything_is():
+def test_the_status_names_settings_and_resources() -> None:
     document = status(NOTHING, make_desired(storage__prefix="pkgs/"), storage__prefix="pkgs/")
     expected = {
         "function": "sync",
         "function_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync",
-        "role_arn": DESIRED.role.arn,
+        "role_arn": ROLE.arn,
         "bucket": BUCKET,
         "prefix": "pkgs/",
         "region": REGION,
@@ -149,7 +161,7 @@ def test_the_status_says_where_everything_is():
         "foreign_notifications": 0,
     }
     assert {key: document[key] for key in expected} == expected
-    assert [part["name"] for part in document["resources"]] == [
+    assert [resource["name"] for resource in document["resources"]] == [
         DESIRED.names.role,
         "/aws/lambda/sync",
         "sync",
@@ -158,12 +170,9 @@ def test_the_status_says_where_everything_is():
     ]
 
 
-def test_notifications_of_others_are_counted_and_ours_is_not():
-    theirs = {"Id": "x", "LambdaFunctionArn": OTHER, "Events": ["s3:Replication:*"]}
-    observed = {
-        "LambdaFunctionConfigurations": [theirs, DESIRED.subscription.entry],
-        "EventBridgeConfiguration": {},
-    }
+def test_only_foreign_notifications_are_counted_and_listed() -> None:
+    foreign = {"Id": "x", "LambdaFunctionArn": OTHER, "Events": ["s3:Replication:*"]}
+    observed = {"LambdaFunctionConfigurations": [foreign, ENTRY], "EventBridgeConfiguration": {}}
     plan = plan_enable(DESIRED, replace(DEPLOYED, notifications=observed))
     assert status_document(plan, make_settings())["foreign_notifications"] == 2
     document = plan_document(plan, "enable")
@@ -171,13 +180,13 @@ def test_notifications_of_others_are_counted_and_ours_is_not():
     assert document["foreign"] == [{"id": "x", "events": ["s3:Replication:*"], "to": OTHER}]
 
 
-def test_the_bundle_that_is_deployed_is_told_beside_the_servers():
+def test_the_status_has_the_fingerprints_of_the_deployed_bundle_and_of_the_server() -> None:
     assert status(DEPLOYED)["bundle"] == {"deployed": FINGERPRINT, "server": FINGERPRINT}
     assert status(NOTHING)["bundle"] == {"deployed": None, "server": FINGERPRINT}
 
 
-def test_the_plan_document_tells_what_would_be_done():
-    plan = plan_enable(DESIRED, configured(Timeout=3))
+def test_the_plan_document_lists_the_actions() -> None:
+    plan = plan_enable(DESIRED, with_configuration(Timeout=3))
     assert plan_document(plan, "enable") == {
         "command": "enable",
         "function": "sync",
@@ -197,7 +206,7 @@ def test_the_plan_document_tells_what_would_be_done():
     }
 
 
-def test_a_plan_without_actions_is_in_sync():
+def test_a_plan_without_actions_is_in_sync() -> None:
     document = plan_document(plan_disable(DESIRED, NOTHING), "disable")
     assert document["command"] == "disable"
     assert document["in_sync"] is True
@@ -205,9 +214,9 @@ def test_a_plan_without_actions_is_in_sync():
 
 
 @pytest.mark.parametrize(
-    "observed", [NOTHING, DEPLOYED, *DIFFERENT.values()], ids=["nothing", "all", *DIFFERENT]
+    "observed", [NOTHING, DEPLOYED, *DIFFERENT.values()], ids=["nothing", "everything", *DIFFERENT]
 )
-def test_documents_are_json_as_they_are(observed):
+def test_documents_survive_serialization(observed: Observed) -> None:
     plan = plan_enable(DESIRED, observed, "code")
     for document in (
         plan_document(plan, "enable"),
@@ -217,7 +226,7 @@ def test_documents_are_json_as_they_are(observed):
         assert json.loads(json.dumps(document)) == document
 
 
-def test_documents_show_the_changes_and_never_the_arguments():
-    """Arguments hold the environment as it is sent."""
+def test_documents_contain_the_changes_but_not_the_arguments() -> None:
+    """Arguments contain the unmasked environment."""
     for action in plan_document(plan_enable(DESIRED, NOTHING), "enable")["actions"]:
         assert set(action) == {"verb", "resource", "name", "changes"}

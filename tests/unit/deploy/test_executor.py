@@ -1,105 +1,127 @@
-"""A plan is performed as it was shown: each action once, in order, each step told."""
+"""Performing a plan: each action once, in order, with its progress reported."""
+
+from __future__ import annotations
+
+from typing import Any, cast
 
 import pytest
 
+from pypicloud_s3sync.deploy.bundle import Bundle
 from pypicloud_s3sync.deploy.executor import VERBS, execute, step_name
-from pypicloud_s3sync.deploy.models import Action, Plan
+from pypicloud_s3sync.deploy.models import Action, Plan, Progress, Reporter
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from pypicloud_s3sync.deploy.writers import Writers
 from pypicloud_s3sync.exceptions import AwsError, BundleError
 from support.fakes import NOTHING, deployed, make_desired
 
 DESIRED = make_desired()
-BUNDLE = object()
+BUNDLE = Bundle(b"zip", 3)
 
 
-class Performed:
-    """Stands for the writers: logs what is performed, and fails or is interrupted where told."""
+class FakeWriters:
+    """Stands for the writers: logs each call, and raises an error for one of them.
 
-    def __init__(self, failing=None, error=None):
-        self.log = []
+    Parameters
+    ----------
+    failing : str, optional
+        The call that raises ``error``.
+    error : BaseException, optional
+    """
+
+    def __init__(self, failing: str = "", error: BaseException | None = None) -> None:
         self.failing = failing
         self.error = error
+        self.log: list[str] = []
+        self.arguments: dict[str, Any] = {}
 
-    def bundle(self, report):
+    def bundle(self, report: Reporter) -> Bundle:
         self.log.append("bundle")
         return BUNDLE
 
-    def perform(self, call, **arguments):
+    def perform(self, call: str, **arguments: Any) -> None:
         self.log.append(call)
         self.arguments = arguments
-        if call == self.failing:
+        if call == self.failing and self.error is not None:
             raise self.error
 
 
-def run(plan, writers=None):
-    """Perform a plan; what was reported."""
-    writers = writers or Performed()
-    told = []
-    try:
-        execute(plan, writers, writers.bundle, told.append)
-    finally:
-        writers.told = [(progress.step, progress.state) for progress in told]
-        writers.messages = [progress.message for progress in told]
-    return writers
+class Run:
+    """The execution of a plan with fake writers, and its reported progress."""
+
+    def __init__(self, writers: FakeWriters | None = None) -> None:
+        self.writers = writers or FakeWriters()
+        self.reported: list[Progress] = []
+
+    def execute(self, plan: Plan) -> Run:
+        # FakeWriters has the only method of Writers that execute() calls.
+        execute(plan, cast(Writers, self.writers), self.writers.bundle, self.reported.append)
+        return self
+
+    @property
+    def steps(self) -> list[tuple[str, str]]:
+        return [(progress.step, progress.state) for progress in self.reported]
+
+    @property
+    def messages(self) -> list[str]:
+        return [progress.message for progress in self.reported]
 
 
-def plan_of(*actions):
+def plan_of(*actions: Action) -> Plan:
     return Plan(actions, DESIRED, NOTHING)
 
 
-def test_the_actions_are_performed_once_each_in_their_order():
+def test_each_action_is_performed_once_in_order() -> None:
     plan = plan_enable(DESIRED, NOTHING)
-    assert run(plan).log == ["bundle", *(action.call for action in plan.actions)]
+    assert Run().execute(plan).writers.log == ["bundle", *(action.call for action in plan.actions)]
 
 
-def test_an_empty_plan_does_and_says_nothing():
-    writers = run(plan_enable(DESIRED, deployed(DESIRED)))
-    assert writers.log == []
-    assert writers.told == []
+def test_an_empty_plan_does_and_reports_nothing() -> None:
+    run = Run().execute(plan_enable(DESIRED, deployed(DESIRED)))
+    assert run.writers.log == []
+    assert run.reported == []
 
 
-def test_the_bundle_is_built_before_anything_is_changed():
-    """A bundle that does not work leaves AWS as it was."""
-    writers = Performed()
+def test_a_bundle_that_cannot_be_built_leaves_aws_unchanged() -> None:
+    writers = FakeWriters()
 
-    def broken(report):
+    def fail(report: Reporter) -> Bundle:
         raise BundleError("no wheel for x")
 
     with pytest.raises(BundleError):
-        execute(plan_enable(DESIRED, NOTHING), writers, broken, lambda progress: None)
+        execute(plan_enable(DESIRED, NOTHING), cast(Writers, writers), fail, lambda progress: None)
     assert writers.log == []
 
 
 @pytest.mark.parametrize(
     "plan",
     [plan_disable(DESIRED, deployed(DESIRED)), plan_enable(DESIRED, deployed(DESIRED, statements=()))],
-    ids=["disable", "a permission"],
+    ids=["disable", "permission"],
 )
-def test_the_bundle_is_not_built_where_no_code_is_sent(plan):
-    assert "bundle" not in run(plan).log
+def test_the_bundle_is_not_built_if_no_action_needs_it(plan: Plan) -> None:
+    assert "bundle" not in Run().execute(plan).writers.log
 
 
 @pytest.mark.parametrize("call", ["function.create", "function.update_code", "function.tag_bundle"])
-def test_code_goes_along_with_what_sends_it(call):
-    writers = run(plan_of(Action("update", "code", "f", call, {"name": "f"})))
-    assert writers.arguments == {"name": "f", "bundle": BUNDLE}
+def test_the_bundle_is_passed_to_an_action_that_needs_it(call: str) -> None:
+    run = Run().execute(plan_of(Action("update", "code", "f", call, {"name": "f"})))
+    assert run.writers.arguments == {"name": "f", "bundle": BUNDLE}
 
 
-def test_the_bundle_is_built_once_for_two_actions():
+def test_the_bundle_is_built_once_for_two_actions() -> None:
     actions = [
         Action("update", "code", "f", call) for call in ("function.update_code", "function.tag_bundle")
     ]
-    assert run(plan_of(*actions)).log.count("bundle") == 1
+    assert Run().execute(plan_of(*actions)).writers.log.count("bundle") == 1
 
 
-def test_arguments_are_those_of_the_plan():
+def test_an_action_is_performed_with_its_arguments_and_keeps_them() -> None:
     action = Action("delete", "role", "r", "role.delete", {"name": "r"})
-    assert run(plan_of(action)).arguments == {"name": "r"}
-    assert action.arguments == {"name": "r"}, "and the plan keeps its own"
+    assert Run().execute(plan_of(action)).writers.arguments == {"name": "r"}
+    assert action.arguments == {"name": "r"}
 
 
-def test_each_step_is_told_when_it_starts_and_when_it_is_done():
-    assert run(plan_enable(DESIRED, NOTHING)).told == [
+def test_each_step_is_reported_when_it_starts_and_when_it_is_done() -> None:
+    assert Run().execute(plan_enable(DESIRED, NOTHING)).steps == [
         (step, state)
         for step in (
             "create role",
@@ -112,29 +134,28 @@ def test_each_step_is_told_when_it_starts_and_when_it_is_done():
     ]
 
 
-def test_messages_name_the_resource():
-    writers = run(plan_of(Action("delete", "log group", "/aws/lambda/f", "log_group.delete")))
-    assert writers.messages == ["deleting the log group /aws/lambda/f", "deleted the log group /aws/lambda/f"]
+def test_messages_name_the_resource() -> None:
+    run = Run().execute(plan_of(Action("delete", "log group", "/aws/lambda/f", "log_group.delete")))
+    assert run.messages == ["deleting the log group /aws/lambda/f", "deleted the log group /aws/lambda/f"]
 
 
-def test_the_first_failure_is_told_and_ends_the_run():
-    plan = plan_enable(DESIRED, NOTHING)
-    writers = Performed("function.create", AwsError("AccessDenied for lambda:CreateFunction"))
+def test_the_first_failure_is_reported_and_ends_the_run() -> None:
+    run = Run(FakeWriters("function.create", AwsError("AccessDenied for lambda:CreateFunction")))
     with pytest.raises(AwsError):
-        run(plan, writers)
-    assert writers.log == ["bundle", "role.create", "log_group.create", "function.create"]
-    assert writers.told[-2:] == [("create function", "running"), ("create function", "failed")]
-    assert writers.messages[-1] == "AccessDenied for lambda:CreateFunction"
+        run.execute(plan_enable(DESIRED, NOTHING))
+    assert run.writers.log == ["bundle", "role.create", "log_group.create", "function.create"]
+    assert run.steps[-2:] == [("create function", "running"), ("create function", "failed")]
+    assert run.messages[-1] == "AccessDenied for lambda:CreateFunction"
 
 
-def test_a_run_that_is_interrupted_claims_nothing_of_its_step():
-    writers = Performed("role.create", KeyboardInterrupt())
+def test_an_interrupted_step_is_reported_neither_as_done_nor_as_failed() -> None:
+    run = Run(FakeWriters("role.create", KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        run(plan_enable(DESIRED, NOTHING), writers)
-    assert writers.told == [("create role", "running")]
+        run.execute(plan_enable(DESIRED, NOTHING))
+    assert run.steps == [("create role", "running")]
 
 
-def test_no_message_holds_a_secret():
+def test_no_message_contains_a_secret() -> None:
     desired = make_desired(pypi__db="redis", db__url="redis://:hunter2@cache.example")
     observed = deployed(desired)
     for plan in (
@@ -142,10 +163,10 @@ def test_no_message_holds_a_secret():
         plan_enable(desired, observed, "x"),
         plan_disable(desired, observed),
     ):
-        assert "hunter2" not in str(run(plan).messages)
+        assert "hunter2" not in str(Run().execute(plan).messages)
 
 
-def test_every_verb_of_a_plan_has_its_words():
+def test_every_verb_of_a_plan_has_messages() -> None:
     planned = plan_enable(DESIRED, NOTHING).actions + plan_disable(DESIRED, deployed(DESIRED)).actions
     planned += plan_enable(DESIRED, deployed(DESIRED), "x").actions
     assert {action.verb for action in planned} == set(VERBS)

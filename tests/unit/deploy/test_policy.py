@@ -1,12 +1,19 @@
-"""What the function's role may do: values in, values out."""
+"""Building the IAM documents of the function's role."""
+
+from __future__ import annotations
+
+from typing import Any
 
 import pytest
+from moto import mock_aws
+from pypicloud.cache.dynamo import DynamoCache
+from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.deploy.desired import resource_names
 from pypicloud_s3sync.deploy.models import Identity
 from pypicloud_s3sync.deploy.policy import (
     VPC_ACTIONS,
-    lets_lambda_assume,
+    lambda_may_assume,
     role_policy,
     table_names,
     trust_policy,
@@ -15,29 +22,50 @@ from support.fakes import ACCOUNT, BUCKET, IDENTITY, REGION, make_settings
 
 LOG_GROUP = "/aws/lambda/sync"
 TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
-REDIS = {"pypi__db": "redis", "db__url": "redis://cache.example:6379", "db__region_name": None}
-SQL = {"pypi__db": "sql", "db__url": "postgresql://cache.example/pypi", "db__region_name": None}
-VPC = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
-OF_ANY_CACHE = {"ReadPackages", "SeeMissingPackages", "WriteLog"}
-OF_DYNAMO = {"FindTables", "WriteRows", "FindRowsOfName", "WriteSummaries"}
-SETTINGS = [{}, REDIS, SQL, VPC, {"storage__prefix": "pkgs/"}, {"db__namespace": "eu-"}]
+REDIS: dict[str, str | None] = {
+    "pypi__db": "redis",
+    "db__url": "redis://cache.example:6379",
+    "db__region_name": None,
+}
+SQL: dict[str, str | None] = {
+    "pypi__db": "sql",
+    "db__url": "postgresql://cache.example/pypi",
+    "db__region_name": None,
+}
+VPC: dict[str, str | None] = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
+COMMON_SIDS = {"ReadPackages", "SeeMissingPackages", "WriteLog"}
+DYNAMO_SIDS = {"FindTables", "WriteRows", "FindRowsOfName", "WriteSummaries"}
+SETTINGS: list[dict[str, str | None]] = [
+    {},
+    REDIS,
+    SQL,
+    VPC,
+    {"storage__prefix": "pkgs/"},
+    {"db__namespace": "eu-"},
+]
 
 
-def policy_for(identity=IDENTITY, region=REGION, **more):
-    settings = make_settings(**more)
+def policy_for(
+    changes: dict[str, str | None], identity: Identity = IDENTITY, region: str = REGION
+) -> dict[str, Any]:
+    settings = make_settings(**changes)
     return role_policy(settings, identity, region, resource_names(settings, region))
 
 
-def statements(*args, **more):
-    return {statement["Sid"]: statement for statement in policy_for(*args, **more)["Statement"]}
+def statements(
+    changes: dict[str, str | None] | None = None, identity: Identity = IDENTITY, region: str = REGION
+) -> dict[str, dict[str, Any]]:
+    """Return the statements of the policy for some settings by their ids."""
+    policy = policy_for(changes or {}, identity, region)
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
 
 
 # Least privilege
 
 
-def test_a_dynamodb_cache_is_given_exactly_what_its_handler_calls():
-    given = {sid: (item["Action"], item["Resource"]) for sid, item in statements().items()}
-    assert given == {
+def test_the_role_for_a_dynamodb_cache_allows_exactly_what_the_handler_calls() -> None:
+    allowed = {sid: (item["Action"], item["Resource"]) for sid, item in statements().items()}
+    assert allowed == {
         "ReadPackages": (["s3:GetObject"], f"arn:aws:s3:::{BUCKET}/*"),
         "SeeMissingPackages": (["s3:ListBucket"], f"arn:aws:s3:::{BUCKET}"),
         "WriteLog": (
@@ -62,67 +90,69 @@ def test_a_dynamodb_cache_is_given_exactly_what_its_handler_calls():
     }
 
 
-@pytest.mark.parametrize("more", SETTINGS, ids=str)
-def test_no_action_has_a_wildcard(more):
-    for sid, statement in statements(**more).items():
+@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+def test_no_action_has_a_wildcard(changes: dict[str, str | None]) -> None:
+    for sid, statement in statements(changes).items():
         for action in statement["Action"]:
             assert "*" not in action, f"{sid} allows {action}"
             assert "?" not in action, f"{sid} allows {action}"
 
 
-@pytest.mark.parametrize("more", SETTINGS, ids=str)
-def test_only_what_has_no_resource_in_iam_is_allowed_on_all(more):
-    on_all = {sid for sid, statement in statements(**more).items() if statement["Resource"] == "*"}
+@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+def test_only_actions_without_resource_level_permissions_are_allowed_on_all_resources(
+    changes: dict[str, str | None],
+) -> None:
+    on_all = {sid for sid, statement in statements(changes).items() if statement["Resource"] == "*"}
     assert on_all <= {"FindTables", "ReachVpc"}
 
 
-@pytest.mark.parametrize("more", SETTINGS, ids=str)
-def test_a_policy_is_a_document_of_allowing_statements_with_ids_of_their_own(more):
-    document = policy_for(**more)
+@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+def test_a_policy_consists_of_allow_statements_with_unique_ids(changes: dict[str, str | None]) -> None:
+    document = policy_for(changes)
     sids = [statement["Sid"] for statement in document["Statement"]]
     assert document["Version"] == "2012-10-17"
     assert len(sids) == len(set(sids))
-    assert all(sid.isalnum() for sid in sids), "IAM takes letters and digits only"
+    assert all(sid.isalnum() for sid in sids), "IAM accepts letters and digits only"
     assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
     assert set(document) == {"Version", "Statement"}
 
 
-@pytest.mark.parametrize("more", SETTINGS, ids=str)
-def test_the_role_never_changes_the_bucket_or_gives_itself_rights(more):
+@pytest.mark.parametrize("changes", SETTINGS, ids=str)
+def test_the_role_cannot_change_the_bucket_or_its_own_permissions(changes: dict[str, str | None]) -> None:
     changing = ("Put", "Delete", "Create", "Update", "Tag", "Untag")
-    for statement in statements(**more).values():
+    for statement in statements(changes).values():
         for action in statement["Action"]:
             service, operation = action.split(":")
             assert service in ("s3", "logs", "dynamodb", "ec2"), action
             assert service != "s3" or not operation.startswith(changing), action
 
 
-# What the settings change
+# Effects of the settings
 
 
-@pytest.mark.parametrize("more", [REDIS, SQL], ids=["redis", "sql"])
-def test_another_cache_is_given_nothing_in_dynamodb(more):
-    assert set(statements(**more)) == OF_ANY_CACHE
+@pytest.mark.parametrize("changes", [REDIS, SQL], ids=["redis", "sql"])
+def test_the_role_for_another_cache_allows_nothing_in_dynamodb(changes: dict[str, str | None]) -> None:
+    assert set(statements(changes)) == COMMON_SIDS
 
 
-def test_a_dynamodb_cache_has_its_statements():
-    assert set(statements()) == OF_ANY_CACHE | OF_DYNAMO
+def test_the_role_for_a_dynamodb_cache_has_statements_for_the_tables() -> None:
+    assert set(statements()) == COMMON_SIDS | DYNAMO_SIDS
 
 
-def test_objects_are_read_under_the_prefix_only():
-    given = statements(storage__prefix="pkgs/")
-    assert given["ReadPackages"]["Resource"] == f"arn:aws:s3:::{BUCKET}/pkgs/*"
-    assert given["SeeMissingPackages"]["Resource"] == f"arn:aws:s3:::{BUCKET}"
+def test_only_objects_under_the_prefix_may_be_read() -> None:
+    found = statements({"storage__prefix": "pkgs/"})
+    assert found["ReadPackages"]["Resource"] == f"arn:aws:s3:::{BUCKET}/pkgs/*"
+    assert found["SeeMissingPackages"]["Resource"] == f"arn:aws:s3:::{BUCKET}"
 
 
-def test_tables_are_in_the_region_of_the_cache_and_the_log_in_that_of_the_function():
-    given = statements(region="us-east-1", db__region_name="ap-southeast-2")
-    assert given["WriteRows"]["Resource"].startswith("arn:aws:dynamodb:ap-southeast-2:")
-    assert given["WriteLog"]["Resource"].startswith("arn:aws:logs:us-east-1:")
+def test_tables_have_the_region_of_the_cache_and_the_log_has_that_of_the_function() -> None:
+    found = statements({"db__region_name": "ap-southeast-2"}, region="us-east-1")
+    assert found["WriteRows"]["Resource"].startswith("arn:aws:dynamodb:ap-southeast-2:")
+    assert found["WriteLog"]["Resource"].startswith("arn:aws:logs:us-east-1:")
 
 
 @pytest.mark.parametrize(
-    ("more", "expected"),
+    ("changes", "expected"),
     [
         ({}, ("DynamoPackage", "PackageSummary")),
         ({"db__namespace": "eu-"}, ("eu-DynamoPackage", "eu-PackageSummary")),
@@ -134,56 +164,55 @@ def test_tables_are_in_the_region_of_the_cache_and_the_log_in_that_of_the_functi
         ),
     ],
 )
-def test_tables_are_called_as_pypicloud_calls_them(more, expected):
-    settings = make_settings(**more)
+def test_tables_have_the_names_that_pypicloud_uses(
+    changes: dict[str, str | None], expected: tuple[str, str]
+) -> None:
+    settings = make_settings(**changes)
     rows, summaries = table_names(settings)
     assert (rows, summaries) == expected
-    given = statements(**more)
-    assert given["WriteRows"]["Resource"] == f"{TABLES}/{rows}"
-    assert given["FindRowsOfName"]["Resource"] == f"{TABLES}/{rows}/index/name-index"
-    assert given["WriteSummaries"]["Resource"] == f"{TABLES}/{summaries}"
+    found = statements(changes)
+    assert found["WriteRows"]["Resource"] == f"{TABLES}/{rows}"
+    assert found["FindRowsOfName"]["Resource"] == f"{TABLES}/{rows}/index/name-index"
+    assert found["WriteSummaries"]["Resource"] == f"{TABLES}/{summaries}"
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"db__namespace": "eu-"}, {"db__tablenames": "rows summaries", "db__namespace": "x-"}]
+    "changes", [{}, {"db__namespace": "eu-"}, {"db__tablenames": "rows summaries", "db__namespace": "x-"}]
 )
-def test_the_tables_in_the_policy_are_those_that_pypicloud_makes(more, monkeypatch):
-    """pypicloud itself names its tables, in moto."""
-    from moto import mock_aws
-    from pypicloud.cache.dynamo import DynamoCache
-    from pypicloud.util import EnvironSettings
-
+def test_the_policy_names_the_tables_that_pypicloud_creates(
+    changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    given = {"pypi.storage": "pypicloud.storage.base.IStorage", "db.region_name": REGION}
-    given |= {key.replace("__", "."): value for key, value in more.items()}
+    settings = {"pypi.storage": "pypicloud.storage.base.IStorage", "db.region_name": REGION}
+    settings |= {key.replace("__", "."): value for key, value in changes.items()}
     with mock_aws():
-        cache = DynamoCache(**DynamoCache.configure(EnvironSettings(given, {})))
-        made = cache.engine.dynamo.client.list_tables()["TableNames"]
-    assert sorted(made) == sorted(table_names(make_settings(**more)))
+        cache = DynamoCache(**DynamoCache.configure(EnvironSettings(settings, {})))
+        created = cache.engine.dynamo.client.list_tables()["TableNames"]
+    assert sorted(created) == sorted(table_names(make_settings(**changes)))
 
 
-def test_network_interfaces_are_allowed_in_a_vpc_only():
+def test_network_interfaces_may_be_managed_in_a_vpc_only() -> None:
     assert "ReachVpc" not in statements()
-    given = statements(**VPC)["ReachVpc"]
-    assert given["Action"] == list(VPC_ACTIONS)
+    statement = statements(VPC)["ReachVpc"]
+    assert statement["Action"] == list(VPC_ACTIONS)
     assert all(action.startswith("ec2:") for action in VPC_ACTIONS)
-    assert set(statements(**VPC)) == OF_ANY_CACHE | OF_DYNAMO | {"ReachVpc"}
-    assert set(statements(**VPC, **REDIS)) == OF_ANY_CACHE | {"ReachVpc"}
+    assert set(statements(VPC)) == COMMON_SIDS | DYNAMO_SIDS | {"ReachVpc"}
+    assert set(statements({**VPC, **REDIS})) == COMMON_SIDS | {"ReachVpc"}
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_every_arn_is_of_the_callers_partition(partition):
-    given = statements(Identity(ACCOUNT, partition), **VPC)
-    arns = [statement["Resource"] for statement in given.values() if statement["Resource"] != "*"]
+def test_every_arn_has_the_partition_of_the_caller(partition: str) -> None:
+    found = statements(VPC, Identity(ACCOUNT, partition))
+    arns = [statement["Resource"] for statement in found.values() if statement["Resource"] != "*"]
     assert {arn.split(":")[1] for arn in arns} == {partition}
     assert len(arns) == 6
 
 
-# Who may run as the role
+# The trust policy
 
 
-def test_lambda_and_nobody_else_runs_as_our_role():
+def test_only_lambda_may_assume_a_created_role() -> None:
     assert trust_policy() == {
         "Version": "2012-10-17",
         "Statement": [
@@ -194,36 +223,34 @@ def test_lambda_and_nobody_else_runs_as_our_role():
             }
         ],
     }
-    assert lets_lambda_assume(trust_policy())
+    assert lambda_may_assume(trust_policy())
 
 
-def trust(*changes):
-    """A trust policy with a statement for each change of the usual one."""
+def trust(*changes: dict[str, Any]) -> dict[str, Any]:
+    """Return a trust policy with one statement, a variant of the usual one, for each argument."""
     usual = trust_policy()["Statement"][0]
     return {"Version": "2012-10-17", "Statement": [{**usual, **change} for change in changes]}
 
 
 EC2 = {"Principal": {"Service": "ec2.amazonaws.com"}}
 DENY = {"Effect": "Deny"}
-
-
-ASSUMABLE = {
+ASSUMABLE: dict[str, dict[str, Any]] = {
     "a list of one service": trust({"Principal": {"Service": ["lambda.amazonaws.com"]}}),
     "a list of services": trust({"Principal": {"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}}),
-    "an account too": trust({"Principal": {"Service": "lambda.amazonaws.com", "AWS": "111122223333"}}),
-    "anybody": trust({"Principal": "*"}),
+    "an account as well": trust({"Principal": {"Service": "lambda.amazonaws.com", "AWS": "111122223333"}}),
+    "everyone": trust({"Principal": "*"}),
     "a list of one action": trust({"Action": ["sts:AssumeRole"]}),
     "a list of actions": trust({"Action": ["sts:TagSession", "sts:AssumeRole"]}),
     "any action of STS": trust({"Action": "sts:*"}),
     "any action": trust({"Action": "*"}),
-    "an action in other case": trust({"Action": "sts:assumerole"}),
+    "an action in lower case": trust({"Action": "sts:assumerole"}),
     "an action with a wildcard": trust({"Action": "sts:Assume*"}),
     "a condition": trust({"Sid": "x", "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}}}),
     "the second statement": trust(EC2, {}),
     "another is denied": trust({**DENY, **EC2}, {}),
-    "a statement that is no list": {"Version": "2012-10-17", "Statement": trust({})["Statement"][0]},
+    "a statement outside a list": {"Version": "2012-10-17", "Statement": trust({})["Statement"][0]},
 }
-NOT_ASSUMABLE = {
+NOT_ASSUMABLE: dict[str, dict[str, Any]] = {
     "empty": {},
     "no statement": {"Version": "2012-10-17", "Statement": []},
     "another service": trust(EC2),
@@ -242,10 +269,10 @@ NOT_ASSUMABLE = {
 
 
 @pytest.mark.parametrize("document", ASSUMABLE.values(), ids=ASSUMABLE)
-def test_a_role_that_lambda_may_assume_is_seen_as_such_however_it_is_written(document):
-    assert lets_lambda_assume(document)
+def test_a_trust_policy_that_allows_lambda_is_recognised_in_any_form(document: dict[str, Any]) -> None:
+    assert lambda_may_assume(document)
 
 
 @pytest.mark.parametrize("document", NOT_ASSUMABLE.values(), ids=NOT_ASSUMABLE)
-def test_a_role_that_lambda_may_not_assume_is_told_apart(document):
-    assert not lets_lambda_assume(document)
+def test_a_trust_policy_that_does_not_allow_lambda_is_recognised(document: dict[str, Any]) -> None:
+    assert not lambda_may_assume(document)

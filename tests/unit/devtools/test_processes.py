@@ -1,4 +1,4 @@
-"""A command that ends when we do."""
+"""A supervised process ends with its parent, and leaves neither processes nor files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environ
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.processes import needs_proc, nothing_left, processes_below
 
-#: Leaves a file and a child of its own behind, unless somebody sees to it.
+#: Creates a file and a child process, and ends neither.
 LITTERING = """
 import subprocess, sys, tempfile, time
 tempfile.mkstemp()
@@ -26,40 +26,42 @@ time.sleep(600)
 PARENT = """
 import os, sys, time
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, wait_until
-tether = SupervisedProcess([sys.executable, "-c", sys.argv[1]], dict(os.environ))
-wait_until(lambda: "started" in tether.log_tail(), "it started")
+process = SupervisedProcess([sys.executable, "-c", sys.argv[1]], dict(os.environ))
+wait_until(lambda: "started" in process.log_tail(), "the command has started")
 print("started", flush=True)
 time.sleep(600)
 """
 
 
-def litter(directory: Path) -> SupervisedProcess:
-    tether = SupervisedProcess([sys.executable, "-c", LITTERING], {**os.environ, "TMPDIR": str(directory)})
-    wait_until(lambda: "started" in tether.log_tail(), "the command started")
-    return tether
+def supervised(program: str, **environment: str) -> SupervisedProcess:
+    return SupervisedProcess([sys.executable, "-c", program], {**os.environ, **environment})
+
+
+def start_littering(directory: Path) -> SupervisedProcess:
+    process = supervised(LITTERING, TMPDIR=str(directory))
+    wait_until(lambda: "started" in process.log_tail(), "the command has started")
+    return process
 
 
 @needs_proc
-class TestTether:
-    def test_ends_children_and_files(self, tmp_path: Path) -> None:
-        """The command's own child and what it wrote to its TMPDIR go with it."""
-        tether = litter(tmp_path)
-        assert len(processes_below(tmp_path)) == 3  # the guard, the command, its child
-        tether.stop()
+class TestSupervisedProcess:
+    def test_stop_ends_the_child_processes_and_removes_the_files(self, tmp_path: Path) -> None:
+        process = start_littering(tmp_path)
+        assert len(processes_below(tmp_path)) == 3  # the guard, the command and its child
+        process.stop()
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-    def test_guard_gets_a_signal(self, tmp_path: Path, number: int) -> None:
-        """Whoever ends the guard ends all."""
-        tether = litter(tmp_path)
-        os.kill(tether._guard.pid, number)
+    def test_a_signal_to_the_guard_ends_everything(self, tmp_path: Path, number: int) -> None:
+        process = start_littering(tmp_path)
+        os.kill(process._guard.pid, number)
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
-        assert not tether.running
-        tether.stop()
+        assert not process.running
+        process.stop()
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-    def test_parent_dies(self, tmp_path: Path, number: int) -> None:
-        """The parent gets no chance to clean up, and all is cleaned up."""
+    def test_the_death_of_the_parent_ends_everything(self, tmp_path: Path, number: int) -> None:
+        """The parent has no chance to clean up."""
         parent = subprocess.Popen(
             [sys.executable, "-c", PARENT, LITTERING],
             stdout=subprocess.PIPE,
@@ -71,27 +73,27 @@ class TestTether:
             parent.send_signal(number)
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
-    def test_ends_by_itself(self, tmp_path: Path) -> None:
-        """A command that ends leaves nothing either; what it said can still be read."""
+    def test_a_command_that_ends_leaves_nothing_but_its_log(self, tmp_path: Path) -> None:
         program = "import tempfile; tempfile.mkstemp(); print('so far'); raise SystemExit(3)"
-        tether = SupervisedProcess([sys.executable, "-c", program], {**os.environ, "TMPDIR": str(tmp_path)})
-        wait_until(lambda: not tether.running, "it ended")
-        assert tether.log_tail() == "so far"
+        process = supervised(program, TMPDIR=str(tmp_path))
+        wait_until(lambda: not process.running, "the command has ended")
+        assert process.log_tail() == "so far"
         assert nothing_left(tmp_path)
-        tether.stop()
-        tether.stop()
+        process.stop()
+        process.stop()
 
 
-def test_log_tail_is_the_end(tmp_path: Path) -> None:
-    """Of a long log the last lines are shown."""
-    tether = SupervisedProcess([sys.executable, "-c", "print(*range(50_000), sep='\\n')"], dict(os.environ))
-    wait_until(lambda: not tether.running, "it ended")
-    assert tether.log_tail(3) == "49997\n49998\n49999"
-    tether.stop()
+def test_the_log_tail_has_the_last_lines_of_a_long_log() -> None:
+    process = supervised("print(*range(50_000), sep='\\n')")
+    wait_until(lambda: not process.running, "the command has ended")
+    assert process.log_tail(3) == "49997\n49998\n49999"
+    process.stop()
+    assert process.log_tail(3) == ""
 
 
-def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The developer's account and tool settings stay out; proxies are kept, but not for this machine."""
+def test_a_clean_environment_has_no_account_or_tool_settings_of_the_developer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in (
         "AWS_PROFILE",
         "AWS_ENDPOINT_URL",
@@ -100,22 +102,26 @@ def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "PIP_INDEX_URL",
     ):
         monkeypatch.setenv(name, "the developer's")
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setenv("NO_PROXY", "internal")
     clean = clean_environment({"TMPDIR": "/elsewhere"})
     assert "the developer's" not in clean.values()
     assert clean["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
-    assert clean["HTTPS_PROXY"] == "http://proxy:3128"
-    assert clean["no_proxy"] == "internal,localhost,127.0.0.1"
     assert clean["TMPDIR"] == "/elsewhere"
 
 
-class TestWaitUntil:
-    def test_returns_what_was_waited_for(self) -> None:
-        answers = iter(["", None, "there"])
-        assert wait_until(lambda: next(answers), "it is there") == "there"
+def test_a_clean_environment_keeps_proxies_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "internal")
+    clean = clean_environment()
+    assert clean["HTTPS_PROXY"] == "http://proxy:3128"
+    assert clean["no_proxy"] == "internal,localhost,127.0.0.1"
 
-    def test_time_is_up(self) -> None:
-        with pytest.raises(S3SyncError, match="waited 0 seconds in vain until it is there"):
-            wait_until(lambda: False, "it is there", 0)
+
+class TestWaitUntil:
+    def test_returns_the_first_true_value(self) -> None:
+        values = iter(["", None, "value"])
+        assert wait_until(lambda: next(values), "there is a value") == "value"
+
+    def test_raises_an_error_when_the_time_is_up(self) -> None:
+        with pytest.raises(S3SyncError, match="Timed out after 0 seconds waiting until there is a value"):
+            wait_until(lambda: False, "there is a value", 0)

@@ -1,16 +1,20 @@
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.exceptions import SyncError
 from pypicloud_s3sync.sync import startup
-from pypicloud_s3sync.sync.packages import StoredObject, to_package
-from support.world import BUCKET
+from support.world import BUCKET, CallLog, World, fail_for
 
 KEY = "b1a2/pkg/pkg-1.0.tar.gz"
 FILENAME = "pkg-1.0.tar.gz"
 
 
-def test_a_new_object_becomes_the_row_that_the_server_would_have_written(world):
+def test_a_new_object_becomes_the_row_that_the_server_would_have_written(world: World) -> None:
     world.put(
         KEY, name="pkg", version="1.0", summary="A package", **{"hash-sha256": "ab", "requires-python": ">=3"}
     )
@@ -22,25 +26,7 @@ def test_a_new_object_becomes_the_row_that_the_server_would_have_written(world):
     assert world.summaries() == {"pkg": "A package"}
 
 
-def test_an_object_without_metadata_is_named_by_its_filename(world):
-    world.put("pkg/My_Pkg-1.0.tar.gz")
-    world.notify("pkg/My_Pkg-1.0.tar.gz")
-    assert world.rows()["My_Pkg-1.0.tar.gz"].name == "my-pkg"
-
-
-def test_a_deleted_object_takes_its_row_and_the_last_one_its_name(world):
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    world.delete(KEY)
-    assert world.notify(KEY, name="ObjectRemoved:Delete") == {
-        "saved": [],
-        "cleared": [FILENAME],
-        "ignored": [],
-    }
-    assert (world.rows(), world.cache.distinct()) == ({}, [])
-
-
-def test_an_overwritten_object_replaces_its_row(world):
+def test_an_overwritten_object_replaces_its_row(world: World) -> None:
     world.put(KEY, name="pkg", version="1.0", summary="old")
     world.notify(KEY)
     world.put(KEY, name="pkg", version="1.0", summary="new")
@@ -48,13 +34,21 @@ def test_an_overwritten_object_replaces_its_row(world):
     assert (world.rows()[FILENAME].summary, world.summaries()) == ("new", {"pkg": "new"})
 
 
-def test_a_delete_event_for_an_object_that_is_there_saves_it(world):
-    """A late delete of an object that was put again since."""
+def test_a_deleted_object_loses_its_row_and_the_last_one_its_name(world: World) -> None:
+    world.put(KEY, name="pkg", version="1.0")
+    world.notify(KEY)
+    world.delete(KEY)
+    answer = world.notify(KEY, name="ObjectRemoved:Delete")
+    assert answer == {"saved": [], "cleared": [FILENAME], "ignored": []}
+    assert (world.rows(), world.cache.distinct()) == ({}, [])
+
+
+def test_a_late_event_of_a_deletion_saves_the_object_that_exists_again(world: World) -> None:
     world.put(KEY, name="pkg", version="1.0")
     assert world.notify(KEY, name="ObjectRemoved:Delete")["saved"] == [FILENAME]
 
 
-def test_a_create_event_for_an_object_that_is_gone_clears_it(world):
+def test_a_late_event_of_a_creation_clears_the_row_of_an_object_that_is_deleted(world: World) -> None:
     world.put(KEY, name="pkg", version="1.0")
     world.notify(KEY)
     world.delete(KEY)
@@ -62,7 +56,7 @@ def test_a_create_event_for_an_object_that_is_gone_clears_it(world):
     assert world.rows() == {}
 
 
-def test_the_same_event_twice_changes_nothing_the_second_time(world):
+def test_a_repeated_event_changes_nothing(world: World) -> None:
     world.put(KEY, name="pkg", version="1.0", summary="one")
     world.notify(KEY)
     before = world.rows(), world.summaries()
@@ -71,23 +65,17 @@ def test_the_same_event_twice_changes_nothing_the_second_time(world):
 
 
 @pytest.mark.parametrize("status", [403, 400, 500, 503])
-def test_only_a_404_means_absent(world, calls, status):
+def test_no_answer_but_404_clears_a_row(world: World, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     world.put(KEY, name="pkg", version="1.0")
     world.notify(KEY)
-    syncer = startup.syncer()
-
-    def refuse(**kwargs):
-        raise ClientError(
-            {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}, "HeadObject"
-        )
-
-    syncer.reader.s3.head_object = refuse
+    answer: Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    fail_for(monkeypatch, KEY, error=ClientError(answer, "HeadObject"))
     with pytest.raises(SyncError, match=KEY):
         world.notify(KEY, name="ObjectRemoved:Delete")
-    assert FILENAME in world.rows(), "a failure to look was taken for a deletion"
+    assert FILENAME in world.rows()
 
 
-def test_a_row_of_the_same_filename_under_another_key_stays(world):
+def test_the_event_of_a_deletion_does_not_clear_the_row_of_another_key(world: World) -> None:
     other = "other/pkg-1.0.tar.gz"
     world.put(other, name="pkg", version="1.0")
     world.notify(other)
@@ -95,14 +83,14 @@ def test_a_row_of_the_same_filename_under_another_key_stays(world):
     assert world.rows()[FILENAME].data["path"] == other
 
 
-def test_a_row_from_before_pypicloud_kept_paths_is_cleared(world):
+def test_a_row_of_an_old_pypicloud_without_a_path_is_cleared(world: World) -> None:
     world.cache.save(world.cache.new_package("pkg", "1.0", FILENAME))
     assert world.notify(KEY, name="ObjectRemoved:Delete")["cleared"] == [FILENAME]
     assert world.rows() == {}
 
 
-def test_on_absence_name_and_version_are_those_of_the_row(world):
-    """The filename would be split into 'my' and 'pkg-1.0'; only the metadata knew better."""
+def test_a_deletion_takes_the_name_from_the_row(world: World) -> None:
+    """pypicloud would split this filename into ``my`` and ``2-pkg-1.0``; only the metadata had the name."""
     key = "x/my-2-pkg-1.0.tar.gz"
     world.put(key, name="my-2-pkg", version="1.0")
     world.notify(key)
@@ -112,26 +100,28 @@ def test_on_absence_name_and_version_are_those_of_the_row(world):
 
 
 @pytest.mark.parametrize("prefix", ["pkgs/", "pkgs"])
-def test_a_key_outside_the_prefix_is_ignored(world, monkeypatch, prefix):
+def test_a_key_outside_the_prefix_is_ignored(
+    world: World, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
     monkeypatch.setattr(startup.syncer(), "prefix", prefix)
     world.put("elsewhere/pkg-1.0.tar.gz", name="pkg", version="1.0")
     assert world.notify("elsewhere/pkg-1.0.tar.gz")["ignored"] == ["elsewhere/pkg-1.0.tar.gz"]
     assert world.rows() == {}
 
 
-def test_another_buckets_event_is_ignored(world, monkeypatch):
-    monkeypatch.setattr(startup.syncer(), "bucket", "ours")
+def test_a_key_of_another_bucket_is_ignored(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup.syncer(), "bucket", "another")
     assert world.notify(KEY)["ignored"] == [KEY]
 
 
 @pytest.mark.parametrize("key", ["index.html", "pkg/", "pkg/not-a-wheel.whl", "pkg/unparsable.tar.gz"])
-def test_what_is_no_package_is_ignored(world, key):
+def test_an_object_that_is_not_a_package_is_ignored(world: World, key: str) -> None:
     world.put(key)
     assert world.notify(key) == {"saved": [], "cleared": [], "ignored": [key]}
     assert world.rows() == {}
 
 
-def test_an_object_that_stops_being_a_package_loses_its_row(world):
+def test_an_object_that_stops_being_a_package_loses_its_row(world: World) -> None:
     world.put("x/strange", name="pkg", version="1.0")
     world.notify("x/strange")
     assert "strange" in world.rows()
@@ -140,121 +130,140 @@ def test_an_object_that_stops_being_a_package_loses_its_row(world):
     assert world.rows() == {}
 
 
-def test_a_change_while_the_row_is_written_is_seen_by_the_second_look(world, calls):
-    """Another handler may have written the newer state before our older one went out."""
-    world.put(KEY, name="pkg", version="1.0", summary="seen first")
-    calls.before["TransactWriteItems"] = [lambda: world.put(KEY, name="pkg", version="1.0", summary="newer")]
-    world.notify(KEY)
-    assert world.rows()[FILENAME].summary == "newer"
-
-
-def test_a_deletion_while_the_row_is_written_is_seen_by_the_second_look(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    calls.before["TransactWriteItems"] = [lambda: world.delete(KEY)]
-    assert world.notify(KEY)["cleared"] == [FILENAME]
-    assert world.rows() == {}
-
-
-def test_a_put_while_the_row_is_cleared_is_seen_by_the_second_look(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    world.delete(KEY)
-    calls.before["TransactWriteItems"] = [lambda: world.put(KEY, name="pkg", version="1.0")]
-    assert world.notify(KEY, name="ObjectRemoved:Delete")["saved"] == [FILENAME]
-    assert FILENAME in world.rows()
-
-
-def test_an_object_that_never_stops_changing_is_left_to_a_retry(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    calls.before["TransactWriteItems"] = [
-        lambda turn=turn: world.put(KEY, name="pkg", version="1.0", summary=str(turn)) for turn in range(99)
-    ]
-    startup.syncer().pause = lambda seconds: None
-    with pytest.raises(SyncError, match="changed during each of 9 attempts"):
-        world.notify(KEY)
-
-
-def test_a_warm_create_takes_at_most_five_calls_the_second_look_included(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    assert calls.calls == ["HeadObject", "BatchGetItem", "TransactWriteItems", "HeadObject"]
-
-
-def test_a_warm_overwrite_takes_at_most_five_calls(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    world.put(KEY, name="pkg", version="1.0", summary="x")
-    calls.calls.clear()
-    world.notify(KEY)
-    assert len(calls.calls) <= 5, calls.calls
-
-
-@pytest.mark.parametrize("others", [0, 3])
-def test_a_delete_takes_at_most_five_calls(world, calls, others):
-    for number in range(others):
-        world.put(f"x/pkg-0.{number}.tar.gz", name="pkg", version=f"0.{number}")
-        world.notify(f"x/pkg-0.{number}.tar.gz")
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    world.delete(KEY)
-    calls.calls.clear()
-    world.notify(KEY, name="ObjectRemoved:Delete")
-    # Only where rows are left, and one of them is the newest now, is the index needed.
-    index = ["Query"] if others else []
-    assert calls.calls == ["HeadObject", "BatchGetItem", *index, "TransactWriteItems", "HeadObject"]
-
-
-def test_a_delete_of_a_wheel_takes_at_most_five_calls(world, calls):
-    """distlib gives My_Pkg for its name, the cache has my-pkg."""
-    key = "x/My_Pkg-1.0-py3-none-any.whl"
-    world.put(key, name="my-pkg", version="1.0")
-    world.notify(key)
-    world.delete(key)
-    calls.calls.clear()
-    world.notify(key, name="ObjectRemoved:Delete")
-    assert calls.calls == ["HeadObject", "BatchGetItem", "TransactWriteItems", "HeadObject"]
-
-
-def test_an_empty_name_in_the_metadata_is_none(world):
+def test_empty_metadata_counts_as_missing(world: World) -> None:
     world.put(KEY, name="", version="")
     assert world.notify(KEY)["saved"] == [FILENAME]
     assert world.rows()[FILENAME].name == "pkg"
 
 
-def test_a_repeated_delete_takes_two_calls(world, calls):
-    world.notify(KEY, name="ObjectRemoved:Delete")
-    assert calls.calls == ["HeadObject", "BatchGetItem"]
+class TestSecondRead:
+    """S3 is read again after each write: another handler may have written a newer state before."""
+
+    def test_it_finds_an_object_that_was_overwritten_meanwhile(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0", summary="before")
+        calls.before["TransactWriteItems"] = [
+            lambda: world.put(KEY, name="pkg", version="1.0", summary="after")
+        ]
+        world.notify(KEY)
+        assert world.rows()[FILENAME].summary == "after"
+
+    def test_it_finds_an_object_that_was_deleted_meanwhile(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0")
+        calls.before["TransactWriteItems"] = [lambda: world.delete(KEY)]
+        assert world.notify(KEY)["cleared"] == [FILENAME]
+        assert world.rows() == {}
+
+    def test_it_finds_an_object_that_was_created_meanwhile(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        world.delete(KEY)
+        calls.before["TransactWriteItems"] = [lambda: world.put(KEY, name="pkg", version="1.0")]
+        assert world.notify(KEY, name="ObjectRemoved:Delete")["saved"] == [FILENAME]
+        assert FILENAME in world.rows()
+
+    def test_an_object_that_never_stops_changing_is_left_to_a_retry(
+        self, world: World, calls: CallLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def overwrite(number: int) -> None:
+            world.put(KEY, name="pkg", version="1.0", summary=str(number))
+
+        overwrite(0)
+        calls.before["TransactWriteItems"] = [partial(overwrite, number) for number in range(1, 100)]
+        monkeypatch.setattr(startup.syncer(), "pause", lambda seconds: None)
+        with pytest.raises(SyncError, match="changed during each of 9 attempts"):
+            world.notify(KEY)
 
 
-def test_the_row_that_decides_is_read_consistently(world, calls, monkeypatch):
-    reads = []
-    client = startup.syncer().adapter.client
-    client.meta.events.register(
-        "provide-client-params.dynamodb.BatchGetItem", lambda params, **_: reads.append(params)
-    )
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    assert reads
-    assert all(table["ConsistentRead"] for read in reads for table in read["RequestItems"].values())
+class TestCalls:
+    """What a warm handler sends to S3 and DynamoDB."""
 
+    def test_a_creation_takes_four_with_the_second_read(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        assert calls.calls == ["HeadObject", "BatchGetItem", "TransactWriteItems", "HeadObject"]
 
-def test_a_wheel_whose_name_is_none_is_no_package():
-    stored = StoredObject("x/broken.whl", "e", None, None, {})
-    assert to_package(stored, dict) is None
+    def test_an_overwrite_takes_at_most_five(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        world.put(KEY, name="pkg", version="1.0", summary="x")
+        calls.calls.clear()
+        world.notify(KEY)
+        assert len(calls.calls) <= 5, calls.calls
+
+    @pytest.mark.parametrize("others", [0, 3])
+    def test_a_deletion_takes_at_most_five(self, world: World, calls: CallLog, others: int) -> None:
+        for number in range(others):
+            world.put(f"x/pkg-0.{number}.tar.gz", name="pkg", version=f"0.{number}")
+            world.notify(f"x/pkg-0.{number}.tar.gz")
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        world.delete(KEY)
+        calls.calls.clear()
+        world.notify(KEY, name="ObjectRemoved:Delete")
+        # The index is needed only if other rows remain, to find the one that is the newest now.
+        query = ["Query"] if others else []
+        assert calls.calls == ["HeadObject", "BatchGetItem", *query, "TransactWriteItems", "HeadObject"]
+
+    def test_the_deletion_of_a_wheel_takes_no_more_than_that_of_any_file(
+        self, world: World, calls: CallLog
+    ) -> None:
+        """distlib returns the name My_Pkg for this wheel, but the row has my-pkg."""
+        key = "x/My_Pkg-1.0-py3-none-any.whl"
+        world.put(key, name="my-pkg", version="1.0")
+        world.notify(key)
+        world.delete(key)
+        calls.calls.clear()
+        world.notify(key, name="ObjectRemoved:Delete")
+        assert calls.calls == ["HeadObject", "BatchGetItem", "TransactWriteItems", "HeadObject"]
+
+    def test_a_repeated_creation_takes_two_and_writes_nothing(self, world: World, calls: CallLog) -> None:
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        calls.calls.clear()
+        assert world.notify(KEY)["saved"] == [FILENAME]
+        assert calls.calls == ["HeadObject", "BatchGetItem"]
+
+    def test_a_repeated_deletion_takes_two_and_writes_nothing(self, world: World, calls: CallLog) -> None:
+        world.notify(KEY, name="ObjectRemoved:Delete")
+        assert calls.calls == ["HeadObject", "BatchGetItem"]
+
+    def test_a_batch_reads_each_key_twice_and_writes_the_rows_of_a_name_together(
+        self, world: World, calls: CallLog
+    ) -> None:
+        keys = [f"x/pkg-1.{number}.tar.gz" for number in range(20)]
+        for key in keys:
+            world.put(key, name="pkg", version=key.split("-")[1].removesuffix(".tar.gz"))
+        assert len(world.notify(*keys)["saved"]) == 20
+        assert sorted(calls.calls) == ["BatchGetItem", *["HeadObject"] * 40, "TransactWriteItems"]
+
+    def test_the_row_is_read_consistently(self, world: World) -> None:
+        reads: list[Any] = []
+        adapter: Any = startup.syncer().adapter
+        adapter.client.meta.events.register(
+            "provide-client-params.dynamodb.BatchGetItem", lambda params, **_: reads.append(params)
+        )
+        world.put(KEY, name="pkg", version="1.0")
+        world.notify(KEY)
+        assert reads
+        assert all(table["ConsistentRead"] for read in reads for table in read["RequestItems"].values())
 
 
 class TestTwoKeysOfOneFilename:
-    """storage.prepend_hash was changed once: pypicloud's cache has one row for both."""
+    """``storage.prepend_hash`` was changed: there are two objects, but pypicloud's cache has only one row."""
 
     OLD, NEW = "pkg/pkg-1.0.tar.gz", "b1a2/pkg/pkg-1.0.tar.gz"
 
-    @pytest.fixture
-    def both(self, world):
+    @pytest.fixture(autouse=True)
+    def objects(self, world: World) -> None:
         world.put(self.OLD, name="pkg", version="1.0", summary="old")
         world.put(self.NEW, name="pkg", version="1.0", summary="new")
 
-    @pytest.mark.parametrize("order", [(OLD, NEW), (NEW, OLD), (OLD, NEW, OLD)])
-    def test_the_row_is_the_newest_objects_in_whatever_order_the_events_come(self, world, both, order):
+    @pytest.mark.parametrize(
+        "order", [(OLD, NEW), (NEW, OLD), (OLD, NEW, OLD)], ids=["old, new", "new, old", "old, new, old"]
+    )
+    def test_the_row_is_that_of_the_newest_object_in_any_order_of_the_events(
+        self, world: World, order: tuple[str, ...]
+    ) -> None:
         for key in order:
             world.notify(key)
         newest = max(
@@ -265,41 +274,22 @@ class TestTwoKeysOfOneFilename:
         assert row.data["path"] == newest
         assert row.data["other_paths"] == [({self.OLD, self.NEW} - {newest}).pop()]
 
-    @pytest.mark.parametrize("gone", [OLD, NEW])
-    def test_where_one_is_deleted_the_row_is_the_others_and_the_server_would_have_written_it(
-        self, world, both, gone
-    ):
+    @pytest.mark.parametrize("deleted", [OLD, NEW], ids=["old", "new"])
+    def test_the_row_becomes_that_of_the_other_object_if_one_is_deleted(
+        self, world: World, deleted: str
+    ) -> None:
+        """The row is then the one that the server would have written."""
         for key in (self.OLD, self.NEW):
             world.notify(key)
-        world.delete(gone)
-        world.notify(gone, name="ObjectRemoved:Delete")
-        kept = ({self.OLD, self.NEW} - {gone}).pop()
+        world.delete(deleted)
+        world.notify(deleted, name="ObjectRemoved:Delete")
+        kept = ({self.OLD, self.NEW} - {deleted}).pop()
         assert world.rows()[FILENAME].data == {"path": kept}
         assert world.summaries() == {"pkg": "old" if kept == self.OLD else "new"}
 
-    def test_where_both_are_deleted_nothing_is_left(self, world, both):
+    def test_nothing_remains_if_both_are_deleted(self, world: World) -> None:
         for key in (self.OLD, self.NEW):
             world.notify(key)
             world.delete(key)
         world.notify(self.NEW, self.OLD, name="ObjectRemoved:Delete")
         assert (world.rows(), world.summaries()) == ({}, {})
-
-
-def test_a_batch_looks_at_each_key_twice_and_writes_the_rows_of_a_name_together(world, calls):
-    keys = [f"x/pkg-1.{number}.tar.gz" for number in range(20)]
-    for key in keys:
-        world.put(key, name="pkg", version=key.split("-")[1].removesuffix(".tar.gz"))
-    assert len(world.notify(*keys)["saved"]) == 20
-    assert sorted(calls.calls) == [
-        "BatchGetItem",
-        *["HeadObject"] * 40,
-        "TransactWriteItems",
-    ]
-
-
-def test_a_repeated_create_writes_nothing(world, calls):
-    world.put(KEY, name="pkg", version="1.0")
-    world.notify(KEY)
-    calls.calls.clear()
-    assert world.notify(KEY)["saved"] == [FILENAME]
-    assert calls.calls == ["HeadObject", "BatchGetItem"]

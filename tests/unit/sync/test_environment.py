@@ -1,26 +1,31 @@
-"""No secret in what is shown: the plan and the status are printed, logged and sent to browsers."""
+from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.models import Desired, Observed
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.sync.environment import MASK, redact
-from support.fakes import NOTHING, deployed, make_desired, make_settings
+from pypicloud_s3sync.exceptions import ConfigError
+from pypicloud_s3sync.sync import environment
+from pypicloud_s3sync.sync.environment import MASK, VARIABLE, mask, redact, secrets, with_timeouts
+from support.fakes import NOTHING, deployed, make_desired, make_settings, not_none
 
-#: In every URL below; no part of any user, host or name.
+#: A part of the password in every URL below, and of no user, host or name.
 SECRET = "hunter2"
-#: Each is a password in a URL that a driver takes: redis-py parses with urllib, SQLAlchemy 1.4 with a pattern
-#: of its own, in which a password is all up to the "@", and a user all up to ":" or "/".
+#: Every driver parses URLs in its own way. redis-py uses urllib. SQLAlchemy 1.4 has a pattern of its own, in
+#: which a password ends at the last "@", and a user at the first ":" or "/".
 URLS = {
     "no user": f"redis://:{SECRET}@cache.example",
-    "port and number": f"redis://:{SECRET}@cache.example:6379/0",
+    "a port and a number": f"redis://:{SECRET}@cache.example:6379/0",
     "TLS": f"rediss://:{SECRET}@cache.example:6379/0",
-    "user": f"redis://app:{SECRET}@cache.example:6379",
+    "a user": f"redis://app:{SECRET}@cache.example:6379",
     "a driver": f"postgresql+psycopg2://app:{SECRET}@db.example:5432/pypi",
-    "an @ in it": f"redis://app:x@{SECRET}@cache.example",
+    "an @ in the password": f"redis://app:x@{SECRET}@cache.example",
     "an @ at its end": f"redis://app:{SECRET}@@cache.example",
     "a % in it": f"redis://app:%41{SECRET}%40x@cache.example",
     "a : in it": f"redis://app:x:{SECRET}@cache.example",
@@ -29,159 +34,249 @@ URLS = {
     "a / at its end": f"postgresql://app:{SECRET}/@db.example/pypi",
     "a ? in it": f"postgresql://app:x?{SECRET}@db.example/pypi",
     "a # in it": f"postgresql://app:x#{SECRET}@db.example/pypi",
-    "a blank in it": f"postgresql://app:x {SECRET}@db.example/pypi",
-    "signs in it": f"redis://app:!$&'()*+,;=~{SECRET}^|@cache.example",
+    "a space in it": f"postgresql://app:x {SECRET}@db.example/pypi",
+    "punctuation in it": f"redis://app:!$&'()*+,;=~{SECRET}^|@cache.example",
     "quotes in it": f"redis://app:\"{SECRET}\\'@cache.example",
-    "beyond ASCII": f"redis://app:pä{SECRET}ß@cache.example",
+    "letters beyond ASCII": f"redis://app:pä{SECRET}ß@cache.example",
     "a user with an @": f"mysql+pymysql://app@server:{SECRET}@server.example/pypi",
     "a user with a %": f"mysql+pymysql://app%40server:{SECRET}@server.example/pypi",
     "IPv6": f"redis://:{SECRET}@[2001:db8::1]:6379/0",
     "two URLs": f"redis://a.example,redis://:{SECRET}@b.example",
-    "password in the query": f"redis://cache.example/0?password={SECRET}",
-    "password later in the query": f"postgresql://db.example/pypi?user=app&password={SECRET}&sslmode=require",
+    "a password in the query": f"redis://cache.example/0?password={SECRET}",
+    "a password later in the query": f"postgresql://db.example/pypi?user=app&password={SECRET}&sslmode=require",
     "PASSWORD in the query": f"postgresql://db.example/pypi?PASSWORD={SECRET}",
     "sslpassword in the query": f"postgresql://db.example/pypi?sslpassword={SECRET}",
     "passwd in the query": f"mysql://db.example/pypi?passwd={SECRET}",
     "pwd in the query": f"mssql://db.example/pypi?pwd={SECRET}",
-    "token in the query": f"postgresql://db.example/pypi?auth_token={SECRET}",
-    "secret in the query": f"postgresql://db.example/pypi?client_secret={SECRET}",
+    "a token in the query": f"postgresql://db.example/pypi?auth_token={SECRET}",
+    "a secret in the query": f"postgresql://db.example/pypi?client_secret={SECRET}",
     "an @ in a password in the query": f"redis://cache.example/0?password=x@{SECRET}",
     "a ? in a password in the query": f"redis://cache.example/0?password=x?{SECRET}",
-    "in both": f"postgresql://app:{SECRET}@db.example/pypi?password={SECRET}",
+    "a password in both": f"postgresql://app:{SECRET}@db.example/pypi?password={SECRET}",
 }
 
 
-def shown_settings(**settings):
-    configuration = {"Environment": {"PYPICLOUD_SETTINGS": json.dumps(settings)}}
-    return redact(configuration)["Environment"]["PYPICLOUD_SETTINGS"]
+class TestRead:
+    def test_it_returns_what_write_has_written(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        cache_settings = {"pypi.db": "dynamo", "db.region_name": "eu-central-1"}
+        variables = environment.write(cache_settings, "packages", "pkgs/", "eu-west-1")
+        assert variables.keys() == {VARIABLE}
+        monkeypatch.setenv(VARIABLE, variables[VARIABLE])
+        settings = environment.read()
+        assert {name: settings[name] for name in json.loads(variables[VARIABLE])} == {
+            **cache_settings,
+            "storage.bucket": "packages",
+            "storage.prefix": "pkgs/",
+            "storage.region_name": "eu-west-1",
+        }
 
+    def test_ppc_variables_override_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, '{"storage.bucket": "packages"}')
+        monkeypatch.setenv("PPC_STORAGE_BUCKET", "another")
+        assert environment.read()["storage.bucket"] == "another"
 
-@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-def test_a_password_in_a_url_is_masked(url):
-    shown = shown_settings(**{"db.url": url})["db.url"]
-    assert SECRET not in shown
-    assert MASK in shown
+    @pytest.mark.parametrize(
+        ("settings", "pre_ping"),
+        [
+            pytest.param({}, "true", id="SQL by default"),
+            pytest.param({"pypi.db": "sql"}, "true", id="SQL"),
+            pytest.param({"pypi.db": "sql", "db.pool_pre_ping": "false"}, "false", id="SQL with the option"),
+            pytest.param({"pypi.db": "redis"}, None, id="Redis"),
+        ],
+    )
+    def test_sql_connections_are_tested_before_they_are_used(
+        self, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], pre_ping: str | None
+    ) -> None:
+        monkeypatch.setenv(VARIABLE, json.dumps(settings))
+        assert environment.read().get("db.pool_pre_ping") == pre_ping
 
+    def test_a_url_gets_timeouts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(VARIABLE, '{"pypi.db": "sql", "db.url": "postgresql://h/d"}')
+        assert environment.read()["db.url"] == "postgresql://h/d?connect_timeout=5"
 
-@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-def test_of_a_url_at_least_the_scheme_is_shown(url):
-    """It says which kind of server is meant, and a password cannot be in it."""
-    assert shown_settings(**{"db.url": url})["db.url"].startswith(url.partition("://")[0] + "://")
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            pytest.param(None, "PYPICLOUD_SETTINGS is not set: run ppc-s3sync enable", id="missing"),
+            pytest.param("", r"is not a JSON object \(.*\): run ppc-s3sync enable", id="empty"),
+            pytest.param("not json", r"is not a JSON object \(.*\): run ppc-s3sync enable", id="not JSON"),
+            pytest.param("[]", r"is not a JSON object \(it is a list\): run ppc-s3sync", id="a list"),
+        ],
+    )
+    def test_settings_that_are_missing_or_invalid_are_an_error_with_a_remedy(
+        self, monkeypatch: pytest.MonkeyPatch, text: str | None, message: str
+    ) -> None:
+        if text is not None:
+            monkeypatch.setenv(VARIABLE, text)
+        with pytest.raises(ConfigError, match=message):
+            environment.read()
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("url", "expected"),
     [
-        *("db.password", "db.PASSWORD", "db.passwd", "db.passphrase", "db.sslpassword", "db.pwd"),
-        *(
-            "db.secret",
-            "db.client_secret",
-            "db.auth_token",
-            "db.apikey",
-            "db.api_key",
-            "db.auth",
-            "db.credentials",
+        ("redis://h:6379/0", "redis://h:6379/0?socket_connect_timeout=5&socket_timeout=10"),
+        (
+            "rediss://h/0?ssl_cert_reqs=none",
+            "rediss://h/0?ssl_cert_reqs=none&socket_connect_timeout=5&socket_timeout=10",
         ),
-        *("db.aws_access_key_id", "db.aws_secret_access_key", "db.aws_session_token", "db.sentinel_password"),
+        ("redis://h/0?socket_timeout=2", "redis://h/0?socket_timeout=2&socket_connect_timeout=5"),
+        ("postgresql://u:p@h/d", "postgresql://u:p@h/d?connect_timeout=5"),
+        ("postgresql+psycopg2://h/d?connect_timeout=1", "postgresql+psycopg2://h/d?connect_timeout=1"),
+        ("postgresql+pg8000://h/d", "postgresql+pg8000://h/d"),
+        ("mysql+pymysql://h/d", "mysql+pymysql://h/d"),
     ],
-)
-def test_an_option_that_is_called_like_a_secret_is_masked_whole(name):
-    assert shown_settings(**{name: SECRET}) == {name: MASK}
-
-
-def test_other_options_are_shown():
-    settings = {
-        "pypi.db": "dynamo",
-        "db.region_name": "eu-west-1",
-        "db.namespace": "eu-",
-        "db.tablenames": "rows summaries",
-        "db.graceful_reload": True,
-        "storage.bucket": "packages",
-        "storage.prefix": "pkgs/",
-    }
-    assert shown_settings(**settings) == settings
-
-
-@pytest.mark.parametrize(
-    "value",
-    [{"url": f"redis://:{SECRET}@h"}, {"password": SECRET}, [f"redis://:{SECRET}@h"], [[{"token": SECRET}]]],
     ids=str,
 )
-def test_a_secret_deeper_in_somebodys_settings_is_masked(value):
-    """A function that was made by hand may hold anything there, and -f shows it."""
-    assert SECRET not in json.dumps(shown_settings(db=value))
+def test_a_driver_that_would_wait_for_ever_gets_a_timeout(url: str, expected: str) -> None:
+    assert with_timeouts(url) == expected
 
 
-@pytest.mark.parametrize("text", [SECRET, f'"{SECRET}"', f'["{SECRET}"]', f"{{'db.url': '{SECRET}'", ""])
-def test_settings_that_are_no_object_are_masked_whole(text):
-    assert redact({"Environment": {"PYPICLOUD_SETTINGS": text}}) == {
-        "Environment": {"PYPICLOUD_SETTINGS": MASK}
-    }
+class TestMask:
+    def test_the_url_of_the_cache_and_its_password_are_secrets(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        url = "mysql://app:s3cr%40t@db.example/pypi"
+        monkeypatch.setenv(VARIABLE, json.dumps({"pypi.db": "sql", "db.url": url}))
+        assert secrets() == [url, "s3cr%40t", "s3cr@t"]
+
+    @pytest.mark.parametrize("text", [None, '{"pypi.db": "dynamo"}'], ids=["no settings", "no URL"])
+    def test_there_may_be_no_secrets(self, monkeypatch: pytest.MonkeyPatch, text: str | None) -> None:
+        if text is not None:
+            monkeypatch.setenv(VARIABLE, text)
+        assert not any(secrets())
+
+    @pytest.mark.parametrize(
+        ("text", "known", "expected"),
+        [
+            pytest.param("no secret", ["hunter2"], "no secret", id="none"),
+            pytest.param("hunter2 and hunter2", ["hunter2"], f"{MASK} and {MASK}", id="twice"),
+            pytest.param("a://b:c@d", ["c", "a://b:c@d"], MASK, id="one inside the other"),
+            pytest.param(json.dumps('pass"word'), ['pass"word'], f'"{MASK}"', id="escaped in JSON"),
+            pytest.param("text", [""], "text", id="empty"),
+        ],
+    )
+    def test_a_secret_is_masked_wherever_it_is_in_a_text(
+        self, text: str, known: list[str], expected: str
+    ) -> None:
+        assert mask(text, known) == expected
 
 
-@pytest.mark.parametrize("name", ["PPC_DB_URL", "DEBUG", "pypicloud_settings", "PYPICLOUD_SETTINGS_2"])
-def test_of_variables_that_somebody_added_only_the_name_is_shown(name):
-    assert redact({"Environment": {name: SECRET}}) == {"Environment": {name: MASK}}
+def redacted(**settings: Any) -> Any:
+    """Return what is shown of a function's settings."""
+    configuration = {"Environment": {VARIABLE: json.dumps(settings)}}
+    return redact(configuration)["Environment"][VARIABLE]
 
 
-def test_the_rest_of_a_configuration_is_left_as_it_is_and_so_is_the_original():
-    configuration = {"Timeout": 3, "Environment": {"X": SECRET}}
-    assert redact(configuration) == {"Timeout": 3, "Environment": {"X": MASK}}
-    assert configuration == {"Timeout": 3, "Environment": {"X": SECRET}}
-    assert redact({"Timeout": 3}) == {"Timeout": 3}
+class TestRedact:
+    @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+    def test_a_password_in_a_url_is_masked(self, url: str) -> None:
+        shown = redacted(**{"db.url": url})["db.url"]
+        assert SECRET not in shown
+        assert MASK in shown
+
+    @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+    def test_the_scheme_of_a_url_is_shown(self, url: str) -> None:
+        """It names the kind of database, and a password cannot be in it."""
+        assert redacted(**{"db.url": url})["db.url"].startswith(url.partition("://")[0] + "://")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("db.password", "db.PASSWORD", "db.passwd", "db.passphrase", "db.sslpassword", "db.pwd"),
+            *("db.secret", "db.client_secret", "db.auth_token", "db.apikey", "db.api_key", "db.auth"),
+            *("db.credentials", "db.sentinel_password", "db.aws_access_key_id", "db.aws_secret_access_key"),
+            "db.aws_session_token",
+        ],
+    )
+    def test_an_option_with_the_name_of_a_secret_is_masked(self, name: str) -> None:
+        assert redacted(**{name: SECRET}) == {name: MASK}
+
+    def test_options_that_are_known_to_hold_no_secret_are_shown(self) -> None:
+        settings = {
+            "pypi.db": "dynamo",
+            "db.region_name": "eu-west-1",
+            "db.namespace": "eu-",
+            "db.tablenames": "rows summaries",
+            "db.graceful_reload": True,
+            "storage.bucket": "packages",
+            "storage.prefix": "pkgs/",
+        }
+        assert redacted(**settings) == settings
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            {"url": f"redis://:{SECRET}@h"},
+            {"password": SECRET},
+            [f"redis://:{SECRET}@h"],
+            [[{"token": SECRET}]],
+        ],
+        ids=str,
+    )
+    def test_a_secret_in_nested_settings_is_masked(self, value: Any) -> None:
+        """A function that was built by hand may have any settings, and ``plan -f`` shows them."""
+        assert SECRET not in json.dumps(redacted(db=value))
+
+    @pytest.mark.parametrize("text", [SECRET, f'"{SECRET}"', f'["{SECRET}"]', f"{{'db.url': '{SECRET}'", ""])
+    def test_settings_that_are_not_an_object_are_masked(self, text: str) -> None:
+        assert redact({"Environment": {VARIABLE: text}}) == {"Environment": {VARIABLE: MASK}}
+
+    @pytest.mark.parametrize("name", ["PPC_DB_URL", "DEBUG", "pypicloud_settings", "PYPICLOUD_SETTINGS_2"])
+    def test_only_the_name_of_any_other_variable_is_shown(self, name: str) -> None:
+        assert redact({"Environment": {name: SECRET}}) == {"Environment": {name: MASK}}
+
+    def test_the_rest_of_a_configuration_and_the_original_are_not_changed(self) -> None:
+        configuration = {"Timeout": 3, "Environment": {"X": SECRET}}
+        assert redact(configuration) == {"Timeout": 3, "Environment": {"X": MASK}}
+        assert configuration == {"Timeout": 3, "Environment": {"X": SECRET}}
+        assert redact({"Timeout": 3}) == {"Timeout": 3}
 
 
-# Through everything that is shown
-
-
-def observations(desired, settings):
-    """What AWS may have when a deployment is looked at."""
+def observations(desired: Desired, settings: str) -> Iterator[tuple[str, Observed]]:
+    """Yield what AWS may have, each with a description."""
     yield "nothing", NOTHING
-    yield "as wanted", deployed(desired)
-    for what, environment in {
-        "another password": {"PYPICLOUD_SETTINGS": settings.replace(SECRET, f"old-{SECRET}")},
-        "another host": {"PYPICLOUD_SETTINGS": settings.replace("example", "invalid")},
-        "variables of others": {"PYPICLOUD_SETTINGS": "{}", "DB_PASSWORD": SECRET, "X": SECRET},
+    yield "as desired", deployed(desired)
+    for description, variables in {
+        "another password": {VARIABLE: settings.replace(SECRET, f"old-{SECRET}")},
+        "another host": {VARIABLE: settings.replace("example", "invalid")},
+        "other variables": {VARIABLE: "{}", "DB_PASSWORD": SECRET, "X": SECRET},
         "no settings": {"PPC_DB_URL": f"redis://:{SECRET}@h"},
-        "no JSON": {"PYPICLOUD_SETTINGS": f"db.url={SECRET}"},
+        "not JSON": {VARIABLE: f"db.url={SECRET}"},
     }.items():
-        whole = deployed(desired)
-        configuration = {**whole.function.configuration, "Timeout": 3, "Environment": environment}
-        yield what, replace(whole, function=replace(whole.function, configuration=configuration))
+        observed = deployed(desired)
+        function = not_none(observed.function)
+        configuration = {**function.configuration, "Timeout": 3, "Environment": variables}
+        yield description, replace(observed, function=replace(function, configuration=configuration))
 
 
-@pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-def test_the_password_is_nowhere_in_the_plan_and_status_documents(url):
-    cache = "redis" if url.startswith("redis") else "sql"
-    given = {"pypi__db": cache, "db__region_name": None, "db__url": url, "db__password": SECRET}
-    settings, desired = make_settings(**given), make_desired(**given)
-    sent = desired.function.configuration["Environment"]["PYPICLOUD_SETTINGS"]
-    assert SECRET in sent, "the function itself must know it"
-    for what, observed in observations(desired, sent):
-        for force in (False, True):
-            plan = plan_enable(desired, observed, "code", force=force)
-            for document in (plan_document(plan, "enable"), status_document(plan, settings)):
-                assert SECRET not in json.dumps(document), what
-        document = plan_document(plan_disable(desired, observed), "disable")
-        assert SECRET not in json.dumps(document), what
+class TestDocuments:
+    """The plan and the status are printed, logged and sent to browsers."""
 
+    @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
+    def test_they_do_not_contain_the_password(self, url: str) -> None:
+        cache = "redis" if url.startswith("redis") else "sql"
+        changes = {"pypi__db": cache, "db__region_name": None, "db__url": url, "db__password": SECRET}
+        settings, desired = make_settings(**changes), make_desired(**changes)
+        written = desired.function.configuration["Environment"][VARIABLE]
+        assert SECRET in written, "the function itself needs the password"
+        for description, observed in observations(desired, written):
+            for force in (False, True):
+                plan = plan_enable(desired, observed, "code", force=force)
+                for document in (plan_document(plan, "enable"), status_document(plan, settings)):
+                    assert SECRET not in json.dumps(document), description
+            document = plan_document(plan_disable(desired, observed), "disable")
+            assert SECRET not in json.dumps(document), description
 
-def test_settings_and_plans_never_show_a_password_in_their_repr():
-    """They end up in tracebacks and logs."""
-    given = {
-        "pypi__db": "redis",
-        "db__url": URLS["user"],
-        "storage__aws_access_key_id": "AKIA",
-        "storage__aws_secret_access_key": SECRET,
-        "storage__aws_session_token": SECRET,
-    }
-    desired = make_desired(**given)
-    plan = plan_enable(desired, NOTHING)
-    for value in (
-        make_settings(**given),
-        desired,
-        plan,
-        *plan.actions,
-        plan_enable(desired, deployed(desired)),
-    ):
-        assert SECRET not in repr(value)
+    def test_the_repr_of_settings_and_plans_does_not_contain_a_password(self) -> None:
+        """It ends up in tracebacks and logs."""
+        changes = {
+            "pypi__db": "redis",
+            "db__url": URLS["a user"],
+            "storage__aws_access_key_id": "AKIA",
+            "storage__aws_secret_access_key": SECRET,
+            "storage__aws_session_token": SECRET,
+        }
+        desired = make_desired(**changes)
+        plan = plan_enable(desired, NOTHING)
+        update = plan_enable(desired, deployed(desired))
+        for value in (make_settings(**changes), desired, plan, *plan.actions, update):
+            assert SECRET not in repr(value)

@@ -1,14 +1,20 @@
+from __future__ import annotations
+
 import contextlib
 import datetime
 import ssl
 import threading
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import botocore.session
 import pytest
 import trustme
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import assume, given, settings
@@ -18,248 +24,281 @@ from pypicloud_s3sync.sync import heads
 from pypicloud_s3sync.sync.heads import HeadClient
 
 BUCKET = "amzn-s3-demo-bucket"
+KEY = "x/pkg-1.0.tar.gz"
 MODIFIED = "Tue, 24 Nov 2026 10:00:00 GMT"
-FOUND = {"ETag": '"abc"', "Last-Modified": MODIFIED, "x-amz-meta-name": "pkg"}
-LIVE = {
+#: S3's headers for an object that exists, and what boto3 returns for them.
+HEADERS = {"ETag": '"abc"', "Last-Modified": MODIFIED, "x-amz-meta-name": "pkg"}
+HEAD = {
     "ETag": '"abc"',
     "LastModified": datetime.datetime(2026, 11, 24, 10, tzinfo=datetime.UTC),
     "Metadata": {"name": "pkg"},
 }
-ONE_TRY = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=2)
-#: As long as S3 allows, of anything but what cannot be said in XML; a key's end is its filename.
+NO_RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 1}, connect_timeout=2, read_timeout=2)
+EXISTS, MISSING = (200, HEADERS), (404, dict[str, str]())
+
+#: Any characters but those that XML cannot hold. The end of a key is a filename.
 keys = st.text(st.characters(exclude_categories=["Cs"], min_codepoint=1), min_size=1, max_size=60)
 names = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.", min_size=1, max_size=20)
 values = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=20)
 
 
-class Body:
-    """An empty one."""
+class EmptyBody:
+    """The body of an answer to a HEAD request."""
 
-    def stream(self, **_):
+    def stream(self, **_: Any) -> Iterator[bytes]:
         return iter([b""])
 
 
-class Asked:
-    """A client whose requests are answered here instead of by S3."""
+class StubbedS3:
+    """A client whose requests are not sent but recorded, and answered as the test says.
 
-    def __init__(self, *answers, config=ONE_TRY, **more):
+    Parameters
+    ----------
+    *answers : tuple
+        The status and the headers of the first answers; then every object exists.
+    **options : object
+        Options of the client.
+    """
+
+    def __init__(
+        self, *answers: tuple[int, Mapping[str, str]], config: Config = NO_RETRIES, **options: Any
+    ) -> None:
         self.session = botocore.session.Session()
         self.session.set_credentials("AKID", "secret", "token")
-        self.client = self.session.create_client("s3", region_name="eu-west-1", config=config, **more)
-        self.requests, self.by_boto3, self.answers = [], 0, list(answers)
-        self.client.meta.events.register("before-send.s3.HeadObject", self.answer)
-        self.client.meta.events.register("before-parameter-build.s3.HeadObject", self.count)
+        self.client: Any = self.session.create_client("s3", region_name="eu-west-1", config=config, **options)
+        self.answers = list(answers)
+        self.requests: list[Any] = []
+        #: The number of requests that boto3 has made.
+        self.by_boto3 = 0
+        self.client.meta.events.register("before-send.s3.HeadObject", self._answer)
+        self.client.meta.events.register("before-parameter-build.s3.HeadObject", self._count)
         self.heads = HeadClient(self.client, self.session)
 
-    def count(self, **_):
+    def _count(self, **_: Any) -> None:
         self.by_boto3 += 1
 
-    def answer(self, request, **_):
+    def _answer(self, request: Any, **_: Any) -> Any:
         self.requests.append(request)
-        status, headers = self.answers.pop(0) if self.answers else (200, FOUND)
-        return AWSResponse(request.url, status, headers, Body())
+        status, headers = self.answers.pop(0) if self.answers else EXISTS
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), EmptyBody())
 
-    def authorizations(self):
-        return [bytes_of(request.headers["Authorization"]) for request in self.requests]
+    def head(self, key: str = KEY, bucket: str = BUCKET) -> dict[str, Any]:
+        """Return the answer of the client under test, without HTTP's details."""
+        return without_http(self.heads.head(bucket, key))
+
+    def authorizations(self) -> list[bytes]:
+        """Return the signatures of the requests."""
+        return [to_bytes(request.headers["Authorization"]) for request in self.requests]
 
 
-def bytes_of(value):
+def to_bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
 
-def without_http(head):
-    return {name: value for name, value in head.items() if name in (*LIVE, "VersionId")}
+def without_http(head: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in head.items() if name in (*HEAD, "VersionId")}
 
 
-def test_a_buckets_first_object_is_asked_for_by_boto3_and_the_others_are_not():
-    s3 = Asked()
-    answers = [s3.heads.head(BUCKET, f"x/pkg-{number}.0.tar.gz") for number in range(5)]
-    assert [without_http(answer) for answer in answers] == [LIVE] * 5
-    assert (len(s3.requests), s3.by_boto3) == (5, 1)
-    s3.heads.head("another", "x/pkg-1.0.tar.gz")
-    assert s3.by_boto3 == 2, "another bucket may be asked for elsewhere"
+class TestRequest:
+    def test_boto3_sends_only_the_first_request_for_each_bucket(self) -> None:
+        s3 = StubbedS3()
+        assert [s3.head(f"x/pkg-{number}.0.tar.gz") for number in range(5)] == [HEAD] * 5
+        assert (len(s3.requests), s3.by_boto3) == (5, 1)
+        s3.head(bucket="another")
+        assert s3.by_boto3 == 2, "another bucket may be in another place"
 
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {},
-        {"config": Config(s3={"addressing_style": "path"})},
-        {"config": Config(s3={"use_accelerate_endpoint": True})},
-        {"config": Config(use_dualstack_endpoint=True)},
-        {"endpoint_url": "http://127.0.0.1:4566"},
-        {"endpoint_url": "https://s3.example.com:8443/base"},
-    ],
-    ids=["virtual host", "path", "accelerate", "dualstack", "local", "below a path"],
-)
-def test_a_quick_request_is_the_one_that_boto3_sends(more):
-    """Signature and all, within one second."""
-    s3 = Asked(**more)
-    s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-
-    @settings(deadline=None)
-    @given(keys)
-    def asks_alike(key):
-        s3.by_boto3 = 0
-        s3.client.head_object(Bucket=BUCKET, Key=key)
-        s3.heads.head(BUCKET, key)
-        assert s3.by_boto3 == 1, "it was not asked for quickly"
-        boto3s, quick = s3.requests[-2:]
-        assume(len({bytes_of(request.headers["X-Amz-Date"]) for request in (boto3s, quick)}) == 1)
-        assert (quick.method, quick.url) == (boto3s.method, boto3s.url)
-        assert s3.authorizations()[-2] == s3.authorizations()[-1]
-        assert bytes_of(quick.headers["User-Agent"]).startswith(b"Botocore/")
-
-    asks_alike()
-
-
-def test_what_is_read_is_what_boto3_reads():
-    s3 = Asked()
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-
-    @settings(deadline=None)
-    @given(
-        st.dictionaries(names, values), st.sampled_from([None, "null", "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            pytest.param({}, id="virtual host"),
+            pytest.param({"config": Config(s3={"addressing_style": "path"})}, id="path"),
+            pytest.param({"config": Config(s3={"use_accelerate_endpoint": True})}, id="accelerate"),
+            pytest.param({"config": Config(use_dualstack_endpoint=True)}, id="dualstack"),
+            pytest.param({"endpoint_url": "http://127.0.0.1:4566"}, id="local"),
+            pytest.param({"endpoint_url": "https://s3.example.com:8443/base"}, id="below a path"),
+        ],
     )
-    def reads_alike(metadata, version):
-        said = {**FOUND, **{f"x-amz-meta-{name}": value for name, value in metadata.items()}}
-        if version is not None:
-            said["x-amz-version-id"] = version
-        s3.by_boto3, s3.answers = 0, [(200, said), (200, said)]
-        quick = s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-        assert s3.by_boto3 == 0
-        assert quick == without_http(s3.client.head_object(Bucket=BUCKET, Key="x/pkg-1.0.tar.gz"))
+    def test_it_is_the_same_as_boto3s(self, options: dict[str, Any]) -> None:
+        """The signatures are equal too, if both requests are made in the same second."""
+        s3 = StubbedS3(**options)
+        s3.head()
 
-    reads_alike()
+        @settings(deadline=None)
+        @given(keys)
+        def requests_are_equal(key: str) -> None:
+            s3.by_boto3 = 0
+            s3.client.head_object(Bucket=BUCKET, Key=key)
+            s3.head(key)
+            assert s3.by_boto3 == 1, "boto3 sent the second request too"
+            by_boto3, direct = s3.requests[-2:]
+            assume(len({to_bytes(request.headers["X-Amz-Date"]) for request in (by_boto3, direct)}) == 1)
+            assert (direct.method, direct.url) == (by_boto3.method, by_boto3.url)
+            assert s3.authorizations()[-2] == s3.authorizations()[-1]
+            assert to_bytes(direct.headers["User-Agent"]).startswith(b"Botocore/")
 
+        requests_are_equal()
 
-def test_an_absent_object_is_boto3s_own_error_without_boto3():
-    s3 = Asked((200, FOUND), (404, {}), (404, {}))
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-    with pytest.raises(ClientError) as quick:
-        s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert s3.by_boto3 == 1
-    with pytest.raises(ClientError) as boto3s:
-        s3.client.head_object(Bucket=BUCKET, Key="x/pkg-1.0.tar.gz")
-    assert quick.value.response["Error"] == boto3s.value.response["Error"]
-    of_quick, of_boto3 = (error.value.response["ResponseMetadata"] for error in (quick, boto3s))
-    assert of_quick["HTTPStatusCode"] == of_boto3["HTTPStatusCode"] == 404
+    def test_it_is_signed_with_the_current_credentials(self) -> None:
+        s3 = StubbedS3()
+        s3.head()
+        credentials: Any = s3.session.get_credentials()
+        credentials.access_key, credentials.token = "ROTATED", "new-token"
+        s3.head()
+        assert b"Credential=ROTATED/" in s3.authorizations()[1]
+        assert to_bytes(s3.requests[1].headers["X-Amz-Security-Token"]) == b"new-token"
 
+    def test_it_is_left_to_boto3_if_it_is_not_signed(self) -> None:
+        s3 = StubbedS3(config=Config(signature_version=UNSIGNED))
+        for _ in range(3):
+            s3.head()
+        assert s3.by_boto3 == 3
 
-def test_an_absent_object_shows_the_way_too():
-    s3 = Asked((404, {}), (404, {}))
-    for _ in range(2):
-        with pytest.raises(ClientError, match="404"):
-            s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert s3.by_boto3 == 1
-
-
-@pytest.mark.parametrize("status", [301, 307, 400, 403, 409, 429, 500, 503])
-def test_what_is_neither_there_nor_absent_is_asked_of_boto3_again(status):
-    s3 = Asked((200, FOUND), (status, {}), (200, FOUND))
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-    assert without_http(s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")) == LIVE
-    assert (s3.by_boto3, len(s3.requests)) == (2, 3)
-
-
-def test_what_boto3_is_refused_as_well_is_its_error():
-    s3 = Asked((200, FOUND), (403, {}), (403, {}))
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-    with pytest.raises(ClientError, match="403"):
-        s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
+    def test_it_is_left_to_boto3_behind_a_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        s3 = StubbedS3()
+        for _ in range(3):
+            s3.head()
+        assert s3.by_boto3 == 3
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [{"ETag": None}, {"Last-Modified": None}, {"Last-Modified": "soon"}, {"Last-Modified": MODIFIED[:-4]}],
-    ids=["no ETag", "no date", "not a date", "a date of no zone"],
-)
-def test_an_answer_that_is_not_s3s_is_asked_of_boto3_again(damage):
-    damaged = {name: value for name, value in {**FOUND, **damage}.items() if value is not None}
-    s3 = Asked((200, FOUND), (200, damaged), (200, FOUND))
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-    assert without_http(s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")) == LIVE
-    assert s3.by_boto3 == 2
+class TestAnswer:
+    def test_it_is_the_same_as_boto3s(self) -> None:
+        s3 = StubbedS3()
+        s3.head()
 
+        @settings(deadline=None)
+        @given(
+            st.dictionaries(names, values),
+            st.sampled_from([None, "null", "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY"]),
+        )
+        def answers_are_equal(metadata: dict[str, str], version: str | None) -> None:
+            headers = {**HEADERS, **{f"x-amz-meta-{name}": value for name, value in metadata.items()}}
+            if version is not None:
+                headers["x-amz-version-id"] = version
+            s3.by_boto3, s3.answers = 0, [(200, headers), (200, headers)]
+            direct = s3.heads.head(BUCKET, KEY)
+            assert s3.by_boto3 == 0
+            assert direct == without_http(s3.client.head_object(Bucket=BUCKET, Key=KEY))
 
-def test_where_the_first_one_fails_the_others_are_asked_of_boto3_until_one_is_answered():
-    s3 = Asked((403, {}), (403, {}), (200, FOUND), (200, FOUND))
-    for _ in range(2):
+        answers_are_equal()
+
+    def test_a_missing_object_raises_the_same_error_as_boto3(self) -> None:
+        s3 = StubbedS3(EXISTS, MISSING, MISSING)
+        s3.head()
+        with pytest.raises(ClientError) as direct:
+            s3.head()
+        assert s3.by_boto3 == 1
+        with pytest.raises(ClientError) as by_boto3:
+            s3.client.head_object(Bucket=BUCKET, Key=KEY)
+        assert direct.value.response["Error"] == by_boto3.value.response["Error"]
+        for error in (direct, by_boto3):
+            assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
+
+    def test_the_first_object_may_be_missing(self) -> None:
+        s3 = StubbedS3(MISSING, MISSING)
+        for _ in range(2):
+            with pytest.raises(ClientError, match="404"):
+                s3.head()
+        assert s3.by_boto3 == 1
+
+    @pytest.mark.parametrize("status", [301, 307, 400, 403, 409, 429, 500, 503])
+    def test_the_request_is_repeated_through_boto3_if_it_is_neither_200_nor_404(self, status: int) -> None:
+        s3 = StubbedS3(EXISTS, (status, {}), EXISTS)
+        s3.head()
+        assert s3.head() == HEAD
+        assert (s3.by_boto3, len(s3.requests)) == (2, 3)
+
+    def test_an_error_is_raised_by_boto3_if_it_gets_the_same_one(self) -> None:
+        s3 = StubbedS3(EXISTS, (403, {}), (403, {}))
+        s3.head()
         with pytest.raises(ClientError, match="403"):
-            s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert (s3.by_boto3, len(s3.requests)) == (3, 4)
+            s3.head()
 
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            pytest.param({"ETag": None}, id="no ETag"),
+            pytest.param({"Last-Modified": None}, id="no date"),
+            pytest.param({"Last-Modified": "soon"}, id="not a date"),
+            pytest.param({"Last-Modified": MODIFIED[:-4]}, id="a date without a zone"),
+        ],
+    )
+    def test_the_request_is_repeated_through_boto3_if_the_headers_are_not_s3s(
+        self, changes: dict[str, str | None]
+    ) -> None:
+        headers = {name: value for name, value in {**HEADERS, **changes}.items() if value is not None}
+        s3 = StubbedS3(EXISTS, (200, headers), EXISTS)
+        s3.head()
+        assert s3.head() == HEAD
+        assert s3.by_boto3 == 2
 
-def test_credentials_that_change_are_signed_with():
-    s3 = Asked()
-    s3.heads.head(BUCKET, "x/first-1.0.tar.gz")
-    credentials = s3.session.get_credentials()
-    credentials.access_key, credentials.token = "ROTATED", "of-now"
-    s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert b"Credential=ROTATED/" in s3.authorizations()[1]
-    assert bytes_of(s3.requests[1].headers["X-Amz-Security-Token"]) == b"of-now"
-
-
-def test_who_signs_nothing_leaves_everything_to_boto3():
-    s3 = Asked(config=Config(signature_version=UNSIGNED))
-    for _ in range(3):
-        s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert s3.by_boto3 == 3
-
-
-def test_behind_a_proxy_everything_is_left_to_boto3(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    s3 = Asked()
-    for _ in range(3):
-        s3.heads.head(BUCKET, "x/pkg-1.0.tar.gz")
-    assert s3.by_boto3 == 3
+    def test_boto3_sends_every_request_until_s3_has_answered_one(self) -> None:
+        s3 = StubbedS3((403, {}), (403, {}), EXISTS, EXISTS)
+        for _ in range(2):
+            with pytest.raises(ClientError, match="403"):
+                s3.head()
+        s3.head()
+        s3.head()
+        assert (s3.by_boto3, len(s3.requests)) == (3, 4)
 
 
 class Server(ThreadingHTTPServer):
-    """An S3 that does what the test says: ``"cut"`` closes the connection in the middle of the answer."""
+    """An S3 that counts its connections and requests.
+
+    Parameters
+    ----------
+    *actions : str
+        What to do with the first requests: ``answer``, ``close`` the connection after the answer, or ``cut``
+        it in the middle. All others are answered.
+    certificate : trustme.LeafCert, optional
+        The server's certificate, for HTTPS.
+    """
 
     daemon_threads = True
 
-    def __init__(self, *does, certificate=None):
-        self.does, self.connections, self.requests = list(does), 0, 0
-        super().__init__(("127.0.0.1", 0), Answer)
+    def __init__(self, *actions: str, certificate: trustme.LeafCert | None = None) -> None:
+        self.actions, self.connections, self.requests = list(actions), 0, 0
+        super().__init__(("127.0.0.1", 0), RequestHandler)
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             certificate.configure_cert(context)
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
-    def process_request(self, request, address):
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
-        super().process_request(request, address)
+        super().process_request(request, client_address)
 
 
-class Answer(BaseHTTPRequestHandler):
+class RequestHandler(BaseHTTPRequestHandler):
+    """Answers a request as the server says."""
+
     protocol_version = "HTTP/1.1"
+    server: Server
 
-    def do_HEAD(self):
+    def do_HEAD(self) -> None:
         self.server.requests += 1
-        does = self.server.does.pop(0) if self.server.does else "answer"
-        if does == "cut":
+        action = self.server.actions.pop(0) if self.server.actions else "answer"
+        if action == "cut":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nETag: ")
             self.close_connection = True
             return
         self.send_response(200)
-        for name, value in FOUND.items():
+        for name, value in HEADERS.items():
             self.send_header(name, value)
-        if does == "close":
+        if action == "close":
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def log_message(self, *_):
-        pass
+    def log_message(self, format: str, *args: Any) -> None:
+        """Log nothing."""
 
 
 @contextlib.contextmanager
-def serving(*does, scheme="http", certificate=None):
-    """HeadClient of such a server."""
-    with Server(*does, certificate=certificate) as server:
+def serving(
+    *actions: str, scheme: str = "http", certificate: trustme.LeafCert | None = None
+) -> Iterator[tuple[Server, HeadClient]]:
+    """Run a server; yield it with a client for it."""
+    with Server(*actions, certificate=certificate) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         session = botocore.session.Session()
         session.set_credentials("AKID", "secret")
@@ -267,7 +306,7 @@ def serving(*does, scheme="http", certificate=None):
             "s3",
             region_name="eu-west-1",
             endpoint_url=f"{scheme}://127.0.0.1:{server.server_port}",
-            config=ONE_TRY,
+            config=NO_RETRIES,
         )
         try:
             yield server, HeadClient(client, session)
@@ -276,96 +315,66 @@ def serving(*does, scheme="http", certificate=None):
             client.close()
 
 
-def look(found, times=1):
+def head(client: HeadClient, times: int = 1) -> None:
     for _ in range(times):
-        assert without_http(found.head(BUCKET, "x/pkg-1.0.tar.gz")) == LIVE
+        assert without_http(client.head(BUCKET, KEY)) == HEAD
 
 
-def test_a_thread_asks_again_and_again_by_one_connection():
-    with serving() as (server, found):
-        look(found, times=5)
-        assert (server.requests, server.connections) == (5, 2), "one is boto3's"
+class TestConnection:
+    def test_a_thread_uses_one_connection_for_all_its_requests(self) -> None:
+        with serving() as (server, client):
+            head(client, times=5)
+            # The first request, and the first connection, are boto3's.
+            assert (server.requests, server.connections) == (5, 2)
 
+    def test_it_is_not_used_again_after_a_long_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with serving() as (server, client):
+            head(client, times=2)
+            monkeypatch.setattr(heads, "IDLE", -1)
+            head(client, times=2)
+            assert (server.requests, server.connections) == (4, 4)
 
-def test_a_connection_that_was_idle_for_long_is_not_believed_to_be_open(monkeypatch):
-    with serving() as (server, found):
-        look(found, times=2)
-        monkeypatch.setattr(heads, "IDLE", -1)
-        look(found, times=2)
-        assert (server.requests, server.connections) == (4, 4)
+    def test_it_is_replaced_if_s3_closes_it(self) -> None:
+        with serving("answer", "close", "answer", "answer") as (server, client):
+            head(client, times=4)
+            assert server.requests == 4, "a request was repeated"
 
+    def test_a_request_is_repeated_through_boto3_if_it_breaks(self) -> None:
+        with serving("answer", "answer", "cut") as (server, client):
+            head(client, times=5)
+            assert server.requests == 6
 
-def test_a_connection_that_s3_closes_is_opened_anew():
-    with serving("answer", "close", "answer", "answer") as (server, found):
-        look(found, times=4)
-        assert server.requests == 4, "an answer was not believed"
+    def test_the_error_is_boto3s_if_s3_is_unreachable(self) -> None:
+        with serving() as (server, client):
+            head(client)
+            server.shutdown()
+            server.server_close()
+            client.client.close()
+            with pytest.raises(EndpointConnectionError):
+                client.head(BUCKET, KEY)
 
+    @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+    def test_it_trusts_the_certificates_that_boto3_trusts(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+    ) -> None:
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
+        with serving(scheme="https", certificate=authority.issue_cert("127.0.0.1")) as (server, client):
+            head(client, times=3)
+            assert server.requests == 3, "a request was repeated"
 
-def test_an_answer_that_breaks_off_is_asked_of_boto3_and_the_next_one_is_quick_again():
-    with serving("answer", "answer", "cut") as (server, found):
-        look(found, times=5)
-        assert server.requests == 6
-
-
-def test_an_s3_that_is_gone_is_boto3s_own_error():
-    with serving() as (server, found):
-        look(found)
-        server.shutdown()
-        server.server_close()
-        found.client.close()
-        with pytest.raises(EndpointConnectionError):
-            found.head(BUCKET, "x/pkg-1.0.tar.gz")
-
-
-def test_the_certificates_that_boto3_trusts_are_trusted(monkeypatch, tmp_path):
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    certificate = authority.issue_cert("127.0.0.1")
-    for name in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
-        for other in ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
-            monkeypatch.delenv(other, raising=False)
-        monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
-        with serving(scheme="https", certificate=certificate) as (server, found):
-            look(found, times=3)
-            assert server.requests == 3, f"{name} was not believed"
-
-
-def test_other_certificates_are_not_trusted(monkeypatch, tmp_path):
-    authority, other = trustme.CA(), trustme.CA()
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    with serving(scheme="https", certificate=authority.issue_cert("127.0.0.1")) as (server, found):
-        look(found)
-        other.issue_cert("127.0.0.1").configure_cert(server.socket.context)
-        before = server.requests
-        with pytest.raises(ssl.SSLError):
-            found.connections.head(found.addresses[BUCKET], "/", {})
-        assert server.requests == before
-
-
-STRANGE = [
-    "x/a b+c-1.0.tar.gz",
-    "x//double-1.0.tar.gz",
-    "x/../dots-1.0.tar.gz",
-    "x/100%25-1.0.tar.gz",
-    "x/what?#&=;:@-1.0.tar.gz",
-    "x/ünïcödé-1.0.tar.gz",
-    "x/~tilde'()*!-1.0.tar.gz",
-]
-
-
-def test_objects_under_strange_keys_are_found(site):
-    client = site.client("s3")
-    for key in STRANGE:
-        client.put_object(Bucket=site.bucket, Key=key, Body=b"x", Metadata={"summary": key.encode().hex()})
-    session = botocore.session.Session()
-    session.set_credentials(site.aws.access_key_id, site.aws.secret_access_key)
-    with contextlib.closing(
-        session.create_client("s3", region_name=client.meta.region_name, endpoint_url=site.aws.endpoint_url)
-    ) as own:
-        found = HeadClient(own, session)
-        boto3s = []
-        own.meta.events.register("before-parameter-build", lambda params, **_: boto3s.append(params["Key"]))
-        answers = [found.head(site.bucket, key) for key in STRANGE]
-        assert boto3s == STRANGE[:1]
-    assert [answer["Metadata"]["summary"] for answer in answers] == [key.encode().hex() for key in STRANGE]
+    def test_it_trusts_no_other_certificates(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        trusted, other = trustme.CA(), trustme.CA()
+        trusted.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        with serving(scheme="https", certificate=trusted.issue_cert("127.0.0.1")) as (server, client):
+            head(client)
+            assert isinstance(server.socket, ssl.SSLSocket)
+            other.issue_cert("127.0.0.1").configure_cert(server.socket.context)
+            before = server.requests
+            with pytest.raises(ssl.SSLError):
+                client.connections.head(client.addresses[BUCKET], "/", HTTPHeaders())
+            assert server.requests == before

@@ -1,1 +1,1 @@
-"""Scripts that a Python of the target's version runs, possibly not this one: standard library only."""
+"""Scripts that run in a Python of the target's version and so use only the standard library."""

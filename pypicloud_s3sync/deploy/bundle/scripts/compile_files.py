@@ -1,11 +1,11 @@
-"""Byte-compile files with the interpreter that runs this: lines ``source TAB name TAB output`` on stdin."""
+"""Byte-compile the files listed on stdin, in lines of ``source TAB name TAB output``."""
 
 import py_compile
 import sys
 
 
 def main() -> None:
-    """Compile each line's file; one that is no Python of this version stays a source."""
+    """Compile each file; skip those that are not valid in this version of Python."""
     for line in sys.stdin:
         source, name, output = line.rstrip("\n").split("\t")
         try:
@@ -14,7 +14,7 @@ def main() -> None:
                 cfile=output,
                 dfile=name,
                 doraise=True,
-                # Lambda unpacks with times of its own: a time-stamped file would be taken for stale.
+                # Lambda sets file times of its own when it unpacks, so a time-stamped file would look stale.
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
             )
         except (py_compile.PyCompileError, ValueError):

@@ -1,6 +1,6 @@
-"""Import what Lambda will import: ``{"path": [...], "modules": [...], "cache": ...}`` on stdin.
+"""Import the modules that Lambda will import: ``{"path": [...], "modules": [...], "cache": ...}`` on stdin.
 
-The answer on stdout is ``{}``, or ``{"importing", "error", "missing"}`` for the first import that fails;
+The result on stdout is ``{}``, or ``{"importing", "error", "missing"}`` for the first import that fails;
 ``missing`` is the module that was not found, or null.
 """
 
@@ -13,15 +13,15 @@ from typing import Any
 
 
 def main() -> None:
-    """Read the question, put the path in place, import, answer."""
-    question = json.load(sys.stdin)
-    sys.path[:0] = question["path"]
-    json.dump(ask(question), sys.stdout)
+    """Read the request, extend the module path, import, and print the result."""
+    request = json.load(sys.stdin)
+    sys.path[:0] = request["path"]
+    json.dump(probe(request), sys.stdout)
 
 
-def ask(question: dict[str, Any]) -> dict[str, Any]:
-    """Import each module, then the cache class as the handler does."""
-    for name, load in steps(question):
+def probe(request: dict[str, Any]) -> dict[str, Any]:
+    """Import each module, then the cache class as the handler does; return the first failure."""
+    for name, load in steps(request):
         try:
             load()
         except Exception as error:
@@ -29,20 +29,20 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def steps(question: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What to import, by the name to report."""
-    for name in question["modules"]:
+def steps(request: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the imports, each with its name in a failure."""
+    for name in request["modules"]:
         yield name, partial(importlib.import_module, name)
-    yield f"the cache {question['cache']}", partial(load_cache, question["cache"])
+    yield f"the cache {request['cache']}", partial(load_cache, request["cache"])
 
 
 def load_cache(name: str) -> object:
-    """The cache class, as the handler finds it."""
+    """Return the cache class, as the handler finds it."""
     return importlib.import_module("pypicloud.cache").get_cache_impl({"pypi.db": name})
 
 
 def missing(error: BaseException | None) -> str | None:
-    """The module that was not found at the root of an error; libraries wrap it in advice of their own."""
+    """Return the module that was not found, from the root of an error, as libraries wrap such errors."""
     found = None
     while error is not None:
         if isinstance(error, ModuleNotFoundError):

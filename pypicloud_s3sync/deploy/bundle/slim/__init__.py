@@ -1,4 +1,4 @@
-"""Modules that a bundle holds under other names; nothing here imports them.
+"""Modules that a bundle contains under other names; nothing imports them from here.
 
-They are Python files and not templates so that the linter and the type checker read them too.
+They are Python files and not text templates so that the linter and the type checker check them too.
 """

@@ -1,4 +1,4 @@
-"""The handler under the name that pypicloud's documentation has functions built by hand call."""
+"""The handler under the name that functions built by hand from pypicloud's documentation call."""
 
 from pypicloud_s3sync.handler import handle_s3_event
 

@@ -1,6 +1,6 @@
-"""Caching database implementations, each imported when it is asked for.
+"""Caching database implementations, each imported only when it is used.
 
-pypicloud imports every one here, and so SQLAlchemy for a cache in DynamoDB.
+pypicloud imports all of them here, for example SQLAlchemy for a cache in DynamoDB.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ def __getattr__(name: str) -> Any:
 
 
 def get_cache_impl(settings: Any) -> Any:
-    """The cache class that ``pypi.db`` names.
+    """Return the cache class that ``pypi.db`` names.
 
     Parameters
     ----------
     settings : mapping
         ``pypi.db`` is ``sql`` (the default), ``redis``, ``dynamo`` or a dotted path: ``package.module.Class``
-        or ``package.module:Class``, relative to ``pypicloud.cache`` where it begins with ``.`` or ``:``.
+        or ``package.module:Class``, relative to ``pypicloud.cache`` if it begins with ``.`` or ``:``.
     """
     name = settings.get("pypi.db", "sql")
     dotted = _SHORT_NAMES.get(name, name)
     if dotted.startswith((".", ":")):
         dotted = f"pypicloud.cache{dotted}"
     if ":" not in dotted:
-        # With the colon a module that fails to import says which import failed, not that a name is absent.
+        # With a colon, the error of a module that fails to import names that import, not a missing attribute.
         dotted = ":".join(dotted.rsplit(".", 1))
     return resolve_name(dotted)

@@ -1,234 +1,247 @@
-"""What is done to whatever takes events to the function, and in which order: values in, values out."""
+"""Planning the actions on the resources of each delivery, and the move from one delivery to another."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, DeliveryResources
+from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, DeliveryResources, Observed, Plan
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
 from pypicloud_s3sync.deploy.policy import RECEIVE
 from pypicloud_s3sync.exceptions import ConflictError
-from support.fakes import BUCKET, NOTHING, deployed, make_desired
+from support.fakes import BUCKET, NOTHING, deployed, make_desired, not_none
+from support.plans import actions, calls
 
-DESIRED = {kind: make_desired(s3sync__delivery=kind) for kind in ("direct", "sqs", "eventbridge")}
-DEPLOYED = {kind: deployed(desired) for kind, desired in DESIRED.items()}
-OURS = {SWITCH_TAG: "switched-on"}
-#: What is made for a delivery, after role, log group and function.
-MADE = {
-    "direct": ["permission.add", "notification.put"],
-    "sqs": ["queue.create", "queue.create", "mapping.create", "notification.put"],
-    "eventbridge": ["rule.create", "permission.add", "notification.put"],
+DESIRED = {delivery: make_desired(s3sync__delivery=delivery) for delivery in Delivery}
+DEPLOYED = {delivery: deployed(desired) for delivery, desired in DESIRED.items()}
+SWITCHED_ON = {SWITCH_TAG: "switched-on"}
+#: The calls that create the resources of a delivery, after role, log group and function.
+CREATIONS = {
+    Delivery.DIRECT: ["permission.add", "notification.put"],
+    Delivery.SQS: ["queue.create", "queue.create", "mapping.create", "notification.put"],
+    Delivery.EVENTBRIDGE: ["rule.create", "permission.add", "notification.put"],
 }
-REMOVED = {
-    "direct": ["notification.remove", "permission.remove"],
-    "sqs": ["notification.remove", "mapping.delete", "queue.delete", "queue.delete"],
-    "eventbridge": ["permission.remove", "rule.delete"],
+#: The calls that remove the resources of a delivery, before the rest.
+REMOVALS = {
+    Delivery.DIRECT: ["notification.remove", "permission.remove"],
+    Delivery.SQS: ["notification.remove", "mapping.delete", "queue.delete", "queue.delete"],
+    Delivery.EVENTBRIDGE: ["permission.remove", "rule.delete"],
 }
-REST_REMOVED = ["function.delete", "log_group.delete", "role.delete"]
+REMOVALS_OF_THE_REST = ["function.delete", "log_group.delete", "role.delete"]
+QUEUE = not_none(DEPLOYED[Delivery.SQS].delivery_resources.queue)
+DEAD_LETTERS = not_none(DEPLOYED[Delivery.SQS].delivery_resources.dead_letters)
+MAPPING = not_none(DEPLOYED[Delivery.SQS].delivery_resources.mapping)
+RULE = not_none(DEPLOYED[Delivery.EVENTBRIDGE].delivery_resources.rule)
 
 
-def calls(plan):
-    return [action.call for action in plan.actions]
+def with_resources(delivery: Delivery, **changes: Any) -> Observed:
+    """Return AWS with other resources of a delivery."""
+    observed = DEPLOYED[delivery]
+    return replace(observed, delivery_resources=replace(observed.delivery_resources, **changes))
 
 
-def by_call(plan, call):
-    return [action for action in plan.actions if action.call == call]
+def with_owned_eventbridge(other_rules: tuple[str, ...] = ()) -> Observed:
+    """Return AWS after this tool turned on EventBridge for the bucket."""
+    rule = replace(RULE, tags={**RULE.tags, **SWITCHED_ON})
+    resources = DeliveryResources(rule=rule, other_rules=other_rules)
+    return replace(DEPLOYED[Delivery.EVENTBRIDGE], delivery_resources=resources)
 
 
-def switched_on_by_us(observed=DEPLOYED["eventbridge"], other_rules=()):
-    rule = replace(observed.delivery_resources.rule, tags={**observed.delivery_resources.rule.tags, **OURS})
-    return replace(observed, delivery_resources=DeliveryResources(rule=rule, other_rules=other_rules))
+# Creating and removing
 
 
-@pytest.mark.parametrize("kind", DESIRED)
-def test_each_delivery_makes_its_parts_and_the_notification_last(kind):
-    plan = plan_enable(DESIRED[kind], NOTHING)
-    assert calls(plan) == ["role.create", "log_group.create", "function.create", *MADE[kind]]
+@pytest.mark.parametrize("delivery", Delivery)
+def test_the_resources_of_a_delivery_are_created_with_the_notification_last(delivery: Delivery) -> None:
+    plan = plan_enable(DESIRED[delivery], NOTHING)
+    assert calls(plan) == ["role.create", "log_group.create", "function.create", *CREATIONS[delivery]]
 
 
-@pytest.mark.parametrize("kind", DESIRED)
-def test_each_delivery_is_in_sync_with_what_it_made(kind):
-    assert plan_enable(DESIRED[kind], DEPLOYED[kind]).in_sync
+@pytest.mark.parametrize("delivery", Delivery)
+def test_a_delivery_is_in_sync_after_its_resources_were_created(delivery: Delivery) -> None:
+    assert plan_enable(DESIRED[delivery], DEPLOYED[delivery]).in_sync
 
 
-@pytest.mark.parametrize("kind", DESIRED)
-def test_disabling_removes_the_parts_of_the_delivery_that_is_there(kind):
-    assert calls(plan_disable(DESIRED[kind], DEPLOYED[kind])) == [*REMOVED[kind], *REST_REMOVED]
+@pytest.mark.parametrize("delivery", Delivery)
+def test_disable_removes_the_resources_of_the_delivery(delivery: Delivery) -> None:
+    plan = plan_disable(DESIRED[delivery], DEPLOYED[delivery])
+    assert calls(plan) == [*REMOVALS[delivery], *REMOVALS_OF_THE_REST]
 
 
-def test_dead_letters_are_made_before_the_queue_that_sends_them():
-    made = [action.resource for action in by_call(plan_enable(DESIRED["sqs"], NOTHING), "queue.create")]
-    assert made == ["dead-letter queue", "queue"]
+def test_the_dead_letter_queue_is_created_before_the_queue_that_refers_to_it() -> None:
+    created = actions(plan_enable(DESIRED[Delivery.SQS], NOTHING), "queue.create")
+    assert [action.resource for action in created] == ["dead-letter queue", "queue"]
 
 
-def move(before, after, **more):
-    """The plan that goes from one delivery to another, on what AWS has then."""
-    return plan_enable(DESIRED[after], replace(DEPLOYED[before], **more))
+def test_every_resource_is_named_after_the_bucket_or_the_function() -> None:
+    for desired in DESIRED.values():
+        for action in plan_enable(desired, NOTHING).actions:
+            assert BUCKET in action.name or "sync" in action.name, action
 
 
-def test_from_direct_to_a_queue_the_notification_moves_before_the_permission_goes():
-    assert calls(move("direct", "sqs")) == [
+# Moving from one delivery to another
+
+
+def move(before: Delivery, after: Delivery, **changes: Any) -> Plan:
+    """Return the plan that moves from one delivery to another."""
+    return plan_enable(DESIRED[after], replace(DEPLOYED[before], **changes))
+
+
+def test_from_direct_to_a_queue_the_notification_moves_before_the_permission_is_removed() -> None:
+    assert calls(move(Delivery.DIRECT, Delivery.SQS)) == [
         *("role.update", "function.tag", "queue.create", "queue.create", "mapping.create"),
         *("notification.put", "permission.remove", "function.tag"),
     ]
 
 
-def test_from_a_queue_to_direct_the_queue_is_emptied_before_it_goes_and_the_right_to_read_it_last():
-    plan = move("sqs", "direct")
+def test_from_a_queue_to_direct_the_queue_is_drained_and_the_role_narrowed_after_it_is_deleted() -> None:
+    plan = move(Delivery.SQS, Delivery.DIRECT)
     assert calls(plan) == [
         *("function.tag", "permission.add", "notification.put"),
         *("mapping.delete", "queue.delete", "queue.delete", "role.update", "function.tag"),
     ]
-    (emptied,) = by_call(plan, "mapping.delete")
-    assert emptied.arguments["url"] == "https://queue.example/queue"
-    (narrowed,) = by_call(plan, "role.update")
-    assert RECEIVE not in str(narrowed.arguments["role"].policy)
+    (drain,) = actions(plan, "mapping.delete")
+    assert drain.arguments["url"] == "https://queue.example/queue"
+    (narrow,) = actions(plan, "role.update")
+    assert RECEIVE not in str(narrow.arguments["role"].policy)
 
 
-def test_a_role_that_needs_other_rights_too_keeps_that_to_receive_until_the_queue_is_gone():
+def test_a_role_with_other_changes_keeps_the_right_to_receive_until_the_queue_is_deleted() -> None:
     desired = make_desired(storage__prefix="pkgs/")
-    first, last = by_call(plan_enable(desired, DEPLOYED["sqs"]), "role.update")
+    first, last = actions(plan_enable(desired, DEPLOYED[Delivery.SQS]), "role.update")
     assert "pkgs/" in str(first.arguments["role"].policy)
     assert RECEIVE in str(first.arguments["role"].policy)
     assert last.arguments["role"] == desired.role
 
 
-def test_from_direct_to_eventbridge_the_entry_goes_with_the_switch_and_then_the_permission():
-    assert calls(move("direct", "eventbridge")) == [
+def test_from_direct_to_eventbridge_the_entry_is_replaced_before_the_permission_is_removed() -> None:
+    assert calls(move(Delivery.DIRECT, Delivery.EVENTBRIDGE)) == [
         *("function.tag", "rule.create", "permission.add", "notification.put"),
         *("permission.remove", "function.tag"),
     ]
 
 
-def test_from_eventbridge_to_a_queue_our_switch_goes_off_with_the_entry():
-    plan = plan_enable(DESIRED["sqs"], switched_on_by_us())
-    (put,) = by_call(plan, "notification.put")
+def test_from_eventbridge_to_a_queue_an_owned_eventbridge_is_turned_off_with_the_entry() -> None:
+    plan = plan_enable(DESIRED[Delivery.SQS], with_owned_eventbridge())
+    (put,) = actions(plan, "notification.put")
     assert put.arguments["subscription"].eventbridge is False
     assert calls(plan)[-3:] == ["permission.remove", "rule.delete", "function.tag"]
 
 
-def test_while_it_moves_the_function_is_tagged_with_both_deliveries():
-    before, after = by_call(move("sqs", "direct"), "function.tag")
-    assert before.arguments["tags"][DELIVERY_TAG] == "direct+sqs"
-    assert after.arguments["tags"] == {DELIVERY_TAG: "direct"}
+def test_the_function_is_tagged_with_both_deliveries_during_a_move() -> None:
+    first, last = actions(move(Delivery.SQS, Delivery.DIRECT), "function.tag")
+    assert first.arguments["tags"][DELIVERY_TAG] == "direct+sqs"
+    assert last.arguments["tags"] == {DELIVERY_TAG: "direct"}
 
 
-def test_a_queue_with_events_that_failed_is_not_thrown_away():
-    route = DEPLOYED["sqs"].delivery_resources
-    holding = replace(route, dead_letters=replace(route.dead_letters, messages=3))
-    with pytest.raises(ConflictError, match=r"holds 3 events that failed.*start a redrive of it"):
-        move("sqs", "direct", delivery_resources=holding)
-    assert plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=holding)).in_sync
+# Foreign resources and failed events
+
+
+def test_a_queue_with_failed_events_is_not_deleted() -> None:
+    observed = with_resources(Delivery.SQS, dead_letters=replace(DEAD_LETTERS, messages=3))
+    with pytest.raises(ConflictError, match=r"holds 3 failed events.*redrive its messages"):
+        plan_enable(DESIRED[Delivery.DIRECT], observed)
+    assert plan_enable(DESIRED[Delivery.SQS], observed).in_sync
 
 
 @pytest.mark.parametrize("part", ["queue", "dead_letters"])
-def test_a_queue_of_our_name_that_is_not_ours_is_refused(part):
-    route = DEPLOYED["sqs"].delivery_resources
-    theirs = replace(route, **{part: replace(getattr(route, part), tags={})})
-    with pytest.raises(ConflictError, match=r"arn:aws:sqs:.* exists, which this tool did not make"):
-        plan_enable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=theirs))
-    left = calls(plan_disable(DESIRED["sqs"], replace(DEPLOYED["sqs"], delivery_resources=theirs)))
-    assert left.count("queue.delete") == 1
+def test_a_foreign_queue_of_the_same_name_is_refused_and_kept(part: str) -> None:
+    queue = getattr(DEPLOYED[Delivery.SQS].delivery_resources, part)
+    observed = with_resources(Delivery.SQS, **{part: replace(queue, tags={})})
+    with pytest.raises(ConflictError, match=r"arn:aws:sqs:.* already exists and was not created by this"):
+        plan_enable(DESIRED[Delivery.SQS], observed)
+    assert calls(plan_disable(DESIRED[Delivery.SQS], observed)).count("queue.delete") == 1
 
 
-def test_a_rule_of_our_name_that_is_not_ours_is_refused_and_stays():
-    theirs = DeliveryResources(rule=replace(DEPLOYED["eventbridge"].delivery_resources.rule, tags={}))
-    observed = replace(DEPLOYED["eventbridge"], delivery_resources=theirs)
-    with pytest.raises(ConflictError, match=r"arn:aws:events:.* exists, which this tool did not make"):
-        plan_enable(DESIRED["eventbridge"], observed)
-    assert "rule.delete" not in calls(plan_disable(DESIRED["eventbridge"], observed))
+def test_a_foreign_rule_of_the_same_name_is_refused_and_kept() -> None:
+    observed = with_resources(Delivery.EVENTBRIDGE, rule=replace(RULE, tags={}))
+    with pytest.raises(ConflictError, match=r"arn:aws:events:.* already exists and was not created by this"):
+        plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)
+    assert "rule.delete" not in calls(plan_disable(DESIRED[Delivery.EVENTBRIDGE], observed))
 
 
-QUEUE, FAILED = DEPLOYED["sqs"].delivery_resources.queue, DEPLOYED["sqs"].delivery_resources.dead_letters
-MAPPING, RULE = DEPLOYED["sqs"].delivery_resources.mapping, DEPLOYED["eventbridge"].delivery_resources.rule
+# Differences
 
 
-def queue_with(**attributes):
-    return replace(QUEUE, attributes={**QUEUE.attributes, **attributes})
+def with_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"queue": replace(QUEUE, attributes={**QUEUE.attributes, **attributes})}
 
 
 @pytest.mark.parametrize(
-    ("kind", "part", "changed", "call"),
+    ("delivery", "changes", "call"),
     [
-        (
-            "sqs",
-            "queue",
-            replace(QUEUE, attributes={**QUEUE.attributes, "VisibilityTimeout": "1"}),
-            "queue.update",
-        ),
-        ("sqs", "queue", replace(QUEUE, attributes={**QUEUE.attributes, "Policy": {}}), "queue.update"),
-        ("sqs", "dead_letters", replace(FAILED, attributes={}), "queue.update"),
-        ("sqs", "mapping", replace(MAPPING, configuration={"Enabled": False}), "mapping.update"),
-        ("eventbridge", "rule", replace(RULE, pattern={}), "rule.update"),
-        ("eventbridge", "rule", replace(RULE, state="DISABLED"), "rule.update"),
-        ("eventbridge", "rule", replace(RULE, target=None), "rule.update"),
+        (Delivery.SQS, with_attributes({"VisibilityTimeout": "1"}), "queue.update"),
+        (Delivery.SQS, with_attributes({"Policy": {}}), "queue.update"),
+        (Delivery.SQS, {"dead_letters": replace(DEAD_LETTERS, attributes={})}, "queue.update"),
+        (Delivery.SQS, {"mapping": replace(MAPPING, configuration={"Enabled": False})}, "mapping.update"),
+        (Delivery.EVENTBRIDGE, {"rule": replace(RULE, pattern={})}, "rule.update"),
+        (Delivery.EVENTBRIDGE, {"rule": replace(RULE, state="DISABLED")}, "rule.update"),
+        (Delivery.EVENTBRIDGE, {"rule": replace(RULE, target=None)}, "rule.update"),
     ],
-    ids=["visibility", "policy", "redrive", "mapping", "pattern", "state", "target"],
+    ids=["visibility", "policy", "dead letters", "mapping", "pattern", "state", "target"],
 )
-def test_a_part_that_differs_is_put_right_in_place(kind, part, changed, call):
-    observed = replace(
-        DEPLOYED[kind], delivery_resources=replace(DEPLOYED[kind].delivery_resources, **{part: changed})
-    )
-    assert calls(plan_enable(DESIRED[kind], observed)) == [call]
+def test_a_resource_that_differs_is_updated_in_place(
+    delivery: Delivery, changes: dict[str, Any], call: str
+) -> None:
+    assert calls(plan_enable(DESIRED[delivery], with_resources(delivery, **changes))) == [call]
 
 
 @pytest.mark.parametrize(
-    ("kind", "part"), [("sqs", "queue"), ("sqs", "dead_letters"), ("sqs", "mapping"), ("eventbridge", "rule")]
+    ("delivery", "part"),
+    [
+        (Delivery.SQS, "queue"),
+        (Delivery.SQS, "dead_letters"),
+        (Delivery.SQS, "mapping"),
+        (Delivery.EVENTBRIDGE, "rule"),
+    ],
 )
-def test_a_part_that_is_gone_is_made_again(kind, part):
-    observed = replace(
-        DEPLOYED[kind], delivery_resources=replace(DEPLOYED[kind].delivery_resources, **{part: None})
-    )
-    assert [action.verb for action in plan_enable(DESIRED[kind], observed).actions] == ["create"]
+def test_a_missing_resource_is_created_again(delivery: Delivery, part: str) -> None:
+    plan = plan_enable(DESIRED[delivery], with_resources(delivery, **{part: None}))
+    assert [action.verb for action in plan.actions] == ["create"]
 
 
-def test_tags_and_attributes_of_others_make_no_difference():
+def test_foreign_tags_and_attributes_make_no_difference() -> None:
     queue = replace(
         QUEUE, tags={**QUEUE.tags, "cost": "1"}, attributes={**QUEUE.attributes, "DelaySeconds": "0"}
     )
-    observed = replace(
-        DEPLOYED["sqs"], delivery_resources=replace(DEPLOYED["sqs"].delivery_resources, queue=queue)
-    )
-    assert plan_enable(DESIRED["sqs"], observed).in_sync
+    assert plan_enable(DESIRED[Delivery.SQS], with_resources(Delivery.SQS, queue=queue)).in_sync
 
 
-# The bucket's switch of EventBridge
+# EventBridge on the bucket
 
 
-def test_a_rule_remembers_that_it_was_us_who_switched_it_on():
-    (made,) = by_call(plan_enable(DESIRED["eventbridge"], NOTHING), "rule.create")
-    assert made.arguments["rule"].tags.items() >= OURS.items()
+def test_a_rule_is_tagged_if_this_tool_turns_on_eventbridge() -> None:
+    (create,) = actions(plan_enable(DESIRED[Delivery.EVENTBRIDGE], NOTHING), "rule.create")
+    assert create.arguments["rule"].tags.items() >= SWITCHED_ON.items()
 
 
-def test_a_rule_on_a_bucket_that_sends_to_eventbridge_already_remembers_nothing():
-    on = replace(NOTHING, notifications={"EventBridgeConfiguration": {}})
-    plan = plan_enable(DESIRED["eventbridge"], on)
-    (made,) = by_call(plan, "rule.create")
-    assert SWITCH_TAG not in made.arguments["rule"].tags
+def test_a_rule_is_not_tagged_if_eventbridge_is_on_already() -> None:
+    observed = replace(NOTHING, notifications={"EventBridgeConfiguration": {}})
+    plan = plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)
+    (create,) = actions(plan, "rule.create")
+    assert SWITCH_TAG not in create.arguments["rule"].tags
     assert "notification.put" not in calls(plan)
 
 
-def test_a_switch_that_somebody_turned_off_is_remembered_before_it_is_turned_on_again():
-    off = replace(DEPLOYED["eventbridge"], notifications={})
-    assert calls(plan_enable(DESIRED["eventbridge"], off)) == ["rule.update", "notification.put"]
+def test_a_rule_is_tagged_before_eventbridge_is_turned_on_again() -> None:
+    observed = replace(DEPLOYED[Delivery.EVENTBRIDGE], notifications={})
+    assert calls(plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)) == ["rule.update", "notification.put"]
 
 
-def test_our_switch_goes_off_when_we_go():
-    plan = plan_disable(DESIRED["eventbridge"], switched_on_by_us())
-    (removed,) = by_call(plan, "notification.remove")
-    assert removed.arguments["eventbridge"] is False
+def test_disable_turns_off_an_owned_eventbridge() -> None:
+    plan = plan_disable(DESIRED[Delivery.EVENTBRIDGE], with_owned_eventbridge())
+    (remove,) = actions(plan, "notification.remove")
+    assert remove.arguments["eventbridge"] is False
 
 
-def test_a_switch_that_somebody_elses_rule_needs_stays_on():
-    plan = plan_disable(DESIRED["eventbridge"], switched_on_by_us(other_rules=("theirs",)))
-    assert calls(plan) == [*REMOVED["eventbridge"], *REST_REMOVED]
+def test_disable_leaves_eventbridge_on_if_a_foreign_rule_needs_it() -> None:
+    plan = plan_disable(DESIRED[Delivery.EVENTBRIDGE], with_owned_eventbridge(other_rules=("foreign",)))
+    assert calls(plan) == [*REMOVALS[Delivery.EVENTBRIDGE], *REMOVALS_OF_THE_REST]
 
 
-def test_a_switch_that_was_on_before_us_stays_on():
-    assert "notification.remove" not in calls(plan_disable(DESIRED["eventbridge"], DEPLOYED["eventbridge"]))
-
-
-def test_every_part_is_named_for_the_bucket_and_the_function():
-    for kind in DESIRED:
-        for action in plan_enable(DESIRED[kind], NOTHING).actions:
-            assert BUCKET in action.name or "sync" in action.name, action
+def test_disable_leaves_eventbridge_on_if_another_owner_turned_it_on() -> None:
+    plan = plan_disable(DESIRED[Delivery.EVENTBRIDGE], DEPLOYED[Delivery.EVENTBRIDGE])
+    assert "notification.remove" not in calls(plan)

@@ -1,0 +1,80 @@
+"""Read the Lambda function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...exceptions import AwsError
+from ..models import Function
+from .calls import Calls
+
+
+def find_function(calls: Calls, name: str) -> Function | None:
+    """Return a function with the part of its configuration that this tool manages; None if it does not exist.
+
+    Raises
+    ------
+    AwsError
+        Also if the caller may read the function but not its tags or its environment.
+    """
+    found = calls.find("lambda", "get_function", f"the function {name}", FunctionName=name)
+    if found is None:
+        return None
+    configuration = found["Configuration"]
+    _refuse_unreadable_tags(name, found)
+    _refuse_unreadable_environment(name, configuration)
+    return Function(
+        name=name,
+        arn=configuration["FunctionArn"],
+        configuration=_managed(configuration),
+        tags=found.get("Tags") or {},
+        code_sha256=configuration["CodeSha256"],
+        failure=_failure(configuration),
+    )
+
+
+def _refuse_unreadable_tags(name: str, found: Mapping[str, Any]) -> None:
+    """Raise an error if the tags cannot be read: without them, an own function looks like a foreign one."""
+    if "TagsError" in found:
+        code, reason = found["TagsError"]["ErrorCode"], found["TagsError"]["Message"]
+        message = (
+            f"{code} for lambda:ListTags on the function {name}: allow it for the caller in IAM ({reason})"
+        )
+        raise AwsError(message, code, "lambda:ListTags")
+
+
+def _refuse_unreadable_environment(name: str, configuration: Mapping[str, Any]) -> None:
+    """Raise an error if the environment cannot be decrypted: it looks empty, and variables would be lost."""
+    error = configuration.get("Environment", {}).get("Error")
+    if error:
+        code, reason = error.get("ErrorCode", ""), error.get("Message", "")
+        message = f"the environment of the function {name} cannot be read ({code}: {reason})"
+        raise AwsError(f"{message}: allow kms:Decrypt for the caller in IAM", code, "kms:Decrypt")
+
+
+def _failure(configuration: Mapping[str, Any]) -> str | None:
+    """Return why the function cannot run or its last update failed; None if neither is the case."""
+    if configuration.get("State") == "Failed":
+        return str(configuration.get("StateReason") or "its creation failed")
+    if configuration.get("LastUpdateStatus") == "Failed":
+        return str(configuration.get("LastUpdateStatusReason") or "its last update failed")
+    return None
+
+
+def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    vpc = configuration.get("VpcConfig", {})
+    return {
+        "Description": configuration.get("Description", ""),
+        "Role": configuration["Role"],
+        "Runtime": configuration.get("Runtime"),
+        "Handler": configuration.get("Handler"),
+        "Architectures": configuration.get("Architectures", ["x86_64"]),
+        "MemorySize": configuration["MemorySize"],
+        "Timeout": configuration["Timeout"],
+        "VpcConfig": {
+            "SubnetIds": sorted(vpc.get("SubnetIds", [])),
+            "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", [])),
+        },
+        "Environment": configuration.get("Environment", {}).get("Variables", {}),
+    }

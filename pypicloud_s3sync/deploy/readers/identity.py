@@ -1,0 +1,12 @@
+"""Read the identity of the caller."""
+
+from __future__ import annotations
+
+from ..models import Identity
+from .calls import Calls
+
+
+def caller_identity(calls: Calls) -> Identity:
+    """Return the account and partition of the caller."""
+    caller = calls.find("sts", "get_caller_identity", "the caller") or {}
+    return Identity(account=caller["Account"], partition=caller["Arn"].split(":")[1])

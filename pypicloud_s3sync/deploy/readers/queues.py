@@ -1,0 +1,62 @@
+"""Read queues and the event source mapping that makes Lambda poll one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ..delivery import message_count
+from ..models import EventSourceMapping, Queue
+from .calls import Calls
+
+#: The attributes that this tool manages: plain ones, and those that hold a JSON document.
+PLAIN_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod", "SqsManagedSseEnabled")
+DOCUMENT_ATTRIBUTES = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
+
+
+def find_queue(calls: Calls, name: str) -> Queue | None:
+    """Return a queue with the attributes that this tool manages, or None if it does not exist."""
+    resource = f"the queue {name}"
+    found = calls.find("sqs", "get_queue_url", resource, QueueName=name)
+    if found is None:
+        return None
+    url = found["QueueUrl"]
+    response = calls.find("sqs", "get_queue_attributes", resource, QueueUrl=url, AttributeNames=["All"])
+    tags = calls.find("sqs", "list_queue_tags", resource, QueueUrl=url)
+    if response is None or tags is None:
+        # SQS returns the URL of a deleted queue for up to a minute.
+        return None
+    attributes = response["Attributes"]
+    return Queue(
+        name=name,
+        arn=attributes["QueueArn"],
+        attributes=_managed(attributes),
+        tags=tags.get("Tags", {}),
+        url=url,
+        messages=message_count(attributes),
+    )
+
+
+def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) -> EventSourceMapping | None:
+    """Return the event source mapping of a queue and a function; None if it is missing or being deleted."""
+    found = calls.find("lambda", "list_event_source_mappings", f"the queue {queue}", EventSourceArn=queue_arn)
+    for mapping in (found or {}).get("EventSourceMappings", []):
+        if mapping["FunctionArn"] == function_arn and mapping["State"] != "Deleting":
+            configuration = {
+                "BatchSize": mapping.get("BatchSize"),
+                "FunctionResponseTypes": mapping.get("FunctionResponseTypes", []),
+                "Enabled": mapping["State"] not in ("Disabling", "Disabled"),
+            }
+            return EventSourceMapping(queue_arn, function_arn, configuration, mapping["UUID"])
+    return None
+
+
+def _managed(attributes: Mapping[str, str]) -> dict[str, Any]:
+    plain = {name: attributes[name] for name in PLAIN_ATTRIBUTES if name in attributes}
+    documents = {name: json.loads(attributes[name]) for name in DOCUMENT_ATTRIBUTES if attributes.get(name)}
+    redrive = documents.get("RedrivePolicy")
+    if redrive is not None:
+        # SQS returns the count as it was written: a number or a string.
+        redrive["maxReceiveCount"] = int(redrive.get("maxReceiveCount", 0))
+    return plain | documents

@@ -1,0 +1,46 @@
+"""Read the rules of the default event bus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from ..delivery import TARGET, listens_to
+from ..models import Rule
+from .calls import Calls
+
+#: The fields of a target that decide which events the function receives, and in which form.
+TARGET_FIELDS = ("Id", "Arn", "Input", "InputPath", "InputTransformer")
+
+
+def find_rule(calls: Calls, name: str) -> Rule | None:
+    """Return a rule with this tool's target, or None if the rule does not exist."""
+    resource = f"the rule {name}"
+    found = calls.find("events", "describe_rule", resource, Name=name)
+    if found is None:
+        return None
+    targets = calls.find("events", "list_targets_by_rule", resource, Rule=name) or {}
+    tags = calls.find("events", "list_tags_for_resource", resource, ResourceARN=found["Arn"]) or {}
+    target = next((target for target in targets.get("Targets", []) if target["Id"] == TARGET), None)
+    return Rule(
+        name=name,
+        arn=found["Arn"],
+        pattern=json.loads(found.get("EventPattern") or "{}"),
+        state=found["State"],
+        target=None if target is None else {key: target[key] for key in TARGET_FIELDS if key in target},
+        tags={tag["Key"]: tag["Value"] for tag in tags.get("Tags", [])},
+    )
+
+
+def other_rules(calls: Calls, bucket: str, name: str) -> Iterator[str]:
+    """Yield the names of the rules, except ``name``, that may receive the bucket's events."""
+    arguments: dict[str, str] = {}
+    while True:
+        page = calls.find("events", "list_rules", "the event bus", **arguments) or {}
+        for rule in page.get("Rules", []):
+            pattern = rule.get("EventPattern")
+            if rule["Name"] != name and pattern and listens_to(json.loads(pattern), bucket):
+                yield rule["Name"]
+        if not page.get("NextToken"):
+            return
+        arguments = {"NextToken": page["NextToken"]}

@@ -1,0 +1,247 @@
+"""The documented policy of an operator: it allows all that provisioning needs, and nothing else.
+
+The emulator enforces IAM for every call. Comments say where it checks another resource than AWS, or none.
+"""
+
+from __future__ import annotations
+
+import json
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.exceptions import AwsError
+from support.fakes import not_none
+from support.policies import actions_of, as_list, without
+from support.sites import NOTHING, Site
+
+OPERATOR_POLICY = Path(__file__).parents[1] / "policies" / "operator_policy.json"
+#: The actions that enable needs, with the resource that a message names. The emulator does not check
+#: iam:PassRole, lambda:ListTags, or the tagging of created resources (iam:TagRole, lambda:TagResource,
+#: logs:TagResource); AWS does.
+NEEDED_TO_ENABLE = {
+    "s3:ListBucket": "the bucket {bucket}",
+    "dynamodb:DescribeTable": "the table DynamoPackage",
+    "iam:GetRole": "the role {role}",
+    "logs:DescribeLogGroups": "the log group /aws/lambda/{function}",
+    "lambda:GetFunction": "the function {function}",
+    "lambda:GetPolicy": "the function {function}",
+    "s3:GetBucketNotification": "the bucket {bucket}",
+    "iam:CreateRole": "the role {role}",
+    "iam:PutRolePolicy": "the role {role}",
+    "logs:CreateLogGroup": "the log group /aws/lambda/{function}",
+    "logs:PutRetentionPolicy": "the log group /aws/lambda/{function}",
+    "lambda:CreateFunction": "the function {function}",
+    "lambda:AddPermission": "the function {function}",
+    "s3:PutBucketNotification": "the bucket {bucket}",
+}
+#: The further actions that each indirect delivery needs to be enabled, updated and disabled.
+NEEDED_FOR_DELIVERY = {
+    Delivery.SQS: [
+        *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
+        *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
+        "lambda:CreateEventSourceMapping",
+    ],
+    Delivery.EVENTBRIDGE: [
+        *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+        *("events:PutRule", "events:PutTargets", "events:TagResource"),
+        *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
+    ],
+}
+#: The emulator does not check these; AWS does.
+UNCHECKED = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+UPDATES = [
+    "role.update",
+    "log_group.update",
+    "function.update_configuration",
+    "function.tag",
+    "notification.put",
+]
+
+
+def operator_policy(site: Site, delivery: Delivery = Delivery.DIRECT) -> dict[str, Any]:
+    """Return the documented policy for a site and a delivery."""
+    policy = json.loads(OPERATOR_POLICY.read_text())
+    if delivery is not Delivery.DIRECT:
+        further = OPERATOR_POLICY.with_stem(f"operator_policy_{delivery}")
+        policy["Statement"] += json.loads(further.read_text())
+    text = json.dumps(policy)
+    values = {
+        "ACCOUNT": site.aws.account_id,
+        "REGION": site.region,
+        "BUCKET": site.bucket,
+        "FUNCTION": site.function,
+    }
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    filled: dict[str, Any] = json.loads(text)
+    return filled
+
+
+def for_emulator(policy: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy that means for the emulator what the given one means for AWS.
+
+    In the emulator, the ARN of a role has no path and a mapping has no function; rules and two actions are
+    checked on all resources.
+    """
+    changed: dict[str, Any] = json.loads(json.dumps(policy).replace(":role/pypicloud-s3sync/", ":role/"))
+    for statement in changed["Statement"]:
+        if statement["Sid"] == "WriteMapping":
+            del statement["Condition"]
+        if statement["Sid"] in ("ReadRule", "WriteRule"):
+            statement["Resource"] = "*"
+    changed["Statement"] += [
+        {"Sid": action.replace(":", ""), "Effect": "Allow", "Action": action, "Resource": "*"}
+        for action in ("lambda:CreateFunction", "logs:DescribeLogGroups")
+        if any(action in actions_of(statement) for statement in changed["Statement"])
+    ]
+    return changed
+
+
+def become_operator(site: Site, policy: dict[str, Any]) -> None:
+    """Replace the credentials in the site's settings with those of a user who has only this policy."""
+    iam, user = site.client("iam"), f"operator-of-{site.bucket}"
+    iam.create_user(UserName=user)
+    document = json.dumps(for_emulator(policy))
+    iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    site.given |= {
+        "storage.aws_access_key_id": key["AccessKeyId"],
+        "storage.aws_secret_access_key": key["SecretAccessKey"],
+    }
+
+
+def test_the_policy_is_sufficient_to_enable_update_and_disable(site: Site) -> None:
+    boundary = site.client("iam").create_policy(
+        PolicyName=f"boundary-of-{site.bucket}", PolicyDocument=json.dumps(operator_policy(site))
+    )["Policy"]["Arn"]
+    changes = {
+        "s3sync__memory_size": "1024",
+        "s3sync__log_retention_days": "7",
+        "s3sync__tags": "team = packages",
+        "s3sync__permissions_boundary": boundary,
+        "storage__prefix": "simple/",
+    }
+    become_operator(site, operator_policy(site))
+    planned = site.deployment().plan()
+    assert site.deployment().enable().actions == planned.actions
+    assert not site.deployment().plan().actions
+    for settings in (changes, {}):
+        performed = [action.call for action in site.deployment(**settings).enable().actions]
+        # Obsolete tags are not removed.
+        assert performed == [call for call in UPDATES if settings or call != "function.tag"]
+        assert not site.deployment(**settings).plan().actions
+    site.deployment().enable(force=True)
+    assert "AccessDenied" not in str(site.deployment().activity())
+    assert site.deployment().plan_disable().actions
+    site.deployment().disable()
+    assert site.remains() == NOTHING
+
+
+def test_the_reading_statements_are_sufficient_to_plan_and_allow_no_changes(site: Site) -> None:
+    policy = operator_policy(site)
+    reading = [statement for statement in policy["Statement"] if statement["Sid"].startswith("Read")]
+    site.deployment().enable()
+    enabled = site.remains()
+    site.watch = type(site.watch)()
+    become_operator(site, {**policy, "Statement": reading})
+    assert not site.deployment().plan().actions
+    assert site.deployment().plan_disable().actions
+    with pytest.raises(AwsError, match="AccessDenied for s3:PutBucketNotification"):
+        site.deployment().disable()
+    assert site.remains() == enabled
+
+
+@pytest.mark.parametrize("action", NEEDED_TO_ENABLE)
+def test_a_missing_action_is_named_with_its_resource(site: Site, action: str) -> None:
+    become_operator(site, without(operator_policy(site), action))
+    role = rf"{site.function}-{site.region}-{site.bucket}-\w{{8}}"
+    resource = NEEDED_TO_ENABLE[action].format(bucket=site.bucket, function=site.function, role=role)
+    with pytest.raises(AwsError, match=rf"^AccessDenied for {action} on {resource}: allow it") as raised:
+        site.deployment().enable()
+    assert raised.value.action == action
+    assert site.notifications() == {}
+
+
+@pytest.mark.parametrize("delivery", NEEDED_FOR_DELIVERY)
+def test_the_policy_of_a_delivery_is_sufficient_for_it_and_to_move_away(
+    site: Site, delivery: Delivery
+) -> None:
+    become_operator(site, operator_policy(site, delivery))
+    settings: dict[str, str] = {"s3sync__delivery": delivery}
+    site.deployment(**settings).enable()
+    changed = {**settings, "s3sync__timeout": "30", "s3sync__tags": "a = b", "storage__prefix": "x/"}
+    site.deployment(**changed).enable()
+    assert site.deployment(**changed).plan().in_sync
+    site.deployment(**settings).disable()
+    site.deployment(**settings).enable()
+    site.deployment().enable()
+    assert site.deployment().plan().in_sync
+
+
+@pytest.mark.parametrize(
+    ("delivery", "action"),
+    [(delivery, action) for delivery, actions in NEEDED_FOR_DELIVERY.items() for action in actions],
+)
+def test_a_missing_action_of_a_delivery_is_named(site: Site, delivery: Delivery, action: str) -> None:
+    become_operator(site, without(operator_policy(site, delivery), action))
+    settings: dict[str, str] = {"s3sync__delivery": delivery}
+    changed = {**settings, "s3sync__timeout": "30", "storage__prefix": "x/", "s3sync__tags": "a = b"}
+
+    def enable_update_disable() -> None:
+        site.deployment(**settings).enable()
+        site.deployment(**changed).enable()
+        site.deployment(**settings).disable()
+
+    with pytest.raises(AwsError, match=rf"^AccessDenied for {action} on ") as raised:
+        enable_update_disable()
+    assert raised.value.action == action
+
+
+def test_these_tests_cover_every_action_of_each_delivery(site: Site) -> None:
+    def actions(delivery: Delivery) -> set[str]:
+        statements = operator_policy(site, delivery)["Statement"]
+        return {action for statement in statements for action in actions_of(statement)}
+
+    for delivery, needed in NEEDED_FOR_DELIVERY.items():
+        further = actions(delivery) - actions(Delivery.DIRECT)
+        assert further - set(UNCHECKED) == set(needed)
+
+
+def test_the_policy_names_the_created_resources(site: Site) -> None:
+    """The emulator does not check this: it ignores the path of a role and a function before its creation."""
+    desired = site.deployment().plan().desired
+    role_arn = not_none(desired.role).arn
+    queues = site.deployment(s3sync__delivery="sqs").plan().desired.delivery_resources
+    rules = site.deployment(s3sync__delivery="eventbridge").plan().desired.delivery_resources
+    rule_arn = not_none(rules.rule).arn
+    group = f"arn:aws:logs:{site.region}:{site.aws.account_id}:log-group:{desired.log_group.name}"
+    arns = {
+        "iam:CreateRole": role_arn,
+        "iam:PassRole": role_arn,
+        "iam:GetRole": role_arn,
+        "lambda:CreateFunction": desired.function.arn,
+        "lambda:ListTags": desired.function.arn,
+        "logs:CreateLogGroup": group,
+        "logs:DescribeLogGroups": group,
+        "logs:ListTagsForResource": group,
+        "sqs:CreateQueue": not_none(queues.queue).arn,
+        "sqs:GetQueueUrl": not_none(queues.dead_letters).arn,
+        "events:PutRule": rule_arn,
+        "events:PutTargets": rule_arn,
+        "events:ListTagsForResource": rule_arn,
+    }
+    statements = operator_policy(site)["Statement"]
+    for delivery in NEEDED_FOR_DELIVERY:
+        statements += operator_policy(site, delivery)["Statement"]
+    for action, arn in arns.items():
+        resources = [
+            resource
+            for statement in statements
+            if action in actions_of(statement)
+            for resource in as_list(statement["Resource"])
+        ]
+        assert any(fnmatchcase(arn, resource) for resource in resources), action

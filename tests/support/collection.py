@@ -1,0 +1,41 @@
+"""Arrange the collected tests: keep what shares a fixture in one worker, and keep stories in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Group tests by their module's fixtures, and undo the random order of classes marked ``in_order``."""
+    # pytest-xdist reads the groups and pytest-randomly shuffles in between.
+    for item in items:
+        if _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    yield
+    _restore_order(items)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Return whether a test uses a fixture of its module or class that lives longer than the test."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = [] if info is None else [found[-1] for found in info.name2fixturedefs.values()]
+    return any(
+        definition.scope in ("class", "module")
+        and definition.func.__code__.co_filename.endswith(f"/{item.path.name}")
+        for definition in definitions
+    )
+
+
+def _restore_order(items: list[pytest.Item]) -> None:
+    """Sort the tests of each class marked ``in_order`` by their lines, within the places that they have."""
+    by_class: dict[pytest.Item | pytest.Collector | None, list[int]] = {}
+    for place, item in enumerate(items):
+        if item.get_closest_marker("in_order"):
+            by_class.setdefault(item.parent, []).append(place)
+    for places in by_class.values():
+        ordered = sorted((items[place] for place in places), key=lambda item: item.location[1] or 0)
+        for place, item in zip(places, ordered, strict=True):
+            items[place] = item

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import fakeredis
+import pytest
+from pypicloud.cache.redis_cache import RedisCache
+
+from pypicloud_s3sync.caches.base import Change, Result, RowKey
+from pypicloud_s3sync.caches.redis_cache import RedisAdapter
+from pypicloud_s3sync.exceptions import S3SyncError
+from support.adapters import read_one, set_row
+
+FILENAME = "pkg-1.0.tar.gz"
+KEY = RowKey(FILENAME, "pkg")
+
+
+def make_cache() -> Any:
+    """Return pypicloud's cache on an empty server."""
+    db = fakeredis.FakeStrictRedis(server=fakeredis.FakeServer(), decode_responses=True)
+    return RedisCache(storage=lambda request: None, db=db)
+
+
+def content(cache: Any) -> dict[str, Any]:
+    """Return everything that a server holds."""
+    return {
+        key: cache.db.hgetall(key) if cache.db.type(key) == "hash" else cache.db.smembers(key)
+        for key in cache.db.scan_iter()
+    }
+
+
+@pytest.fixture
+def cache() -> Any:
+    return make_cache()
+
+
+@pytest.fixture
+def adapter(cache: Any) -> RedisAdapter:
+    return RedisAdapter(cache)
+
+
+def package(
+    cache: Any,
+    version: str = "1.0",
+    summary: str = "A package",
+    second: int = 1,
+    name: str = "pkg",
+    **data: Any,
+) -> Any:
+    modified = datetime.datetime(2026, 1, 1, 0, 0, second, tzinfo=datetime.UTC)
+    filename = f"pkg-{version}.tar.gz"
+    return cache.new_package(name, version, filename, modified, summary, path=f"x/{filename}", **data)
+
+
+def summaries(cache: Any) -> dict[str, str | None]:
+    return {summary["name"]: summary["summary"] for summary in cache.summary()}
+
+
+def test_a_row_is_written_exactly_as_pypicloud_writes_it(cache: Any, adapter: RedisAdapter) -> None:
+    wanted, other_cache = package(cache, requires_python=">=3"), make_cache()
+    set_row(adapter, FILENAME, wanted)
+    other_cache.save(wanted)
+    assert content(cache) == content(other_cache)
+
+
+def test_a_row_that_is_deleted_leaves_nothing_behind(cache: Any, adapter: RedisAdapter) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    set_row(adapter, FILENAME, None)
+    assert content(cache) == {}
+
+
+def test_a_replaced_row_loses_the_fields_of_the_old_one(cache: Any, adapter: RedisAdapter) -> None:
+    set_row(adapter, FILENAME, package(cache, requires_python=">=3"))
+    set_row(adapter, FILENAME, package(cache))
+    assert cache.fetch(FILENAME).data == {"path": f"x/{FILENAME}"}
+
+
+def test_pypiclouds_own_save_keeps_the_fields_of_the_old_row(cache: Any) -> None:
+    """This is one reason for the adapter. If this test fails, ask whether the script can go."""
+    cache.save(package(cache, requires_python=">=3"))
+    cache.save(package(cache))
+    assert "requires_python" in cache.fetch(FILENAME).data
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["replace", "delete"])
+def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(
+    cache: Any, adapter: RedisAdapter, wanted: bool
+) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    snapshot = read_one(adapter, KEY)
+    cache.save(package(cache, summary="from another handler"))
+    change = Change(KEY, snapshot, package(cache, summary="too late") if wanted else None)
+    assert adapter.write([change]) == {FILENAME: Result.CONFLICT}
+    assert cache.fetch(FILENAME).summary == "from another handler"
+
+
+def test_a_row_that_another_handler_has_added_is_not_replaced(cache: Any, adapter: RedisAdapter) -> None:
+    snapshot = read_one(adapter, KEY)
+    cache.save(package(cache, summary="from another handler"))
+    assert adapter.write([Change(KEY, snapshot, package(cache))]) == {FILENAME: Result.CONFLICT}
+    assert cache.fetch(FILENAME).summary == "from another handler"
+
+
+def test_a_row_that_another_handler_has_deleted_is_not_written(cache: Any, adapter: RedisAdapter) -> None:
+    row = package(cache)
+    set_row(adapter, FILENAME, row)
+    snapshot = read_one(adapter, KEY)
+    cache.clear(row)
+    change = Change(KEY, snapshot, package(cache, summary="too late"))
+    assert adapter.write([change]) == {FILENAME: Result.CONFLICT}
+    assert content(cache) == {}
+
+
+def test_a_row_that_is_already_right_is_not_written(cache: Any, adapter: RedisAdapter) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    change = Change(KEY, read_one(adapter, KEY), package(cache))
+    assert adapter.write([change]) == {FILENAME: Result.UNCHANGED}
+
+
+def test_the_summary_is_that_of_the_newest_row_even_if_an_older_file_comes_later(
+    cache: Any, adapter: RedisAdapter
+) -> None:
+    set_row(adapter, "pkg-2.0.tar.gz", package(cache, "2.0", "new", second=2))
+    set_row(adapter, FILENAME, package(cache, "1.0", "old", second=1))
+    assert summaries(cache) == {"pkg": "new"}
+    set_row(adapter, "pkg-2.0.tar.gz", None)
+    assert summaries(cache) == {"pkg": "old"}
+
+
+def test_the_filename_decides_between_rows_of_one_second(cache: Any, adapter: RedisAdapter) -> None:
+    set_row(adapter, "pkg-1.1.tar.gz", package(cache, "1.1", "second file"))
+    set_row(adapter, FILENAME, package(cache, "1.0", "first file"))
+    assert summaries(cache) == {"pkg": "second file"}
+
+
+def test_a_row_that_moves_to_another_name_leaves_nothing_under_the_old_one(
+    cache: Any, adapter: RedisAdapter
+) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    set_row(adapter, FILENAME, package(cache, name="other"))
+    assert cache.distinct() == ["other"]
+    assert summaries(cache) == {"other": "A package"}
+    assert cache.db.smembers(cache.redis_filename_set("pkg")) == set()
+
+
+def test_a_retry_completes_the_lists_of_a_handler_that_died_after_it_wrote_a_row(
+    cache: Any, adapter: RedisAdapter
+) -> None:
+    wanted = package(cache)
+    set_row(adapter, FILENAME, wanted)
+    complete = content(cache)
+    cache.db.delete(cache.redis_set, cache.redis_filename_set("pkg"), cache.redis_summary_key("pkg"))
+    assert adapter.write([Change(KEY, read_one(adapter, KEY), wanted)]) == {FILENAME: Result.UNCHANGED}
+    assert content(cache) == complete
+
+
+def test_a_retry_completes_the_lists_of_a_handler_that_died_after_it_deleted_a_row(
+    cache: Any, adapter: RedisAdapter
+) -> None:
+    set_row(adapter, FILENAME, package(cache))
+    cache.db.delete(cache.redis_key(FILENAME))
+    assert adapter.write([Change(KEY, read_one(adapter, KEY), None)]) == {FILENAME: Result.UNCHANGED}
+    assert content(cache) == {}
+
+
+def test_a_row_that_changes_while_its_lists_are_corrected_is_read_again(
+    cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lists, later_summaries = adapter._write_lists, ["second", "third"]
+
+    def write_lists_and_change_the_row(*arguments: Any) -> bool:
+        changed = write_lists(*arguments)
+        if later_summaries:
+            cache.db.hset(cache.redis_key(FILENAME), "summary", later_summaries.pop(0))
+        return changed
+
+    monkeypatch.setattr(adapter, "_write_lists", write_lists_and_change_the_row)
+    set_row(adapter, FILENAME, package(cache, summary="first"))
+    assert summaries(cache) == {"pkg": "third"}
+
+
+def test_a_row_that_never_stops_changing_is_left_to_a_retry(
+    cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter, "_write_lists", lambda *arguments: True)
+    with pytest.raises(S3SyncError, match="the rows of pkg kept changing: the next retry"):
+        set_row(adapter, FILENAME, package(cache))

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pypicloud_s3sync.caches.summaries import (
+    MODULUS,
+    PATIENCE,
+    RowChanges,
+    Summary,
+    SummaryUpdate,
+    checksum,
+    update_summary,
+)
+
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    filename: str
+    last_modified: datetime.datetime
+    summary: str | None
+
+
+def row(version: str, second: int, summary: str | None = None) -> Row:
+    """Return a row of the package ``pkg``; its summary is the version by default."""
+    modified = START + datetime.timedelta(seconds=second)
+    return Row(f"pkg-{version}.tar.gz", modified, version if summary is None else summary)
+
+
+def summary_of(newest: Row, *others: Row) -> Summary:
+    """Return the summary of a newest row, with the checksum of all rows."""
+    return Summary(newest.last_modified, newest.summary, checksum([newest, *others]), newest.filename)
+
+
+def from_server(newest: Row) -> Summary:
+    """Return the summary that pypicloud itself writes for a row."""
+    return Summary(newest.last_modified, newest.summary, None, None)
+
+
+def not_queried() -> Sequence[Row]:
+    raise AssertionError("the index was queried")
+
+
+def showing(*rows: Row) -> Callable[[], Sequence[Row]]:
+    """Return an index that shows some rows."""
+    return lambda: rows
+
+
+OLD, NEW = row("1.0", second=1), row("2.0", second=2)
+#: Two rows of one second: the filename of the second one is greater.
+FIRST, SECOND = row("3.0", second=3), row("3.1", second=3)
+CHANGED_TEXT = row("2.0", second=2, summary="another text")
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "expected"),
+    [
+        pytest.param(None, RowChanges(added=[NEW]), SummaryUpdate(summary_of(NEW)), id="the first row"),
+        pytest.param(
+            None, RowChanges(added=[OLD, NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="the first two rows"
+        ),
+        pytest.param(None, RowChanges(), SummaryUpdate(None), id="no row"),
+        pytest.param(
+            summary_of(OLD), RowChanges(added=[NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="a newer row"
+        ),
+        pytest.param(
+            summary_of(NEW), RowChanges(added=[OLD]), SummaryUpdate(summary_of(NEW, OLD)), id="an older row"
+        ),
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[OLD]),
+            SummaryUpdate(summary_of(NEW)),
+            id="an older row is removed",
+        ),
+        pytest.param(
+            summary_of(OLD), RowChanges(removed=[OLD]), SummaryUpdate(None), id="the last row is removed"
+        ),
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[OLD, NEW]),
+            SummaryUpdate(None),
+            id="all rows are removed",
+        ),
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[NEW], added=[CHANGED_TEXT]),
+            SummaryUpdate(summary_of(CHANGED_TEXT, OLD)),
+            id="the text of the newest row changes",
+        ),
+        pytest.param(
+            summary_of(FIRST),
+            RowChanges(added=[SECOND]),
+            SummaryUpdate(summary_of(SECOND, FIRST)),
+            id="the same second and a greater filename",
+        ),
+        pytest.param(
+            summary_of(SECOND),
+            RowChanges(added=[FIRST]),
+            SummaryUpdate(summary_of(SECOND, FIRST)),
+            id="the same second and a smaller filename",
+        ),
+        pytest.param(
+            replace(summary_of(NEW), filename=None),
+            RowChanges(added=[OLD]),
+            SummaryUpdate(replace(summary_of(NEW, OLD), filename=None)),
+            id="an older row and a summary without a filename",
+        ),
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(kept=[NEW]),
+            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            id="the newest row is kept",
+        ),
+    ],
+)
+def test_the_index_is_not_queried_if_the_checksum_is_enough(
+    before: Summary | None, changes: RowChanges, expected: SummaryUpdate
+) -> None:
+    assert update_summary(before, changes, not_queried, attempt=0) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "indexed", "expected"),
+    [
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[NEW]),
+            [OLD, NEW],
+            SummaryUpdate(summary_of(OLD), source=OLD),
+            id="the newest row is removed",
+        ),
+        pytest.param(
+            replace(summary_of(SECOND), filename=None),
+            RowChanges(added=[FIRST]),
+            [SECOND],
+            SummaryUpdate(summary_of(SECOND, FIRST), source=SECOND),
+            id="the same second and a summary without a filename",
+        ),
+        pytest.param(
+            from_server(NEW),
+            RowChanges(added=[OLD]),
+            [NEW],
+            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            id="the server's summary is that of a row in the index",
+        ),
+        pytest.param(
+            from_server(OLD),
+            RowChanges(added=[NEW]),
+            [],
+            SummaryUpdate(summary_of(NEW)),
+            id="the server's summary is older than the added row",
+        ),
+        pytest.param(
+            from_server(NEW),
+            RowChanges(removed=[NEW]),
+            [OLD],
+            SummaryUpdate(summary_of(OLD), source=OLD),
+            id="the server's summary is that of the removed row",
+        ),
+        pytest.param(
+            None,
+            RowChanges(kept=[OLD]),
+            [NEW],
+            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            id="a kept row without a summary",
+        ),
+        pytest.param(
+            None,
+            RowChanges(removed=[OLD]),
+            [],
+            SummaryUpdate(None),
+            id="the only row, without a summary, is removed",
+        ),
+    ],
+)
+def test_the_index_is_queried_if_the_checksum_is_not_enough(
+    before: Summary | None, changes: RowChanges, indexed: list[Row], expected: SummaryUpdate
+) -> None:
+    assert update_summary(before, changes, showing(*indexed), attempt=0) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "indexed", "trusted"),
+    [
+        pytest.param(
+            summary_of(NEW, OLD, FIRST),
+            RowChanges(removed=[FIRST]),
+            [FIRST, OLD],
+            SummaryUpdate(summary_of(OLD), source=OLD),
+            id="a row is not in the index yet",
+        ),
+        pytest.param(
+            summary_of(FIRST, OLD),
+            RowChanges(removed=[FIRST]),
+            [FIRST, OLD, NEW],
+            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            id="a deleted row is still in the index",
+        ),
+        pytest.param(
+            from_server(NEW),
+            RowChanges(added=[OLD]),
+            [],
+            SummaryUpdate(summary_of(OLD)),
+            id="the row of the server's summary is not in the index yet",
+        ),
+        pytest.param(
+            summary_of(NEW),
+            RowChanges(),
+            [],
+            SummaryUpdate(None),
+            id="the server has deleted the only row",
+        ),
+    ],
+)
+def test_an_index_that_does_not_match_is_trusted_only_after_several_attempts(
+    before: Summary, changes: RowChanges, indexed: list[Row], trusted: SummaryUpdate
+) -> None:
+    for attempt in range(PATIENCE):
+        assert update_summary(before, changes, showing(*indexed), attempt) is None
+    assert update_summary(before, changes, showing(*indexed), PATIENCE) == trusted
+
+
+rows = st.builds(row, st.sampled_from(["1.0", "1.1", "2.0", "3.0"]), st.integers(0, 3), st.sampled_from("ab"))
+
+
+def by_filename(rows: Iterable[Row]) -> dict[str, Row]:
+    return {row.filename: row for row in rows}
+
+
+tables = st.lists(rows, max_size=4).map(by_filename)
+
+
+def whole(table: Mapping[str, Row]) -> Summary | None:
+    """Return the summary of all the rows of a table."""
+    newest = max(table.values(), key=lambda row: (row.last_modified, row.filename), default=None)
+    return None if newest is None else replace(summary_of(newest), checksum=checksum(table.values()))
+
+
+@given(tables, tables, st.sets(st.sampled_from(["1.0", "1.1", "2.0", "3.0"])))
+def test_an_index_without_lag_always_gives_the_summary_of_all_rows(
+    table: dict[str, Row], wanted: dict[str, Row], versions: set[str]
+) -> None:
+    """The files of some versions change from one table to the other; the index shows the old table."""
+    filenames = {f"pkg-{version}.tar.gz" for version in versions}
+    before = {name: row for name, row in table.items() if name in filenames}
+    after = {name: row for name, row in wanted.items() if name in filenames}
+    changes = RowChanges(
+        removed=[row for name, row in before.items() if after.get(name) != row],
+        added=[row for name, row in after.items() if before.get(name) != row],
+        kept=[row for name, row in after.items() if before.get(name) == row],
+    )
+    update = update_summary(whole(table), changes, showing(*table.values()), attempt=0)
+    remaining = {name: row for name, row in table.items() if name not in filenames} | after
+    assert update is not None
+    assert update.summary == whole(remaining)
+    assert update.source is None or update.source in remaining.values()
+
+
+@given(st.lists(rows, max_size=5), st.lists(rows, max_size=5))
+def test_a_checksum_is_the_sum_of_its_parts_in_any_order(first: list[Row], second: list[Row]) -> None:
+    assert checksum([*first, *second]) == checksum([*second, *first])
+    assert checksum([*first, *second]) == (checksum(first) + checksum(second)) % MODULUS
+
+
+def test_the_checksum_of_no_rows_is_zero() -> None:
+    assert checksum([]) == 0
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(row("1.1", second=1, summary="1.0"), id="filename"),
+        pytest.param(row("1.0", second=2), id="time"),
+        pytest.param(row("1.0", second=1, summary="another text"), id="text"),
+    ],
+)
+def test_a_checksum_changes_with_everything_that_a_summary_depends_on(other: Row) -> None:
+    assert checksum([other]) != checksum([OLD])
+
+
+def test_a_checksum_does_not_depend_on_the_time_zone_or_on_an_empty_text() -> None:
+    zone = datetime.timezone(datetime.timedelta(hours=2))
+    elsewhere = replace(OLD, last_modified=OLD.last_modified.astimezone(zone))
+    assert checksum([elsewhere]) == checksum([OLD])
+    assert checksum([replace(OLD, summary=None)]) == checksum([replace(OLD, summary="")])

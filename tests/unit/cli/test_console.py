@@ -1,0 +1,225 @@
+"""What people see of plans, states and steps."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from pypicloud_s3sync.cli.console import StepPrinter, plan_summary, show_plan, show_status
+from pypicloud_s3sync.deploy import Progress
+from pypicloud_s3sync.devtools.processes import wait_until
+
+ONE_UPDATE = "0 to create, 1 to update, 0 to delete."
+
+
+def make_console(*, terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), force_terminal=terminal, width=200)
+
+
+def printed(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def action(verb: str, *changes: tuple[str, Any, Any], resource: str = "function") -> dict[str, Any]:
+    fields = [{"field": field, "before": before, "after": after} for field, before, after in changes]
+    return {"verb": verb, "resource": resource, "name": "sync", "changes": fields}
+
+
+def plan(*actions: dict[str, Any], command: str = "enable", foreign: int = 0) -> dict[str, Any]:
+    return {
+        "command": command,
+        "function": "sync",
+        "region": "eu-west-1",
+        "bucket": "packages",
+        "in_sync": not actions,
+        "foreign_notifications": foreign,
+        "actions": list(actions),
+    }
+
+
+def status(**more: Any) -> dict[str, Any]:
+    return {
+        "state": "on",
+        "in_sync": True,
+        "bucket": "packages",
+        "prefix": "",
+        "region": "eu-west-1",
+        "cache": "dynamo",
+        "runtime": "python3.12",
+        "architecture": "x86_64",
+        "delivery": "direct",
+        "foreign_notifications": 0,
+        "resources": [{"resource": "role", "name": "sync-role", "state": "ok"}],
+        **more,
+    }
+
+
+def shown_plan(document: dict[str, Any]) -> list[str]:
+    console = make_console()
+    show_plan(console, document)
+    return printed(console).splitlines()
+
+
+def shown_status(document: dict[str, Any]) -> list[str]:
+    console = make_console()
+    show_status(console, document)
+    return printed(console).splitlines()
+
+
+# Plans
+
+
+@pytest.mark.parametrize(
+    ("document", "summary"),
+    [
+        (plan(), "Nothing to do."),
+        (plan(command="disable"), "Nothing to remove."),
+        (
+            plan(action("create"), action("create"), action("delete")),
+            "2 to create, 0 to update, 1 to delete.",
+        ),
+        (
+            plan(action("update"), foreign=1),
+            f"{ONE_UPDATE} 1 other notification on this bucket will not be changed.",
+        ),
+        (
+            plan(action("update"), foreign=2),
+            f"{ONE_UPDATE} 2 other notifications on this bucket will not be changed.",
+        ),
+    ],
+)
+def test_a_plan_has_a_summary(document: dict[str, Any], summary: str) -> None:
+    assert plan_summary(document) == summary
+    assert shown_plan(document)[-1] == summary
+
+
+def test_a_changed_field_is_shown_with_both_values() -> None:
+    assert shown_plan(plan(action("update", ("MemorySize", 512, 1024)))) == [
+        "sync in eu-west-1, bucket packages",
+        "",
+        "~ function  sync",
+        "    - MemorySize: 512",
+        "    + MemorySize: 1024",
+        "",
+        ONE_UPDATE,
+    ]
+
+
+def test_a_created_field_is_shown_without_a_previous_value() -> None:
+    lines = shown_plan(plan(action("create", ("MemorySize", 128, 1024))))
+    assert "    + MemorySize: 1024" in lines
+    assert "    - MemorySize: 128" not in lines
+
+
+def test_a_policy_is_shown_as_a_line_for_each_action() -> None:
+    def policy(*actions: str) -> dict[str, Any]:
+        return {"Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": "arn:b"}]}
+
+    change = ("policy", policy("s3:GetObject"), policy("s3:GetObject", "s3:ListBucket"))
+    lines = shown_plan(plan(action("update", change, resource="role")))
+    assert "      policy:" in lines
+    assert "        Allow s3:GetObject  arn:b" in lines
+    assert "    +   Allow s3:ListBucket  arn:b" in lines
+
+
+def test_markup_in_a_plan_is_text() -> None:
+    assert "    + Description: [red]x[/red]" in shown_plan(
+        plan(action("create", ("Description", None, "[red]x[/red]")))
+    )
+
+
+# States
+
+
+def test_a_healthy_state_is_shown_with_its_resources() -> None:
+    assert shown_status(status()) == [
+        "S3 sync is on.",
+        "  bucket    packages",
+        "  region    eu-west-1",
+        "  cache     dynamo",
+        "  runtime   python3.12 on x86_64",
+        "  delivery  direct",
+        "  role      ✓ sync-role",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "title"),
+    [
+        ("off", "S3 sync is off."),
+        ("partial", "S3 sync is incomplete."),
+        ("differs", "S3 sync is on, but differs from the settings."),
+    ],
+)
+def test_any_other_state_is_shown_with_what_to_do(state: str, title: str) -> None:
+    lines = shown_status(status(state=state, in_sync=False))
+    assert lines[0] == title
+    assert lines[-1].startswith(
+        "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply"
+    )
+
+
+def test_the_prefix_of_the_bucket_is_shown() -> None:
+    assert "  bucket    packages under team/" in shown_status(status(prefix="team/"))
+
+
+@pytest.mark.parametrize(
+    ("resource", "line"),
+    [
+        ({"resource": "role", "name": "r", "state": "missing"}, "  role      ✗ r  (missing)"),
+        ({"resource": "role", "name": "r", "state": "differs"}, "  role      ~ r  (differs)"),
+        ({"resource": "role", "name": "r", "state": "given"}, "  role      ✓ r  (given)"),
+        (
+            {"resource": "queue", "name": "q", "state": "ok", "messages": 3},
+            "  queue     ✓ q  (3 messages)",
+        ),
+        (
+            {"resource": "queue", "name": "q", "state": "ok", "messages": 1},
+            "  queue     ✓ q  (1 message)",
+        ),
+        ({"resource": "queue", "name": "q", "state": "ok", "messages": 0}, "  queue     ✓ q"),
+    ],
+)
+def test_a_resource_is_shown_with_its_state(resource: dict[str, Any], line: str) -> None:
+    assert shown_status(status(resources=[resource]))[-1] == line
+
+
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [(1, "  1 other notification on this bucket"), (2, "  2 other notifications on this bucket")],
+)
+def test_foreign_notifications_are_counted(count: int, line: str) -> None:
+    assert shown_status(status(foreign_notifications=count))[-1] == line
+
+
+# Steps
+
+
+def test_without_a_terminal_a_step_with_a_total_is_printed_once_when_it_starts_and_when_it_ends() -> None:
+    console = make_console()
+    with StepPrinter(console) as show:
+        show(Progress("create role", "running", "creating the role"))
+        show(Progress("build bundle", "running", "fetching", 1, 6))
+        show(Progress("build bundle", "running", "fetching", 2, 6))
+        show(Progress("build bundle", "done", "built the bundle"))
+    assert printed(console).splitlines() == ["  … fetching", "  ✓ built the bundle"]
+
+
+def test_a_failed_step_is_not_printed_as_done() -> None:
+    console = make_console()
+    with StepPrinter(console) as show:
+        show(Progress("create role", "failed", "AccessDenied"))
+    assert printed(console) == ""
+
+
+def test_on_a_terminal_a_step_is_shown_while_it_runs() -> None:
+    console = make_console(terminal=True)
+    with StepPrinter(console) as show:
+        show(Progress("create role", "running", "creating the role [x]"))
+        wait_until(lambda: "creating the role [x]" in printed(console), "the step is shown")
+        show(Progress("create role", "done", "created the role [x]"))
+    assert "✓ created the role [x]" in printed(console)

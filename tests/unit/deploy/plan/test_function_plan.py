@@ -1,0 +1,285 @@
+"""Planning the actions on role, log group and function."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.models import (
+    BUNDLE_TAG,
+    DELIVERY_TAG,
+    OWNER_TAG,
+    Desired,
+    Function,
+    LogGroup,
+    bundle_tag,
+)
+from pypicloud_s3sync.deploy.plan.function import code_is_known
+from pypicloud_s3sync.deploy.plan.planner import plan_enable
+from support.fakes import BUCKET, CODE, FINGERPRINT, NOTHING, deployed, make_desired, not_none
+from support.plans import (
+    DEPLOYED,
+    DESIRED,
+    FUNCTION,
+    GIVEN,
+    GIVEN_ARN,
+    POLICY,
+    ROLE,
+    WITH_GIVEN,
+    calls,
+    changed_fields,
+    only_action,
+    with_configuration,
+    with_tags,
+)
+
+NAMES = DESIRED.names
+TAGGED = make_desired(s3sync__tags="team=infra")
+
+
+# The role
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"trust": {"Statement": []}}, "trust"),
+        ({"policy": None}, "policy"),
+        ({"policy": {"Version": "2012-10-17", "Statement": POLICY["Statement"][:1]}}, "policy"),
+        ({"boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, "boundary"),
+    ],
+    ids=["trust", "no policy", "less policy", "boundary"],
+)
+def test_a_role_that_differs_is_updated_and_the_change_is_shown(change: dict[str, Any], field: str) -> None:
+    before = replace(ROLE, **change)
+    action = only_action(plan_enable(DESIRED, deployed(DESIRED, role=before)))
+    assert (action.verb, action.call) == ("update", "role.update")
+    assert action.arguments == {"role": DESIRED.role, "before": before}
+    (shown,) = action.changes
+    assert (shown.field, shown.before) == (field, getattr(before, field))
+    assert shown.after == getattr(ROLE, field)
+
+
+def test_the_own_role_is_deleted_last_if_a_role_is_given() -> None:
+    plan = plan_enable(WITH_GIVEN, deployed(DESIRED, given_role=GIVEN))
+    assert calls(plan) == ["function.update_configuration", "role.delete"]
+    assert plan.actions[-1].arguments == {"name": NAMES.role}
+
+
+def test_no_role_is_created_if_a_role_is_given() -> None:
+    assert "role.create" not in calls(plan_enable(WITH_GIVEN, replace(NOTHING, given_role=GIVEN)))
+
+
+def test_a_foreign_role_of_the_same_name_is_kept_if_a_role_is_given() -> None:
+    foreign = replace(ROLE, tags={})
+    plan = plan_enable(WITH_GIVEN, replace(NOTHING, role=foreign, given_role=GIVEN))
+    assert "role.delete" not in calls(plan)
+
+
+# The log group
+
+
+@pytest.mark.parametrize("retention", [None, 7, 3653])
+def test_a_different_retention_is_updated(retention: int | None) -> None:
+    group = replace(DESIRED.log_group, retention_days=retention)
+    action = only_action(plan_enable(DESIRED, deployed(DESIRED, log_group=group)))
+    assert action.call == "log_group.update"
+    assert [(change.field, change.before, change.after) for change in action.changes] == [
+        ("retention_days", retention, 30)
+    ]
+
+
+def test_a_foreign_log_group_keeps_its_tags_and_gets_the_retention() -> None:
+    group = LogGroup(NAMES.log_group, None, {"team": "x"})
+    action = only_action(plan_enable(DESIRED, deployed(DESIRED, log_group=group)))
+    assert [change.field for change in action.changes] == ["retention_days"]
+    assert action.arguments["owned"] is False
+
+
+def test_a_foreign_log_group_with_the_right_retention_is_left_alone() -> None:
+    group = LogGroup(NAMES.log_group, 30, {"team": "x"})
+    assert plan_enable(DESIRED, deployed(DESIRED, log_group=group)).in_sync
+
+
+# Tags
+
+
+@pytest.mark.parametrize("tags", [{}, {"team": "x"}, {"team": "x", "cost": "12"}], ids=str)
+@pytest.mark.parametrize("part", ["role", "log_group"])
+def test_the_tags_of_the_settings_are_set_on_role_and_log_group(part: str, tags: dict[str, str]) -> None:
+    before = replace(getattr(TAGGED, part), tags={OWNER_TAG: BUCKET, **tags})
+    action = only_action(plan_enable(TAGGED, deployed(TAGGED, **{part: before})))
+    assert action.call == f"{part}.update"
+    assert [change.field for change in action.changes] == ["tags"]
+    assert action.changes[0].after == {OWNER_TAG: BUCKET, "team": "infra"}
+
+
+@pytest.mark.parametrize("part", ["role", "log_group", "function"])
+def test_foreign_tags_make_no_difference(part: str) -> None:
+    """Organizations tag resources automatically, and would do so again after each run."""
+    resource = getattr(DEPLOYED, part)
+    observed = deployed(DESIRED, **{part: replace(resource, tags={**resource.tags, "cost-center": "12"})})
+    assert plan_enable(DESIRED, observed).in_sync
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {OWNER_TAG: BUCKET},
+        {OWNER_TAG: BUCKET, "team": "other", "cost": "12"},
+        {OWNER_TAG: BUCKET, "team": "infra"},
+    ],
+    ids=["none", "another value", "one missing"],
+)
+def test_missing_tags_are_set_on_the_function(tags: dict[str, str]) -> None:
+    desired = make_desired(s3sync__tags="team=infra,cost=12")
+    managed = {BUNDLE_TAG: bundle_tag(FINGERPRINT, CODE), DELIVERY_TAG: "direct"}
+    function = replace(not_none(deployed(desired).function), tags={**tags, **managed})
+    action = only_action(plan_enable(desired, deployed(desired, function=function)))
+    assert action.call == "function.tag"
+    assert action.arguments["tags"] == desired.function.tags
+    assert action.arguments["arn"] == DESIRED.function.arn
+
+
+# The function's code
+
+
+def test_code_is_known_by_the_tag_with_its_inputs_and_its_checksum() -> None:
+    assert code_is_known(DESIRED, DEPLOYED.function)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        None,
+        replace(FUNCTION, code_sha256=None),
+        replace(FUNCTION, code_sha256="foreign code"),
+        replace(FUNCTION, tags={OWNER_TAG: BUCKET}),
+        replace(FUNCTION, tags={BUNDLE_TAG: bundle_tag("other inputs", CODE)}),
+        replace(FUNCTION, tags={BUNDLE_TAG: FINGERPRINT}),
+    ],
+    ids=["no function", "no checksum", "other code", "no tag", "other inputs", "incomplete tag"],
+)
+def test_code_is_not_known_if_inputs_or_checksum_differ(function: Function | None) -> None:
+    assert not code_is_known(DESIRED, function)
+
+
+def test_different_code_is_uploaded() -> None:
+    action = only_action(plan_enable(DESIRED, DEPLOYED, "another"))
+    assert (action.resource, action.call) == ("code", "function.update_code")
+    assert [(change.field, change.before, change.after) for change in action.changes] == [
+        ("CodeSha256", CODE, "another")
+    ]
+    assert action.arguments == {
+        "name": "sync",
+        "arn": DESIRED.function.arn,
+        "fingerprint": FINGERPRINT,
+        "architecture": "x86_64",
+    }
+    assert action.needs_bundle
+
+
+def test_equal_code_of_different_inputs_is_only_tagged() -> None:
+    tags = {**FUNCTION.tags, BUNDLE_TAG: bundle_tag("other inputs", CODE)}
+    action = only_action(plan_enable(DESIRED, with_tags("function", tags), CODE))
+    assert action.call == "function.tag_bundle"
+    assert action.needs_bundle
+
+
+def test_force_uploads_unchanged_code() -> None:
+    assert calls(plan_enable(DESIRED, DEPLOYED, force=True)) == ["function.update_code"]
+
+
+def test_a_different_architecture_uploads_code_for_it_and_is_shown() -> None:
+    """Lambda accepts an architecture only together with code, since binaries depend on it."""
+    plan = plan_enable(make_desired(s3sync__architecture="arm64"), DEPLOYED)
+    action = only_action(plan)
+    assert action.call == "function.update_code"
+    assert action.arguments["architecture"] == "arm64"
+    assert "arm64" in str([change.after for change in action.changes])
+
+
+def test_code_is_uploaded_before_the_configuration_that_may_need_it() -> None:
+    observed = with_configuration(Handler="lambda_script.handle_s3_event", Runtime="python3.9")
+    plan = plan_enable(DESIRED, observed, "another")
+    assert calls(plan) == ["function.update_code", "function.update_configuration"]
+
+
+# The function's configuration
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Description", "x"),
+        ("Role", GIVEN_ARN),
+        ("Runtime", "python3.9"),
+        ("Handler", "x.y"),
+        ("MemorySize", 128),
+        ("Timeout", 3),
+        ("VpcConfig", {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}),
+        ("Environment", {}),
+        ("Environment", {"PYPICLOUD_SETTINGS": "{}"}),
+    ],
+)
+def test_a_different_configuration_is_updated_and_shown(field: str, value: Any) -> None:
+    plan = plan_enable(DESIRED, with_configuration(**{field: value}))
+    action = only_action(plan)
+    assert (action.verb, action.call) == ("update", "function.update_configuration")
+    assert changed_fields(plan) == [field]
+    assert action.arguments["configuration"][field] == DESIRED.function.configuration[field]
+
+
+def test_a_failed_function_is_updated_even_if_nothing_differs() -> None:
+    failed = replace(FUNCTION, failure="the subnet is full")
+    action = only_action(plan_enable(DESIRED, deployed(DESIRED, function=failed)))
+    assert action.call == "function.update_configuration"
+    assert [(change.field, change.before) for change in action.changes] == [
+        ("state", "failed: the subnet is full")
+    ]
+
+
+def test_a_configuration_update_never_contains_the_architecture() -> None:
+    action = only_action(plan_enable(DESIRED, with_configuration(Timeout=3)))
+    assert "Architectures" not in action.arguments["configuration"]
+    assert set(action.arguments["configuration"]) == set(DESIRED.function.configuration) - {"Architectures"}
+
+
+def test_foreign_variables_make_no_difference_and_are_kept() -> None:
+    own = DESIRED.function.configuration["Environment"]
+    assert plan_enable(DESIRED, with_configuration(Environment={**own, "PPC_X": "1"})).in_sync
+    observed = with_configuration(Environment={"PYPICLOUD_SETTINGS": "{}", "PPC_X": "1"})
+    action = only_action(plan_enable(DESIRED, observed))
+    assert action.arguments["configuration"]["Environment"] == {**own, "PPC_X": "1"}
+
+
+def with_password(password: str) -> Desired:
+    return make_desired(
+        pypi__db="redis", db__region_name=None, db__url=f"redis://:{password}@cache.example:6379/0"
+    )
+
+
+def test_a_changed_password_is_updated_but_not_shown() -> None:
+    plan = plan_enable(with_password("new-word"), deployed(with_password("old-word")))
+    action = only_action(plan)
+    assert action.call == "function.update_configuration"
+    assert changed_fields(plan) == ["Environment"]
+    assert "word" not in str(action.changes)
+    assert "new-word" in action.arguments["configuration"]["Environment"]["PYPICLOUD_SETTINGS"]
+
+
+def test_a_changed_password_is_listed_besides_other_changes() -> None:
+    old = deployed(with_password("old-word"))
+    function = not_none(old.function)
+    slower = replace(function, configuration={**function.configuration, "Timeout": 3})
+    plan = plan_enable(with_password("new-word"), replace(old, function=slower))
+    assert sorted(changed_fields(plan)) == ["Environment", "Timeout"]
+
+
+def test_the_environment_never_appears_in_a_repr() -> None:
+    secret = with_password("hunter2")
+    function = Function("f", "arn", {"Environment": {"X": "hunter2"}}, {})
+    for value in (secret, plan_enable(secret, NOTHING), plan_enable(secret, deployed(secret)), function):
+        assert "hunter2" not in repr(value)

@@ -1,0 +1,169 @@
+"""Creating, updating and deleting the function, and uploading its code."""
+
+from __future__ import annotations
+
+import pytest
+from pypicloud.util import PackageParseError, parse_filename
+
+from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG
+from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION, FunctionWriter
+from pypicloud_s3sync.exceptions import AwsError
+from support.fakes import BUCKET, FakeCalls, FakeTime, make_desired, refusal
+
+FUNCTION = make_desired(s3sync__tags="team=infra").function
+BUNDLE = Bundle(b"zip", 3)
+#: The function's configuration as an update sends it.
+CONFIGURATION = {key: value for key, value in FUNCTION.configuration.items() if key != "Architectures"}
+LIMIT = "pypicloud_s3sync.deploy.writers.functions.DIRECT_UPLOAD_LIMIT"
+SETTLED = ["wait function_active_v2", "wait function_updated_v2"]
+
+
+def create(calls: FakeCalls) -> None:
+    FunctionWriter(calls, BUCKET).create(FUNCTION, "inputs", BUNDLE)
+
+
+def test_a_function_is_created_and_waited_for() -> None:
+    calls = FakeCalls()
+    create(calls)
+    assert calls.clients.operations == ["create_function", *SETTLED]
+    created = calls.clients.arguments("create_function")
+    assert created["Code"] == {"ZipFile": b"zip"}
+    assert created["Environment"] == {"Variables": FUNCTION.configuration["Environment"]}
+    assert created["Tags"] == {**FUNCTION.tags, BUNDLE_TAG: f"inputs/{BUNDLE.code_sha256}"}
+    assert {key: created[key] for key in FUNCTION.configuration if key != "Environment"} == {
+        key: value for key, value in FUNCTION.configuration.items() if key != "Environment"
+    }
+
+
+@pytest.mark.parametrize("message", ROLE_PROPAGATION)
+def test_creating_a_function_is_retried_until_its_role_has_propagated(message: str) -> None:
+    time = FakeTime()
+    error = refusal("InvalidParameterValueException", message)
+    calls = FakeCalls({"create_function": [error, error, {}]}, time)
+    create(calls)
+    assert calls.clients.operations == ["create_function"] * 3 + SETTLED
+    assert len(time.pauses) == 2
+
+
+def test_any_other_error_of_a_creation_is_raised_immediately() -> None:
+    calls = FakeCalls({"create_function": refusal("AccessDeniedException")})
+    with pytest.raises(AwsError, match="AccessDenied for lambda:CreateFunction on the function sync"):
+        create(calls)
+    assert calls.clients.operations == ["create_function"]
+
+
+def test_code_is_uploaded_between_two_waits_and_tagged_after_them() -> None:
+    """If the tag came first, it would be wrong after an interrupted upload."""
+    calls = FakeCalls()
+    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "arm64", BUNDLE)
+    assert calls.clients.operations == [*SETTLED, "update_function_code", *SETTLED, "tag_resource"]
+    assert calls.clients.arguments("update_function_code") == {
+        "FunctionName": "sync",
+        "Architectures": ["arm64"],
+        "ZipFile": b"zip",
+    }
+    assert calls.clients.arguments("tag_resource") == {
+        "Resource": FUNCTION.arn,
+        "Tags": {BUNDLE_TAG: f"inputs/{BUNDLE.code_sha256}"},
+    }
+
+
+def test_a_configuration_is_updated_between_two_waits() -> None:
+    calls = FakeCalls()
+    FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
+    assert calls.clients.operations == [*SETTLED, "update_function_configuration", *SETTLED]
+    sent = calls.clients.arguments("update_function_configuration")
+    assert sent["Environment"] == {"Variables": FUNCTION.configuration["Environment"]}
+
+
+def test_updating_a_configuration_is_retried_until_its_role_has_propagated() -> None:
+    error = refusal("InvalidParameterValueException", "The role cannot be assumed by Lambda.")
+    calls = FakeCalls({"update_function_configuration": [error, {}]})
+    FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
+    assert calls.clients.operations.count("update_function_configuration") == 2
+
+
+def test_deleting_a_missing_function_is_no_error() -> None:
+    error = refusal("ResourceNotFoundException", status=404)
+    FunctionWriter(FakeCalls({"delete_function": error}), BUCKET).delete("sync")
+
+
+# A bundle that is too large for a direct upload
+
+
+@pytest.fixture
+def low_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LIMIT, len(BUNDLE.data) - 1)
+
+
+KEY = f"pypicloud-s3sync/{BUNDLE.sha256}.bundle"
+UPLOADED = {"S3Bucket": BUCKET, "S3Key": KEY}
+
+
+def test_the_limit_is_that_of_lambda() -> None:
+    assert DIRECT_UPLOAD_LIMIT == 50 * 1024**2
+
+
+def test_a_bundle_of_exactly_the_limit_is_uploaded_directly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LIMIT, len(BUNDLE.data))
+    calls = FakeCalls()
+    create(calls)
+    assert "put_object" not in calls.clients.operations
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_a_new_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
+    calls = FakeCalls()
+    create(calls)
+    assert calls.clients.operations == ["put_object", "create_function", *SETTLED, "delete_object"]
+    assert calls.clients.arguments("put_object") == {"Bucket": BUCKET, "Key": KEY, "Body": b"zip"}
+    assert calls.clients.arguments("create_function")["Code"] == UPLOADED
+    assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY}
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_an_existing_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
+    calls = FakeCalls()
+    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "x86_64", BUNDLE)
+    sent = calls.clients.arguments("update_function_code")
+    assert {key: sent[key] for key in UPLOADED} == UPLOADED
+    assert "ZipFile" not in sent
+    operations = calls.clients.operations
+    assert operations.index("put_object") < operations.index("update_function_code")
+    assert operations.index("update_function_code") < operations.index("delete_object")
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_a_large_bundle_is_removed_from_the_bucket_after_an_error() -> None:
+    calls = FakeCalls({"create_function": refusal("AccessDeniedException")})
+    with pytest.raises(AwsError, match="lambda:CreateFunction"):
+        create(calls)
+    assert calls.clients.operations == ["put_object", "create_function", "delete_object"]
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_no_function_is_created_if_a_large_bundle_cannot_be_uploaded() -> None:
+    calls = FakeCalls({"put_object": refusal("AccessDenied")})
+    with pytest.raises(AwsError, match=f"AccessDenied for s3:PutObject on s3://{BUCKET}/{KEY}"):
+        create(calls)
+    assert calls.clients.operations == ["put_object"]
+
+
+def test_a_bundle_in_the_bucket_is_not_a_package() -> None:
+    with pytest.raises(PackageParseError):
+        parse_filename(KEY.rpartition("/")[2])
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_the_uploaded_version_is_deleted_from_a_versioned_bucket() -> None:
+    calls = FakeCalls({"put_object": {"VersionId": "v1"}})
+    create(calls)
+    assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY, "VersionId": "v1"}
+
+
+@pytest.mark.usefixtures("low_limit")
+def test_a_large_bundle_that_is_missing_from_the_bucket_is_no_error() -> None:
+    calls = FakeCalls({"delete_object": refusal("NoSuchBucket", status=404)})
+    create(calls)
+    assert calls.clients.operations[-1] == "delete_object"

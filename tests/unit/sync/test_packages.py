@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from pypicloud.models import Package
+
+from pypicloud_s3sync.sync.packages import StoredObject, guess_name, stored_object, to_package
+
+TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def stored(key: str, **metadata: str) -> StoredObject:
+    return StoredObject(key, "etag", "version", TIME, metadata)
+
+
+def test_a_package_has_what_the_metadata_says_and_the_time_of_the_object() -> None:
+    package = to_package(
+        stored(
+            "b1a2/pkg/pkg-1.0.tar.gz",
+            **{"name": "pkg", "version": "1.0", "summary": "A package", "requires-python": ">=3"},
+            uploader="alice",
+        ),
+        Package,
+    )
+    assert package is not None
+    assert (package.name, package.version, package.filename) == ("pkg", "1.0", "pkg-1.0.tar.gz")
+    assert (package.last_modified, package.summary) == (TIME, "A package")
+    assert package.data == {
+        "path": "b1a2/pkg/pkg-1.0.tar.gz",
+        "requires_python": ">=3",
+        "uploader": "alice",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "metadata", "name", "version"),
+    [
+        pytest.param("x/My_Pkg-1.0.tar.gz", {}, "my-pkg", "1.0", id="no metadata"),
+        pytest.param("x/My_Pkg-1.0-py3-none-any.whl", {}, "my-pkg", "1.0", id="a wheel without metadata"),
+        pytest.param("x/pkg-1.0.tar.gz", {"name": "other"}, "pkg", "1.0", id="no version in the metadata"),
+        pytest.param(
+            "x/my-2-pkg-1.0.tar.gz",
+            {"name": "my-2-pkg", "version": "1.0"},
+            "my-2-pkg",
+            "1.0",
+            id="a filename that would be split wrongly",
+        ),
+    ],
+)
+def test_the_filename_names_a_package_only_if_the_metadata_does_not(
+    key: str, metadata: dict[str, str], name: str, version: str
+) -> None:
+    package = to_package(stored(key, **metadata), Package)
+    assert package is not None
+    assert (package.name, package.version) == (name, version)
+
+
+@pytest.mark.parametrize(
+    "key", ["index.html", "x/unparsable.tar.gz", "x/not-a-wheel.whl", "x/broken.whl", "x/"], ids=str
+)
+def test_an_object_without_a_name_is_not_a_package(key: str) -> None:
+    assert to_package(stored(key), Package) is None
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [
+        ("pkg-1.0.tar.gz", "pkg"),
+        ("My_Pkg-1.0.zip", "my-pkg"),
+        ("My.Pkg-1.0-py3-none-any.whl", "my-pkg"),
+        ("my-2-pkg-1.0.tar.gz", "my"),
+        ("unparsable.tar.gz", None),
+        ("broken.whl", None),
+        ("index.html", None),
+        ("", None),
+    ],
+    ids=str,
+)
+def test_a_name_is_guessed_from_the_filename(filename: str, name: str | None) -> None:
+    assert guess_name(filename) == name
+
+
+HEAD: dict[str, Any] = {
+    "ETag": '"abc"',
+    "LastModified": TIME,
+    "Metadata": {"name": "pkg", "summary": ""},
+    "ContentLength": 3,
+}
+
+
+def test_an_answer_to_head_object_becomes_an_object_without_its_empty_metadata() -> None:
+    expected = StoredObject("x/pkg-1.0.tar.gz", '"abc"', None, TIME, {"name": "pkg"})
+    assert stored_object("x/pkg-1.0.tar.gz", HEAD) == expected
+
+
+def test_an_object_in_a_bucket_with_versioning_has_a_version() -> None:
+    assert stored_object("x", {**HEAD, "VersionId": "v1"}).version_id == "v1"

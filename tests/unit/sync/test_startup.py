@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import botocore.session
+import pytest
+
+from pypicloud_s3sync.caches.dynamo import DynamoAdapter
+from pypicloud_s3sync.exceptions import ConfigError
+from pypicloud_s3sync.sync import startup
+from pypicloud_s3sync.sync.objects import PARALLEL
+from support.world import BUCKET, REGION, World
+
+KEY = "x/pkg-1.0.tar.gz"
+
+
+def test_the_syncer_is_built_from_the_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PPC_STORAGE_PREFIX", "pkgs/")
+    syncer = startup.syncer()
+    assert (syncer.bucket, syncer.prefix) == (BUCKET, "pkgs/")
+    assert isinstance(syncer.adapter, DynamoAdapter)
+
+
+def test_the_s3_client_leaves_most_retries_to_lambda_and_has_a_connection_for_each_thread(
+    world: World,
+) -> None:
+    client = startup.syncer().reader.s3
+    config = client.meta.config
+    assert client.meta.region_name == REGION
+    assert config.retries == {"mode": "standard", "total_max_attempts": 4}
+    assert (config.connect_timeout, config.read_timeout) == (5, 10)
+    assert config.max_pool_connections == PARALLEL
+
+
+def test_the_cache_and_the_clients_are_built_once_per_process(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(KEY, name="pkg", version="1.0")
+    world.notify(KEY)
+
+    def fail(*arguments: object, **options: object) -> None:
+        pytest.fail("a second client was created")
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", fail)
+    world.notify(KEY)
+
+
+def test_ppc_variables_override_the_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PPC_STORAGE_BUCKET", "another")
+    world.put(KEY, name="pkg", version="1.0")
+    assert world.notify(KEY)["ignored"] == [KEY]
+
+
+def test_a_function_that_was_built_by_hand_needs_no_bucket_in_its_settings(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pypicloud's documentation only tells users to set ``pypi.db`` and ``db.*``."""
+    monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(world.settings))
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    world.put(KEY, name="pkg", version="1.0")
+    assert world.notify(KEY)["saved"] == ["pkg-1.0.tar.gz"]
+
+
+def test_a_start_that_failed_is_tried_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as without_settings:
+        without_settings.delenv("PYPICLOUD_SETTINGS")
+        with pytest.raises(ConfigError, match="run ppc-s3sync enable"):
+            startup.syncer()
+    assert startup.syncer().bucket == BUCKET

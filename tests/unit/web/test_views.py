@@ -1,0 +1,283 @@
+"""The admin routes and the panel on pypicloud's application, as far as they need no AWS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from webtest import TestApp
+
+from pypicloud_s3sync.config.settings import SyncSettings
+from pypicloud_s3sync.deploy import Deployment, documents, run_lock
+from pypicloud_s3sync.deploy.models import Progress
+from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
+from pypicloud_s3sync.web import views
+from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
+from support.fakes import make_settings
+
+ROUTES = [
+    ("GET", "/admin/s3sync"),
+    ("GET", "/admin/s3sync/plan"),
+    ("GET", "/admin/s3sync/activity"),
+    ("POST", "/admin/s3sync/enable"),
+    ("POST", "/admin/s3sync/disable"),
+]
+POSTS = [path for method, path in ROUTES if method == "POST"]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> TestApp:
+    """The application with settings with which S3 sync cannot work."""
+    return make_file_app(tmp_path)
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> SyncSettings:
+    """Let the routes see settings with which S3 sync can work."""
+    settings = make_settings()
+    monkeypatch.setattr(views, "read", lambda _: settings)
+    return settings
+
+
+def fail(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    """Let a method of every deployment fail."""
+
+    def method(self: Deployment, **arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Deployment, name, method)
+
+
+# Starting and serving
+
+
+def test_starting_and_serving_makes_no_call_to_aws(app: TestApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a client was created")
+
+    monkeypatch.setattr("pypicloud_s3sync.deploy.aws.Clients.__init__", refuse)
+    assert use_basic(app).get("/").status_code == 200
+    assert app.get("/simple/").status_code == 200
+
+
+def test_pypiclouds_own_pages_do_not_change_for_other_users(app: TestApp) -> None:
+    assert app.get("/health").status_code == 200
+    page = app.get("/").text
+    assert "pypicloud.js" in page
+    assert "S3SYNC" not in page
+    assert "pypicloud.js" in app.get("/acct/login").text
+
+
+def test_the_files_of_the_panel_are_served(app: TestApp) -> None:
+    page = use_basic(app).get("/").text
+    for name, kind in (("s3sync.js", "javascript"), ("s3sync.css", "css"), ("panel.html", "html")):
+        assert f"/static/s3sync/{name}" in page
+        assert kind in app.get(f"/static/s3sync/{name}").content_type
+
+
+def test_the_admin_page_loads_if_the_users_are_in_the_ini(app: TestApp) -> None:
+    assert use_basic(app).get("/admin/pending_users").json == []
+
+
+@pytest.mark.parametrize("order", [("pypicloud", "pypicloud_s3sync"), ("pypicloud_s3sync", "pypicloud")])
+def test_a_larger_application_may_include_pypicloud_and_the_add_on_in_either_order(
+    tmp_path: Path, order: tuple[str, str]
+) -> None:
+    from pyramid.config import Configurator
+
+    config = Configurator(
+        settings={
+            "pypi.storage": "file",
+            "storage.dir": str(tmp_path / "packages"),
+            "db.url": f"sqlite:///{tmp_path}/db.sqlite",
+            "auth.admins": "admin",
+            "user.admin": hashed(PASSWORD),
+            "session.encrypt_key": "ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0LWtleS0wMDE=",
+            "session.validate_key": "ZGV2ZWxvcG1lbnQtb25seS12YWxpZGF0ZS1rZXktMDE=",
+        }
+    )
+    for name in order:
+        config.include(name)
+    config.scan("pypicloud.views")
+    app = use_basic(TestApp(config.make_wsgi_app()))
+    assert app.get("/admin/s3sync", status=400).json["error"] == "config"
+    page = app.get("/").text
+    assert "S3SYNC" in page
+    assert "pypicloud.js" in page
+
+
+# Access
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_an_anonymous_request_is_asked_for_credentials(app: TestApp, method: str, path: str) -> None:
+    response = app.request(path, method=method, status=401)
+    assert response.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize("authenticate", [use_basic, log_in], ids=["basic", "session"])
+def test_a_user_who_is_not_an_admin_is_refused(
+    app: TestApp, method: str, path: str, authenticate: Callable[[TestApp, str], object]
+) -> None:
+    authenticate(app, "mallory")
+    app.request(path, method=method, status=403)
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"X-CSRF-Token": "guessed"}, {"X-CSRF-Token": "", "Origin": "https://evil.example"}],
+    ids=["no token", "a wrong token", "another site"],
+)
+def test_a_post_with_a_session_but_without_its_token_is_refused(
+    app: TestApp, path: str, headers: dict[str, str]
+) -> None:
+    log_in(app)
+    assert app.post(path, headers=headers, status=403).json["error"] == "csrf"
+
+
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example"])
+def test_a_post_of_another_site_is_refused_even_if_the_browser_adds_basic_credentials(
+    app: TestApp, path: str, origin: str
+) -> None:
+    assert use_basic(app).post(path, headers={"Origin": origin}, status=403).json["error"] == "csrf"
+
+
+@pytest.mark.parametrize("origin", ["http://localhost", "https://localhost", "https://localhost:443"])
+def test_a_post_of_pypiclouds_own_pages_is_accepted_behind_a_proxy_that_ends_tls(
+    app: TestApp, origin: str
+) -> None:
+    """The request gets as far as the settings."""
+    response = use_basic(app).post("/admin/s3sync/disable", headers={"Origin": origin}, status=400)
+    assert response.json["error"] == "config"
+
+
+def test_only_the_pages_of_an_admin_have_a_token(app: TestApp) -> None:
+    assert "S3SYNC" not in app.get("/").text
+    assert log_in(app, "mallory") is None
+    assert log_in(app) is not None
+
+
+# Errors
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_settings_that_cannot_work_are_an_error_with_what_to_change(
+    app: TestApp, method: str, path: str
+) -> None:
+    response = use_basic(app).request(path, method=method, status=400)
+    assert response.json["error"] == "config"
+    assert "pypi.storage" in response.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "name"),
+    [
+        (ConfigError("m"), 400, "config"),
+        (ConflictError("m"), 409, "conflict"),
+        (AwsError("m"), 502, "aws"),
+        (BundleError("m"), 500, "bundle"),
+        (S3SyncError("m"), 500, "s3sync"),
+    ],
+)
+def test_each_kind_of_error_has_a_status_and_a_name(
+    app: TestApp,
+    settings: SyncSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: int,
+    name: str,
+) -> None:
+    fail(monkeypatch, "plan", error)
+    response = use_basic(app).get("/admin/s3sync/plan", status=status)
+    assert response.json == {"error": name, "message": "m"}
+
+
+def test_a_denied_call_is_an_error_with_the_policy_that_allows_it(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, "plan", AwsError("m", "AccessDenied", "iam:GetRole", "arn:aws:iam::1:role/r"))
+    response = use_basic(app).get("/admin/s3sync/plan", status=502)
+    assert response.json["policy"]["Statement"] == [
+        {"Effect": "Allow", "Action": "iam:GetRole", "Resource": "arn:aws:iam::1:role/r"}
+    ]
+
+
+# Runs
+
+
+def test_a_run_is_streamed_step_by_step(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Done:
+        in_sync = False
+
+    def enable(self: Deployment) -> Done:
+        self.report(Progress("create role", "running", "creating the role"))
+        self.report(Progress("build bundle", "running", "zipped", 5, 6))
+        return Done()
+
+    monkeypatch.setattr(Deployment, "enable", enable)
+    assert lines(use_basic(app).post("/admin/s3sync/enable")) == [
+        {"step": "create role", "state": "running", "message": "creating the role"},
+        {"step": "build bundle", "state": "running", "message": "zipped", "done": 5, "total": 6},
+        {"result": "ok", "message": "S3 sync is on."},
+    ]
+
+
+def test_an_error_ends_the_stream(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, "disable", AwsError("m"))
+    assert lines(use_basic(app).post("/admin/s3sync/disable")) == [{"result": "failed", "message": "m"}]
+
+
+def test_an_unexpected_error_ends_the_stream_and_is_only_in_the_log(
+    app: TestApp,
+    settings: SyncSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fail(monkeypatch, "enable", ZeroDivisionError("hunter2"))
+    (last,) = lines(use_basic(app).post("/admin/s3sync/enable"))
+    assert last["result"] == "failed"
+    assert "see the server's log" in last["message"]
+    assert "hunter2" not in last["message"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_second_run_is_refused_while_the_first_one_is_running(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_basic(app)
+    begun, end = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with run_lock.hold(settings, "enable", lambda progress: None) as report:
+            report(Progress("create role", "running", "creating the role x"))
+            begun.set()
+            end.wait(30)
+
+    holder = threading.Thread(target=run)
+    holder.start()
+    assert begun.wait(30)
+    try:
+        status = app.get("/admin/s3sync").json
+        assert (status["state"], status["in_sync"]) == ("running", False)
+        assert status["running"]["command"] == "enable"
+        assert status["running"]["message"] == "creating the role x"
+        for path in POSTS:
+            error = app.post(path, status=409).json
+            assert error["error"] == "conflict"
+            assert error["message"].startswith("enable is already running: wait until it ends")
+    finally:
+        end.set()
+        holder.join()
+    monkeypatch.setattr(Deployment, "plan", lambda self: None)
+    monkeypatch.setattr(documents, "status_document", lambda plan, settings: {"state": "off"})
+    assert app.get("/admin/s3sync").json == {"state": "off"}
