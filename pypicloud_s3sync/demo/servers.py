@@ -28,6 +28,7 @@ INI = """\
 use = egg:pypicloud
 pyramid.includes = pypicloud_s3sync
 s3sync.endpoint_url = http://localhost:{aws_port}
+s3sync.bundle = {bundle}
 
 pypi.storage = s3
 storage.bucket = {bucket}
@@ -101,7 +102,10 @@ class TwoRegions:
 
 @contextmanager
 def two_regions(
-    transcript: Transcript, ports: tuple[int, int], scripts: Path | None = None
+    transcript: Transcript,
+    ports: tuple[int, int],
+    scripts: Path | None = None,
+    bundle: Path | None = None,
 ) -> Iterator[TwoRegions]:
     """Start the AWS emulator, both servers and the replicator; end them when the block is left.
 
@@ -112,6 +116,8 @@ def two_regions(
         The ports of the first and the second region's server.
     scripts : Path, optional
         The directory of the console scripts to run. The default is that of this environment.
+    bundle : Path, optional
+        A bundle to deploy. The default is to build one.
 
     Raises
     ------
@@ -127,7 +133,7 @@ def two_regions(
             with transcript.hop("start the embedded AWS", "this machine"):
                 stack.enter_context(aws)
             first, second = (
-                _region(*pair, aws, workspace) for pair in zip((FIRST, SECOND), ports, strict=True)
+                _region(*pair, aws, workspace, bundle) for pair in zip((FIRST, SECOND), ports, strict=True)
             )
             with transcript.hop("start pypicloud, buckets, tables", f"{FIRST}, {SECOND}"):
                 for region in (first, second):
@@ -152,7 +158,7 @@ def free_ports() -> tuple[int, int]:
     return free_port(), free_port()
 
 
-def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path) -> Region:
+def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path, bundle: Path | None) -> Region:
     region = Region(name, f"packages-{name}", port, workspace / f"{name}.ini")
     region.ini.write_text(
         INI.format(
@@ -162,6 +168,7 @@ def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path) -> Region:
             port=port,
             key=aws.access_key_id,
             secret=aws.secret_access_key,
+            bundle=bundle or "",
         )
     )
     return region

@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_por
 from pypicloud_s3sync.demo.tools import request
 from pypicloud_s3sync.demo.transcript import HopError, Transcript
 from pypicloud_s3sync.demo.wheel import Wheel, build
-from pypicloud_s3sync.devtools.processes import wait_until
+from pypicloud_s3sync.devtools.processes import SupervisedProcess, wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.distribution import Installed
 from support.processes import needs_proc, nothing_left, processes_below
@@ -50,7 +52,7 @@ DEMO_THAT_FAILS = ["-c", CHANGED.format(function="enable", replacement="fail")]
 def company(installed: Installed) -> Iterator[TwoRegions]:
     """Two regions with S3 sync enabled in both."""
     transcript = Transcript(Console())
-    with two_regions(transcript, free_ports(), installed.scripts) as running:
+    with two_regions(transcript, free_ports(), installed.scripts, installed.bundle) as running:
         for region in (running.first, running.second):
             story.enable(running, region, transcript)
         yield running
@@ -180,14 +182,12 @@ class TestCommand:
             assert re.search(rf"│ {step}.*│ +\d+\.\d\d │", printed), printed
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
-    @pytest.mark.parametrize(
-        ("command", "number"), [(DEMO, signal.SIGINT), (DEMO_WITHOUT_STORY, signal.SIGTERM)]
-    )
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_the_servers_answer_until_a_signal_arrives(
-        self, installed: Installed, tmp_path: Path, command: list[str], number: int
+        self, installed: Installed, tmp_path: Path, number: int
     ) -> None:
         """A signal is the expected end, so the exit status is 0."""
-        with start(installed, command, tmp_path) as demo:
+        with start(installed, DEMO_WITHOUT_STORY, tmp_path) as demo:
             assert demo.stdout is not None
             printed = []
             for line in demo.stdout:
@@ -251,6 +251,9 @@ def test_a_server_that_ends_unexpectedly_is_reported_without_waiting_for_a_timeo
     company: TwoRegions,
 ) -> None:
     company.check_running()
-    company.servers[company.first.name].stop()
+    ended = SupervisedProcess([sys.executable, "-c", ""], dict(os.environ))
+    wait_until(lambda: not ended.running, "the server has ended")
+    broken = replace(company, servers={**company.servers, company.first.name: ended})
     with pytest.raises(S3SyncError, match="the pypicloud server in us-east-1 ended unexpectedly"):
-        company.check_running()
+        broken.check_running()
+    ended.stop()

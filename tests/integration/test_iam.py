@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.bundle import BundleSpec, build, host_target
+from pypicloud_s3sync.deploy.bundle import host_target
 from pypicloud_s3sync.deploy.desired import desire
 from pypicloud_s3sync.deploy.models import Identity
 from pypicloud_s3sync.deploy.policy import RECEIVE, RECEIVE_ACTIONS
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.embedded import EmbeddedAws
+from support.distribution import Installed
 from support.fakes import not_none
 from support.policies import actions_of, without
 from support.shared import worker_name
@@ -140,10 +141,9 @@ def create_site(aws: EmbeddedAws, bundle: Path, name: str) -> Site:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("real") / "bundle.zip"
-    path.write_bytes(build(BundleSpec(host_target(), "dynamo")).data)
-    return path
+def bundle(installed: Installed) -> Path:
+    """The bundle that the installed wheel builds."""
+    return installed.bundle
 
 
 @pytest.fixture(scope="module")

@@ -15,18 +15,31 @@ from typing import Any
 import pytest
 import uv
 
+from pypicloud_s3sync.devtools.processes import clean_environment
+
 ROOT = Path(__file__).parents[2]
 #: What the tests' servers and databases need beside the package itself.
 EXTRAS = "demo,mysql,postgres,redis"
+#: What decides the bundle's contents, in an ini.
+INI = """\
+[app:main]
+use = egg:pypicloud
+pypi.storage = s3
+storage.bucket = amzn-s3-demo-bucket
+storage.region_name = us-east-1
+pypi.db = dynamo
+db.region_name = us-east-1
+"""
 
 
 @dataclass(frozen=True)
 class Installed:
-    """The wheel that was built, and the environment that it is installed in."""
+    """The built wheel, the environment with it, and the bundle for DynamoDB that it builds there."""
 
     sdist: Path
     wheel: Path
     environment: Path
+    bundle: Path
 
     @property
     def scripts(self) -> Path:
@@ -58,9 +71,17 @@ def installed_wheel() -> Iterator[Installed]:
         _uv("build", "--out-dir", dist, source)
         (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
         _uv("venv", "--python", sys.executable, environment)
-        installed = Installed(sdist, wheel, environment)
+        installed = Installed(sdist, wheel, environment, Path(directory, "bundle.zip"))
         _uv("pip", "install", "--python", installed.python, f"{wheel}[{EXTRAS}]")
+        _build_bundle(installed, Path(directory, "bundle.ini"))
         yield installed
+
+
+def _build_bundle(installed: Installed, ini: Path) -> None:
+    ini.write_text(INI)
+    command = [installed.scripts / "ppc-s3sync", "bundle", ini, "-o", installed.bundle]
+    result = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    assert result.returncode == 0, f"the bundle could not be built:\n{result.stderr}"
 
 
 def tracked_files() -> list[str]:
