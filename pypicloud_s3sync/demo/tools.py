@@ -49,16 +49,16 @@ def run(
         start_new_session=True,
     )
     lines = []
-    try:
-        for line in process.stdout or ():
-            lines.append(line.rstrip("\n"))
-            if show is not None:
-                show(lines[-1])
-        status = process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    with process:
+        try:
+            for line in process.stdout or ():
+                lines.append(line.rstrip("\n"))
+                if show is not None:
+                    show(lines[-1])
+            status = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if status != 0:
         tail = lines[-20:] if show is None else []
         raise S3SyncError("\n".join([f"{' '.join(command)} ended with status {status}", *tail]))

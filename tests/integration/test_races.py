@@ -31,25 +31,17 @@ def race(site: Site, cache_settings: dict[str, str]) -> None:
         "PYTHONPATH": os.pathsep.join(sys.path),
         **handler_variables(site, cache_settings),
     }
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", str(RACER)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    for seed, racer in enumerate(racers):
-        assert racer.stdin is not None
-        json.dump({"bucket": site.bucket, "keys": KEYS, "seed": seed, "rounds": ROUNDS}, racer.stdin)
-        racer.stdin.close()
-        racer.stdin = None
-    results = [(racer.communicate(timeout=120)[1], racer.returncode) for racer in racers]
-    errors = "\n".join(text[-2000:] for text, _ in results)
-    assert [code for _, code in results] == [0] * PROCESSES, errors
+    arguments = {"bucket": site.bucket, "keys": KEYS, "seeds": PROCESSES, "rounds": ROUNDS}
+    racers = subprocess.run(
+        [sys.executable, "-W", "ignore", str(RACER)],
+        env=environment,
+        input=json.dumps(arguments),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=150,
+    )
+    assert racers.returncode == 0, racers.stderr[-4000:]
 
 
 def state_of_bucket(site: Site) -> State:

@@ -1,8 +1,12 @@
-"""Change a bucket and handle its events, as one of several processes that ``test_races`` runs in parallel."""
+"""Change a bucket and handle its events in several processes at the same time, for ``test_races``.
+
+The processes are forks of one that has imported everything: the imports take longer than the race.
+"""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
 import posixpath
 import sys
 from dataclasses import dataclass
@@ -11,7 +15,7 @@ from typing import Any
 
 import boto3
 
-from pypicloud_s3sync import handler
+from pypicloud_s3sync import compat, handler
 from pypicloud_s3sync.exceptions import SyncError
 
 #: An event that fails more often has met an error, not a race.
@@ -26,7 +30,19 @@ class Event:
     failures: int = 0
 
 
-def main(bucket: str, keys: list[str], seed: int, rounds: int) -> None:
+def main(bucket: str, keys: list[str], seeds: int, rounds: int) -> int:
+    """Run a process for each seed; return how many of them failed, with their tracebacks on stderr."""
+    compat.apply()
+    fork = multiprocessing.get_context("fork")
+    racers = [fork.Process(target=race, args=(bucket, keys, seed, rounds)) for seed in range(seeds)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    return sum(racer.exitcode != 0 for racer in racers)
+
+
+def race(bucket: str, keys: list[str], seed: int, rounds: int) -> None:
     """Change random keys and handle every event, late and in any order; retry those that fail."""
     rng, s3 = Random(seed), boto3.client("s3")
     pending: list[Event] = []
@@ -58,4 +74,4 @@ def handle(bucket: str, pending: list[Event], rng: Random) -> None:
 
 
 if __name__ == "__main__":
-    main(**json.load(sys.stdin))
+    sys.exit(main(**json.load(sys.stdin)))

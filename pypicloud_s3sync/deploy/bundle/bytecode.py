@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 
 from ...exceptions import BundleError
@@ -58,24 +59,27 @@ def _cached_name(name: str, target: Target) -> str:
 
 def _run(python: str, shares: list[str]) -> None:
     command = [python, "-s", "-S", "-P", "-B", "-W", "ignore", str(_SCRIPT)]
-    processes = [
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=clean_environment(),
-            encoding="utf-8",
-        )
-        for _ in shares
-    ]
-    for process, share in zip(processes, shares, strict=True):
-        assert process.stdin is not None  # noqa: S101
-        process.stdin.write(share)
-        process.stdin.close()
-    for process in processes:
-        assert process.stderr is not None  # noqa: S101
-        error = process.stderr.read().strip()
-        if process.wait():
-            last = error.splitlines()[-1] if error else f"exit status {process.returncode}"
-            raise BundleError(f"{python} cannot compile the bundle: {last}: check that it runs")
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    env=clean_environment(),
+                    encoding="utf-8",
+                )
+            )
+            for _ in shares
+        ]
+        for process, share in zip(processes, shares, strict=True):
+            assert process.stdin is not None  # noqa: S101
+            process.stdin.write(share)
+            process.stdin.close()
+        for process in processes:
+            assert process.stderr is not None  # noqa: S101
+            error = process.stderr.read().strip()
+            if process.wait():
+                last = error.splitlines()[-1] if error else f"exit status {process.returncode}"
+                raise BundleError(f"{python} cannot compile the bundle: {last}: check that it runs")

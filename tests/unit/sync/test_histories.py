@@ -15,6 +15,9 @@ from pypicloud_s3sync.sync.pending import PendingFile
 from support.backends import Backend, Dynamo, Redis, Sql, UnadaptedRedis
 from support.histories import check, check_with, diverging
 
+#: Other tests cover the code; tracing it doubles the time of the longest tests.
+pytestmark = pytest.mark.no_cover
+
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 #: Seeds that failed once: (backend, seed).
 REGRESSIONS = ((Dynamo, 657), (Redis, 5929), (Dynamo, 7032), (Redis, 7753))
