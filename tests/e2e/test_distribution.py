@@ -40,7 +40,7 @@ def test_the_sdist_has_every_file_of_the_package(installed: Installed) -> None:
 
 
 def test_the_package_is_imported_from_the_fresh_environment(installed: Installed, tmp_path: Path) -> None:
-    command = [installed.python, "-c", "import pypicloud_s3sync; print(pypicloud_s3sync.__file__)"]
+    command = [str(installed.python), "-c", "import pypicloud_s3sync; print(pypicloud_s3sync.__file__)"]
     # The interpreter puts the working directory first on its path.
     found = subprocess.run(
         command, capture_output=True, text=True, check=True, env=clean_environment(), cwd=tmp_path

@@ -31,7 +31,7 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
 
 def _restore_order(items: list[pytest.Item]) -> None:
     """Sort the tests of each class marked ``in_order`` by their lines, within the places that they have."""
-    by_class: dict[pytest.Item | pytest.Collector | None, list[int]] = {}
+    by_class: dict[object, list[int]] = {}
     for place, item in enumerate(items):
         if item.get_closest_marker("in_order"):
             by_class.setdefault(item.parent, []).append(place)

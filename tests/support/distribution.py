@@ -79,7 +79,7 @@ def installed_wheel() -> Iterator[Installed]:
 
 def _build_bundle(installed: Installed, ini: Path) -> None:
     ini.write_text(INI)
-    command = [installed.scripts / "ppc-s3sync", "bundle", ini, "-o", installed.bundle]
+    command = [str(installed.scripts / "ppc-s3sync"), "bundle", str(ini), "-o", str(installed.bundle)]
     result = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
     assert result.returncode == 0, f"the bundle could not be built:\n{result.stderr}"
 

@@ -75,7 +75,7 @@ class Controller:
     def _answer(self, connection: Connection[Any, Any]) -> None:
         with connection:
             try:
-                answer = True, self.get(connection.recv())
+                answer: tuple[bool | None, Any] = True, self.get(connection.recv())
             except BaseException as error:
                 notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", []))
                 # pytest.skip raises an exception of its own, which says why in its message.
