@@ -18,7 +18,7 @@ pytest_plugins = [
     "support.distribution",
     "support.botocore_loader",
     "support.sites",
-    "support.world",
+    "support.moto_world",
 ]
 
 

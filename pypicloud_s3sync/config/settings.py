@@ -17,9 +17,9 @@ from pypicloud.util import EnvironSettings
 from pyramid.paster import get_appsettings
 
 from ..exceptions import ConfigError
-from .checks import check_cache, check_storage
 from .options import OPTIONS, PREFIX, REGION, URL, Delivery, Option
 from .runtimes import default_runtime
+from .supported import check_cache, check_storage
 
 #: Settings that hold AWS credentials: used for provisioning, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

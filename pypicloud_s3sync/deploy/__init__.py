@@ -18,8 +18,8 @@ State lives in AWS, not in a local file. If a run is interrupted, the next one c
 """
 
 from . import documents, run_lock
-from .aws_errors import missing_right
+from .aws_errors import policy_that_allows
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
 
-__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "missing_right", "run_lock"]
+__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "policy_that_allows", "run_lock"]

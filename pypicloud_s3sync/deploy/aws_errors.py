@@ -51,7 +51,7 @@ def is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in MISSING
 
 
-def missing_right(error: Exception) -> dict[str, Any] | None:
+def policy_that_allows(error: Exception) -> dict[str, Any] | None:
     """Return an IAM policy that allows what AWS denied; None if the error is not a denial.
 
     If AWS does not name the resource, the policy allows the action on all resources.

@@ -37,7 +37,7 @@ from .policy import queue_policy
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
 MAX_RECEIVE_COUNT = 5
-#: Fourteen days, the maximum: botocore, sqs 2012-11-05, CreateQueue.
+#: 14 days, the maximum: botocore, sqs 2012-11-05, CreateQueue.
 RETENTION_SECONDS = "1209600"
 #: A larger batch needs a batching window, which delays events:
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html

@@ -23,7 +23,7 @@ RESOURCES = {
 
 
 def plan_document(plan: Plan, command: str) -> dict[str, Any]:
-    """Return a plan as JSON: what would change, with every secret masked.
+    """Return a plan as JSON: what would change. The planner has masked its secrets.
 
     Parameters
     ----------

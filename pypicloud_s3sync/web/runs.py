@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..deploy import Deployment, Plan, Progress, missing_right
+from ..deploy import Deployment, Plan, Progress, policy_that_allows
 from ..exceptions import S3SyncError
 
 LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def stream(settings: SyncSettings, done: str, run: Callable[[Deployment], Plan])
 
 def failure(error: S3SyncError) -> dict[str, Any]:
     """Return an error as JSON, with a policy that allows the call if AWS denied it."""
-    policy = missing_right(error)
+    policy = policy_that_allows(error)
     return {"message": str(error), **({"policy": policy} if policy else {})}
 
 

@@ -18,8 +18,8 @@ from pypicloud_s3sync.deploy.bundle.source import BundleSource
 from pypicloud_s3sync.deploy.bundle.verify import link_sdk
 from pypicloud_s3sync.sync import environment
 from support.databases import Database
+from support.moto_world import event
 from support.sites import Site
-from support.world import event
 
 FILENAME = "pkg-1.0.tar.gz"
 KEY = f"b1a2/pkg/{FILENAME}"

@@ -9,59 +9,11 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy import Deployment, documents
+from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.devtools.processes import wait_until
+from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications
-from support.interruptions import calls_of_killed_runs, mutating_calls
 from support.sites import NOTHING, Site
-
-MUTATIONS_OF_ANY_DELIVERY = [
-    *("iam:CreateRole", "iam:PutRolePolicy", "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
-    "lambda:CreateFunction",
-]
-#: The mutating calls of enable for each indirect delivery.
-MUTATIONS = {
-    Delivery.SQS: [
-        *MUTATIONS_OF_ANY_DELIVERY,
-        *("sqs:CreateQueue", "sqs:CreateQueue", "lambda:CreateEventSourceMapping"),
-        "s3:PutBucketNotificationConfiguration",
-    ],
-    Delivery.EVENTBRIDGE: [
-        *MUTATIONS_OF_ANY_DELIVERY,
-        *("events:PutRule", "events:PutTargets", "lambda:AddPermission"),
-        "s3:PutBucketNotificationConfiguration",
-    ],
-}
-MOVES = [(before, after) for before in Delivery for after in Delivery if before is not after]
-NO_RESOURCES: dict[str, Any] = {"queues": [], "mappings": 0, "rules": []}
-
-
-def deployment(site: Site, delivery: Delivery) -> Deployment:
-    return site.deployment(s3sync__delivery=delivery)
-
-
-def delivery_resources(site: Site) -> dict[str, Any]:
-    """Return the queues, the number of mappings and the rules of a site."""
-    names = site.deployment().plan().desired.names
-    urls = list(site.client("sqs").get_paginator("list_queues").paginate().search("QueueUrls[]"))
-    mappings = site.client("lambda").list_event_source_mappings(FunctionName=site.function)
-    rules = site.client("events").list_rules(NamePrefix=names.rule)["Rules"]
-    return {
-        "queues": sorted(
-            url.rsplit("/", 1)[-1] for url in urls if url and url.endswith((names.queue, names.dead_letters))
-        ),
-        "mappings": len(mappings["EventSourceMappings"]),
-        "rules": [rule["Name"] for rule in rules],
-    }
-
-
-def remains(site: Site) -> dict[str, Any]:
-    """Return the remaining resources of a site except its log group.
-
-    The emulator creates the log group again for an invocation in progress, for example by S3's test message.
-    AWS would require logs:CreateLogGroup for that, which the role lacks.
-    """
-    return {**site.remains(), "log groups": []}
 
 
 def invocations(site: Site) -> list[Any]:
@@ -169,34 +121,3 @@ def test_deployments_with_different_deliveries_do_not_affect_each_other(
 
 
 # Interrupted runs
-
-
-@pytest.mark.parametrize(("before", "after"), MOVES, ids=lambda delivery: delivery)
-def test_the_next_run_finishes_a_move_that_was_killed_after_any_call(
-    site: Site, before: Delivery, after: Delivery
-) -> None:
-    foreign = create_notifications(site)
-    deployment(site, before).enable()
-    calls = mutating_calls(site, lambda: deployment(site, after).enable())
-    deployment(site, before).enable()
-    resumed = calls_of_killed_runs(site, lambda: deployment(site, after).enable())
-    assert sorted(resumed) == sorted(calls)
-    assert deployment(site, after).plan().in_sync
-    assert len(calls) > 5, calls
-    deployment(site, after).disable()
-    assert site.notifications() == foreign
-    assert delivery_resources(site) == NO_RESOURCES
-
-
-@pytest.mark.parametrize("delivery", MUTATIONS)
-def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_call(
-    site: Site, delivery: Delivery
-) -> None:
-    assert calls_of_killed_runs(site, lambda: deployment(site, delivery).enable()) == MUTATIONS[delivery]
-    assert deployment(site, delivery).plan().in_sync
-    calls = mutating_calls(site, lambda: deployment(site, delivery).disable())
-    deployment(site, delivery).enable()
-    assert calls_of_killed_runs(site, lambda: deployment(site, delivery).disable()) == calls
-    assert len(calls) > 5, calls
-    assert delivery_resources(site) == NO_RESOURCES
-    assert remains(site) == NOTHING

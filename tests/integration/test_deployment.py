@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.deploy.readers import Reader
 from pypicloud_s3sync.exceptions import AwsError, ConfigError, ConflictError
-from support.foreign import create_notifications, create_policy, create_role
-from support.interruptions import calls_of_killed_runs, kill, mutating_calls
+from support.foreign import create_policy, create_role
 from support.sites import NOTHING, Site, zip_of
 
 OTHER_CODE = "def handle_s3_event(event, context):\n    return 'other'\n"
@@ -225,53 +224,6 @@ def test_a_given_role_that_lambda_cannot_assume_is_refused(site: Site) -> None:
     with pytest.raises(ConflictError, match=f"Lambda cannot assume the role {arn}"):
         site.deployment(s3sync__role_arn=arn).enable()
     assert site.watch.mutations == []
-
-
-# Interrupted runs
-
-
-@pytest.mark.parametrize("killed_after", range(1, len(ENABLE_MUTATIONS) + 1))
-def test_the_next_run_finishes_an_enable_that_was_killed_after_any_call(
-    site: Site, killed_after: int
-) -> None:
-    foreign = create_notifications(site)
-    kill(site, site.deployment().enable, after=killed_after)
-    site.deployment().enable()
-    assert site.deployment().plan().in_sync
-    site.deployment().disable()
-    assert site.notifications() == foreign
-    assert not site.remains()["roles"]
-
-
-def test_the_next_run_finishes_an_update_that_was_killed_after_any_call(
-    make_site: Callable[..., Site], other_bundle: str
-) -> None:
-    change = {
-        "s3sync__tags": "a=b",
-        "s3sync__timeout": "9",
-        "s3sync__log_retention_days": "7",
-        "storage__prefix": "x/",
-        "s3sync__bundle": other_bundle,
-    }
-    # Tags that the settings no longer name stay, so each run begins with its own site.
-    undisturbed, killed = make_site(), make_site()
-    for site in (undisturbed, killed):
-        site.deployment().enable()
-    calls = mutating_calls(undisturbed, undisturbed.deployment(**change).enable)
-    resumed = calls_of_killed_runs(killed, lambda: killed.deployment(**change).enable())
-    assert sorted(resumed) == sorted(calls)
-    assert killed.deployment(**change).plan().in_sync
-    assert len(calls) > 5, calls
-
-
-def test_the_next_run_finishes_a_disable_that_was_killed_after_any_call(site: Site) -> None:
-    foreign = create_notifications(site)
-    site.deployment().enable()
-    calls = mutating_calls(site, lambda: site.deployment().disable())
-    site.deployment().enable()
-    assert calls_of_killed_runs(site, lambda: site.deployment().disable()) == calls
-    assert site.remains() == {**NOTHING, "notifications": foreign}
-    assert len(calls) == 6, calls
 
 
 # Regions, buckets and names

@@ -13,9 +13,9 @@ from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.databases import Database, url_settings
 from support.handlers import handler_for
+from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
 from support.sites import Site
-from support.world import notification_of
 
 KEYS = BEFORE, DURING = ("a/before-1.0.tar.gz", "a/during-1.0.tar.gz")
 

@@ -13,7 +13,7 @@ from webtest import TestApp
 
 from pypicloud_s3sync import compat
 from support.apps import make_file_app
-from support.world import World
+from support.moto_world import World
 
 
 def test_pypicloud_starts_with_the_include_and_answers(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
-from support.strange import DOCUMENTED, any_json, mutated
-from support.world import CallLog, World, event, fail_for, notification_of
+from support.invalid_events import DOCUMENTED, any_json, mutated
+from support.moto_world import CallLog, World, event, fail_for, notification_of
 
 GOOD, BAD = "x/good-1.0.tar.gz", "x/bad-1.0.tar.gz"
 LIVE = "b1a2/pkg/pkg-1.0.tar.gz"

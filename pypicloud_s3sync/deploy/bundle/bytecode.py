@@ -1,4 +1,7 @@
-"""Byte-compile a bundle's files for the target's Python."""
+"""Byte-compile a bundle's files for the target's Python.
+
+The script ``scripts/compile_files.py``, which that Python runs, chooses the format of the ``.pyc`` files.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.sync import startup
 from support.adapters import read, read_one, set_row
-from support.world import CallLog, World
+from support.moto_world import CallLog, World
 
 PATH = "x/pkg-1.0.tar.gz"
 KEY = RowKey("pkg-1.0.tar.gz", "pkg")

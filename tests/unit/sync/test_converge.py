@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.exceptions import SyncError
 from pypicloud_s3sync.sync import startup
-from support.world import BUCKET, CallLog, World, fail_for
+from support.moto_world import BUCKET, CallLog, World, fail_for
 
 KEY = "b1a2/pkg/pkg-1.0.tar.gz"
 FILENAME = "pkg-1.0.tar.gz"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.sync.events import Notification, Record, parse
-from support.strange import DOCUMENTED, any_json, any_text, mutated
-from support.world import event
+from support.invalid_events import DOCUMENTED, any_json, any_text, mutated
+from support.moto_world import event
 
 BUCKET = "amzn-s3-demo-bucket"
 KEY = "b1a2/pkg/pkg-1.0.tar.gz"

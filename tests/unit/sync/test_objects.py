@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.sync.objects import MANY, ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
-from support.world import CallLog, World
+from support.moto_world import CallLog, World
 
 TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 BUCKET = "amzn-s3-demo-bucket"

@@ -9,7 +9,7 @@ from pypicloud_s3sync.caches.dynamo import DynamoAdapter
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import startup
 from pypicloud_s3sync.sync.objects import PARALLEL
-from support.world import BUCKET, REGION, World
+from support.moto_world import BUCKET, REGION, World
 
 KEY = "x/pkg-1.0.tar.gz"
 

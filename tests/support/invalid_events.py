@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from support.world import EVENTS
+from support.moto_world import EVENTS
 
 DOCUMENTED = sorted(path.stem for path in EVENTS.glob("*.json"))
 WORDS = [

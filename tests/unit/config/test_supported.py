@@ -7,7 +7,7 @@ import sys
 import pytest
 from pypicloud.storage import S3Storage
 
-from pypicloud_s3sync.config.checks import check_cache, check_storage
+from pypicloud_s3sync.config.supported import check_cache, check_storage
 from pypicloud_s3sync.exceptions import ConfigError
 
 S3 = {"pypi.storage": "s3", "storage.bucket": "packages"}

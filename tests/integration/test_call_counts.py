@@ -13,8 +13,8 @@ from pypicloud_s3sync import handler
 from pypicloud_s3sync.sync import startup
 from support.databases import Database
 from support.handlers import handler_for
+from support.moto_world import notification_of
 from support.sites import Site
-from support.world import notification_of
 
 KEY = "a/pkg-1.0.tar.gz"
 

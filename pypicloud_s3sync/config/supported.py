@@ -1,6 +1,7 @@
-"""Check pypicloud's settings for what cannot work: packages outside S3, or a cache that Lambda cannot reach.
+"""Refuse settings of pypicloud that S3 sync does not support.
 
-Every check raises :class:`.ConfigError` with what to change.
+These are packages outside S3, and caches that a Lambda function cannot reach. Every check raises
+:class:`.ConfigError` with what to change.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""A run that is killed after any mutating call is finished by the next run, on an AWS that enforces IAM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pypicloud_s3sync.config.options import Delivery
+from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
+from support.foreign import create_notifications
+from support.interruptions import calls_of_killed_runs, kill, mutating_calls
+from support.sites import NOTHING, Site, zip_of
+
+#: The mutating calls of enable with direct delivery.
+CALLS_OF_ENABLE = 7
+
+
+@pytest.fixture
+def other_bundle(tmp_path: Path) -> str:
+    """A bundle with other code."""
+    path = tmp_path / "other.zip"
+    path.write_bytes(zip_of("def handle_s3_event(event, context):\n    return 'other'\n"))
+    return str(path)
+
+
+@pytest.mark.parametrize("killed_after", range(1, CALLS_OF_ENABLE + 1))
+def test_the_next_run_finishes_an_enable_that_was_killed_after_any_call(
+    site: Site, killed_after: int
+) -> None:
+    foreign = create_notifications(site)
+    kill(site, site.deployment().enable, after=killed_after)
+    site.deployment().enable()
+    assert site.deployment().plan().in_sync
+    site.deployment().disable()
+    assert site.notifications() == foreign
+    assert not site.remains()["roles"]
+
+
+def test_the_next_run_finishes_an_update_that_was_killed_after_any_call(
+    make_site: Callable[..., Site], other_bundle: str
+) -> None:
+    change = {
+        "s3sync__tags": "a=b",
+        "s3sync__timeout": "9",
+        "s3sync__log_retention_days": "7",
+        "storage__prefix": "x/",
+        "s3sync__bundle": other_bundle,
+    }
+    # Tags that the settings no longer name stay, so each run begins with its own site.
+    undisturbed, killed = make_site(), make_site()
+    for site in (undisturbed, killed):
+        site.deployment().enable()
+    calls = mutating_calls(undisturbed, undisturbed.deployment(**change).enable)
+    resumed = calls_of_killed_runs(killed, lambda: killed.deployment(**change).enable())
+    assert sorted(resumed) == sorted(calls)
+    assert killed.deployment(**change).plan().in_sync
+    assert len(calls) > 5, calls
+
+
+def test_the_next_run_finishes_a_disable_that_was_killed_after_any_call(site: Site) -> None:
+    foreign = create_notifications(site)
+    site.deployment().enable()
+    calls = mutating_calls(site, lambda: site.deployment().disable())
+    site.deployment().enable()
+    assert calls_of_killed_runs(site, lambda: site.deployment().disable()) == calls
+    assert site.remains() == {**NOTHING, "notifications": foreign}
+    assert len(calls) == 6, calls
+
+
+@pytest.mark.parametrize(("before", "after"), MOVES, ids=lambda delivery: delivery)
+def test_the_next_run_finishes_a_move_that_was_killed_after_any_call(
+    site: Site, before: Delivery, after: Delivery
+) -> None:
+    foreign = create_notifications(site)
+    deployment(site, before).enable()
+    calls = mutating_calls(site, lambda: deployment(site, after).enable())
+    deployment(site, before).enable()
+    resumed = calls_of_killed_runs(site, lambda: deployment(site, after).enable())
+    assert sorted(resumed) == sorted(calls)
+    assert deployment(site, after).plan().in_sync
+    assert len(calls) > 5, calls
+    deployment(site, after).disable()
+    assert site.notifications() == foreign
+    assert delivery_resources(site) == NO_RESOURCES
+
+
+@pytest.mark.parametrize("delivery", MUTATIONS)
+def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_call(
+    site: Site, delivery: Delivery
+) -> None:
+    assert calls_of_killed_runs(site, lambda: deployment(site, delivery).enable()) == MUTATIONS[delivery]
+    assert deployment(site, delivery).plan().in_sync
+    calls = mutating_calls(site, lambda: deployment(site, delivery).disable())
+    deployment(site, delivery).enable()
+    assert calls_of_killed_runs(site, lambda: deployment(site, delivery).disable()) == calls
+    assert len(calls) > 5, calls
+    assert delivery_resources(site) == NO_RESOURCES
+    assert remains(site) == NOTHING
