@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Processes that run the tests. More than there are cores: many tests wait for a server.
-WORKERS ?= 3
+WORKERS ?= 4
 
 .PHONY: help demo test test-all lint types imports docs tests unit soak venv clean
 
@@ -61,4 +61,4 @@ $(STAMP): setup.cfg pyproject.toml
 	@touch $@
 
 clean: ## Remove everything that make created
-	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .hypothesis

@@ -1,4 +1,4 @@
-"""Keep a pypicloud cache equal to its S3 bucket: a Pyramid add-on to pypicloud."""
+"""Keep a pypicloud cache in sync with its S3 bucket: a Pyramid add-on to pypicloud."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Command:
         return self._show(document, lambda: show_plan(self.console, document))
 
     def enable(self, *, force: bool) -> int:
-        """Turn S3 sync on, or update it to the settings."""
+        """Turn S3 sync on, or update it to match the settings."""
         with self._deployment() as deployment:
             plan = deployment.enable(force=force)
         document = {"result": "ok", **documents.plan_document(plan, "enable")}

@@ -56,7 +56,7 @@ def provisioning_options(function: Function) -> Function:
     force = click.option(
         *("-f", "--force"),
         is_flag=True,
-        help="Redeploy even if nothing changed, and take over a function that this tool did not create.",
+        help="Upload the code even if nothing changed; take over a function that this tool did not create.",
     )
     return role(force(function))
 
@@ -84,7 +84,7 @@ def plan(run: Run, /, force: bool, **arguments: Any) -> int:
 @provisioning_options
 @click.pass_obj
 def enable(run: Run, /, force: bool, **arguments: Any) -> int:
-    """Turn S3 sync on, or update it to the settings."""
+    """Turn S3 sync on, or update it to match the settings."""
     return _command(run, **arguments).enable(force=force)
 
 

@@ -154,7 +154,7 @@ OPTIONS = (
     Option(
         "permissions_boundary", _POLICY, None, "ARN of a permissions boundary for the role that is created."
     ),
-    Option("tags", _tags, {}, "`key=value` lines of tags for everything that is created."),
+    Option("tags", _tags, {}, "Tags for the created resources, one `key=value` per line."),
     Option(
         "bundle",
         str,

@@ -101,7 +101,8 @@ def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> Env
     except configparser.InterpolationError as error:
         missing = getattr(error, "reference", None)
         hint = f"add {missing}=VALUE to the command" if missing else "write a literal % as %%"
-        raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from error
+        # Without its cause, which repeats the value: it may be a db.url with a password.
+        raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from None
     except (configparser.Error, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not an ini file: {_first_line(error)}") from error
     except LookupError as error:

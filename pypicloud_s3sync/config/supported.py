@@ -49,6 +49,7 @@ def _derives_from_s3(storage: str) -> bool:
         resolved = DottedNameResolver(implementations).resolve(storage)
     except (ImportError, AttributeError, ValueError) as error:
         reason = " ".join(str(error).split())
+        reason = reason or type(error).__name__
         raise ConfigError(f"pypi.storage = {storage} cannot be imported ({reason}): correct it") from error
     return isinstance(resolved, type) and issubclass(resolved, implementations.S3Storage)
 

@@ -1,4 +1,4 @@
-"""Deploy the Lambda function that keeps the cache equal to the bucket.
+"""Deploy the Lambda function that keeps the cache in sync with the bucket.
 
 The pipeline of a run::
 

@@ -78,7 +78,7 @@ class Function:
 
 @dataclass(frozen=True)
 class LogGroup:
-    """A log group; ``retention_days`` is None if it keeps its events for ever."""
+    """A log group; ``retention_days`` is None if it keeps its events forever."""
 
     name: str
     retention_days: int | None

@@ -73,13 +73,13 @@ def hold(settings: SyncSettings, command: str, report: Reporter) -> Iterator[Rep
             f"{running.get('command', 'another run')} of {settings.function_name} is already running{step}:"
             " wait until it ends"
         )
-    state = _State(descriptor, command)
-
-    def report_and_note(progress: Progress) -> None:
-        state.note(progress)
-        report(progress)
-
     try:
+        state = _State(descriptor, command)
+
+        def report_and_note(progress: Progress) -> None:
+            state.note(progress)
+            report(progress)
+
         yield report_and_note
     finally:
         path.unlink(missing_ok=True)

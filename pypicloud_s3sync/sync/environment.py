@@ -80,7 +80,7 @@ def read() -> EnvironSettings:
 def with_timeouts(url: str) -> str:
     """Return a ``db.url`` whose driver gives up before Lambda ends the function, so that the cause is logged.
 
-    By default, redis-py and libpq wait for ever: see redis-py's ``from_url`` and libpq's ``connect_timeout``.
+    By default, redis-py and libpq wait forever: see redis-py's ``from_url`` and libpq's ``connect_timeout``.
     Options that the URL already has stay unchanged.
     """
     options = [option for option in TIMEOUTS.get(url.partition("://")[0], ()) if option[0] not in url]

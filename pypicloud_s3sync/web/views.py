@@ -90,7 +90,7 @@ class S3SyncViews:
     @view_config(request_method="POST", subpath=("enable",))
     @json_errors
     def enable(self) -> Any:
-        """Turn S3 sync on, or update it to the settings; stream the steps."""
+        """Turn S3 sync on, or update it to match the settings; stream the steps."""
         return self._stream("S3 sync is on.", lambda deployment: deployment.enable())
 
     @view_config(request_method="POST", subpath=("disable",))

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.e2e
 SOON = 60_000  # milliseconds
 #: Markup in names and messages; pictures for the documentation show a plain word instead.
 MARKUP = "reports" if PICTURES else "<img src=x onerror=alert(1)>"
-MARKED_KEY = f"evil/{MARKUP}-1.0.tar.gz"
+MARKED_KEY = f"{'a1b2' if PICTURES else 'evil'}/{MARKUP}-1.0.tar.gz"
 
 
 @pytest.fixture(scope="module")

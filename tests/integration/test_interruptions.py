@@ -57,6 +57,11 @@ def test_the_next_run_finishes_an_update_that_was_killed_after_any_call(
     assert sorted(resumed) == sorted(calls)
     assert killed.deployment(**change).plan().in_sync
     assert len(calls) > 5, calls
+    interrupted = make_site()
+    interrupted.deployment().enable()
+    kill(interrupted, lambda: interrupted.deployment(**change).enable(), after=len(calls) // 2)
+    interrupted.deployment(**change).enable()
+    assert interrupted.deployment(**change).plan().in_sync
 
 
 def test_the_next_run_finishes_a_disable_that_was_killed_after_any_call(site: Site) -> None:
@@ -96,5 +101,34 @@ def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_ca
     deployment(site, delivery).enable()
     assert calls_of_killed_runs(site, lambda: deployment(site, delivery).disable()) == calls
     assert len(calls) > 5, calls
+    assert delivery_resources(site) == NO_RESOURCES
+    assert remains(site) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(Delivery.SQS, Delivery.DIRECT), (Delivery.EVENTBRIDGE, Delivery.SQS)],
+    ids=lambda delivery: delivery,
+)
+def test_one_run_finishes_a_move_that_was_killed_after_any_call(
+    site: Site, before: Delivery, after: Delivery
+) -> None:
+    """These moves change most: the role may still receive, and both deliveries have resources."""
+    deployment(site, before).enable()
+    calls = mutating_calls(site, lambda: deployment(site, after).enable())
+    for killed_after in range(1, len(calls)):
+        deployment(site, before).enable()
+        kill(site, lambda: deployment(site, after).enable(), after=killed_after)
+        deployment(site, after).enable()
+        assert deployment(site, after).plan().in_sync, f"killed after {killed_after}"
+
+
+@pytest.mark.parametrize("delivery", Delivery)
+def test_one_run_finishes_a_disable_that_was_killed_halfway(site: Site, delivery: Delivery) -> None:
+    deployment(site, delivery).enable()
+    calls = mutating_calls(site, lambda: deployment(site, delivery).disable())
+    deployment(site, delivery).enable()
+    kill(site, lambda: deployment(site, delivery).disable(), after=len(calls) // 2)
+    deployment(site, delivery).disable()
     assert delivery_resources(site) == NO_RESOURCES
     assert remains(site) == NOTHING

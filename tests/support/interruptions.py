@@ -21,7 +21,8 @@ def calls_of_killed_runs(site: Site, run: Callable[[], object]) -> list[str]:
 
     After every call, a new run starts from what the earlier ones left. So the runs visit each state that a
     killed run can leave, without a deployment from nothing for each. They go on correctly if their calls are
-    those of a single run, possibly in another order: nothing is repeated and nothing is left out.
+    those of a single run, possibly in another order: nothing is repeated and nothing is left out. They do not
+    show a resumed run that goes on to its end; use :func:`kill` for that.
     """
     calls: list[str] = []
     for _ in range(40):

@@ -106,7 +106,7 @@ def _refuse_failed_events(desired: Desired, resources: DeliveryResources) -> Non
     if desired.delivery_resources.dead_letters is None and failed is not None and failed.messages:
         raise ConflictError(
             f"the queue {failed.name} holds {failed.messages} failed events, and s3sync.delivery ="
-            f" {desired.delivery} would delete it: redrive its messages, or purge it"
+            f" {desired.delivery} would delete it: process its messages again, or purge it"
         )
 
 

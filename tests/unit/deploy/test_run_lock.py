@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -30,6 +31,19 @@ def lock_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_there_is_no_current_run_before_one_starts(lock_directory: Path) -> None:
     assert run_lock.current(SETTINGS) is None
     assert list(lock_directory.iterdir()) == []
+
+
+def test_a_run_whose_first_write_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pwrite", no_space)
+        with pytest.raises(OSError, match="No space left"), run_lock.hold(SETTINGS, "enable", ignore):
+            pass
+    assert run_lock.current(SETTINGS) is None
+    with run_lock.hold(SETTINGS, "enable", ignore):
+        pass
 
 
 def test_the_progress_is_passed_on() -> None:

@@ -35,8 +35,9 @@ def app(tmp_path: Path) -> TestApp:
 
 
 @pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> SyncSettings:
-    """Let the routes see settings with which S3 sync can work."""
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SyncSettings:
+    """Let the routes see settings with which S3 sync can work, and no run of another process."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     settings = make_settings()
     monkeypatch.setattr(views, "read", lambda _: settings)
     return settings

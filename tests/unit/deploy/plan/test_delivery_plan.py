@@ -142,7 +142,7 @@ def test_the_function_is_tagged_with_both_deliveries_during_a_move() -> None:
 
 def test_a_queue_with_failed_events_is_not_deleted() -> None:
     observed = with_resources(Delivery.SQS, dead_letters=replace(DEAD_LETTERS, messages=3))
-    with pytest.raises(ConflictError, match=r"holds 3 failed events.*redrive its messages"):
+    with pytest.raises(ConflictError, match=r"holds 3 failed events.*process its messages again"):
         plan_enable(DESIRED[Delivery.DIRECT], observed)
     assert plan_enable(DESIRED[Delivery.SQS], observed).in_sync
 
