@@ -98,7 +98,8 @@ def parts_of(spec: BundleSpec) -> list[Part]:
         distribution = _find(wanted, spec.target)
         details = distribution.metadata
         if name not in found:
-            _check_python(name, details["Version"], details["Requires-Python"], spec.target)
+            (requires,) = details.get_all("Requires-Python") or [None]
+            _check_python(name, details["Version"], requires, spec.target)
             found[name] = _part(name, details["Version"], distribution, spec.target)
         queue += _required(wanted, details.get_all("Requires-Dist") or [], spec.target)
     return [found[name] for name in sorted(found)]

@@ -79,6 +79,8 @@ def test_a_run_for_another_function_or_bucket_is_not_refused() -> None:
                 pass
 
 
+# The child only locks a file and exits.
+@pytest.mark.filterwarnings("ignore:This process.*use of fork:DeprecationWarning")
 def test_a_failed_or_killed_run_releases_the_lock(lock_directory: Path) -> None:
     with pytest.raises(KeyboardInterrupt), run_lock.hold(SETTINGS, "enable", ignore):
         raise KeyboardInterrupt
