@@ -116,9 +116,7 @@ OPTIONS = (
         "Python runtime of the function. The default is the server's version of Python if Lambda supports it,"
         f" otherwise `{FALLBACK_RUNTIME}`.",
     ),
-    Option(
-        "architecture", _one_of(*ARCHITECTURES), "x86_64", "Processor of the function: `x86_64` or `arm64`."
-    ),
+    Option("architecture", _one_of(*ARCHITECTURES), "x86_64", "The processor: `x86_64` or `arm64`."),
     Option(
         "memory_size",
         _between(128, 10240, "MB"),

@@ -1,1 +1,1 @@
-"""What runs in Lambda: events come in, objects are read from S3, the cache converges on them."""
+"""Run in Lambda: parse events, read objects from S3, and make the cache match them."""
