@@ -40,6 +40,9 @@ ARM = Target("python3.12", "arm64")
 #: ``(message, done, total)`` of each report of a build.
 Reports = list[tuple[str, int, int]]
 
+#: One worker builds each bundle once, also for the tests that ask for it by a parameter.
+pytestmark = pytest.mark.xdist_group("test_bundle")
+
 
 def spec_for(cache: str = "dynamo", target: Target | None = None, **fields: Any) -> BundleSpec:
     return BundleSpec(target or host_target(), cache, **fields)

@@ -37,6 +37,9 @@ sys.path[:0] = sys.argv[1:]
 from lambda_script import handle_s3_event
 json.dump([handle_s3_event(event, None) for event in json.load(sys.stdin)], sys.stdout)
 """
+#: One worker builds each bundle once. It is the one that has the Redis cluster.
+pytestmark = pytest.mark.xdist_group("redis-cluster")
+
 #: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.
 _bundles: dict[tuple[str, str], Bundle] = {}
 
