@@ -56,7 +56,7 @@ class TestSupervisedProcess:
         process = start_littering(tmp_path)
         os.kill(process._guard.pid, number)
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
-        assert not process.running
+        wait_until(lambda: not process.running, "the guard has ended")
         process.stop()
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
