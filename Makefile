@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Processes that run the tests. More than there are cores: many tests wait for a server.
-WORKERS ?= 4
+WORKERS ?= 3
 
 .PHONY: help demo test test-all lint types imports docs tests unit soak venv clean
 
