@@ -10,6 +10,7 @@ from typing import Any
 
 from pyramid.settings import aslist
 
+from .partitions import parse_region
 from .runtimes import ARCHITECTURES, FALLBACK_RUNTIME, RUNTIMES
 
 PREFIX = "s3sync."
@@ -95,7 +96,6 @@ def _tags(text: str) -> dict[str, str]:
 _ROLE = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
 _POLICY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
 URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
-REGION = _matching(r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region, for example eu-west-1")
 
 #: Every ``s3sync.*`` setting. The limits are those of botocore's model of Lambda, 2015-03-31.
 OPTIONS = (
@@ -107,7 +107,10 @@ OPTIONS = (
     ),
     Option("role_arn", _ROLE, None, "ARN of an existing IAM role for the function; no role is created."),
     Option(
-        "region", REGION, None, "Region of the function and the bucket. The default is the bucket's region."
+        "region",
+        parse_region,
+        None,
+        "Region of the function and the bucket. The default is the bucket's region.",
     ),
     Option(
         "runtime",

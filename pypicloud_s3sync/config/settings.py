@@ -17,7 +17,8 @@ from pypicloud.util import EnvironSettings
 from pyramid.paster import get_appsettings
 
 from ..exceptions import ConfigError
-from .options import OPTIONS, PREFIX, REGION, URL, Delivery, Option
+from . import partitions
+from .options import OPTIONS, PREFIX, URL, Delivery, Option
 from .runtimes import default_runtime
 from .supported import check_cache, check_storage
 
@@ -74,6 +75,12 @@ class SyncSettings:
     def db_region(self) -> str | None:
         """The region of the DynamoDB tables."""
         return self.cache_settings.get("db.region_name")
+
+    @property
+    def likely_region(self) -> str | None:
+        """A region in the bucket's partition, if another setting than the bucket's region tells it."""
+        arn = self.role_arn or self.permissions_boundary
+        return self.db_region or (partitions.region_of_arn(arn) if arn else None)
 
 
 def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
@@ -142,7 +149,9 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     options = {option.name: _convert(option, settings) for option in OPTIONS}
     options["runtime"] = options["runtime"] or default_runtime()
     options["endpoint_url"] = options["endpoint_url"] or _checked("AWS_ENDPOINT_URL", URL, os.environ)
-    options["region"] = options["region"] or _checked("storage.region_name", REGION, settings)
+    options["region"] = options["region"] or _checked(
+        "storage.region_name", partitions.parse_region, settings
+    )
     emulated = options["endpoint_url"] is not None
     check_storage(settings, emulated=emulated)
     _check_vpc(options)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.utils import IMDSRegionProvider
 
+from ..config.partitions import partition_of
 from ..config.settings import Credentials, SyncSettings
 from ..exceptions import ConfigError
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sts import STSClient
 
-#: The region to ask for a bucket's region if none is known; S3 answers in any region of the partition.
+#: The region to ask for a bucket's region if nothing tells the partition.
 ANY_REGION = "us-east-1"
 
 
@@ -43,7 +48,7 @@ class Clients:
             self.session = _session(settings.credentials, region or settings.region)
         except BotoCoreError as error:
             raise ConfigError(f"the AWS configuration cannot be used: {error}") from error
-        self.region: str = self.session.region_name or ANY_REGION
+        self.region: str = region or settings.region or _first_region(settings, self.session.region_name)
         self._created: dict[str, Any] = {}
 
     @overload
@@ -91,6 +96,29 @@ class Clients:
             # The default port is pypicloud's: pypicloud/cache/dynamo.py, DynamoCache.configure.
             endpoint = f"{'https' if secure else 'http'}://{db['db.host']}:{db.get('db.port', '8000')}"
         return session.client("dynamodb", endpoint_url=endpoint, config=config)
+
+
+def _first_region(settings: SyncSettings, default: str | None) -> str:
+    """Return a region in which to ask for the bucket's region; S3 answers in any region of the partition.
+
+    A region of another partition would not know the credentials, so the settings and the EC2 instance are
+    asked before the commercial partition is assumed.
+    """
+    # boto3 reads AWS_DEFAULT_REGION only; containers and functions of AWS have AWS_REGION.
+    default = default or os.environ.get("AWS_REGION")
+    likely = settings.likely_region
+    if default and (likely is None or partition_of(default) == partition_of(likely)):
+        return default
+    if likely or settings.endpoint_url:
+        return likely or ANY_REGION
+    return _region_of_instance() or ANY_REGION
+
+
+@functools.cache
+def _region_of_instance() -> str | None:
+    """Return the region of the EC2 instance that this process runs on, or None if it runs elsewhere."""
+    region: str | None = IMDSRegionProvider(botocore.session.get_session()).provide()
+    return region
 
 
 def _session(credentials: Credentials | None, region: str | None) -> Any:

@@ -115,7 +115,10 @@ def _message(action: str, resource: str, code: str, reason: str) -> str:
     if code in EXPIRED:
         return f"the AWS credentials have expired ({action} on {resource}): renew them and run again"
     if code in UNKNOWN:
-        return f"AWS rejected the credentials ({code} for {action} on {resource}): {SET_CREDENTIALS}"
+        return (
+            f"AWS rejected the credentials ({code} for {action} on {resource}): {SET_CREDENTIALS}"
+            " (those of another partition, such as China or GovCloud, need storage.region_name too)"
+        )
     return f"{action} on {resource} failed: {code}: {reason}"
 
 

@@ -23,6 +23,8 @@ from .models import (
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
 #: The path of the roles, so that an operator's permissions can be limited to it.
 ROLE_PATH = "/pypicloud-s3sync/"
+#: The beginning of the name of a resource whose function's name is too long for it.
+PREFIX_OF_LONG = "pypicloud-s3sync"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
 
 
@@ -48,10 +50,17 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
 
 
 def _unique(*parts: str, limit: int) -> str:
-    """Return a name that is unique to the parts, readable, and made of letters, digits, '-' and '_' only."""
+    """Return a name that is unique to the parts, readable, and made of letters, digits, '-' and '_' only.
+
+    An operator's policy names the resources of a function by its whole name, as ``FUNCTION-*``. A function's
+    name that does not fit gets a prefix instead that the policy names as well.
+    """
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:8]
+    length = limit - len(digest) - 1
+    if len(parts[0]) > length:
+        parts = (PREFIX_OF_LONG, *parts)
     readable = re.sub(r"[^A-Za-z0-9_-]", "-", "-".join(parts))
-    return f"{readable[: limit - len(digest) - 1]}-{digest}"
+    return f"{readable[:length]}-{digest}"
 
 
 def function_arn(name: str, region: str, identity: Identity) -> str:

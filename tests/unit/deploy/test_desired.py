@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from fnmatch import fnmatchcase
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,7 @@ from support.fakes import (
     not_none,
 )
 
+POLICIES = Path(__file__).parents[2] / "policies"
 LONG = {"s3sync__function_name": "f" * 64, "storage__bucket": "b" * 63}
 GIVEN_ROLE = f"arn:aws:iam::{ACCOUNT}:role/teams/given"
 #: The names that IAM, Lambda and S3 accept: botocore's models of iam, lambda, s3.
@@ -99,6 +102,32 @@ def test_names_never_change() -> None:
     assert names.notification.startswith("pypicloud-s3sync-sync-eu-west-1-amzn-s3-demo-bucket-")
     assert names.log_group == "/aws/lambda/sync"
     assert names.role_path == "/pypicloud-s3sync/"
+
+
+@pytest.mark.parametrize("length", [1, 54, 55, 56, 63, 64])
+def test_the_names_match_the_documented_policy_of_an_operator(length: int) -> None:
+    function = "f" * length
+    names = resource_names(make_settings(s3sync__function_name=function), REGION)
+    arns = [
+        f"arn:aws:iam::ACCOUNT:role{names.role_path}{names.role}",
+        # IAM checks a role that does not exist yet without its path.
+        f"arn:aws:iam::ACCOUNT:role/{names.role}",
+        f"arn:aws:sqs:REGION:ACCOUNT:{names.queue}",
+        f"arn:aws:sqs:REGION:ACCOUNT:{names.dead_letters}",
+        f"arn:aws:events:REGION:ACCOUNT:rule/{names.rule}",
+    ]
+    text = "".join(path.read_text() for path in POLICIES.glob("operator_policy*.json"))
+    patterns = re.findall(r'"(arn:[^"]*)"', text.replace("FUNCTION", function))
+    for arn in arns:
+        assert any(fnmatchcase(arn, pattern) for pattern in patterns), arn
+
+
+def test_long_names_differ_even_if_only_their_ends_do() -> None:
+    first, second = (
+        resource_names(make_settings(s3sync__function_name="f" * 63 + end), REGION) for end in "ab"
+    )
+    for field in ("role", "statement", "rule_statement", "notification", "queue", "dead_letters", "rule"):
+        assert getattr(first, field) != getattr(second, field), field
 
 
 def test_names_contain_function_region_and_bucket() -> None:

@@ -1,0 +1,65 @@
+"""Where the bucket's region is asked for, if no setting names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pypicloud_s3sync.deploy import aws
+from pypicloud_s3sync.deploy.aws import ANY_REGION, Clients
+from support.fakes import make_settings
+
+NO_REGION = {
+    "storage__region_name": None,
+    "pypi__db": "redis",
+    "db__url": "redis://cache.example",
+    "db__region_name": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove every other source of a region."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setattr(aws, "_region_of_instance", lambda: None)
+
+
+def first_region(**changes: str | None) -> str:
+    return Clients(make_settings(**{**NO_REGION, **changes})).region
+
+
+@pytest.mark.parametrize(
+    ("changes", "region"),
+    [
+        ({}, ANY_REGION),
+        ({"storage__region_name": "eusc-de-east-1"}, "eusc-de-east-1"),
+        ({"pypi__db": "dynamo", "db__region_name": "cn-north-1"}, "cn-north-1"),
+        ({"s3sync__role_arn": "arn:aws-us-gov:iam::111122223333:role/x"}, "us-gov-west-1"),
+        ({"s3sync__permissions_boundary": "arn:aws-cn:iam::111122223333:policy/x"}, "cn-northwest-1"),
+        ({"s3sync__role_arn": "arn:aws-iso-b:iam::111122223333:role/x"}, "us-isob-east-1"),
+    ],
+    ids=str,
+)
+def test_the_partition_that_the_settings_imply_is_asked_first(
+    changes: dict[str, str | None], region: str
+) -> None:
+    assert first_region(**changes) == region
+
+
+def test_a_region_of_another_partition_in_the_environment_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert first_region(pypi__db="dynamo", db__region_name="us-gov-east-1") == "us-gov-east-1"
+    assert first_region(pypi__db="dynamo", db__region_name="eu-west-1") == "us-east-1"
+    assert first_region() == "us-east-1"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "us-gov-east-1")
+    assert first_region() == "us-gov-east-1"
+
+
+def test_an_instance_is_asked_for_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "_region_of_instance", lambda: "cn-north-1")
+    assert first_region() == "cn-north-1"
+    assert first_region(s3sync__endpoint_url="http://localhost:4566") == ANY_REGION
