@@ -16,7 +16,6 @@ from .bundle.source import BundleSource
 from .desired import desire, resource_names
 from .executor import execute
 from .models import Identity, Plan, Reporter
-from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
 from .writers import Writers
@@ -52,13 +51,13 @@ class Deployment:
         self._bundle = BundleSource(settings)
 
     def plan(self, *, force: bool = False) -> Plan:
-        """Return what :meth:`enable` would do; change nothing."""
-        return self._plan(self.report, force=force)[0]
+        """Return what :meth:`enable` would do; change nothing and build nothing."""
+        return self._plan(force=force)[0]
 
     def enable(self, *, force: bool = False) -> Plan:
         """Change AWS to match the settings; return the plan that was executed."""
         with run_lock.hold(self.settings, "enable", self.report) as report:
-            plan, writers = self._plan(report, force=force)
+            plan, writers = self._plan(force=force)
             execute(plan, writers, self._bundle.get, report)
         return plan
 
@@ -83,16 +82,13 @@ class Deployment:
         """Build or fetch the function's code, and return it."""
         return self._bundle.get(self.report)
 
-    def _plan(self, report: Reporter, *, force: bool) -> tuple[Plan, Writers]:
+    def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate()
         reader = Reader(clients)
         self._refuse_missing_tables(reader)
         desired = desire(self.settings, identity, region, self._bundle.fingerprint())
         observed = reader.observe(desired, enabling=True)
-        code_sha256 = None
-        if observed.function is not None and not code_is_known(desired, observed.function):
-            code_sha256 = self._bundle.get(report).code_sha256
-        plan = plan_enable(desired, observed, code_sha256, force=force)
+        plan = plan_enable(desired, observed, force=force)
         return plan, Writers(clients, self.settings.bucket, identity.account)
 
     def _plan_disable(self) -> tuple[Plan, Writers]:

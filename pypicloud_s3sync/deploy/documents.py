@@ -9,7 +9,7 @@ from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
 from .delivery import owns_eventbridge
-from .models import BUNDLE_TAG, Action, Plan
+from .models import BUNDLE_TAG, Action, Plan, split_bundle_tag
 
 #: The resources of each delivery, in the order in which they are created.
 RESOURCES = {
@@ -136,7 +136,7 @@ def _deployed_bundle(plan: Plan) -> str | None:
     """Return the fingerprint of the deployed code; it equals the server's if the versions are the same."""
     function = plan.observed.function
     tag = "" if function is None else function.tags.get(BUNDLE_TAG, "")
-    return tag.partition("/")[0] or None
+    return split_bundle_tag(tag)[0]
 
 
 def _state(resources: list[dict[str, Any]]) -> str:

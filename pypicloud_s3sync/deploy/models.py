@@ -23,6 +23,12 @@ def bundle_tag(fingerprint: str, code_sha256: str) -> str:
     return f"{fingerprint}/{code_sha256}"
 
 
+def split_bundle_tag(value: str) -> tuple[str | None, str | None]:
+    """Return the fingerprint and the checksum in a value of :data:`BUNDLE_TAG`; None for a missing one."""
+    fingerprint, _, code_sha256 = value.partition("/")
+    return fingerprint or None, code_sha256 or None
+
+
 @dataclass(frozen=True)
 class Identity:
     """The AWS account and partition of the caller."""
@@ -244,7 +250,7 @@ class Action:
     @property
     def needs_bundle(self) -> bool:
         """Whether the method takes the function's code as well."""
-        return self.call in ("function.create", "function.update_code", "function.tag_bundle")
+        return self.call in ("function.create", "function.update_code")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.deploy import documents
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.readers import Reader
-from pypicloud_s3sync.exceptions import AwsError, ConfigError, ConflictError
+from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
 from support.foreign import create_policy, create_role
 from support.sites import NOTHING, Site, zip_of
 
@@ -144,6 +145,43 @@ def test_only_changed_code_is_uploaded(site: Site, other_bundle: str) -> None:
     site.deployment(s3sync__bundle=other_bundle).enable()
     assert site.watch.mutations == ["lambda:UpdateFunctionCode", "lambda:TagResource"]
     assert site.deployment(s3sync__bundle=other_bundle).plan().in_sync
+
+
+def test_plan_and_status_of_other_versions_need_no_build_and_no_package_index(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each GET of the panel asks for them. A build of this bundle would have to fetch psycopg2 for arm64."""
+    postgres = {"pypi__db": "sql", "db__url": "postgresql://u@db/ppc", "db__region_name": None}
+    other: dict[str, str | None] = {"s3sync__architecture": "arm64", **postgres}
+    site.deployment(**other).enable()
+    for name in ("UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    site.watch.mutations.clear()
+
+    built = site.deployment(**other, s3sync__bundle=None)
+    (action,) = built.plan().actions
+    assert (action.resource, [change.field for change in action.changes]) == ("code", ["fingerprint"])
+    document = documents.status_document(built.plan(), built.settings)
+    assert document["state"] == "differs"
+    assert document["bundle"]["server"] != document["bundle"]["deployed"]
+    with pytest.raises(BundleError, match="uv cannot fetch"):
+        built.enable()
+    assert site.watch.mutations == []
+
+
+def test_code_that_is_equal_although_its_inputs_differ_is_not_uploaded_again(site: Site) -> None:
+    site.deployment().enable()
+    code = site.client("lambda").get_function(FunctionName=site.function)["Configuration"]["CodeSha256"]
+    tags = {BUNDLE_TAG: bundle_tag("other inputs", code)}
+    site.client("lambda").tag_resource(Resource=function_arn(site), Tags=tags)
+    assert [action.resource for action in site.deployment().plan().actions] == ["code"]
+    site.watch.mutations.clear()
+    site.deployment().enable()
+    assert site.watch.mutations == ["lambda:TagResource"]
+    assert site.deployment().plan().in_sync
 
 
 def test_foreign_code_in_the_function_is_replaced(site: Site) -> None:

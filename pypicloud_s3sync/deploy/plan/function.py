@@ -20,13 +20,18 @@ from ..models import (
     Observed,
     Role,
     bundle_tag,
+    split_bundle_tag,
 )
 from ..policy import keep_receiving
 from .conflicts import is_owned
 
 
 def code_is_known(desired: Desired, function: Function | None) -> bool:
-    """Return whether the tags prove, without a build, that the deployed code is up to date."""
+    """Return whether the function's tag proves, without a build, that the deployed code is up to date.
+
+    It names the inputs that the code was built from and the checksum of the result. The code is not known if
+    the inputs are not those of this server, or if other code was uploaded since.
+    """
     if function is None or function.code_sha256 is None:
         return False
     return function.tags.get(BUNDLE_TAG) == bundle_tag(desired.fingerprint, function.code_sha256)
@@ -107,9 +112,7 @@ def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Acti
         yield Action("update", "log group", wanted.name, "log_group.update", arguments, changes)
 
 
-def function_actions(
-    desired: Desired, function: Function | None, code_sha256: str | None, *, force: bool
-) -> Iterator[Action]:
+def function_actions(desired: Desired, function: Function | None, *, force: bool) -> Iterator[Action]:
     """Yield the actions for the function: its code, its configuration and its tags."""
     wanted = desired.function
     if function is None:
@@ -117,29 +120,38 @@ def function_actions(
         arguments = {"function": wanted, "fingerprint": desired.fingerprint}
         yield Action("create", "function", wanted.name, "function.create", arguments, shown)
         return
-    arguments = {"name": wanted.name, "fingerprint": desired.fingerprint, "arn": function.arn}
-    architectures = wanted.configuration["Architectures"]
-    other_architecture = function.configuration.get("Architectures", ["x86_64"]) != architectures
-    if force or other_architecture or (code_sha256 is not None and code_sha256 != function.code_sha256):
-        shown = differences(
-            {
-                "CodeSha256": function.code_sha256,
-                "Architectures": function.configuration.get("Architectures"),
-            },
-            {"CodeSha256": code_sha256 or "rebuilt", "Architectures": architectures},
-        )
-        arguments |= {"architecture": architectures[0]}
-        yield Action("update", "code", wanted.name, "function.update_code", arguments, shown)
-    elif code_sha256 is not None and not code_is_known(desired, function):
-        yield Action(
-            "update",
-            "code",
-            wanted.name,
-            "function.tag_bundle",
-            arguments,
-            (Change("tags", None, BUNDLE_TAG),),
-        )
+    yield from _code(desired, function, force=force)
     yield from _configuration(desired, function)
+
+
+def _code(desired: Desired, function: Function, *, force: bool) -> Iterator[Action]:
+    """Yield the action for the code; only its writer builds the bundle, because a plan takes no time."""
+    (architecture,) = desired.function.configuration["Architectures"]
+    must_upload = force or function.configuration.get("Architectures", ["x86_64"]) != [architecture]
+    if not must_upload and code_is_known(desired, function):
+        return
+    arguments = {
+        "name": function.name,
+        "arn": function.arn,
+        "fingerprint": desired.fingerprint,
+        "architecture": architecture,
+        "deployed": None if must_upload else function.code_sha256,
+    }
+    shown = _code_changes(desired, function, architecture)
+    yield Action("update", "code", function.name, "function.update_code", arguments, shown)
+
+
+def _code_changes(desired: Desired, function: Function, architecture: str) -> tuple[Change, ...]:
+    """Return why the code is updated: its inputs, its architecture, or a checksum that nobody recorded."""
+    fingerprint, code_sha256 = split_bundle_tag(function.tags.get(BUNDLE_TAG, ""))
+    changes = differences(
+        {"fingerprint": fingerprint, "Architectures": function.configuration.get("Architectures")},
+        {"fingerprint": desired.fingerprint, "Architectures": [architecture]},
+    )
+    if changes:
+        return changes
+    rebuilt = "rebuilt" if code_sha256 == function.code_sha256 else code_sha256
+    return (Change("CodeSha256", function.code_sha256, rebuilt),)
 
 
 def _configuration(desired: Desired, function: Function) -> Iterator[Action]:

@@ -30,17 +30,13 @@ from .function import (
 )
 
 
-def plan_enable(
-    desired: Desired, observed: Observed, code_sha256: str | None = None, *, force: bool = False
-) -> Plan:
+def plan_enable(desired: Desired, observed: Observed, *, force: bool = False) -> Plan:
     """Return the plan of ``enable``.
 
     Parameters
     ----------
     desired : Desired
     observed : Observed
-    code_sha256 : str, optional
-        The checksum of the bundle, if it was built because :func:`.function.code_is_known` was False.
     force : bool
         Send the code even if nothing changed, and take over a function that this tool did not create.
 
@@ -53,7 +49,7 @@ def plan_enable(
     actions = (
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
-        *function_actions(desired, observed.function, code_sha256, force=force),
+        *function_actions(desired, observed.function, force=force),
         *delivery_actions(desired, observed),
         *permission_actions(desired, observed.statements),
         *notification_actions(desired, observed),

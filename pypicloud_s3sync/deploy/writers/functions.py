@@ -53,18 +53,25 @@ class FunctionWriter:
             )
             self.wait_until_active(function.name)
 
-    def update_code(self, name: str, arn: str, fingerprint: str, architecture: str, bundle: Bundle) -> None:
-        """Upload new code, and tag the function with the inputs that it was built from."""
-        resource = f"the function {name}"
-        self._wait_until_idle(name)
-        with self._code(bundle) as code:
-            arguments = {"FunctionName": name, "Architectures": [architecture], **code}
-            self.calls.do("lambda", "update_function_code", resource, **arguments)
-            self.wait_until_active(name)
-        self.tag_bundle(name, arn, fingerprint, bundle)
+    def update_code(
+        self, name: str, arn: str, fingerprint: str, architecture: str, deployed: str | None, bundle: Bundle
+    ) -> None:
+        """Upload new code, and tag the function with the inputs that it was built from.
 
-    def tag_bundle(self, name: str, arn: str, fingerprint: str, bundle: Bundle) -> None:
-        """Tag the function with the inputs that its code was built from."""
+        Parameters
+        ----------
+        name, arn, fingerprint, architecture : str
+        deployed : str or None
+            The ``CodeSha256`` of the function. If the bundle has the same, only the tag is set; None uploads
+            it in any case.
+        bundle : Bundle
+        """
+        if bundle.code_sha256 != deployed:
+            self._wait_until_idle(name)
+            with self._code(bundle) as code:
+                arguments = {"FunctionName": name, "Architectures": [architecture], **code}
+                self.calls.do("lambda", "update_function_code", f"the function {name}", **arguments)
+                self.wait_until_active(name)
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 

@@ -35,10 +35,8 @@ GIVEN = Role("given", "/teams/", GIVEN_ARN, ROLE.trust, policy=None, boundary=No
 OTHER = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:other"
 
 
-def status(
-    observed: Observed, desired: Desired = DESIRED, code: str | None = None, **changes: str
-) -> dict[str, Any]:
-    return status_document(plan_enable(desired, observed, code), make_settings(**changes))
+def status(observed: Observed, desired: Desired = DESIRED, **changes: str) -> dict[str, Any]:
+    return status_document(plan_enable(desired, observed), make_settings(**changes))
 
 
 def states(document: dict[str, Any]) -> dict[str, str]:
@@ -101,7 +99,7 @@ def test_sync_differs_if_one_resource_differs(kind: str) -> None:
 
 
 def test_the_function_differs_if_its_code_differs() -> None:
-    document = status(DEPLOYED, code="another")
+    document = status(replace(DEPLOYED, function=replace(FUNCTION, code_sha256="another")))
     assert document["state"] == "differs"
     assert states(document)["function"] == "differs"
     assert [action["resource"] for action in document["actions"]] == ["code"]
@@ -217,7 +215,7 @@ def test_a_plan_without_actions_is_in_sync() -> None:
     "observed", [NOTHING, DEPLOYED, *DIFFERENT.values()], ids=["nothing", "everything", *DIFFERENT]
 )
 def test_documents_survive_serialization(observed: Observed) -> None:
-    plan = plan_enable(DESIRED, observed, "code")
+    plan = plan_enable(DESIRED, observed)
     for document in (
         plan_document(plan, "enable"),
         plan_document(plan_disable(DESIRED, observed), "disable"),

@@ -101,16 +101,14 @@ def test_the_bundle_is_not_built_if_no_action_needs_it(plan: Plan) -> None:
     assert "bundle" not in Run().execute(plan).writers.log
 
 
-@pytest.mark.parametrize("call", ["function.create", "function.update_code", "function.tag_bundle"])
+@pytest.mark.parametrize("call", ["function.create", "function.update_code"])
 def test_the_bundle_is_passed_to_an_action_that_needs_it(call: str) -> None:
     run = Run().execute(plan_of(Action("update", "code", "f", call, {"name": "f"})))
     assert run.writers.arguments == {"name": "f", "bundle": BUNDLE}
 
 
 def test_the_bundle_is_built_once_for_two_actions() -> None:
-    actions = [
-        Action("update", "code", "f", call) for call in ("function.update_code", "function.tag_bundle")
-    ]
+    actions = [Action("update", "code", "f", call) for call in ("function.create", "function.update_code")]
     assert Run().execute(plan_of(*actions)).writers.log.count("bundle") == 1
 
 
@@ -160,7 +158,7 @@ def test_no_message_contains_a_secret() -> None:
     observed = deployed(desired)
     for plan in (
         plan_enable(desired, NOTHING),
-        plan_enable(desired, observed, "x"),
+        plan_enable(desired, observed, force=True),
         plan_disable(desired, observed),
     ):
         assert "hunter2" not in str(Run().execute(plan).messages)
@@ -168,6 +166,6 @@ def test_no_message_contains_a_secret() -> None:
 
 def test_every_verb_of_a_plan_has_messages() -> None:
     planned = plan_enable(DESIRED, NOTHING).actions + plan_disable(DESIRED, deployed(DESIRED)).actions
-    planned += plan_enable(DESIRED, deployed(DESIRED), "x").actions
+    planned += plan_enable(DESIRED, deployed(DESIRED), force=True).actions
     assert {action.verb for action in planned} == set(VERBS)
     assert step_name(planned[0]) == "create role"

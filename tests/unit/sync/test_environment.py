@@ -260,7 +260,7 @@ class TestDocuments:
         assert SECRET in written, "the function itself needs the password"
         for description, observed in observations(desired, written):
             for force in (False, True):
-                plan = plan_enable(desired, observed, "code", force=force)
+                plan = plan_enable(desired, observed, force=force)
                 for document in (plan_document(plan, "enable"), status_document(plan, settings)):
                     assert SECRET not in json.dumps(document), description
             document = plan_document(plan_disable(desired, observed), "disable")

@@ -10,7 +10,7 @@ import pytest
 from pypicloud_s3sync.deploy.models import OWNER_TAG, Observed
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
-from support.fakes import ACCOUNT, BUCKET, CODE, NOTHING, deployed, make_desired
+from support.fakes import ACCOUNT, BUCKET, NOTHING, deployed, make_desired
 from support.notifications import for_functions
 from support.plans import (
     DESIRED,
@@ -61,7 +61,7 @@ def test_a_foreign_role_of_the_same_name_does_not_matter_with_a_given_role() -> 
 def test_a_foreign_function_is_refused_with_both_remedies() -> None:
     expected = "the function sync already exists in eu-west-1 and was not created .* with -n.* with -f"
     with pytest.raises(ConflictError, match=expected):
-        plan_enable(DESIRED, deployed(DESIRED, function=FOREIGN_FUNCTION), CODE)
+        plan_enable(DESIRED, deployed(DESIRED, function=FOREIGN_FUNCTION))
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -69,7 +69,7 @@ def test_the_function_of_another_bucket_is_refused_even_with_force(force: bool) 
     observed = with_tags("function", {OWNER_TAG: "another-bucket"})
     expected = "already serves the bucket another-bucket: choose another name with -n"
     with pytest.raises(ConflictError, match=expected):
-        plan_enable(DESIRED, observed, CODE, force=force)
+        plan_enable(DESIRED, observed, force=force)
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -11,6 +11,7 @@ from pypicloud_s3sync.deploy.models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
     OWNER_TAG,
+    Change,
     Desired,
     Function,
     LogGroup,
@@ -166,30 +167,42 @@ def test_code_is_not_known_if_inputs_or_checksum_differ(function: Function | Non
     assert not code_is_known(DESIRED, function)
 
 
-def test_different_code_is_uploaded() -> None:
-    action = only_action(plan_enable(DESIRED, DEPLOYED, "another"))
+@pytest.mark.parametrize(
+    ("tag", "recorded"),
+    [
+        (bundle_tag("other inputs", CODE), "other inputs"),
+        (f"other-layout:{FINGERPRINT}", f"other-layout:{FINGERPRINT}"),
+        ("", None),
+    ],
+    ids=["other inputs", "unknown layout", "no tag"],
+)
+def test_code_of_other_inputs_is_updated_and_the_inputs_are_shown(tag: str, recorded: str | None) -> None:
+    """Whether the zip would be another one is known only after a build, which a plan does not make."""
+    action = only_action(plan_enable(DESIRED, with_tags("function", {**FUNCTION.tags, BUNDLE_TAG: tag})))
     assert (action.resource, action.call) == ("code", "function.update_code")
-    assert [(change.field, change.before, change.after) for change in action.changes] == [
-        ("CodeSha256", CODE, "another")
-    ]
+    assert action.changes == (Change("fingerprint", recorded, FINGERPRINT),)
     assert action.arguments == {
         "name": "sync",
         "arn": DESIRED.function.arn,
         "fingerprint": FINGERPRINT,
         "architecture": "x86_64",
+        "deployed": CODE,
     }
     assert action.needs_bundle
 
 
-def test_equal_code_of_different_inputs_is_only_tagged() -> None:
-    tags = {**FUNCTION.tags, BUNDLE_TAG: bundle_tag("other inputs", CODE)}
-    action = only_action(plan_enable(DESIRED, with_tags("function", tags), CODE))
-    assert action.call == "function.tag_bundle"
-    assert action.needs_bundle
+def test_code_that_was_replaced_by_another_owner_is_updated_and_its_checksum_is_shown() -> None:
+    replaced = deployed(DESIRED, function=replace(FUNCTION, code_sha256="foreign code"))
+    action = only_action(plan_enable(DESIRED, replaced))
+    assert action.changes == (Change("CodeSha256", "foreign code", CODE),)
+    assert action.arguments["deployed"] == "foreign code"
 
 
 def test_force_uploads_unchanged_code() -> None:
-    assert calls(plan_enable(DESIRED, DEPLOYED, force=True)) == ["function.update_code"]
+    action = only_action(plan_enable(DESIRED, DEPLOYED, force=True))
+    assert action.call == "function.update_code"
+    assert action.arguments["deployed"] is None
+    assert action.changes == (Change("CodeSha256", CODE, "rebuilt"),)
 
 
 def test_a_different_architecture_uploads_code_for_it_and_is_shown() -> None:
@@ -197,13 +210,18 @@ def test_a_different_architecture_uploads_code_for_it_and_is_shown() -> None:
     plan = plan_enable(make_desired(s3sync__architecture="arm64"), DEPLOYED)
     action = only_action(plan)
     assert action.call == "function.update_code"
-    assert action.arguments["architecture"] == "arm64"
+    assert (action.arguments["architecture"], action.arguments["deployed"]) == ("arm64", None)
     assert "arm64" in str([change.after for change in action.changes])
 
 
 def test_code_is_uploaded_before_the_configuration_that_may_need_it() -> None:
-    observed = with_configuration(Handler="lambda_script.handle_s3_event", Runtime="python3.9")
-    plan = plan_enable(DESIRED, observed, "another")
+    configuration = {
+        **FUNCTION.configuration,
+        "Handler": "lambda_script.handle_s3_event",
+        "Runtime": "python3.9",
+    }
+    function = replace(FUNCTION, configuration=configuration, code_sha256="another")
+    plan = plan_enable(DESIRED, deployed(DESIRED, function=function))
     assert calls(plan) == ["function.update_code", "function.update_configuration"]
 
 

@@ -75,7 +75,7 @@ def test_created_resources_are_shown_completely() -> None:
 
 def test_planning_does_not_modify_its_arguments() -> None:
     desired, observed = copy.deepcopy(DESIRED), copy.deepcopy(with_configuration(Timeout=3))
-    plan_enable(desired, observed, "other", force=True)
+    plan_enable(desired, observed, force=True)
     plan_disable(desired, observed)
     assert desired == DESIRED
     assert observed == with_configuration(Timeout=3)
@@ -108,7 +108,7 @@ def test_the_function_is_created_with_its_fingerprint_and_the_bundle() -> None:
 
 
 def test_force_takes_over_a_foreign_function() -> None:
-    plan = plan_enable(DESIRED, replace(NOTHING, function=FOREIGN_FUNCTION), "another", force=True)
+    plan = plan_enable(DESIRED, replace(NOTHING, function=FOREIGN_FUNCTION), force=True)
     assert calls(plan) == [
         "role.create",
         "log_group.create",

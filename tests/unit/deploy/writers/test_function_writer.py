@@ -53,10 +53,11 @@ def test_any_other_error_of_a_creation_is_raised_immediately() -> None:
     assert calls.clients.operations == ["create_function"]
 
 
-def test_code_is_uploaded_between_two_waits_and_tagged_after_them() -> None:
+@pytest.mark.parametrize("deployed", [None, "other code"])
+def test_code_is_uploaded_between_two_waits_and_tagged_after_them(deployed: str | None) -> None:
     """If the tag came first, it would be wrong after an interrupted upload."""
     calls = FakeCalls()
-    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "arm64", BUNDLE)
+    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "arm64", deployed, BUNDLE)
     assert calls.clients.operations == [*SETTLED, "update_function_code", *SETTLED, "tag_resource"]
     assert calls.clients.arguments("update_function_code") == {
         "FunctionName": "sync",
@@ -67,6 +68,14 @@ def test_code_is_uploaded_between_two_waits_and_tagged_after_them() -> None:
         "Resource": FUNCTION.arn,
         "Tags": {BUNDLE_TAG: f"inputs/{BUNDLE.code_sha256}"},
     }
+
+
+def test_code_that_is_deployed_already_is_only_tagged_with_its_inputs() -> None:
+    calls = FakeCalls()
+    writer = FunctionWriter(calls, BUCKET)
+    writer.update_code("sync", FUNCTION.arn, "inputs", "x86_64", BUNDLE.code_sha256, BUNDLE)
+    assert calls.clients.operations == ["tag_resource"]
+    assert calls.clients.arguments("tag_resource")["Tags"] == {BUNDLE_TAG: f"inputs/{BUNDLE.code_sha256}"}
 
 
 def test_a_configuration_is_updated_between_two_waits() -> None:
@@ -125,7 +134,7 @@ def test_a_new_function_gets_a_large_bundle_through_the_bucket_temporarily() -> 
 @pytest.mark.usefixtures("low_limit")
 def test_an_existing_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
     calls = FakeCalls()
-    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "x86_64", BUNDLE)
+    FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "x86_64", None, BUNDLE)
     sent = calls.clients.arguments("update_function_code")
     assert {key: sent[key] for key in UPLOADED} == UPLOADED
     assert "ZipFile" not in sent
