@@ -1,4 +1,4 @@
-"""Read a paste ini and its environment into ``SyncSettings``; nothing else reads settings.
+"""Read the application's settings and its environment into ``SyncSettings``; nothing else reads settings.
 
 pypicloud's own settings name the bucket and the cache; the ``s3sync.*`` options of :mod:`.options` describe
 the function. ``PPC_*`` environment variables override both, as in the running application.
@@ -6,7 +6,6 @@ the function. ``PPC_*`` environment variables override both, as in the running a
 
 from __future__ import annotations
 
-import configparser
 import difflib
 import os
 from collections.abc import Callable, Mapping
@@ -14,13 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pypicloud.util import EnvironSettings
-from pyramid.paster import get_appsettings
 
 from ..exceptions import ConfigError
 from . import partitions
+from .ini import load_ini
 from .options import OPTIONS, PREFIX, URL, Delivery, Option
 from .runtimes import default_runtime
 from .supported import check_cache, check_storage
+
+__all__ = ["Credentials", "SyncSettings", "load_ini", "read"]
 
 #: Settings that hold AWS credentials: used for provisioning, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
@@ -81,46 +82,6 @@ class SyncSettings:
         """A region in the bucket's partition, if another setting than the bucket's region tells it."""
         arn = self.role_arn or self.permissions_boundary
         return self.db_region or (partitions.region_of_arn(arn) if arn else None)
-
-
-def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
-    """Return the application's settings, as ``pserve`` reads them.
-
-    Parameters
-    ----------
-    config_uri : str
-        ``file.ini`` or ``file.ini#section``.
-    variables : dict, optional
-        Values for ``%(NAME)s`` in the ini.
-
-    Raises
-    ------
-    ConfigError
-        If the file or the section does not exist, the file is not an ini, or a ``%(NAME)s`` has no value.
-    """
-    path, _, section = config_uri.partition("#")
-    if not os.path.isfile(path):
-        raise ConfigError(
-            f"the config file {path!r} does not exist: give the path of the ini that pserve takes"
-        )
-    try:
-        settings = get_appsettings(config_uri, options=dict(variables or {}))
-    except configparser.InterpolationError as error:
-        missing = getattr(error, "reference", None)
-        hint = f"add {missing}=VALUE to the command" if missing else "write a literal % as %%"
-        # Without its cause, which repeats the value: it may be a db.url with a password.
-        raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from None
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not an ini file: {_first_line(error)}") from error
-    except LookupError as error:
-        raise ConfigError(f"{path} has no section [app:{section or 'main'}]: {_first_line(error)}") from error
-    except (ImportError, ValueError, OSError, AttributeError) as error:
-        raise ConfigError(f"cannot read {path}: {_first_line(error)}") from error
-    return EnvironSettings(dict(settings))
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None = None) -> SyncSettings:

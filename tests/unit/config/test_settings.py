@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.config.settings import SyncSettings, load_ini, read
+from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import environment
 
@@ -43,18 +41,6 @@ def refusal(env: Mapping[str, str] | None = None, /, **more: str | None) -> str:
     with pytest.raises(ConfigError) as caught:
         settings(env, **more)
     return str(caught.value)
-
-
-@pytest.fixture
-def ini(tmp_path: Path) -> Callable[[str], str]:
-    """Write an ini; its path."""
-
-    def write(text: str) -> str:
-        path = tmp_path / "production.ini"
-        path.write_text(text)
-        return str(path)
-
-    return write
 
 
 # The s3sync.* options
@@ -225,53 +211,3 @@ def test_credentials_are_read_but_never_reach_the_function() -> None:
     for secret in ("AKID", "secret-"):
         assert secret not in sent_to_function(found)
     assert "secret-" not in repr(found)
-
-
-# The ini
-
-
-def test_an_ini_is_read_as_pserve_reads_it(ini: Callable[[str], str]) -> None:
-    path = ini(
-        "[app:main]\nuse = egg:pypicloud\nstorage.bucket = %(bucket)s\nfolder = %(here)s\n"
-        "[app:other]\nuse = egg:pypicloud\nstorage.bucket = other\n"
-    )
-    assert load_ini(path, {"bucket": "b"})["storage.bucket"] == "b"
-    assert load_ini(path, {"bucket": "b"})["folder"] == os.path.dirname(path)
-    assert load_ini(f"{path}#other", {"bucket": "b"})["storage.bucket"] == "other"
-
-
-def test_environment_variables_override_the_ini(
-    ini: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PPC_STORAGE_BUCKET", "env")
-    assert load_ini(ini("[app:main]\nuse = egg:pypicloud\nstorage.bucket = b\n"))["storage.bucket"] == "env"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("just words\n", "is not an ini file"),
-        ("[app:other]\nuse = egg:pypicloud\n", "has no section [app:main]"),
-        ("[app:main]\nuse = egg:pypicloud\na = %(nothing)s\n", "add nothing=VALUE to the command"),
-        ("[app:main]\nuse = egg:pypicloud\na = 100%\n", "write a literal % as %%"),
-        ("[app:main]\nuse = egg:no_such_distribution\n", "no_such_distribution"),
-    ],
-)
-def test_an_invalid_ini_is_refused_with_one_line(ini: Callable[[str], str], text: str, message: str) -> None:
-    path = ini(text)
-    with pytest.raises(ConfigError) as caught:
-        load_ini(path)
-    assert message in str(caught.value)
-    assert path in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_binary_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x.ini").write_bytes(b"\xff\xfe\x00[")
-    with pytest.raises(ConfigError, match="is not an ini file"):
-        load_ini(str(tmp_path / "x.ini"))
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"the config file .*nowhere\.ini' does not exist"):
-        load_ini(str(tmp_path / "nowhere.ini"))

@@ -1,0 +1,220 @@
+"""Find pypicloud's settings in a paste ini, as ``pserve`` does."""
+
+from __future__ import annotations
+
+import configparser
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import plaster
+from paste.deploy import appconfig
+from paste.deploy.loadwsgi import ConfigLoader
+from pypicloud.util import EnvironSettings
+
+from ..exceptions import ConfigError
+
+#: The settings by which an application with a factory of its own counts as pypicloud.
+_OWN_SETTINGS = ("pypi.", "storage.", "db.", "s3sync.")
+_REFERENCE = re.compile(r"%\(([^)]+)\)s")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
+    """Return the settings of the pypicloud application that ``pserve`` would serve.
+
+    Parameters
+    ----------
+    config_uri : str
+        ``file.ini`` or ``file.ini#section``. The section may be an application, or a pipeline, a composite or
+        a filter that contains one.
+    variables : dict, optional
+        Values for ``%(NAME)s`` in the ini.
+
+    Raises
+    ------
+    ConfigError
+        If the file or the section does not exist, the file is not an ini, a ``%(NAME)s`` has no value, a
+        variable has no effect, or there is not exactly one pypicloud application.
+    """
+    loader = _loader(config_uri)
+    if not hasattr(loader, "pastedeploy_spec"):
+        # Another format than ini, for which pserve needs an add-on.
+        return EnvironSettings(dict(loader.get_wsgi_app_settings(defaults=dict(variables or {}))))
+    variables = {**loader.uri.options, **(variables or {})}
+    settings = _settings(loader, variables)
+    if loader.filepath is not None:
+        _refuse_ineffective(loader, variables, settings)
+    return EnvironSettings(settings)
+
+
+def _loader(config_uri: str) -> Any:
+    """Return plaster's loader for an existing file or an egg."""
+    path = _path(config_uri)
+    if os.path.isdir(path):
+        raise ConfigError(
+            f"{path} is a directory, not an ini file: give the path of the ini that pserve takes"
+        )
+    try:
+        loader = plaster.get_loader(config_uri, protocols=["wsgi"])
+    except ValueError:
+        loader = None
+    file = getattr(loader, "filepath", path)
+    if file is not None and not os.path.isfile(file):
+        raise ConfigError(
+            f"the config file {path!r} does not exist: give the path of the ini that pserve takes"
+        )
+    if loader is None:
+        raise _not_ini(path, "its name does not end with .ini")
+    return loader
+
+
+def _not_ini(path: str, reason: str) -> ConfigError:
+    return ConfigError(f"{path} is not an ini file: {reason}; give the path of the ini that pserve takes")
+
+
+def _path(config_uri: str) -> str:
+    try:
+        path: str = plaster.parse_uri(config_uri).path
+    except ValueError:
+        # It has neither a scheme nor an extension.
+        return config_uri.partition("#")[0]
+    return path
+
+
+def _settings(loader: Any, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of the pypicloud application in the section that the URI names."""
+    path, section = loader.uri.path, loader.uri.fragment or "main"
+    try:
+        return _only_pypicloud(_applications(_context(loader, section, variables)), loader, variables)
+    except configparser.InterpolationError as error:
+        missing = getattr(error, "reference", None)
+        hint = f"add {missing}=VALUE to the command" if missing else "write a literal % as %%"
+        # Without its cause, which repeats the value: it may be a db.url with a password.
+        raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise _not_ini(path, _why_not_ini(path, error)) from error
+    except LookupError as error:
+        if loader.filepath and not ConfigLoader(loader.filepath).parser.sections():
+            raise _not_ini(path, "it has no sections") from error
+        sections = _pypicloud_sections(loader, variables)
+        hint = f": use {sections}" if sections else ""
+        raise ConfigError(f"{path} has no section [app:{section}] ({_first_line(error)}){hint}") from error
+    except (ImportError, ValueError, OSError, AttributeError, RecursionError) as error:
+        raise ConfigError(f"cannot read {path}: {_first_line(error)}") from error
+
+
+def _context(loader: Any, section: str, variables: Mapping[str, str]) -> Any:
+    """Return PasteDeploy's description of a section, which ``pserve`` would make an application from."""
+    folder = os.path.dirname(loader.filepath) if loader.filepath else os.getcwd()
+    defaults = {"__file__": loader.filepath, "here": folder, **variables}
+    config = appconfig(loader.pastedeploy_spec, section, relative_to=os.getcwd(), global_conf=defaults)
+    return config.context
+
+
+def _applications(context: Any) -> Iterator[Any]:
+    """Yield the contexts of the applications in a context: itself, or those that it contains."""
+    if hasattr(context, "app_context"):
+        yield from _applications(context.app_context)
+    elif hasattr(context, "next_context"):
+        yield from _applications(context.next_context)
+    elif context.protocol in ("paste.composite_factory", "paste.composit_factory"):
+        for name in context.local_conf.values():
+            yield from _applications_named(name, context)
+    else:
+        yield context
+
+
+def _applications_named(name: str, composite: Any) -> Iterator[Any]:
+    """Yield the applications that a setting of a composite names; none if it is another kind of setting."""
+    loader = composite.loader
+    if not loader.absolute_name(name):
+        try:
+            loader.find_config_section(composite.object_type, name=name)
+        except LookupError:
+            return
+    yield from _applications(loader.app_context(name=name, global_conf=composite.global_conf))
+
+
+def _only_pypicloud(contexts: Iterator[Any], loader: Any, variables: Mapping[str, str]) -> dict[str, str]:
+    applications = list(contexts)
+    found = [application for application in applications if _is_pypicloud(application)]
+    sections = _pypicloud_sections(loader, variables) if len(found) != 1 else ""
+    if not found and len(applications) == 1 and not sections:
+        # Perhaps all of its settings are environment variables.
+        found = applications
+    settings = [dict(application.local_conf) for application in found]
+    path, section = loader.uri.path, loader.uri.fragment or "main"
+    if not settings:
+        hint = f"use {sections}" if sections else "name a section with pypicloud's settings"
+        raise ConfigError(f"the section {section} of {path} does not contain pypicloud: {hint}")
+    if any(other != settings[0] for other in settings):
+        raise ConfigError(
+            f"the section {section} of {path} contains {len(settings)} pypicloud applications:"
+            f" use {sections or 'the section of one of them'}"
+        )
+    return settings[0]
+
+
+def _is_pypicloud(application: Any) -> bool:
+    factory = getattr(application.object, "__module__", "")
+    return factory == "pypicloud" or any(key.startswith(_OWN_SETTINGS) for key in application.local_conf)
+
+
+def _pypicloud_sections(loader: Any, variables: Mapping[str, str]) -> str:
+    """Return the URIs of the file's sections that are pypicloud applications, for an error message."""
+    if loader.filepath is None:
+        return ""
+    found = []
+    for section in ConfigLoader(loader.filepath).parser.sections():
+        kind, _, name = section.partition(":")
+        if kind in ("app", "application") and name and _section_is_pypicloud(loader, name.strip(), variables):
+            found.append(f"{loader.uri.path}#{name.strip()}")
+    return " or ".join(found)
+
+
+def _section_is_pypicloud(loader: Any, name: str, variables: Mapping[str, str]) -> bool:
+    try:
+        return any(map(_is_pypicloud, _applications(_context(loader, name, variables))))
+    except (configparser.Error, LookupError, ImportError, ValueError, OSError, AttributeError):
+        return False
+
+
+def _refuse_ineffective(loader: Any, variables: Mapping[str, str], settings: Mapping[str, str]) -> None:
+    """Raise an error for a variable that changes nothing: the user would believe that it does."""
+    path = loader.uri.path
+    defaults = ConfigLoader(loader.filepath).parser.defaults()
+    used = set(_REFERENCE.findall(Path(loader.filepath).read_text()))
+    for name, value in variables.items():
+        if _has_effect(loader, variables, name, settings) or defaults.get(name) == value:
+            continue
+        if name in defaults:
+            raise ConfigError(
+                f"the variable {name} has no effect: [DEFAULT] in {path} sets it, which pserve prefers too:"
+                " change it there, or remove it from the command"
+            )
+        if name not in used:
+            nearest = difflib.get_close_matches(name, used, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else "remove it from the command"
+            raise ConfigError(f"the variable {name} has no effect: {path} does not use %({name})s: {hint}")
+
+
+def _has_effect(loader: Any, variables: Mapping[str, str], name: str, settings: Mapping[str, str]) -> bool:
+    """Return whether another value of a variable would change the settings."""
+    try:
+        return _settings(loader, {**variables, name: f"{variables[name]}0"}) != settings
+    except ConfigError:
+        return True
+
+
+def _why_not_ini(path: str, error: Exception) -> str:
+    if Path(path).read_bytes().startswith(_BYTE_ORDER_MARK):
+        return "it begins with a byte order mark, so save it as UTF-8 without one"
+    return _first_line(error)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
