@@ -66,11 +66,11 @@ class Command:
         return self._show(document, lambda: self._print(plan_summary(document) if plan.in_sync else done))
 
     def status(self) -> int:
-        """Show the state of S3 sync; the exit status is 1 if it differs from the settings."""
+        """Show the state of S3 sync; the exit status is 1 unless it is on and works."""
         with self._deployment() as deployment:
-            document = documents.status_document(deployment.plan(), self.settings)
+            document = deployment.status()
         self._show(document, lambda: show_status(self.console, document))
-        return 0 if document["in_sync"] else 1
+        return 0 if document["healthy"] else 1
 
     def disable(self) -> int:
         """Remove what enable created."""

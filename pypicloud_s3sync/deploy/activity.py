@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ..exceptions import AwsError
 from .aws import Clients
-from .aws_errors import is_missing, translated
+from .aws_errors import is_missing, translated, unreadable
+from .health import failing, iso_time
+from .metrics import by_hour, read_metrics
 from .models import Names
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 #: The number of packages to return.
 LATEST = 10
@@ -25,12 +25,10 @@ PATTERN = '{ ($.action = "saved") || ($.action = "cleared") || ($.action = "fail
 WINDOWS = tuple(datetime.timedelta(minutes=minutes) for minutes in (15, 24 * 60, 7 * 24 * 60))
 #: The most pages to read of one window; a page has up to 10,000 lines: botocore, logs 2014-03-28.
 PAGES = 20
-HOUR = 3600
-METRICS = ("Invocations", "Errors")
 
 
 def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str, Any]:
-    """Return the last packages that were synced, and the events and errors of the last day.
+    """Return the last packages that were synced, and the events and failures of the last day.
 
     Parameters
     ----------
@@ -43,26 +41,54 @@ def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str
     Returns
     -------
     dict
-        ``packages``: the newest first, each ``{"time", "key", "action", "lag_ms"}``; ``hours``: the oldest
-        first, each ``{"time", "invocations", "errors"}``; times in seconds since 1970. If one of them is
-        empty, ``packages_message`` or ``hours_message`` says why.
+        ``packages``: the newest first, each ``{"time", "at", "key", "filename", "action", "lag_ms",
+        "error"}``; ``hours``: the oldest first, each ``{"time", "at", "events", "errors", "invocations"}``;
+        ``failing``: ``{"events", "failed", "since"}`` or None; ``problems``: what could not be read. If there
+        are no packages or hours, ``packages_message`` or ``hours_message`` says why.
     """
-    packages, packages_error = _read(lambda: _packages(clients, names.log_group, now))
-    hours, hours_error = _read(lambda: _hours(clients, names.function, now))
-    return {
-        "packages": packages,
-        "packages_message": packages_error or ("" if packages else "No package was synced in the last week."),
-        "hours": hours,
-        "hours_message": hours_error or ("" if hours else "CloudWatch has no data for the last day yet."),
-    }
+    packages, packages_problems = _read_packages(clients, names, now)
+    hours, hours_problems = _read_hours(clients, names, now)
+    return {**packages, **hours, "problems": packages_problems + hours_problems}
 
 
-def _read(read: Callable[[], Iterable[dict[str, Any]]]) -> tuple[list[dict[str, Any]], str]:
-    """Return what ``read`` returns and no message, or nothing and the message of its AwsError."""
+def _read_packages(
+    clients: Clients, names: Names, now: datetime.datetime
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
-        return list(read()), ""
+        packages = _packages(clients, names.log_group, now)
     except AwsError as error:
-        return [], str(error)
+        problem = unreadable(error, "The last packages are unknown")
+        return {"packages": [], "packages_message": str(error)}, [problem.document]
+    message = "" if packages else "No package was synced in the last week."
+    return {"packages": packages, "packages_message": message}, []
+
+
+def _read_hours(
+    clients: Clients, names: Names, now: datetime.datetime
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    try:
+        intervals = read_metrics(clients, names.function, now)
+    except AwsError as error:
+        problem = unreadable(error, "It is unknown whether events fail")
+        return {"hours": [], "hours_message": str(error), "failing": None}, [problem.document]
+    if not intervals:
+        return {
+            "hours": [],
+            "hours_message": "CloudWatch has no data for the last day yet.",
+            "failing": None,
+        }, []
+    failures = failing(intervals, now)
+    hours = [
+        {
+            "time": hour.time,
+            "at": iso_time(hour.time),
+            "events": hour.events,
+            "errors": hour.failed,
+            "invocations": hour.invocations,
+        }
+        for hour in by_hour(intervals, now)
+    ]
+    return {"hours": hours, "hours_message": "", "failing": failures and failures.document}, []
 
 
 def _packages(clients: Clients, group: str, now: datetime.datetime) -> list[dict[str, Any]]:
@@ -104,41 +130,12 @@ def _records(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
         if not isinstance(record, dict) or "key" not in record:
             continue
         if record.get("action") in ("saved", "cleared", "failed"):
-            fields = {"key": record["key"], "action": record["action"], "lag_ms": record.get("lag_ms")}
-            yield {"time": event["timestamp"] // 1000, **fields}
-
-
-def _hours(clients: Clients, function: str, now: datetime.datetime) -> Iterator[dict[str, Any]]:
-    queries: list[MetricDataQueryTypeDef] = [
-        {
-            "Id": name.lower(),
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/Lambda",
-                    "MetricName": name,
-                    "Dimensions": [{"Name": "FunctionName", "Value": function}],
-                },
-                "Period": HOUR,
-                "Stat": "Sum",
-            },
-        }
-        for name in METRICS
-    ]
-    end = int(now.timestamp()) // HOUR * HOUR + HOUR
-    start = end - 24 * HOUR
-    with translated("cloudwatch:GetMetricData", f"the function {function}", clients.settings.endpoint_url):
-        answer = clients["cloudwatch"].get_metric_data(
-            MetricDataQueries=queries,
-            StartTime=datetime.datetime.fromtimestamp(start, datetime.UTC),
-            EndTime=datetime.datetime.fromtimestamp(end, datetime.UTC),
-        )
-    sums: dict[int, dict[str, int]] = {}
-    for result in answer["MetricDataResults"]:
-        for time, value in zip(result["Timestamps"], result["Values"], strict=True):
-            hour = int(time.timestamp()) // HOUR * HOUR
-            counts = sums.setdefault(hour, dict.fromkeys(map(str.lower, METRICS), 0))
-            counts[result["Id"]] = counts.get(result["Id"], 0) + int(value)
-    if sums:
-        zero = dict.fromkeys(map(str.lower, METRICS), 0)
-        for hour in range(start, end, HOUR):
-            yield {"time": hour, **sums.get(hour, zero)}
+            yield {
+                "time": event["timestamp"] // 1000,
+                "at": iso_time(event["timestamp"] / 1000),
+                "key": record["key"],
+                "filename": posixpath.basename(str(record["key"])),
+                "action": record["action"],
+                "lag_ms": record.get("lag_ms"),
+                "error": record.get("error"),
+            }

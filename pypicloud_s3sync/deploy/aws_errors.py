@@ -19,11 +19,12 @@ from botocore.exceptions import (
 )
 
 from ..exceptions import AwsError
+from .problems import DENIED, UNKNOWN, Problem
 
 # Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
-DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
+DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
-UNKNOWN = {
+REJECTED_CODES = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken"),
     *("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"),
 }
@@ -56,10 +57,20 @@ def policy_that_allows(error: Exception) -> dict[str, Any] | None:
 
     If AWS does not name the resource, the policy allows the action on all resources.
     """
-    if not isinstance(error, AwsError) or error.code not in DENIED or not error.action:
+    if not isinstance(error, AwsError) or error.code not in DENIED_CODES or not error.action:
         return None
     allow = {"Effect": "Allow", "Action": error.action, "Resource": error.resource or "*"}
     return {"Version": "2012-10-17", "Statement": [allow]}
+
+
+def unreadable(error: AwsError, consequence: str) -> Problem:
+    """Return the problem that AWS refused a call or did not answer, and what is unknown because of that."""
+    policy = policy_that_allows(error)
+    if policy is not None:
+        remedy = "add this policy to the IAM role or user that runs this"
+        return Problem(DENIED, f"{consequence}: {error}", remedy, policy)
+    kind = DENIED if error.code in DENIED_CODES else UNKNOWN
+    return Problem(kind, f"{consequence}: {error}", "remove the cause, then read the state again")
 
 
 @contextmanager
@@ -106,7 +117,7 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
 
 
 def _message(action: str, resource: str, code: str, reason: str) -> str:
-    if code in DENIED:
+    if code in DENIED_CODES:
         # AWS may deny another action than the one that was called: CreateFunction needs iam:PassRole.
         denied = NOT_AUTHORIZED.search(reason)
         if denied and denied["action"].lower() != action.lower():
@@ -114,7 +125,7 @@ def _message(action: str, resource: str, code: str, reason: str) -> str:
         return f"AccessDenied for {action} on {resource}: allow it for the caller in IAM ({reason})"
     if code in EXPIRED:
         return f"the AWS credentials have expired ({action} on {resource}): renew them and run again"
-    if code in UNKNOWN:
+    if code in REJECTED_CODES:
         return (
             f"AWS rejected the credentials ({code} for {action} on {resource}): {SET_CREDENTIALS}"
             " (those of another partition, such as China or GovCloud, need storage.region_name too)"

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..exceptions import ConfigError, ConflictError
+from ..exceptions import AwsError, ConfigError, ConflictError
 from . import run_lock
 from .activity import activity
 from .aws import Clients
+from .aws_errors import unreadable
 from .bundle import Bundle
 from .bundle.source import BundleSource
 from .desired import desire, resource_names
+from .documents import status_document
 from .executor import execute
-from .models import Identity, Plan, Reporter
-from .plan.planner import plan_disable, plan_enable
+from .health import failing, failing_problem, queue_problem
+from .metrics import read_metrics
+from .models import Desired, Identity, Observed, Plan, Reporter
+from .plan.conflicts import conflicts, is_owned
+from .plan.planner import compare, plan_disable, plan_enable
+from .problems import TABLES, Problem
 from .readers import Reader
 from .writers import Writers
 
@@ -72,6 +78,19 @@ class Deployment:
             execute(plan, writers, self._bundle.get, report)
         return plan
 
+    def status(self) -> dict[str, Any]:
+        """Return the state, with everything that is in the way; see :func:`.documents.status_document`."""
+        clients, identity, region = self._locate()
+        reader = Reader(clients)
+        desired = desire(self.settings, identity, region, self._bundle.fingerprint())
+        observed = reader.observe(desired, enabling=True)
+        problems = [
+            *self._missing_tables(reader),
+            *conflicts(desired, observed),
+            *self._failures(clients, desired, observed),
+        ]
+        return status_document(compare(desired, observed), self.settings, problems)
+
     def activity(self) -> dict[str, Any]:
         """Return the recent activity of the function; see :func:`.activity.activity`."""
         clients, _, region = self._locate()
@@ -85,7 +104,8 @@ class Deployment:
     def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate()
         reader = Reader(clients)
-        self._refuse_missing_tables(reader)
+        for problem in self._missing_tables(reader):
+            raise ConflictError(str(problem))
         desired = desire(self.settings, identity, region, self._bundle.fingerprint())
         observed = reader.observe(desired, enabling=True)
         plan = plan_enable(desired, observed, force=force)
@@ -124,10 +144,29 @@ class Deployment:
             clients = self._clients(self.settings, region)
         return clients, identity, region
 
-    def _refuse_missing_tables(self, reader: Reader) -> None:
+    def _missing_tables(self, reader: Reader) -> Iterator[Problem]:
         missing = reader.missing_tables() if self.settings.cache == "dynamo" else []
         if missing:
-            raise ConflictError(
-                f"the DynamoDB table {missing[0]} does not exist in {self.settings.db_region}:"
-                " start pypicloud once, which creates its tables"
+            yield Problem(
+                TABLES,
+                f"the DynamoDB table {missing[0]} does not exist in {self.settings.db_region}",
+                "check db.region_name, db.namespace and db.tablenames; if the table was deleted, restart"
+                " pypicloud, which creates its tables when it starts",
             )
+
+    def _failures(self, clients: Clients, desired: Desired, observed: Observed) -> Iterator[Problem]:
+        """Yield the problems of a function that runs; CloudWatch is not asked about one that does not."""
+        waiting = queue_problem(observed.delivery_resources.dead_letters)
+        if waiting is not None:
+            yield waiting
+        if not is_owned(observed.function, desired.bucket):
+            return
+        now = datetime.datetime.now(datetime.UTC)
+        try:
+            intervals = read_metrics(clients, desired.names.function, now)
+        except AwsError as error:
+            yield unreadable(error, "It is unknown whether events fail")
+            return
+        failures = failing(intervals, now)
+        if failures is not None:
+            yield failing_problem(failures, desired.names.log_group)

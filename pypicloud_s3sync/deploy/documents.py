@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
+from .about import about
+from .console_urls import console_url, metrics_url
 from .delivery import owns_eventbridge
-from .models import BUNDLE_TAG, Action, Plan, split_bundle_tag
+from .differences import change_document, differences, visible
+from .health import paused_problems
+from .models import (
+    BUNDLE_TAG,
+    Action,
+    Function,
+    LogGroup,
+    Observed,
+    Plan,
+    Queue,
+    Role,
+    Rule,
+    split_bundle_tag,
+)
+from .plan.conflicts import is_owned
+from .problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
 
 #: The resources of each delivery, in the order in which they are created.
 RESOURCES = {
@@ -19,6 +36,16 @@ RESOURCES = {
         "notification",
     ),
     Delivery.EVENTBRIDGE: ("role", "log group", "function", "rule", "permission", "notification"),
+}
+#: Fields whose values mean nothing to people; ``code`` says what they show.
+HASHES = ("fingerprint", "CodeSha256")
+#: The parts whose names another owner may have taken.
+FOREIGN: Mapping[str, Callable[[Observed], Role | Function | LogGroup | Queue | Rule | None]] = {
+    "role": lambda observed: observed.role,
+    "function": lambda observed: observed.function,
+    "queue": lambda observed: observed.delivery_resources.queue,
+    "dead-letter queue": lambda observed: observed.delivery_resources.dead_letters,
+    "rule": lambda observed: observed.delivery_resources.rule,
 }
 
 
@@ -48,28 +75,33 @@ def _action(action: Action) -> dict[str, Any]:
         "verb": action.verb,
         "resource": action.resource,
         "name": action.name,
-        "changes": [
-            {"field": change.field, "before": change.before, "after": change.after}
-            for change in action.changes
-        ],
+        "changes": [change_document(change) for change in visible(action.changes)],
     }
 
 
-def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
+def status_document(plan: Plan, settings: SyncSettings, problems: Iterable[Problem] = ()) -> dict[str, Any]:
     """Return the current state, and whether it differs from the settings, as JSON.
 
-    ``state`` is ``on``, ``off``, ``partial`` (something is missing) or ``differs``.
+    ``state`` is ``on``, ``off``, ``partial`` (something is missing), ``differs``, ``failing`` (events fail),
+    ``paused`` (events are not handled) or ``conflict`` (something is in the way).
 
     Parameters
     ----------
     plan : Plan
-        The plan of ``enable``.
+        What differs; conflicts may be among it.
     settings : SyncSettings
+    problems : iterable of Problem
+        What was found besides the plan: conflicts, and failures.
     """
     resources = [_resource(plan, kind) for kind in RESOURCES[plan.desired.delivery]] + _obsolete(plan)
+    found = [*problems, *paused_problems(plan)]
+    state = _state(resources, found)
     return {
-        "state": _state(resources),
+        "state": state,
         "in_sync": plan.in_sync,
+        "healthy": state == "on" and not found,
+        "installed": _is_installed(resources),
+        "problems": [problem.document for problem in found],
         "function": plan.desired.names.function,
         "function_arn": plan.desired.function.arn,
         "role_arn": plan.desired.role_arn,
@@ -79,11 +111,16 @@ def status_document(plan: Plan, settings: SyncSettings) -> dict[str, Any]:
         "cache": settings.cache,
         "runtime": settings.runtime,
         "architecture": settings.architecture,
+        "memory_size": settings.memory_size,
+        "timeout": settings.timeout,
         "delivery": settings.delivery,
+        "code": code_state(plan),
         "bundle": {"deployed": _deployed_bundle(plan), "server": plan.desired.fingerprint},
+        "metrics_url": metrics_url(plan) if _has_pages(plan, settings) else None,
         "foreign_notifications": _foreign_count(plan),
-        "resources": resources,
+        "resources": [_with_url(resource, plan, settings) for resource in resources],
         "actions": [_action(action) for action in plan.actions],
+        **({"about": about(settings)} if not _is_installed(resources) else {}),
     }
 
 
@@ -96,16 +133,65 @@ def _resource(plan: Plan, kind: str) -> dict[str, Any]:
         state = "differs"
     else:
         state = "given" if kind == "role" and plan.desired.role is None else "ok"
-    resource: dict[str, Any] = {"resource": kind, "name": _name(plan, kind), "state": state}
+    resource: dict[str, Any] = {
+        "resource": kind,
+        "name": _name(plan, kind),
+        "state": state,
+        "differences": [] if state == "missing" else _differences(plan, actions),
+    }
+    if kind in FOREIGN and _is_foreign(plan, kind):
+        resource["foreign"] = True
+    if kind == "function":
+        resource["code"] = code_state(plan)
     observed = plan.observed.delivery_resources
     queue = {"queue": observed.queue, "dead-letter queue": observed.dead_letters}.get(kind)
     return resource if queue is None else {**resource, "messages": queue.messages}
 
 
+def _differences(plan: Plan, actions: Iterable[Action]) -> list[dict[str, Any]]:
+    """Return what the actions change; of the code, only whether it is the server's."""
+    found: list[dict[str, Any]] = []
+    for action in actions:
+        if action.resource == "code" and code_state(plan) != "current":
+            found.append({"field": "code", "before": code_state(plan), "after": "current"})
+        found += [item for item in differences(action) if item["field"] not in HASHES]
+    return found
+
+
+def code_state(plan: Plan) -> str | None:
+    """Return whether the deployed code is the server's.
+
+    It is ``current``, ``older`` (this tool deployed it from other versions), ``different`` (something else
+    deployed it), or None if there is no function.
+    """
+    function, desired = plan.observed.function, plan.desired
+    if function is None:
+        return None
+    fingerprint, code_sha256 = split_bundle_tag(function.tags.get(BUNDLE_TAG, ""))
+    if fingerprint is None or code_sha256 != function.code_sha256:
+        return "different"
+    return "current" if fingerprint == desired.fingerprint else "older"
+
+
+def _is_foreign(plan: Plan, kind: str) -> bool:
+    found = FOREIGN[kind](plan.observed)
+    return found is not None and not is_owned(found, plan.desired.bucket)
+
+
+def _with_url(resource: dict[str, Any], plan: Plan, settings: SyncSettings) -> dict[str, Any]:
+    """Return a resource with the address of its page in AWS's console, if there is one."""
+    url = console_url(plan, resource["resource"]) if resource["state"] != "missing" else None
+    return {**resource, "console_url": url} if url and settings.endpoint_url is None else resource
+
+
+def _has_pages(plan: Plan, settings: SyncSettings) -> bool:
+    return plan.observed.function is not None and settings.endpoint_url is None
+
+
 def _obsolete(plan: Plan) -> list[dict[str, Any]]:
     """Return the resources of another delivery that are still in AWS."""
     return [
-        {"resource": action.resource, "name": action.name, "state": "differs"}
+        {"resource": action.resource, "name": action.name, "state": "differs", "differences": []}
         for action in plan.actions
         if action.verb == "delete" and action.resource not in RESOURCES[plan.desired.delivery]
     ]
@@ -139,15 +225,32 @@ def _deployed_bundle(plan: Plan) -> str | None:
     return split_bundle_tag(tag)[0]
 
 
-def _state(resources: list[dict[str, Any]]) -> str:
-    states = {resource["state"] for resource in resources} - {"given"}
-    # A log group alone means nothing: an earlier function, or a visit to the console, may have created it.
-    relevant = {resource["state"] for resource in resources if resource["resource"] != "log group"}
-    if relevant - {"given"} == {"missing"}:
+def _is_installed(resources: list[dict[str, Any]]) -> bool:
+    """Return whether this tool created a part that still exists; a log group alone means nothing.
+
+    An earlier function, or a visit to the console, may have created it.
+    """
+    return any(
+        resource["state"] in ("ok", "differs") and not resource.get("foreign")
+        for resource in resources
+        if resource["resource"] != "log group"
+    )
+
+
+def _state(resources: list[dict[str, Any]], problems: list[Problem]) -> str:
+    kinds = {problem.problem for problem in problems}
+    states = {resource["state"] for resource in resources}
+    if not kinds.isdisjoint({CONFLICT, TABLES}):
+        return "conflict"
+    if not _is_installed(resources):
         return "off"
     if "missing" in states:
         return "partial"
-    return "differs" if "differs" in states else "on"
+    if PAUSED in kinds:
+        return "paused"
+    if "differs" in states:
+        return "differs"
+    return "failing" if FAILING in kinds else "on"
 
 
 def _foreign_count(plan: Plan) -> int:

@@ -71,7 +71,8 @@ class Function:
     """A Lambda function.
 
     ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is the reason that
-    Lambda gives if the function cannot run.
+    Lambda gives if the function cannot run. ``reserved_concurrency`` is None if the function has no
+    concurrency of its own; with 0, Lambda never runs it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Function:
     tags: Mapping[str, str]
     code_sha256: str | None = None
     failure: str | None = None
+    reserved_concurrency: int | None = None
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class S3SyncViews:
         run = run_lock.current(settings)
         if run is not None:
             return {"state": "running", "in_sync": False, "running": run}
-        return documents.status_document(Deployment(settings).plan(), settings)
+        return Deployment(settings).status()
 
     @view_config(request_method="GET", subpath=("plan",))
     @json_errors

@@ -14,16 +14,17 @@ import pytest
 
 from pypicloud_s3sync.deploy.activity import activity
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
-from pypicloud_s3sync.deploy.models import Progress
-from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from pypicloud_s3sync.deploy.models import Observed, Progress
+from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
+from pypicloud_s3sync.deploy.problems import Problem
 from pypicloud_s3sync.web.views import ERRORS
-from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings
+from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings, not_none, refusal
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
 #: A row of a table of fields: the field's path, with ``[]`` for each item of a list.
 ROW = re.compile(r"^\| `([^`]+)` \| (?:string|integer|boolean|object|list|any)", re.MULTILINE)
 #: Fields whose values come from AWS, in any form.
-OPAQUE = ("before", "after")
+OPAQUE = ("before", "after", "policy")
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 DELIVERIES = ("direct", "sqs", "eventbridge")
 
@@ -65,12 +66,22 @@ def desired_by(delivery: str) -> Any:
 
 
 def test_every_field_of_the_status_document_is_described() -> None:
+    problem = Problem("denied", "m", "r", {"Version": "2012-10-17"})
     documents = [
-        status_document(plan_enable(desired, observed), make_settings())
+        status_document(compare(desired, observed), make_settings(), [problem])
         for desired in map(desired_by, DELIVERIES)
-        for observed in (NOTHING, deployed(desired))
+        for observed in (NOTHING, deployed(desired), slower(deployed(desired)))
     ]
     assert_documented("Status document", documents)
+
+
+def slower(observed: Observed) -> Observed:
+    """Return AWS with another timeout of a function, and with a role of another owner."""
+    function, role = not_none(observed.function), not_none(observed.role)
+    configuration = {**function.configuration, "Timeout": 3}
+    return replace(
+        observed, function=replace(function, configuration=configuration), role=replace(role, tags={})
+    )
 
 
 def test_every_field_of_the_plan_document_is_described() -> None:
@@ -81,22 +92,26 @@ def test_every_field_of_the_plan_document_is_described() -> None:
         documents += [
             plan_document(plan_enable(desired, shared), "enable"),
             plan_document(plan_disable(desired, deployed(desired)), "disable"),
+            plan_document(compare(desired, slower(deployed(desired))), "enable"),
         ]
     assert_documented("Plan document", documents)
 
 
 def test_every_field_of_the_activity_document_is_described() -> None:
     line = {"action": "saved", "key": "a/x-1.0.tar.gz", "lag_ms": 3}
-    metric = {"Id": "invocations", "Timestamps": [NOW], "Values": [1.0]}
+    metrics = [{"Id": name, "Timestamps": [NOW], "Values": [3.0]} for name in ("invocations", "failed")]
     answers = {
         "filter_log_events": {"events": [{"timestamp": 1_772_366_400_000, "message": json.dumps(line)}]},
-        "get_metric_data": {"MetricDataResults": [metric]},
+        "get_metric_data": {"MetricDataResults": metrics},
     }
     clients: Any = FakeClients(answers)
     document = activity(clients, desired_by("direct").names, NOW)
     assert document["packages"]
     assert document["hours"]
-    assert_documented("Activity document", [document])
+    denied: Any = FakeClients(
+        {"filter_log_events": refusal("AccessDenied"), "get_metric_data": refusal("AccessDenied")}
+    )
+    assert_documented("Activity document", [document, activity(denied, desired_by("direct").names, NOW)])
 
 
 def test_every_field_of_a_line_of_the_stream_is_described() -> None:

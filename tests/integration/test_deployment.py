@@ -341,7 +341,7 @@ def test_no_region_in_the_settings_and_none_from_s3_is_refused(
 
 def test_missing_tables_are_refused_with_a_remedy(site: Site) -> None:
     with pytest.raises(
-        ConflictError, match="the DynamoDB table rows does not exist in us-east-1: start pypicloud"
+        ConflictError, match=r"the DynamoDB table rows does not exist in us-east-1: check db\.region_name"
     ):
         site.deployment(db__tablenames="rows summaries").enable()
     assert site.watch.mutations == []

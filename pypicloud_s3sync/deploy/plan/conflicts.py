@@ -1,8 +1,8 @@
-"""Refuse a deployment that conflicts with foreign resources, before anything is created."""
+"""Find what is in the way of a deployment, and refuse it before anything is created."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...exceptions import ConfigError, ConflictError
@@ -18,6 +18,7 @@ from ..models import (
     Role,
     Rule,
 )
+from ..problems import CONFLICT, SETTINGS, Problem
 
 #: In bytes, names and values together: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096
@@ -36,15 +37,21 @@ def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> No
     Raises
     ------
     ConflictError, ConfigError
-        The message names the conflict and how to resolve it.
+        The message names the first conflict and how to resolve it.
     """
-    _refuse_given_role(desired, observed.given_role)
-    _refuse_foreign_role(desired, observed.role)
-    _refuse_foreign_function(desired, observed.function, force=force)
-    _refuse_foreign_delivery_resources(desired, observed.delivery_resources)
-    _refuse_failed_events(desired, observed.delivery_resources)
-    _refuse_overlap(desired, observed.notifications)
-    _refuse_large_environment(desired, observed.function)
+    for problem in conflicts(desired, observed, force=force):
+        raise (ConfigError if problem.problem == SETTINGS else ConflictError)(str(problem))
+
+
+def conflicts(desired: Desired, observed: Observed, *, force: bool = False) -> Iterator[Problem]:
+    """Yield everything that :func:`refuse_conflicts` refuses."""
+    yield from _given_role(desired, observed.given_role)
+    yield from _foreign_role(desired, observed.role)
+    yield from _foreign_function(desired, observed.function, force=force)
+    yield from _foreign_delivery_resources(desired, observed.delivery_resources)
+    yield from _failed_events(desired, observed.delivery_resources)
+    yield from _overlap(desired, observed.notifications)
+    yield from _large_environment(desired, observed.function)
 
 
 def is_owned(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
@@ -52,43 +59,46 @@ def is_owned(resource: Role | Function | LogGroup | Queue | Rule | None, bucket:
     return resource is not None and resource.tags.get(OWNER_TAG) == bucket
 
 
-def _refuse_given_role(desired: Desired, given: Role | None) -> None:
+def _given_role(desired: Desired, given: Role | None) -> Iterator[Problem]:
     if desired.role is not None:
         return
     if given is None:
-        raise ConflictError(f"the role {desired.role_arn} does not exist: correct the ARN, or leave it out")
-    if not policy.lambda_may_assume(given.trust):
-        raise ConflictError(
-            f"Lambda cannot assume the role {desired.role_arn}:"
-            " allow sts:AssumeRole for lambda.amazonaws.com in its trust policy"
+        message = f"the role {desired.role_arn} does not exist"
+        yield Problem(CONFLICT, message, "correct the ARN, or leave it out")
+    elif not policy.lambda_may_assume(given.trust):
+        yield Problem(
+            CONFLICT,
+            f"Lambda cannot assume the role {desired.role_arn}",
+            "allow sts:AssumeRole for lambda.amazonaws.com in its trust policy",
         )
 
 
-def _refuse_foreign_role(desired: Desired, role: Role | None) -> None:
+def _foreign_role(desired: Desired, role: Role | None) -> Iterator[Problem]:
     if desired.role is not None and role is not None and not is_owned(role, desired.bucket):
-        raise ConflictError(
-            f"the role {role.arn} already exists and was not created by this tool:"
-            " remove it, or use another role with -a"
+        yield Problem(
+            CONFLICT,
+            f"the role {role.arn} already exists and was not created by this tool",
+            "remove it, or use another role with -a",
         )
 
 
-def _refuse_foreign_function(desired: Desired, function: Function | None, *, force: bool) -> None:
+def _foreign_function(desired: Desired, function: Function | None, *, force: bool) -> Iterator[Problem]:
     if function is None or is_owned(function, desired.bucket):
         return
     owner = function.tags.get(OWNER_TAG)
     if owner is not None:
-        raise ConflictError(
-            f"the function {function.name} in {desired.region} already serves the bucket {owner}:"
-            " choose another name with -n"
-        )
-    if not force:
-        raise ConflictError(
+        message = f"the function {function.name} in {desired.region} already serves the bucket {owner}"
+        yield Problem(CONFLICT, message, "choose another name with -n")
+    elif not force:
+        yield Problem(
+            CONFLICT,
             f"the function {function.name} already exists in {desired.region} and was not created by this"
-            " tool: choose another name with -n, or take it over with -f"
+            " tool",
+            "choose another name with -n, or take it over with -f",
         )
 
 
-def _refuse_foreign_delivery_resources(desired: Desired, resources: DeliveryResources) -> None:
+def _foreign_delivery_resources(desired: Desired, resources: DeliveryResources) -> Iterator[Problem]:
     wanted = desired.delivery_resources
     pairs = (
         (wanted.queue, resources.queue),
@@ -97,36 +107,43 @@ def _refuse_foreign_delivery_resources(desired: Desired, resources: DeliveryReso
     )
     for needed, found in pairs:
         if needed is not None and found is not None and not is_owned(found, desired.bucket):
-            raise ConflictError(f"{found.arn} already exists and was not created by this tool: remove it")
+            message = f"{found.arn} already exists and was not created by this tool"
+            yield Problem(CONFLICT, message, "remove it")
 
 
-def _refuse_failed_events(desired: Desired, resources: DeliveryResources) -> None:
-    """Raise an error if a queue of failed events would be deleted: nothing else holds these events."""
+def _failed_events(desired: Desired, resources: DeliveryResources) -> Iterator[Problem]:
+    """Yield a problem if a queue of failed events would be deleted: nothing else holds these events."""
     failed = resources.dead_letters
     if desired.delivery_resources.dead_letters is None and failed is not None and failed.messages:
-        raise ConflictError(
+        yield Problem(
+            CONFLICT,
             f"the queue {failed.name} holds {failed.messages} failed events, and s3sync.delivery ="
-            f" {desired.delivery} would delete it: process its messages again, or purge it"
+            f" {desired.delivery} would delete it",
+            "process its messages again, or purge it",
         )
 
 
-def _refuse_overlap(desired: Desired, configuration: Mapping[str, Any]) -> None:
+def _overlap(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Problem]:
     if desired.subscription.entry is None:
         return
     found = notifications.overlapping(configuration, desired.owner, desired.subscription.entry)
     if found is not None:
-        raise ConflictError(
+        yield Problem(
+            CONFLICT,
             f"another notification of the bucket {desired.bucket} overlaps with the sync, which S3 refuses:"
-            f" {found}; narrow or remove that notification"
+            f" {found}",
+            "narrow or remove that notification",
         )
 
 
-def _refuse_large_environment(desired: Desired, function: Function | None) -> None:
+def _large_environment(desired: Desired, function: Function | None) -> Iterator[Problem]:
     before = {} if function is None else function.configuration.get("Environment", {})
     variables = {**before, **desired.function.configuration["Environment"]}
     size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
     if size > ENVIRONMENT_LIMIT:
-        raise ConfigError(
+        yield Problem(
+            SETTINGS,
             f"the environment of the function {desired.names.function} would be {size} bytes, but Lambda"
-            f" allows {ENVIRONMENT_LIMIT}: shorten the db.* settings or remove variables that were added"
+            f" allows {ENVIRONMENT_LIMIT}",
+            "shorten the db.* settings or remove variables that were added",
         )

@@ -46,6 +46,11 @@ def plan_enable(desired: Desired, observed: Observed, *, force: bool = False) ->
         If the deployment would touch a foreign resource or cannot succeed. Nothing was changed then.
     """
     refuse_conflicts(desired, observed, force=force)
+    return compare(desired, observed, force=force)
+
+
+def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Plan:
+    """Return what differs as a plan, even if :func:`plan_enable` would refuse it; it is not for execution."""
     actions = (
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),

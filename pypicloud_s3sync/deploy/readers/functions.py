@@ -31,6 +31,7 @@ def find_function(calls: Calls, name: str) -> Function | None:
         tags=found.get("Tags") or {},
         code_sha256=configuration["CodeSha256"],
         failure=_failure(configuration),
+        reserved_concurrency=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
     )
 
 

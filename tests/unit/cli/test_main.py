@@ -73,7 +73,7 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
         used.append(self.settings)
         raise ConflictError("stop")
 
-    for name in ("plan", "enable", "disable", "bundle"):
+    for name in ("plan", "enable", "status", "disable", "bundle"):
         monkeypatch.setattr(Deployment, name, stop)
 
     def settings(*arguments: object) -> SyncSettings:

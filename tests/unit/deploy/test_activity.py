@@ -87,16 +87,20 @@ def metric(name: str, values: dict[int, int]) -> dict[str, Any]:
     return {"Id": name, "Timestamps": times, "Values": [float(value) for value in values.values()]}
 
 
-def test_a_day_has_24_hours_with_events_and_errors() -> None:
-    results = [metric("invocations", {0: 3, 5: 1}), metric("errors", {5: 1})]
-    found, clients = read_activity({**log_pages(), "get_metric_data": {"MetricDataResults": results}})
+def test_a_day_has_24_hours_with_records_and_failures_and_not_only_invocations() -> None:
+    results = [metric("invocations", {0: 3, 5: 1}), metric("saved", {0: 30, 5: 9}), metric("failed", {5: 1})]
+    found, _ = read_activity({**log_pages(), "get_metric_data": {"MetricDataResults": results}})
     hours = found["hours"]
     assert len(hours) == 24
-    assert hours[-1] == {"time": int(NOW.timestamp()) // 3600 * 3600, "invocations": 3, "errors": 0}
-    assert (hours[-6]["invocations"], hours[-6]["errors"]) == (1, 1)
-    assert sum(hour["invocations"] for hour in hours) == 4
-    queries = clients.arguments("get_metric_data")["MetricDataQueries"]
-    assert {query["MetricStat"]["Metric"]["MetricName"] for query in queries} == {"Invocations", "Errors"}
+    assert hours[-1] == {
+        "time": int(NOW.timestamp()) // 3600 * 3600,
+        "at": "2026-11-24T09:00:00Z",
+        "events": 30,
+        "errors": 0,
+        "invocations": 3,
+    }
+    assert (hours[-6]["events"], hours[-6]["errors"], hours[-6]["invocations"]) == (10, 1, 1)
+    assert sum(hour["events"] for hour in hours) == 40
 
 
 def test_a_function_that_has_not_run_has_no_hours() -> None:
@@ -120,3 +124,16 @@ def test_a_denied_read_is_reported_and_the_other_part_is_returned(
     assert f"AccessDenied for {action}" in found[f"{part}_message"]
     other = {"packages": "hours", "hours": "packages"}[part]
     assert "AccessDenied" not in found[f"{other}_message"]
+    (problem,) = found["problems"]
+    assert problem["problem"] == "denied"
+    assert action in problem["message"]
+    assert problem["policy"]
+
+
+def test_a_failed_record_has_the_reason_of_its_log_line() -> None:
+    event = log_event(7, action="failed", lag_ms=None, key="a/b-1.0.whl", error="ReadTimeout: db:5432")
+    found, _ = read_activity(log_pages({"events": [event]}, {"events": [event]}, {"events": [event]}))
+    (package,) = found["packages"]
+    assert (package["action"], package["error"]) == ("failed", "ReadTimeout: db:5432")
+    assert (package["key"], package["filename"]) == ("a/b-1.0.whl", "b-1.0.whl")
+    assert package["at"] == "2026-11-24T09:29:00Z"

@@ -130,7 +130,8 @@ def test_a_given_role_has_the_state_given_and_its_own_name() -> None:
     document = status(observed, WITH_GIVEN, s3sync__role_arn=GIVEN_ARN)
     assert document["state"] == "on"
     assert document["role_arn"] == GIVEN_ARN
-    assert document["resources"][0] == {"resource": "role", "name": "given", "state": "given"}
+    role = document["resources"][0]
+    assert (role["resource"], role["name"], role["state"]) == ("role", "given", "given")
 
 
 def test_sync_is_off_if_only_a_given_role_exists() -> None:
@@ -198,7 +199,7 @@ def test_the_plan_document_lists_the_actions() -> None:
                 "verb": "update",
                 "resource": "function",
                 "name": "sync",
-                "changes": [{"field": "Timeout", "before": 3, "after": 60}],
+                "changes": [{"field": "Timeout", "before": 3, "after": 60, "unit": "s"}],
             }
         ],
     }

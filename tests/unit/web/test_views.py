@@ -11,7 +11,7 @@ import pytest
 from webtest import TestApp
 
 from pypicloud_s3sync.config.settings import SyncSettings
-from pypicloud_s3sync.deploy import Deployment, documents, run_lock
+from pypicloud_s3sync.deploy import Deployment, run_lock
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
 from pypicloud_s3sync.web import views
@@ -279,6 +279,5 @@ def test_a_second_run_is_refused_while_the_first_one_is_running(
     finally:
         end.set()
         holder.join()
-    monkeypatch.setattr(Deployment, "plan", lambda self: None)
-    monkeypatch.setattr(documents, "status_document", lambda plan, settings: {"state": "off"})
+    monkeypatch.setattr(Deployment, "status", lambda self: {"state": "off"})
     assert app.get("/admin/s3sync").json == {"state": "off"}

@@ -1,0 +1,50 @@
+"""Say what S3 sync is, what it creates and what it costs; see the costs in ``docs/production.md``."""
+
+from __future__ import annotations
+
+from ..config.options import Delivery
+from ..config.settings import SyncSettings
+
+#: Public prices in US dollars, in us-east-1 and without free tiers: https://aws.amazon.com/lambda/pricing/,
+#: https://aws.amazon.com/s3/pricing/, https://aws.amazon.com/dynamodb/pricing/on-demand/ and
+#: https://aws.amazon.com/cloudwatch/pricing/
+PRICED = "March 2026"
+PER_REQUEST = 0.20 / 1_000_000
+PER_GB_SECOND = {"x86_64": 0.0000166667, "arm64": 0.0000133334}
+PER_HEAD = 0.0004 / 1000
+PER_WRITE, PER_READ = 0.625 / 1_000_000, 0.125 / 1_000_000
+PER_METRIC_MONTH = 0.30
+#: What an event takes: seconds, HEAD requests, and writes and reads of DynamoDB.
+SECONDS, HEADS, WRITES, READS = 0.2, 2, 6, 2
+#: The function's metrics: see :mod:`pypicloud_s3sync.sync.telemetry`.
+METRICS = 5
+#: The events of the example.
+EVENTS = 1000
+#: What each delivery needs besides the function.
+CREATES = {
+    Delivery.DIRECT: "a notification of the bucket",
+    Delivery.SQS: "two SQS queues and a notification of the bucket",
+    Delivery.EVENTBRIDGE: "an EventBridge rule",
+}
+
+
+def about(settings: SyncSettings) -> str:
+    """Return what S3 sync is, what it creates with these settings, and about what it costs."""
+    return (
+        "S3 sync lets this server install packages that reach the bucket in other ways, for example through"
+        " S3 replication. It creates a Lambda function with a role and a log group, and"
+        f" {CREATES[settings.delivery]}. {EVENTS:,} packages a month cost {_dollars(event_costs(settings))},"
+        f" and the function's metrics up to ${METRICS * PER_METRIC_MONTH:.2f} a month"
+        f" (AWS's public prices in us-east-1, {PRICED}, without free tiers)."
+    )
+
+
+def event_costs(settings: SyncSettings) -> float:
+    """Return what the events of the example cost, in US dollars."""
+    duration = settings.memory_size / 1024 * SECONDS * PER_GB_SECOND[settings.architecture]
+    rows = WRITES * PER_WRITE + READS * PER_READ if settings.cache == "dynamo" else 0
+    return EVENTS * (PER_REQUEST + duration + HEADS * PER_HEAD + rows)
+
+
+def _dollars(amount: float) -> str:
+    return f"about ${amount:.2f}" if amount >= 0.01 else "less than $0.01"
