@@ -21,10 +21,13 @@ from .options import OPTIONS, PREFIX, URL, Delivery, Option
 from .runtimes import default_runtime
 from .supported import check_cache, check_storage
 
-__all__ = ["Credentials", "SyncSettings", "load_ini", "read"]
+__all__ = ["Credentials", "SyncSettings", "load_ini", "read", "snapshot"]
 
 #: Settings that hold AWS credentials: used for provisioning, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
+#: The prefixes of the settings that matter here, besides ``pypi.db`` and ``pypi.storage``.
+SECTIONS = (PREFIX, "db.", "storage.")
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,21 @@ class SyncSettings:
         return self.db_region or (partitions.region_of_arn(arn) if arn else None)
 
 
+def snapshot(settings: EnvironSettings) -> dict[str, str]:
+    """Return all settings that :func:`read` uses, with ``PPC_*`` variables applied, for another process.
+
+    Parameters
+    ----------
+    settings : pypicloud.util.EnvironSettings
+        The settings; they are not changed.
+    """
+    settings = settings.clone()
+    for prefix in SECTIONS:
+        settings.read_prefix_from_environ(prefix)
+    names = [name for name in settings if name.startswith(("pypi.", *SECTIONS))] + ["pypi.db", "pypi.storage"]
+    return {name: str(settings[name]) for name in names if settings.get(name) is not None}
+
+
 def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None = None) -> SyncSettings:
     """Check the application's settings and convert them to values.
 
@@ -101,7 +119,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         For the first setting that cannot work, with what to change.
     """
     settings = settings.clone()
-    for prefix in (PREFIX, "db.", "storage."):
+    for prefix in SECTIONS:
         settings.read_prefix_from_environ(prefix)
     for name, value in (overrides or {}).items():
         if value is not None:

@@ -17,9 +17,9 @@ The pipeline of a run::
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
-from . import documents, run_lock
-from .aws_errors import policy_that_allows
+from . import documents, run_lock, run_record
+from .aws_errors import failure
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
 
-__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "policy_that_allows", "run_lock"]
+__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "failure", "run_lock", "run_record"]

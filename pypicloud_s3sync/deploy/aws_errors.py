@@ -73,6 +73,12 @@ def unreadable(error: AwsError, consequence: str) -> Problem:
     return Problem(kind, f"{consequence}: {error}", "remove the cause, then read the state again")
 
 
+def failure(error: Exception) -> dict[str, Any]:
+    """Return an error as JSON: its ``message``, and a ``policy`` that allows the call if AWS denied it."""
+    policy = policy_that_allows(error)
+    return {"message": str(error), **({"policy": policy} if policy else {})}
+
+
 @contextmanager
 def translated(action: str, resource: str, endpoint: str | None = None) -> Iterator[None]:
     """Turn every error of an AWS client into an :class:`~pypicloud_s3sync.exceptions.AwsError`.

@@ -37,6 +37,8 @@ class Deployment:
         Receives a :class:`.Progress` for each step that takes time or changes something.
     clients : callable, optional
         Returns the clients for settings and a region.
+    run : run_lock.Run, optional
+        The run, if its lock is held already. By default, each command that changes something begins its own.
 
     Raises
     ------
@@ -50,10 +52,12 @@ class Deployment:
         settings: SyncSettings,
         report: Reporter = lambda progress: None,
         clients: Callable[[SyncSettings, str | None], Clients] = Clients,
+        run: run_lock.Run | None = None,
     ) -> None:
         self.settings = settings
         self.report = report
         self._clients = clients
+        self._run = run
         self._bundle = BundleSource(settings)
 
     def plan(self, *, force: bool = False) -> Plan:
@@ -62,9 +66,10 @@ class Deployment:
 
     def enable(self, *, force: bool = False) -> Plan:
         """Change AWS to match the settings; return the plan that was executed."""
-        with run_lock.hold(self.settings, "enable", self.report) as report:
+        with run_lock.hold(self.settings, "enable", self.report, self._run) as (run, report):
             plan, writers = self._plan(force=force)
             execute(plan, writers, self._bundle.get, report)
+            run.message = "Nothing to do." if plan.in_sync else "S3 sync is on."
         return plan
 
     def plan_disable(self) -> Plan:
@@ -73,9 +78,10 @@ class Deployment:
 
     def disable(self) -> Plan:
         """Remove what :meth:`enable` created, and nothing else; return the plan that was executed."""
-        with run_lock.hold(self.settings, "disable", self.report) as report:
+        with run_lock.hold(self.settings, "disable", self.report, self._run) as (run, report):
             plan, writers = self._plan_disable()
             execute(plan, writers, self._bundle.get, report)
+            run.message = "Nothing to do." if plan.in_sync else "S3 sync is off."
         return plan
 
     def status(self) -> dict[str, Any]:

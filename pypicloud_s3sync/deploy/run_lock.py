@@ -1,6 +1,6 @@
-"""Allow one run at a time on this host, and let other processes read its progress.
+"""Allow one run at a time on this host, and let other processes follow it.
 
-A run locks a file and writes its progress to it; web workers have nothing else in common. The operating
+A run locks a file and records its steps in another; web workers have nothing else in common. The operating
 system releases the lock when the process ends for any reason. The lock does not cover other hosts: a
 concurrent run there does no harm, because each run continues from what it finds.
 """
@@ -8,152 +8,166 @@ concurrent run there does no harm, because each run continues from what it finds
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
-import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..exceptions import ConflictError
+from ..exceptions import ConflictError, S3SyncError
+from . import run_files, run_record
+from .aws_errors import failure
 from .models import Progress, Reporter
 
-
-class _State:
-    """Writes the state of a run to its locked file, where other processes read it."""
-
-    def __init__(self, descriptor: int, command: str) -> None:
-        self._descriptor = descriptor
-        self._document: dict[str, Any] = {"command": command, "since": int(time.time())}
-        self._write()
-
-    def note(self, progress: Progress) -> None:
-        """Write the current step of the run."""
-        self._document |= {"step": progress.step, "message": progress.message}
-        self._write()
-
-    def _write(self) -> None:
-        data = json.dumps(self._document).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, data, 0)
+#: For how long the end of a run is shown, in seconds.
+SHOWN = 3600
+UNEXPECTED = "an unexpected error occurred: see the server's log"
 
 
-@contextlib.contextmanager
-def hold(settings: SyncSettings, command: str, report: Reporter) -> Iterator[Reporter]:
-    """Hold the lock of a function and its bucket.
+class Run:
+    """A run that holds the lock of its function and bucket, and records its steps.
 
     Parameters
     ----------
-    settings : SyncSettings
-    command : str
-        ``enable`` or ``disable``.
-    report : callable
-        Receives the progress of the run.
+    lock : int
+        The descriptor of the locked file. A child process that inherits it holds the lock as well.
+    writer : run_record.Writer
+    """
 
-    Yields
-    ------
-    callable
-        Passes progress on to ``report`` and makes it readable for other processes.
+    def __init__(self, lock: int, writer: run_record.Writer) -> None:
+        self._lock = lock
+        self._writer = writer
+        #: The message of the result, which the command sets before it ends.
+        self.message = "Done."
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """The descriptors of the lock and the record, for :meth:`inherited` in a child process."""
+        return self._lock, self._writer.descriptor
+
+    @classmethod
+    def inherited(cls, lock: int, record: int) -> Run:
+        """Return the run whose descriptors this process has inherited."""
+        for descriptor in (lock, record):
+            # A process that this one starts must not keep the lock.
+            os.set_inheritable(descriptor, False)
+        return cls(lock, run_record.Writer(record))
+
+    def report(self, progress: Progress) -> None:
+        """Record a step."""
+        self._writer.step(progress)
+
+    def end(self, result: str, **document: Any) -> None:
+        """Record the result, ``ok`` or ``failed``, with its ``message`` and perhaps a ``policy``."""
+        self._writer.write({"result": result, **document, "ended": int(time.time())})
+
+    def release(self) -> None:
+        """Close both files; the lock is free once every process that inherited it has done so."""
+        os.close(self._writer.descriptor)
+        os.close(self._lock)
+
+
+def begin(settings: SyncSettings, command: str) -> Run:
+    """Take the lock of a function and its bucket, and start the record of a run.
 
     Raises
     ------
     ConflictError
         If another run holds the lock; the message says what that run is doing.
     """
-    path = _path(settings)
-    descriptor = _take(path)
-    if descriptor is None:
-        running = current(settings) or {}
-        step = f" ({running['message']})" if "message" in running else ""
-        raise ConflictError(
-            f"{running.get('command', 'another run')} of {settings.function_name} is already running{step}:"
-            " wait until it ends"
-        )
+    lock = run_files.take_lock(settings)
+    if lock is None:
+        raise ConflictError(_is_running(settings))
     try:
-        state = _State(descriptor, command)
+        return Run(lock, run_record.Writer.create(settings, command))
+    except BaseException:
+        os.close(lock)
+        raise
 
-        def report_and_note(progress: Progress) -> None:
-            state.note(progress)
-            report(progress)
 
-        yield report_and_note
+def _is_running(settings: SyncSettings) -> str:
+    running = current(settings) or {}
+    steps = running.get("steps")
+    step = f" ({steps[-1]['message']})" if steps else ""
+    command = running.get("command", "another run")
+    return (
+        f"{command} of {settings.function_name} is already running{step}: wait until it ends"
+        " (GET /admin/s3sync shows its progress)"
+    )
+
+
+@contextlib.contextmanager
+def hold(
+    settings: SyncSettings, command: str, report: Reporter, begun: Run | None = None
+) -> Iterator[tuple[Run, Reporter]]:
+    """Hold the lock of a function and its bucket, and record how the run ends.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    command : str
+        For example ``enable``.
+    report : callable
+        Receives the progress of the run.
+    begun : Run, optional
+        The run, if its lock is held already.
+
+    Yields
+    ------
+    Run, callable
+        The callable records progress and passes it on to ``report``.
+
+    Raises
+    ------
+    ConflictError
+        If another run holds the lock; the message says what that run is doing.
+    """
+    run = begun or begin(settings, command)
+
+    def record_and_report(progress: Progress) -> None:
+        run.report(progress)
+        report(progress)
+
+    try:
+        yield run, record_and_report
+        run.end("ok", message=run.message)
+    except S3SyncError as error:
+        run.end("failed", **failure(error))
+        raise
+    except Exception:
+        run.end("failed", message=UNEXPECTED)
+        raise
     finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        run.release()
 
 
 def current(settings: SyncSettings) -> dict[str, Any] | None:
-    """Return the current run on this host as ``command``, ``since``, ``step`` and ``message``, or None."""
-    try:
-        descriptor = _open(_path(settings), os.O_RDWR)
-    except FileNotFoundError:
-        return None
-    try:
-        return None if _lock(descriptor, fcntl.LOCK_SH) else _read(descriptor)
-    finally:
-        os.close(descriptor)
+    """Return the current run on this host as ``command``, ``since`` and ``steps``, or None."""
+    run = _newest(settings)
+    return run if run is not None and "result" not in run else None
 
 
-def _path(settings: SyncSettings) -> Path:
-    parts = (settings.endpoint_url or "", settings.function_name, settings.bucket)
-    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}-{name}.lock")
+def last(settings: SyncSettings) -> dict[str, Any] | None:
+    """Return the run that ended on this host within the last hour, or None.
+
+    Returns
+    -------
+    dict
+        As for :func:`current`, and ``result`` (``ok``, ``failed`` or ``stopped``), ``message``, ``ended``
+        and perhaps ``policy``.
+    """
+    run = _newest(settings)
+    return run if run is not None and "result" in run and run["ended"] > time.time() - SHOWN else None
 
 
-def _take(path: Path) -> int | None:
-    """Open and lock the file; return its descriptor, or None if another process holds the lock."""
-    while True:
-        descriptor = _open(path, os.O_RDWR | os.O_CREAT)
-        # A reader in current() holds the lock for a moment as well, so try again.
-        if not any(_lock(descriptor, fcntl.LOCK_EX, wait) for wait in (0, 0.05, 0.2)):
-            os.close(descriptor)
+def _newest(settings: SyncSettings) -> dict[str, Any] | None:
+    """Return the current run or the last one; one that has ended has a result."""
+    with run_record.Record.open(settings) as record:
+        if record is None:
             return None
-        if _is_at(path, descriptor):
-            return descriptor
-        # A run that has just ended removed the file before it was locked here: this lock protects nothing.
-        os.close(descriptor)
-
-
-def _open(path: Path, flags: int) -> int:
-    """Open a file in a directory where other users may create a file or link of the same name."""
-    try:
-        descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise ConflictError(
-            f"{path} cannot be opened ({error.strerror}): remove it, or set TMPDIR"
-        ) from error
-    if os.fstat(descriptor).st_uid != os.getuid():
-        os.close(descriptor)
-        raise ConflictError(f"{path} belongs to another user: remove it, or set TMPDIR")
-    return descriptor
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _lock(descriptor: int, kind: int, wait: float = 0) -> bool:
-    time.sleep(wait)
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _read(descriptor: int) -> dict[str, Any]:
-    """Return the state of the run; empty if the run is writing it at this moment."""
-    try:
-        state: dict[str, Any] = json.loads(os.pread(descriptor, 65536, 0))
-    except ValueError:
-        return {}
-    return state
+        # Asked before the lines are read: whoever has ended by now has written its last line.
+        has_writer = record.has_writer()
+        run = run_record.summarize(record.new_lines())
+        if not has_writer and "result" not in run:
+            run |= {"result": "stopped", "message": run_record.STOPPED, "ended": record.written()}
+        return run

@@ -1,61 +1,141 @@
-"""Run a deployment in a thread of its own and stream its progress as lines of JSON."""
+"""Start a run in a process of its own, and stream its steps as lines of JSON."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-import logging
-import queue
-import threading
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..deploy import Deployment, Plan, Progress, policy_that_allows
+from ..deploy import run_lock, run_record
 from ..exceptions import S3SyncError
+from .interpreter import find_interpreter
 
-LOG = logging.getLogger(__name__)
+#: Seconds between two looks at the record.
+INTERVAL = 0.1
+#: Seconds of silence after which an empty line is sent, so that no proxy takes the connection for idle.
+SILENCE = 10
+#: What the process does first. It must see the modules that the server sees, which an embedding server may
+#: have chosen itself; a variable for that would also be seen by the interpreters that build the bundle.
+BOOTSTRAP = """\
+import json, sys
+document = json.load(sys.stdin)
+sys.path[:] = document["path"]
+from pypicloud_s3sync.web.run_process import main
+sys.exit(main(document))
+"""
+
+#: The processes that this one has started and not waited for.
+_started: list[subprocess.Popen[bytes]] = []
 
 
-def stream(settings: SyncSettings, done: str, run: Callable[[Deployment], Plan]) -> Iterator[bytes]:
-    """Start a run and yield a line for each step, then one for the result.
+def start(settings: SyncSettings, command: str, application: Mapping[str, str]) -> run_record.Record:
+    """Start a run and return its record.
 
-    The run continues to its end even if the client disconnects.
+    The process is in a session of its own and has none of the server's sockets, so the server can be
+    restarted meanwhile. It gets its settings through a pipe, where no other user can see them.
 
     Parameters
     ----------
     settings : SyncSettings
-    done : str
-        The message of the result if something was changed.
-    run : callable
-        Takes the deployment and returns the plan that was executed.
+    command : str
+        One of :data:`.run_process.COMMANDS`.
+    application : dict
+        The application's settings, from which the process reads ``settings`` again.
+
+    Raises
+    ------
+    ConflictError
+        If another run is under way.
+    S3SyncError
+        If the process cannot be started.
     """
-    lines: queue.Queue[dict[str, Any] | None] = queue.Queue()
-
-    def report(progress: Progress) -> None:
-        lines.put({name: value for name, value in vars(progress).items() if value is not None})
-
-    def work() -> None:
+    interpreter = find_interpreter()
+    run = run_lock.begin(settings, command)
+    try:
+        record = run_record.Record.of_current(settings)
+        lock, descriptor = run.descriptors
+        document = {
+            "command": command,
+            "settings": dict(application),
+            "path": [os.path.abspath(entry) for entry in sys.path],
+            "lock": lock,
+            "record": descriptor,
+        }
         try:
-            plan = run(Deployment(settings, report))
-            lines.put({"result": "ok", "message": "Nothing to do." if plan.in_sync else done})
-        except S3SyncError as error:
-            lines.put({"result": "failed", **failure(error)})
-        except Exception:
-            LOG.exception("S3 sync failed")
-            message = "an unexpected error occurred: see the server's log"
-            lines.put({"result": "failed", "message": message})
-        lines.put(None)
-
-    threading.Thread(target=work, name="s3sync").start()
-    return _as_lines(lines)
+            _launch([interpreter, "-P", "-c", BOOTSTRAP, "pypicloud-s3sync", command], document)
+        except OSError as error:
+            message = f"{interpreter} cannot be started for the run ({error.strerror}): try again later"
+            run.end("failed", message=message)
+            record.close()
+            raise S3SyncError(message) from error
+    finally:
+        # The process has its own descriptors now, and with them the lock.
+        run.release()
+    return record
 
 
-def failure(error: S3SyncError) -> dict[str, Any]:
-    """Return an error as JSON, with a policy that allows the call if AWS denied it."""
-    policy = policy_that_allows(error)
-    return {"message": str(error), **({"policy": policy} if policy else {})}
+def _launch(command: list[str], document: Mapping[str, Any]) -> None:
+    reap()
+    reader, writer = os.pipe()
+    # The process may have ended before it reads: the record will say that it was stopped, and its log why.
+    with contextlib.suppress(BrokenPipeError), open(writer, "wb") as pipe:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=reader,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(document["lock"], document["record"]),
+                start_new_session=True,
+            )
+        finally:
+            os.close(reader)
+        _started.append(process)
+        pipe.write(json.dumps(document).encode())
 
 
-def _as_lines(lines: queue.Queue[dict[str, Any] | None]) -> Iterator[bytes]:
-    while (line := lines.get()) is not None:
-        yield json.dumps(line).encode() + b"\n"
+def reap() -> None:
+    """Remove the processes that have ended from the system's table of processes."""
+    for process in list(_started):
+        if process.poll() is not None:
+            _started.remove(process)
+
+
+def follow(record: run_record.Record) -> Iterator[bytes]:
+    """Yield a line for each step of a run, then one for the result; an empty line after a long silence.
+
+    Closing the generator does not end the run.
+    """
+    try:
+        spoken = time.monotonic()
+        while True:
+            # Asked before the lines are read: whoever has ended by now has written its last line.
+            has_writer = record.has_writer()
+            for line in record.new_lines():
+                if "step" in line or "result" in line:
+                    yield _as_line(line)
+                    spoken = time.monotonic()
+                if "result" in line:
+                    return
+            if not has_writer:
+                yield _as_line({"result": "failed", "message": run_record.STOPPED})
+                return
+            if time.monotonic() - spoken >= SILENCE:
+                yield b"\n"
+                spoken = time.monotonic()
+            time.sleep(INTERVAL)
+    finally:
+        record.close()
+        reap()
+
+
+def _as_line(line: Mapping[str, Any]) -> bytes:
+    return (
+        json.dumps({name: value for name, value in line.items() if name not in ("at", "ended")}).encode()
+        + b"\n"
+    )

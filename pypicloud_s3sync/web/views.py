@@ -15,10 +15,10 @@ from pyramid.csrf import check_csrf_token
 from pyramid.response import Response
 from pyramid.view import view_config, view_defaults
 
-from ..config.settings import SyncSettings, read
-from ..deploy import Deployment, documents, run_lock
+from ..config.settings import SyncSettings, read, snapshot
+from ..deploy import Deployment, documents, failure, run_lock
 from ..exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
-from .runs import failure, stream
+from . import runs
 
 #: The HTTP status and the value of ``error`` for each kind of error.
 ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
@@ -70,7 +70,9 @@ class S3SyncViews:
         run = run_lock.current(settings)
         if run is not None:
             return {"state": "running", "in_sync": False, "running": run}
-        return Deployment(settings).status()
+        document = Deployment(settings).status()
+        last = run_lock.last(settings)
+        return document if last is None else {**document, "last_run": last}
 
     @view_config(request_method="GET", subpath=("plan",))
     @json_errors
@@ -91,35 +93,29 @@ class S3SyncViews:
     @json_errors
     def enable(self) -> Any:
         """Turn S3 sync on, or update it to match the settings; stream the steps."""
-        return self._stream("S3 sync is on.", lambda deployment: deployment.enable())
+        return self._run("enable")
 
     @view_config(request_method="POST", subpath=("disable",))
     @json_errors
     def disable(self) -> Any:
         """Remove what enable created; stream the steps."""
-        return self._stream("S3 sync is off.", lambda deployment: deployment.disable())
+        return self._run("disable")
 
     def _settings(self) -> SyncSettings:
         return read(self.request.registry.settings)
 
-    def _stream(self, done: str, run: Callable[[Deployment], Any]) -> Any:
+    def _run(self, command: str) -> Any:
         if not _is_same_site(self.request):
             self.request.response.status_code = 403
             return {
                 "error": "csrf",
                 "message": "the request does not come from pypicloud's own pages: reload the page",
             }
-        settings = self._settings()
-        running = run_lock.current(settings)
-        if running is not None:
-            raise ConflictError(
-                f"{running.get('command', 'another run')} is already running: wait until it ends"
-                " (GET /admin/s3sync shows its progress)"
-            )
+        record = runs.start(self._settings(), command, snapshot(self.request.registry.settings))
         response = Response(content_type="application/x-ndjson", charset="utf-8")
         # A proxy that buffers would pass the lines on only at the end; this header tells nginx not to.
         response.headers.update({"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
-        response.app_iter = stream(settings, done, run)
+        response.app_iter = runs.follow(record)
         return response
 
 

@@ -6,17 +6,20 @@ import datetime
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy import run_lock
 from pypicloud_s3sync.deploy.activity import activity
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
 from pypicloud_s3sync.deploy.models import Observed, Progress
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
+from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.web.views import ERRORS
 from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings, not_none, refusal
 
@@ -119,12 +122,35 @@ def test_every_field_of_a_line_of_the_stream_is_described() -> None:
     assert documented("Stream of lines") == of_a_step | {"result", "message", "policy"}
 
 
+def run_with(*ends: Any) -> Iterator[dict[str, Any]]:
+    """Yield what other processes see of a run, before and after it ended with each of the errors."""
+    settings = make_settings()
+    for end in ends:
+        with suppress(AwsError), run_lock.hold(settings, "enable", lambda progress: None) as (_, report):
+            report(Progress("build bundle", "running", "zipped", 5, 6))
+            yield {"state": "running", "in_sync": False, "running": run_lock.current(settings)}
+            if end is not None:
+                raise end
+        yield {"last_run": run_lock.last(settings)}
+
+
+def test_every_field_of_a_run_is_described(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    documents = list(run_with(None, AwsError("m", "AccessDenied", "iam:GetRole")))
+    for document in documents:
+        document.get("last_run", {}).pop("policy", None)
+    described = documented("The last run")
+    assert_documented("Running document", documents[::2])
+    real = {path for document in documents[1::2] for path in paths(document)}
+    assert described == real | {"last_run.policy"}
+
+
 @pytest.mark.parametrize(("status", "name"), sorted({(403, "csrf"), (500, "s3sync"), *ERRORS.values()}))
 def test_every_kind_of_error_is_described_with_its_status(status: int, name: str) -> None:
     assert f"\n| {status} | `{name}` | " in section("Errors")
 
 
-@pytest.mark.parametrize("title", ["Status document", "Plan document", "Activity document"])
+@pytest.mark.parametrize("title", ["Status document", "Running document", "The last run", "Plan document", "Activity document"])
 def test_an_example_of_a_document_has_only_fields_that_are_described(title: str) -> None:
     example = json.loads(section(title).split("```json\n")[1].split("```")[0])
     assert set(paths(example)) <= documented(title)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import threading
 from pathlib import Path
 
 import pytest
 from webob import Request
 from webtest import TestApp
 
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, lines, log_in, make_app, use_basic
 from support.sites import Site
 
@@ -113,10 +113,8 @@ def test_a_run_continues_after_the_client_has_disconnected(app: TestApp, site: S
     next(iter(answer))
     if hasattr(answer, "close"):
         answer.close()
-    for thread in threading.enumerate():
-        if thread.name == "s3sync":
-            thread.join(60)
-    assert use_basic(app).get("/admin/s3sync").json["state"] == "on"
+    use_basic(app)
+    wait_until(lambda: app.get("/admin/s3sync").json["state"] == "on", "S3 sync is on", 60)
     assert site.remains()["functions"] == [site.function]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,12 @@ from webtest import TestApp
 from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment, run_lock
 from pypicloud_s3sync.deploy.models import Progress
+from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
-from pypicloud_s3sync.web import views
+from pypicloud_s3sync.web import run_process, views
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
 from support.fakes import make_settings
+from support.run_threads import use_threads
 
 ROUTES = [
     ("GET", "/admin/s3sync"),
@@ -39,14 +40,16 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SyncSettings:
     """Let the routes see settings with which S3 sync can work, and no run of another process."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     settings = make_settings()
-    monkeypatch.setattr(views, "read", lambda _: settings)
+    for module in (views, run_process):
+        monkeypatch.setattr(module, "read", lambda _: settings)
+    use_threads(monkeypatch)
     return settings
 
 
 def fail(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
     """Let a method of every deployment fail."""
 
-    def method(self: Deployment, **arguments: Any) -> None:
+    def method(self: Deployment, *positional: Any, **arguments: Any) -> None:
         raise error
 
     monkeypatch.setattr(Deployment, name, method)
@@ -215,13 +218,11 @@ def test_a_denied_call_is_an_error_with_the_policy_that_allows_it(
 def test_a_run_is_streamed_step_by_step(
     app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Done:
-        in_sync = False
-
-    def enable(self: Deployment) -> Done:
-        self.report(Progress("create role", "running", "creating the role"))
-        self.report(Progress("build bundle", "running", "zipped", 5, 6))
-        return Done()
+    def enable(self: Deployment) -> None:
+        with run_lock.hold(settings, "enable", self.report, self._run) as (run, report):
+            report(Progress("create role", "running", "creating the role"))
+            report(Progress("build bundle", "running", "zipped", 5, 6))
+            run.message = "S3 sync is on."
 
     monkeypatch.setattr(Deployment, "enable", enable)
     assert lines(use_basic(app).post("/admin/s3sync/enable")) == [
@@ -234,7 +235,7 @@ def test_a_run_is_streamed_step_by_step(
 def test_an_error_ends_the_stream(
     app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail(monkeypatch, "disable", AwsError("m"))
+    fail(monkeypatch, "_plan_disable", AwsError("m"))
     assert lines(use_basic(app).post("/admin/s3sync/disable")) == [{"result": "failed", "message": "m"}]
 
 
@@ -244,40 +245,61 @@ def test_an_unexpected_error_ends_the_stream_and_is_only_in_the_log(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fail(monkeypatch, "enable", ZeroDivisionError("hunter2"))
+    fail(monkeypatch, "_plan", ZeroDivisionError("hunter2"))
     (last,) = lines(use_basic(app).post("/admin/s3sync/enable"))
     assert last["result"] == "failed"
     assert "see the server's log" in last["message"]
     assert "hunter2" not in last["message"]
-    assert "ZeroDivisionError" in caplog.text
+    # The process writes it after the result.
+    wait_until(lambda: "ZeroDivisionError" in caplog.text, "the error is in the log")
+
+
+@pytest.fixture
+def status_off(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Let the status document be a short one."""
+    monkeypatch.setattr(Deployment, "status", lambda self: {"state": "off"})
+    return {"state": "off"}
 
 
 def test_a_second_run_is_refused_while_the_first_one_is_running(
-    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+    app: TestApp, settings: SyncSettings, status_off: dict[str, Any]
 ) -> None:
     use_basic(app)
-    begun, end = threading.Event(), threading.Event()
-
-    def run() -> None:
-        with run_lock.hold(settings, "enable", lambda progress: None) as report:
-            report(Progress("create role", "running", "creating the role x"))
-            begun.set()
-            end.wait(30)
-
-    holder = threading.Thread(target=run)
-    holder.start()
-    assert begun.wait(30)
-    try:
+    assert app.get("/admin/s3sync").json == status_off
+    with run_lock.hold(settings, "enable", lambda progress: None) as (_, report):
+        report(Progress("create role", "running", "creating the role x"))
         status = app.get("/admin/s3sync").json
         assert (status["state"], status["in_sync"]) == ("running", False)
         assert status["running"]["command"] == "enable"
-        assert status["running"]["message"] == "creating the role x"
+        (step,) = status["running"]["steps"]
+        assert (step["step"], step["state"], step["message"]) == (
+            *("create role", "running"),
+            "creating the role x",
+        )
         for path in POSTS:
             error = app.post(path, status=409).json
             assert error["error"] == "conflict"
-            assert error["message"].startswith("enable is already running: wait until it ends")
-    finally:
-        end.set()
-        holder.join()
-    monkeypatch.setattr(Deployment, "status", lambda self: {"state": "off"})
-    assert app.get("/admin/s3sync").json == {"state": "off"}
+            assert "enable of sync is already running (creating the role x): wait until" in error["message"]
+    last = app.get("/admin/s3sync").json["last_run"]
+    assert (last["command"], last["result"]) == ("enable", "ok")
+
+
+def test_of_two_runs_that_begin_at_the_same_time_one_is_refused_with_status_409(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of them sees the other one before it takes the lock."""
+    monkeypatch.setattr(run_lock, "current", lambda settings: None)
+    with run_lock.hold(settings, "enable", lambda progress: None):
+        assert use_basic(app).post("/admin/s3sync/disable", status=409).json["error"] == "conflict"
+
+
+def test_the_status_says_how_the_last_run_ended(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch, status_off: dict[str, Any]
+) -> None:
+    fail(monkeypatch, "_plan", AwsError("m", "AccessDenied", "iam:GetRole"))
+    use_basic(app).post("/admin/s3sync/enable")
+    status = app.get("/admin/s3sync").json
+    last = status.pop("last_run")
+    assert status == status_off
+    assert (last["command"], last["result"], last["message"]) == ("enable", "failed", "m")
+    assert last["policy"]["Statement"][0]["Action"] == "iam:GetRole"

@@ -1,0 +1,52 @@
+"""Run one command of the admin UI in this process, which the web server has started for it.
+
+A run is a process of its own so that it outlives the request, the web server's worker, and the patience of a
+proxy. :mod:`.runs` starts it.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pypicloud.util import EnvironSettings
+
+from ..config.settings import read
+from ..deploy import Deployment, run_lock
+from ..exceptions import S3SyncError
+
+LOG = logging.getLogger(__name__)
+#: What each command does. Each of them holds the lock until it ends.
+COMMANDS: dict[str, Callable[[Deployment], Any]] = {
+    "enable": lambda deployment: deployment.enable(),
+    "disable": lambda deployment: deployment.disable(),
+}
+
+
+def main(document: Mapping[str, Any]) -> int:
+    """Run a command to its end, and return the exit status of the process.
+
+    Parameters
+    ----------
+    document : dict
+        ``command``; ``settings``, the application's settings; ``lock`` and ``record``, the descriptors of the
+        run that the web server has begun.
+    """
+    # A thread of a web server may have blocked signals, and the process inherits that.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    run = run_lock.Run.inherited(document["lock"], document["record"])
+    try:
+        # Without this process's environment: the settings already contain the PPC_* variables.
+        settings = read(EnvironSettings(dict(document["settings"]), {}))
+        COMMANDS[document["command"]](Deployment(settings, run=run))
+    except S3SyncError:
+        # The record has the message.
+        return 1
+    except Exception:
+        LOG.exception("S3 sync: %s failed", document["command"])
+        return 1
+    return 0
