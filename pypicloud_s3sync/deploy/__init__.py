@@ -18,8 +18,11 @@ State lives in AWS, not in a local file. If a run is interrupted, the next one c
 """
 
 from . import documents, run_lock, run_record
-from .aws_errors import failure
+from .aws_errors import failure, policy_that_allows
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
 
-__all__ = ["Deployment", "Plan", "Progress", "Reporter", "documents", "failure", "run_lock", "run_record"]
+__all__ = [
+    *("Deployment", "Plan", "Progress", "Reporter", "documents", "failure"),
+    *("policy_that_allows", "run_lock", "run_record"),
+]

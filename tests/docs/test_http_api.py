@@ -150,7 +150,9 @@ def test_every_kind_of_error_is_described_with_its_status(status: int, name: str
     assert f"\n| {status} | `{name}` | " in section("Errors")
 
 
-@pytest.mark.parametrize("title", ["Status document", "Running document", "The last run", "Plan document", "Activity document"])
+@pytest.mark.parametrize(
+    "title", ["Status document", "Running document", "The last run", "Plan document", "Activity document"]
+)
 def test_an_example_of_a_document_has_only_fields_that_are_described(title: str) -> None:
     example = json.loads(section(title).split("```json\n")[1].split("```")[0])
     assert set(paths(example)) <= documented(title)
