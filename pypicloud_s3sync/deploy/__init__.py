@@ -23,6 +23,13 @@ from .deployment import Deployment
 from .models import Plan, Progress, Reporter
 
 __all__ = [
-    *("Deployment", "Plan", "Progress", "Reporter", "documents", "failure"),
-    *("policy_that_allows", "run_lock", "run_record"),
+    "Deployment",
+    "Plan",
+    "Progress",
+    "Reporter",
+    "documents",
+    "failure",
+    "policy_that_allows",
+    "run_lock",
+    "run_record",
 ]
