@@ -14,6 +14,7 @@ from typing import Any
 from .exceptions import S3SyncError, SyncError
 from .sync import environment, events
 from .sync.events import Notification, Record
+from .sync.masking import mask
 from .sync.pending import Outcome
 from .sync.startup import syncer
 from .sync.telemetry import RecordResult, lag_ms, metrics
@@ -51,7 +52,14 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     """
     started = time.monotonic()
     notification = events.parse(event)
-    outcomes = _converge(notification.records)
+    try:
+        outcomes = _converge(notification.records)
+    except Exception as error:
+        # pypicloud's cache class may quote db.url if it cannot connect.
+        masked = _without_secrets(error)
+        if masked is error:
+            raise
+        raise masked from None
     duration = round((time.monotonic() - started) * 1000)
     _log(list(_results(notification, outcomes, duration)), context)
     if notification.queued and all(part.message_id for part in notification.malformed):
@@ -125,6 +133,6 @@ def _cause(error: Exception) -> str:
 def _without_secrets(error: Exception) -> Exception:
     """Return an error whose message has no secret: the same one if it has none."""
     secrets = environment.secrets()
-    if environment.mask(str(error), secrets) == str(error):
+    if mask(str(error), secrets) == str(error):
         return error
-    return S3SyncError(environment.mask(_cause(error), secrets))
+    return S3SyncError(mask(_cause(error), secrets))

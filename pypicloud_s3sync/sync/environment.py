@@ -1,4 +1,4 @@
-"""Write and read ``PYPICLOUD_SETTINGS``, the function's configuration, and mask its secrets.
+"""Write and read ``PYPICLOUD_SETTINGS``, the function's configuration, and find its secrets.
 
 It is an environment variable that holds a JSON object of pypicloud's own settings: ``pypi.db``, the ``db.*``
 options, ``storage.bucket``, ``storage.prefix`` and ``storage.region_name``. ``PPC_*`` variables override it,
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
+from .masking import MASK, secrets_in_environment, secrets_of
 
 VARIABLE = "PYPICLOUD_SETTINGS"
-MASK = "********"
 #: Settings that may be shown. Any other setting may be a secret of some cache class.
 SHOWN = {
     *("pypi.db", "storage.bucket", "storage.prefix", "storage.region_name"),
@@ -59,14 +58,7 @@ def read() -> EnvironSettings:
     ConfigError
         The variable is not set, or its value is not a JSON object.
     """
-    try:
-        settings = json.loads(os.environ[VARIABLE])
-        if not isinstance(settings, dict):
-            raise ValueError(f"it is a {type(settings).__name__}")
-    except KeyError:
-        raise ConfigError(f"{VARIABLE} is not set: run ppc-s3sync enable") from None
-    except ValueError as error:
-        raise ConfigError(f"{VARIABLE} is not a JSON object ({error}): run ppc-s3sync enable") from None
+    settings = _settings()
     # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
@@ -75,6 +67,18 @@ def read() -> EnvironSettings:
         # Lambda freezes its sandbox between events, and the database may have closed the connection since.
         settings.setdefault("db.pool_pre_ping", "true")
     return EnvironSettings(settings)
+
+
+def _settings() -> dict[str, Any]:
+    try:
+        settings = json.loads(os.environ[VARIABLE])
+        if not isinstance(settings, dict):
+            raise ValueError(f"it is a {type(settings).__name__}")
+    except KeyError:
+        raise ConfigError(f"{VARIABLE} is not set: run ppc-s3sync enable") from None
+    except ValueError as error:
+        raise ConfigError(f"{VARIABLE} is not a JSON object ({error}): run ppc-s3sync enable") from None
+    return settings
 
 
 def with_timeouts(url: str) -> str:
@@ -89,20 +93,12 @@ def with_timeouts(url: str) -> str:
 
 
 def secrets() -> list[str]:
-    """Return what no output may contain: the cache's URL, and its password as written and decoded."""
+    """Return what no output of the function may contain: the secrets in its settings and its environment."""
     try:
-        url = str(read().get("db.url", ""))
+        settings = _settings()
     except ConfigError:
-        return []
-    password = urlsplit(url).password or ""
-    return [url, password, unquote(password)]
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """Return a text with every secret masked, even if a JSON document has escaped it."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, MASK).replace(json.dumps(secret)[1:-1], MASK)
-    return text
+        settings = {}
+    return [*secrets_of(settings.items()), *secrets_in_environment(os.environ)]
 
 
 def redact(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import environment
+from .masking import mask
 
 NAMESPACE = "pypicloud-s3sync"
 ACTIONS = ("saved", "cleared", "ignored", "failed")
@@ -48,10 +48,12 @@ class RecordResult:
     error: str | None = None
 
     def line(self, secrets: Iterable[str] = ()) -> str:
-        """Return the result as one line of JSON, with secrets masked."""
+        """Return the result as one line of JSON, with the secrets in its error masked."""
         fields = {name: value for name, value in vars(self).items() if value is not None}
+        if self.error is not None:
+            fields["error"] = mask(self.error, secrets)
         level = "ERROR" if self.action == "failed" else "INFO"
-        return environment.mask(json.dumps({"level": level, **fields}), secrets)
+        return json.dumps({"level": level, **fields})
 
 
 def lag_ms(time: datetime.datetime | None, now: datetime.datetime) -> int | None:

@@ -115,6 +115,18 @@ class TestLog:
             assert "no answer from" in text
             assert "s3cr" not in text
 
+    def test_a_cache_that_cannot_be_built_is_reported_without_its_password(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """urllib takes what is before the slash for the port, and quotes it."""
+        settings = {**json.loads(os.environ["PYPICLOUD_SETTINGS"]), "pypi.db": "redis"}
+        settings["db.url"] = "redis://app:s3cret-a/s3cret-b@cache:6379/0"
+        monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))
+        handler.syncer.cache_clear()
+        with pytest.raises(S3SyncError, match="Port could not be cast") as caught:
+            world.notify(GOOD)
+        assert "s3cret" not in str(caught.value)
+
     def test_it_is_empty_if_there_are_no_records(self, capsys: pytest.CaptureFixture[str]) -> None:
         handler.handle_s3_event(event("test_event"), None)
         assert capsys.readouterr().out == ""

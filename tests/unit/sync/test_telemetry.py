@@ -45,6 +45,14 @@ def test_a_line_is_one_line_without_secrets() -> None:
     assert json.loads(line)["error"] == "cannot connect to ********\nwith ********"
 
 
+@pytest.mark.parametrize("password", ["a", "e", "0", "key", "bu", "level", '"', ",", ": "])
+def test_a_short_password_leaves_a_line_valid_and_its_names_readable(password: str) -> None:
+    error = f"cannot connect to redis://:{password}@cache"
+    line = json.loads(result("failed", error=error).line([f"redis://:{password}@cache", password]))
+    assert (line["level"], line["event"], line["bucket"]) == ("ERROR", "ObjectCreated:Put", "bucket")
+    assert (line["key"], line["error"]) == (KEY, "cannot connect to ********")
+
+
 @pytest.mark.parametrize(
     ("seconds", "expected"),
     [
