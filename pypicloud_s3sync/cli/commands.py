@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import click
 
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents
-from ..exceptions import ConfigError
-from .console import StepPrinter, make_console, plan_summary, show_plan, show_status
+from . import output_file
+from .console import make_console, plan_summary, print_line, show_plan, show_status
+from .steps import StepPrinter
+from .text import json_text
 
 
 class Command:
@@ -31,8 +29,6 @@ class Command:
         Values that override the ini's ``s3sync.*`` settings, by their names without the prefix.
     as_json : bool
         Whether to print one JSON document, and nothing else.
-    verbose : bool
-        Whether to log to stderr.
     """
 
     def __init__(
@@ -42,9 +38,7 @@ class Command:
         overrides: Mapping[str, str | None],
         *,
         as_json: bool,
-        verbose: bool,
     ) -> None:
-        logging.basicConfig(stream=sys.stderr, level=logging.INFO if verbose else logging.ERROR)
         self.as_json = as_json
         self.console = make_console(quiet=as_json)
         self.settings: SyncSettings = read(load_ini(config_uri, variables), overrides)
@@ -82,14 +76,10 @@ class Command:
 
     def bundle(self, output: str) -> int:
         """Write the function's zip to a file."""
+        path = output_file.check(output)
         with self._deployment() as deployment:
             bundle = deployment.bundle()
-        try:
-            Path(output).write_bytes(bundle.data)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot write {output} ({error.strerror}): choose another file with -o"
-            ) from error
+        output_file.write(output, path, bundle.data)
         runtime = self.settings.runtime
         document = {"file": output, "size": bundle.size, "sha256": bundle.sha256, "runtime": runtime}
         summary = f"{output}: {bundle.size / 1e6:.1f} MB for {runtime}, SHA-256 {bundle.sha256}"
@@ -103,10 +93,10 @@ class Command:
 
     def _show(self, document: Mapping[str, Any], show: Callable[[], None]) -> int:
         if self.as_json:
-            click.echo(json.dumps(document, indent=2))
+            click.echo(json_text(document))
         else:
             show()
         return 0
 
     def _print(self, line: str) -> None:
-        self.console.print(line, markup=False, highlight=False)
+        print_line(self.console, line)

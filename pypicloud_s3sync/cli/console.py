@@ -1,4 +1,4 @@
-"""Print for people: a plan as a diff, steps while they run, and the state of S3 sync."""
+"""Print for people: a plan as a diff, and the state of S3 sync."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, SpinnerColumn, TaskID, TextColumn
-from rich.progress import Progress as ProgressBars
 
-from ..deploy import Progress
+from .text import one_line
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
 STYLES = {"+": "green", "-": "red", "~": "yellow"}
@@ -26,60 +23,10 @@ STATES = {
 }
 
 
-class StepPrinter:
-    """Shows the steps of a run: with a progress bar on a terminal, otherwise as plain lines.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-    """
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30))
-        self._bars = ProgressBars(*columns, console=console, transient=True, disable=not console.is_terminal)
-        self._task: TaskID | None = None
-        self._last = ""
-
-    def __enter__(self) -> StepPrinter:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._bars.stop()
-
-    def __call__(self, progress: Progress) -> None:
-        """Show one step."""
-        if progress.state != "running":
-            self._end(progress)
-        elif self.console.is_terminal:
-            self._show(progress)
-        elif progress.total and progress.message != self._last:
-            # Without a terminal, there is no progress bar, so a step that takes time is printed once.
-            self._last = progress.message
-            self.console.print(f"  … {progress.message}", markup=False, highlight=False)
-
-    def _show(self, progress: Progress) -> None:
-        if self._task is None:
-            self._task = self._bars.add_task("", total=None)
-        description = escape(progress.message)
-        self._bars.update(
-            self._task, description=description, completed=progress.done or 0, total=progress.total or None
-        )
-
-    def _end(self, progress: Progress) -> None:
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-            self._task = None
-        if progress.state == "failed":
-            return
-        self.console.print(f"  ✓ {progress.message}", markup=False, highlight=False)
-
-
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
     """Print a plan document as a diff."""
     title = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
-    console.print(title, markup=False, highlight=False)
+    print_line(console, title)
     for action in document["actions"]:
         sign = SIGNS[action["verb"]]
         console.print()
@@ -88,7 +35,7 @@ def show_plan(console: Console, document: Mapping[str, Any]) -> None:
             for line_sign, line in _diff(action["verb"], change):
                 _print(console, line_sign, f"    {line_sign} {line}")
     console.print()
-    console.print(plan_summary(document), markup=False, highlight=False)
+    print_line(console, plan_summary(document))
 
 
 def plan_summary(document: Mapping[str, Any]) -> str:
@@ -104,8 +51,13 @@ def _unchanged(foreign: int) -> str:
     return f"{foreign} other notification{'s' * (foreign != 1)} on this bucket will not be changed."
 
 
+def print_line(console: Console, line: str, style: str | None = None) -> None:
+    """Print a text as one line, with its control characters escaped. All text for people is printed here."""
+    console.print(one_line(line), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def _print(console: Console, sign: str, line: str) -> None:
-    console.print(line, style=STYLES.get(sign), markup=False, highlight=False, soft_wrap=True)
+    print_line(console, line, STYLES.get(sign))
 
 
 def _diff(verb: str, change: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -131,8 +83,10 @@ def _lines(value: Any) -> list[str]:
         return [line for statement in value["Statement"] for line in _statement(statement)]
     if isinstance(value, str | int | float | bool):
         return [str(value)]
-    flat = json.dumps(value)
-    return [flat] if len(flat) <= 70 else json.dumps(value, indent=2, sort_keys=True).splitlines()
+    flat = json.dumps(value, ensure_ascii=False)
+    if len(flat) <= 70:
+        return [flat]
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).split("\n")
 
 
 def _statement(statement: Mapping[str, Any]) -> list[str]:
@@ -144,7 +98,7 @@ def _statement(statement: Mapping[str, Any]) -> list[str]:
 
 def show_status(console: Console, document: Mapping[str, Any]) -> None:
     """Print a status document."""
-    console.print(STATES[document["state"]] + ".", style="bold", markup=False, highlight=False)
+    print_line(console, STATES[document["state"]] + ".", "bold")
     rows = [
         ("bucket", document["bucket"] + (f" under {document['prefix']}" if document["prefix"] else "")),
         ("region", document["region"]),
@@ -156,10 +110,10 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     _table(console, rows)
     if document["foreign_notifications"]:
         foreign = document["foreign_notifications"]
-        console.print(f"  {foreign} other notification{'s' * (foreign != 1)} on this bucket", markup=False)
+        print_line(console, f"  {foreign} other notification{'s' * (foreign != 1)} on this bucket")
     if not document["in_sync"]:
         hint = "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings."
-        console.print(hint, markup=False)
+        print_line(console, hint)
 
 
 def _part(part: Mapping[str, Any]) -> str:
@@ -172,7 +126,7 @@ def _part(part: Mapping[str, Any]) -> str:
 def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
-        console.print(f"  {label:<{width}}  {value}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, f"  {label:<{width}}  {value}")
 
 
 def make_console(*, quiet: bool) -> Console:

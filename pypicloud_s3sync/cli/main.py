@@ -6,32 +6,22 @@ configuration error, and 130 if it was interrupted.
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from .. import __version__
+from ..config.secrets import secrets_of_ini
 from ..exceptions import ConfigError, S3SyncError
+from . import logs
+from .failures import PROGRAM, Run, discard_stdout, report
 
 if TYPE_CHECKING:
     from .commands import Command
 
-PROGRAM = "ppc-s3sync"
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-@dataclass
-class Run:
-    """The options that decide how :func:`main` reports a failure."""
-
-    json: bool = False
-    verbose: bool = False
 
 
 def common_options(function: Function) -> Function:
@@ -63,11 +53,16 @@ def provisioning_options(function: Function) -> Function:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name=PROGRAM)
-def cli() -> None:
+# Also before the command, where people who know other programs write them.
+@click.option("-v", "--verbose", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, hidden=True)
+@click.pass_obj
+def cli(run: Run, /, *, as_json: bool, verbose: bool) -> None:
     """Keep a pypicloud cache in sync with its S3 bucket, with a Lambda function.
 
     CONFIG_URI is what pserve takes: file.ini or file.ini#section. NAME=VALUE sets %(NAME)s in the file.
     """
+    run.json, run.verbose = run.json or as_json, verbose
 
 
 @cli.command()
@@ -125,20 +120,22 @@ def _command(
     role_arn: str | None = None,
 ) -> Command:
     """Return a command with the settings that its arguments name."""
-    run.json, run.verbose = as_json, verbose
+    run.json, run.verbose = run.json or as_json, run.verbose or verbose
     pairs = [variable.partition("=") for variable in variables]
     for (key, separator, _), variable in zip(pairs, variables, strict=True):
         if not key or not separator:
             raise click.UsageError(f"Invalid value {variable!r}: expected NAME=VALUE.")
+    variables_by_name = {key: value for key, _, value in pairs}
+    run.secrets = secrets_of_ini(config_uri, variables_by_name)
+    click.get_current_context().with_resource(logs.to_stderr(run.secrets, verbose=run.verbose))
     # boto3, Pyramid and pypicloud take a second to import, which --help and usage errors need not wait for.
     from .commands import Command
 
     return Command(
         config_uri,
-        {key: value for key, _, value in pairs},
+        variables_by_name,
         {"function_name": name, "region": region, "role_arn": role_arn},
-        as_json=as_json,
-        verbose=verbose,
+        as_json=run.json,
     )
 
 
@@ -150,10 +147,12 @@ def main(argv: list[str] | None = None) -> int:
     argv : list of str, optional
         The arguments. The default is those of the process.
     """
-    run = Run()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Whether an error is reported as JSON must be known before the arguments are parsed: they may be wrong.
+    run = Run(json="--json" in arguments)
     try:
         # Not cli.main, which prints an empty line before it passes an interrupt on.
-        with cli.make_context(PROGRAM, list(sys.argv[1:] if argv is None else argv), obj=run) as context:
+        with cli.make_context(PROGRAM, arguments, obj=run) as context:
             return int(cli.invoke(context))
     except click.exceptions.Exit as end:
         return end.exit_code
@@ -161,27 +160,23 @@ def main(argv: list[str] | None = None) -> int:
         click.echo(error.format_message(), err=True)
         return 2
     except click.ClickException as error:
-        return _fail(run, 2, f"{error.format_message()} See {PROGRAM} --help.", error)
+        return report(run, 2, f"{error.format_message()} See {_command_path(error)} --help.", error)
     except (click.Abort, KeyboardInterrupt) as error:
-        return _fail(run, 130, "interrupted: run the command again to continue", error)
+        return report(run, 130, "interrupted: run the command again to continue", error)
     except ConfigError as error:
-        return _fail(run, 2, str(error), error)
+        return report(run, 2, str(error), error)
     except S3SyncError as error:
-        return _fail(run, 1, str(error), error)
+        return report(run, 1, str(error), error)
     except BrokenPipeError:
         # The reader of stdout has gone away, so there is nowhere to report anything.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_stdout()
         return 1
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}: run it with -v and report the traceback"
-        return _fail(run, 1, message, error)
+        return report(run, 1, message, error)
 
 
-def _fail(run: Run, status: int, message: str, error: BaseException) -> int:
-    message = " ".join(message.split())
-    if run.verbose:
-        traceback.print_exception(error, file=sys.stderr)
-    if run.json:
-        click.echo(json.dumps({"result": "failed", "message": message}, indent=2))
-    click.echo(f"{PROGRAM}: {message}", err=True)
-    return status
+def _command_path(error: click.ClickException) -> str:
+    """Return the command whose help explains a usage error."""
+    context = getattr(error, "ctx", None)
+    return PROGRAM if context is None else str(context.command_path)

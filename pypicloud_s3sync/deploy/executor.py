@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..exceptions import S3SyncError
+from . import waits
 from .bundle import Bundle
 from .models import Action, Plan, Progress, Reporter
 from .writers import Writers
@@ -38,7 +39,8 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
     for action in plan.actions:
         step = step_name(action)
         running, done = VERBS[action.verb]
-        report(Progress(step, "running", f"{running} the {action.resource} {action.name}"))
+        message = f"{running} the {action.resource} {action.name}"
+        report(Progress(step, "running", message, note=waits.reason(action)))
         try:
             arguments = dict(action.arguments)
             if action.needs_bundle:

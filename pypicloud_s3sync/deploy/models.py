@@ -271,13 +271,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of one step of a run; ``state`` is ``running``, ``done``, ``skipped`` or ``failed``."""
+    """The progress of one step of a run; ``state`` is ``running``, ``done``, ``skipped`` or ``failed``.
+
+    ``note`` is the reason why a running step may take minutes.
+    """
 
     step: str
     state: str
     message: str
     done: int | None = None
     total: int | None = None
+    note: str | None = None
 
 
 #: Receives the progress of a run.

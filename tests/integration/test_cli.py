@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.cli.main import main
+from pypicloud_s3sync.deploy import Deployment
 from support.sites import Site
 
 COMMANDS = ("plan", "enable", "status", "disable", "bundle")
@@ -153,11 +154,15 @@ def test_the_bundle_is_written_to_the_given_file(run: Run, ini: Path, site: Site
     assert path.read_bytes() == Path(site.given["s3sync.bundle"]).read_bytes()
 
 
-def test_a_bundle_that_cannot_be_written_is_an_error_with_the_name_of_the_file(run: Run, ini: Path) -> None:
+def test_a_bundle_that_cannot_be_written_is_refused_before_it_is_built(
+    run: Run, ini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Deployment, "bundle", lambda self: pytest.fail("the bundle is built"))
     status, _, err = run("bundle", ini, "-o", "/nowhere/x.zip")
     assert status == 2
     assert err == (
-        "ppc-s3sync: cannot write /nowhere/x.zip (No such file or directory): choose another file with -o\n"
+        "ppc-s3sync: cannot write /nowhere/x.zip (there is no directory /nowhere):"
+        " choose another file with -o\n"
     )
 
 

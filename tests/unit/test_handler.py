@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
+from pypicloud_s3sync.sync.startup import syncer
 from support.invalid_events import DOCUMENTED, any_json, mutated
 from support.moto_world import CallLog, World, event, fail_for, notification_of
 
@@ -122,7 +123,7 @@ class TestLog:
         settings = {**json.loads(os.environ["PYPICLOUD_SETTINGS"]), "pypi.db": "redis"}
         settings["db.url"] = "redis://app:s3cret-a/s3cret-b@cache:6379/0"
         monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))
-        handler.syncer.cache_clear()
+        syncer.cache_clear()
         with pytest.raises(S3SyncError, match="Port could not be cast") as caught:
             world.notify(GOOD)
         assert "s3cret" not in str(caught.value)

@@ -8,15 +8,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pypicloud_s3sync.cli.console import StepPrinter, plan_summary, show_plan, show_status
-from pypicloud_s3sync.deploy import Progress
-from pypicloud_s3sync.devtools.processes import wait_until
+from pypicloud_s3sync.cli.console import plan_summary, show_plan, show_status
 
 ONE_UPDATE = "0 to create, 1 to update, 0 to delete."
 
 
-def make_console(*, terminal: bool = False) -> Console:
-    return Console(file=io.StringIO(), force_terminal=terminal, width=200)
+def make_console() -> Console:
+    return Console(file=io.StringIO(), width=200)
 
 
 def printed(console: Console) -> str:
@@ -132,6 +130,28 @@ def test_markup_in_a_plan_is_text() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("\x1b]0;title\x07\x1b[2J", r"\x1b]0;title\x07\x1b[2J"),
+        ("Größe 大小 \u202egnp.exe", r"Größe 大小 \u202egnp.exe"),
+        ("two\nlines\r", r"two\nlines\r"),
+        ({"Grüße": "\x9b2J", "x": "y"}, r'{"Grüße": "\x9b2J", "x": "y"}'),
+    ],
+    ids=str,
+)
+def test_control_characters_in_what_aws_returns_are_escaped(value: Any, shown: str) -> None:
+    document = plan(action("update", ("Description", "before", value)))
+    assert f"    + Description: {shown}" in shown_plan(document)
+
+
+def test_the_name_of_a_resource_cannot_control_the_terminal() -> None:
+    named = {**action("delete"), "name": "rule\x1b[8m"}
+    assert r"- rule  rule\x1b[8m" in shown_plan(plan({**named, "resource": "rule"}))
+    document = status(resources=[{"resource": "role", "name": "r\x1b[8m", "state": "ok"}])
+    assert r"  role      ✓ r\x1b[8m" in shown_status(document)
+
+
 # States
 
 
@@ -194,32 +214,3 @@ def test_a_resource_is_shown_with_its_state(resource: dict[str, Any], line: str)
 )
 def test_foreign_notifications_are_counted(count: int, line: str) -> None:
     assert shown_status(status(foreign_notifications=count))[-1] == line
-
-
-# Steps
-
-
-def test_without_a_terminal_a_step_with_a_total_is_printed_once_when_it_starts_and_when_it_ends() -> None:
-    console = make_console()
-    with StepPrinter(console) as show:
-        show(Progress("create role", "running", "creating the role"))
-        show(Progress("build bundle", "running", "fetching", 1, 6))
-        show(Progress("build bundle", "running", "fetching", 2, 6))
-        show(Progress("build bundle", "done", "built the bundle"))
-    assert printed(console).splitlines() == ["  … fetching", "  ✓ built the bundle"]
-
-
-def test_a_failed_step_is_not_printed_as_done() -> None:
-    console = make_console()
-    with StepPrinter(console) as show:
-        show(Progress("create role", "failed", "AccessDenied"))
-    assert printed(console) == ""
-
-
-def test_on_a_terminal_a_step_is_shown_while_it_runs() -> None:
-    console = make_console(terminal=True)
-    with StepPrinter(console) as show:
-        show(Progress("create role", "running", "creating the role [x]"))
-        wait_until(lambda: "creating the role [x]" in printed(console), "the step is shown")
-        show(Progress("create role", "done", "created the role [x]"))
-    assert "✓ created the role [x]" in printed(console)

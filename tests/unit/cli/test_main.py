@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,6 +194,170 @@ def test_an_interrupt_is_one_line_and_exit_status_130(
         "",
         "ppc-s3sync: interrupted: run the command again to continue\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["frob"], "No such command 'frob'"),
+        ([], "Missing command"),
+        (["plan"], "Missing argument 'CONFIG_URI'"),
+        (["plan", "x.ini", "--frob"], "No such option"),
+        (["plan", "x.ini", "a"], "Invalid value 'a': expected NAME=VALUE"),
+        (["plan", "x.ini", "-r"], "Option '-r' requires an argument"),
+        (["plan", "x\x1b[2J\u202e.ini"], r"the config file 'x\x1b[2J\u202e.ini' does not exist"),
+        (["bundle", "{ini}", "bucket=b", "-o", ""], "-o does not name a file"),
+        (["bundle", "{ini}", "bucket=b", "-o", "/nonexistent/x.zip"], "there is no directory /nonexistent"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("place", ["before the command", "after it"])
+def test_with_json_a_usage_error_is_a_document_too(
+    run: Run, ini: Path, place: str, arguments: list[str], message: str
+) -> None:
+    arguments = [argument.format(ini=ini) for argument in arguments]
+    arguments = ["--json", *arguments] if place == "before the command" else [*arguments, "--json"]
+    if arguments[-2:] == ["-r", "--json"]:
+        arguments = ["plan", "--json", "x.ini", "-r"]
+    status, out, err = run(*arguments)
+    document = json.loads(out)
+    assert (status, document["result"]) == (2, "failed")
+    assert message in document["message"]
+    assert err == f"ppc-s3sync: {document['message']}\n"
+
+
+@pytest.mark.parametrize("options", [["--json"], ["-v"], ["--json", "-v"]], ids=str)
+def test_json_and_verbose_may_be_before_the_command(
+    run: Run, ini: Path, fail_with: Callable[[BaseException], None], options: list[str]
+) -> None:
+    fail_with(ConflictError("a"))
+    status, out, err = run(*options, "plan", ini, "bucket=b")
+    assert status == 1
+    assert bool(out) is ("--json" in options)
+    assert ("Traceback" in err) is ("-v" in options)
+
+
+@pytest.mark.parametrize("argument", ["\x1b[2J", "\x9b2J", "\u202e", "a\x7f"], ids=ascii)
+def test_a_usage_error_shows_the_control_characters_of_an_argument(run: Run, argument: str) -> None:
+    for arguments in ([argument], ["plan", "x.ini", f"--{argument}"], ["plan", "x.ini", argument]):
+        status, _, err = run(*arguments)
+        assert status == 2
+        assert ascii(argument)[1:-1] in err
+        assert argument not in err
+
+
+def test_a_usage_error_names_the_help_of_its_command(run: Run) -> None:
+    assert run("plan")[2].endswith("See ppc-s3sync plan --help.\n")
+    assert run("frob")[2].endswith("See ppc-s3sync --help.\n")
+
+
+def test_what_aws_returns_in_an_error_cannot_control_the_terminal(
+    run: Run, ini: Path, fail_with: Callable[[BaseException], None]
+) -> None:
+    error = AwsError("the function x\x1b]0;owned\x07 \u202efailed: \x9b31m Größe")
+    error.add_note("a note with \x1b[2J")
+    fail_with(error)
+    _, out, err = run("plan", ini, "bucket=b", "-v", "--json")
+    assert r"x\x1b]0;owned\x07 \u202efailed: \x9b31m Größe" in err
+    assert r"a note with \x1b[2J" in err
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & {*out, *err}
+
+
+SECRETS_INI = """
+[DEFAULT]
+cache_password = {secret}
+[app:main]
+use = egg:pypicloud
+pypi.storage = s3
+storage.bucket = b
+storage.region_name = eu-west-1
+storage.aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+storage.aws_secret_access_key = {secret}1
+storage.aws_session_token = {secret}2
+session.encrypt_key = {secret}3
+auth.ldap.service_password = {secret}4
+user.admin = $6${secret}5
+pypi.db = redis
+db.url = redis://app:%(cache_password)s@cache.example
+"""
+SECRET = "Xq7-hunter"
+
+
+@pytest.fixture
+def secrets_ini(tmp_path: Path) -> Path:
+    path = tmp_path / "secrets.ini"
+    path.write_text(SECRETS_INI.format(secret=SECRET))
+    return path
+
+
+def chained(text: str) -> Exception:
+    """Return an error with a cause, a context and a note that contain a text."""
+    error = RuntimeError(text)
+    error.__cause__ = ValueError(repr(text))
+    error.__cause__.__context__ = SyntaxError("bad", ("x.ini", 1, 1, f"db.url = {text}"))
+    error.add_note(json.dumps(text))
+    return error
+
+
+@pytest.mark.parametrize("number", ["", *range(1, 6)])
+@pytest.mark.parametrize("options", [[], ["-v"], ["--json"], ["-v", "--json"]], ids=str)
+def test_no_error_shows_a_secret_of_the_ini(
+    run: Run,
+    secrets_ini: Path,
+    fail_with: Callable[[BaseException], None],
+    options: list[str],
+    number: object,
+) -> None:
+    fail_with(chained(f"the cache rejects {SECRET}{number} of redis://app:{SECRET}@cache.example"))
+    status, out, err = run("plan", secrets_ini, *options)
+    assert (status, "the cache rejects" in err) == (1, True)
+    assert SECRET not in out + err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "db.url = redis://:SECRET-one%(nope)sSECRET-two@cache.example",
+        "db.url = redis://:SECRET%SECRET@cache.example",
+        "db.url redis://:SECRET@cache.example",
+        "db.password = SECRET\ndb.password = SECRET",
+        "[app:main]\ndb.url = redis://:SECRET@cache.example",
+        "db.url = redis://:SECRET/x@cache.example:x",
+        "pypi.db = SECRET.Cache\ndb.password = SECRET",
+        "storage.aws_access_key_id = SECRET-id",
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["-v"], ["--json", "-v"]], ids=str)
+def test_an_ini_that_cannot_be_used_is_refused_without_its_secrets(
+    run: Run, tmp_path: Path, line: str, options: list[str]
+) -> None:
+    path = tmp_path / "broken.ini"
+    base = "[app:main]\nuse = egg:pypicloud\npypi.storage = s3\nstorage.bucket = b\npypi.db = redis\n"
+    path.write_text(base + line.replace("SECRET", "SEC-hunter2-RET") + "\n")
+    status, out, err = run("plan", path, *options)
+    assert status in (1, 2)
+    assert "hunter2" not in out + err
+
+
+def test_a_variable_of_the_command_and_of_the_environment_may_be_a_secret(
+    run: Run, ini: Path, fail_with: Callable[[BaseException], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PPC_DB_URL", "redis://:in-the-environment@h")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-token-of-a-session")
+    fail_with(chained("from-the-command in-the-environment the-token-of-a-session"))
+    _, out, err = run("plan", ini, "bucket=b", "password=from-the-command", "-v", "--json")
+    for secret in ("from-the-command", "in-the-environment", "the-token-of-a-session"):
+        assert secret not in out + err
+
+
+def test_a_full_disk_behind_stdout_is_reported_once(
+    run: Run, ini: Path, fail_with: Callable[[BaseException], None]
+) -> None:
+    fail_with(ConflictError("a"))
+    command = [sys.executable, "-m", "pypicloud_s3sync.cli", "frob", "--json"]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (process.returncode, process.stderr.count("\n")) == (2, 1)
 
 
 def test_with_json_a_failure_is_a_document_and_a_line_on_stderr(run: Run, ini: Path) -> None:

@@ -1,0 +1,63 @@
+"""Report why a command failed: on stderr, and with ``--json`` as a document on stdout too."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from dataclasses import dataclass, field
+
+import click
+
+from ..sync.masking import mask, secrets_in_environment
+from . import text
+
+PROGRAM = "ppc-s3sync"
+
+
+@dataclass
+class Run:
+    """What decides how a failure is reported; a command sets it once its arguments have been parsed.
+
+    Parameters
+    ----------
+    json, verbose : bool
+        Whether ``--json`` and ``-v`` were given.
+    secrets : list of str
+        The secrets of the ini, which no output may contain.
+    """
+
+    json: bool = False
+    verbose: bool = False
+    secrets: list[str] = field(default_factory=list)
+
+
+def report(run: Run, status: int, message: str, error: BaseException) -> int:
+    """Report a failure and return the exit status.
+
+    Parameters
+    ----------
+    run : Run
+    status : int
+    message : str
+        What failed, on what, and what to do.
+    error : BaseException
+        The source of the traceback.
+    """
+    secrets = [*run.secrets, *secrets_in_environment(os.environ)]
+    message = text.one_line(mask(" ".join(message.split()), secrets))
+    if run.verbose:
+        trace = "".join(traceback.format_exception(error))
+        click.echo(text.lines(mask(trace, secrets)), err=True, nl=False)
+    click.echo(f"{PROGRAM}: {message}", err=True)
+    if run.json:
+        try:
+            click.echo(text.json_text({"result": "failed", "message": message}))
+        except OSError:
+            discard_stdout()
+    return status
+
+
+def discard_stdout() -> None:
+    """Let the interpreter end without a message about a stdout that cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
