@@ -1,10 +1,14 @@
-"""Run the demo: ``python -m pypicloud_s3sync.demo [--exit]``."""
+"""Run the demo: ``python -m pypicloud_s3sync.demo [--exit | --write-ini FILE]``."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 from . import signals
 
@@ -20,14 +24,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all steps succeeded, 1 if one failed, 130 or 143 if a signal interrupted them.
+        0 if all steps succeeded, 1 if one failed, 2 if the ini cannot be written, 130 or 143 if a signal
+        interrupted them.
     """
     parser = argparse.ArgumentParser(
         prog="python -m pypicloud_s3sync.demo",
         description="Run two pypicloud servers in two regions on this machine, and keep them in sync.",
     )
-    parser.add_argument("--exit", action="store_true", help="end after the last step; use free ports")
+    modes = parser.add_mutually_exclusive_group()
+    modes.add_argument("--exit", action="store_true", help="end after the last step; use free ports")
+    modes.add_argument(
+        "--write-ini",
+        metavar="FILE",
+        nargs="?",
+        const="development.ini",
+        help="do not run the demo, but write an ini for a single server with an AWS emulator"
+        " (default: development.ini)",
+    )
     options = parser.parse_args(arguments)
+    if options.write_ini is not None:
+        return _write_ini(Path(options.write_ini))
     try:
         signals.catch()
         # Imported here because it takes half a second, in which Ctrl-C must not print a traceback either.
@@ -37,6 +53,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except signals.Ended as ended:
         print("interrupted: everything has been cleaned up", flush=True)
         return ended.exit_status
+
+
+def _write_ini(path: Path) -> int:
+    """Write the ini of the development server, and say how to start it. An existing file is not replaced."""
+    text = files(__package__).joinpath("development.ini").read_text()
+    try:
+        with path.open("x") as file:
+            file.write(text)
+    except OSError as error:
+        print(f"cannot write {path} ({error.strerror}): name another file", file=sys.stderr)
+        return 2
+    print(
+        f"{path} is for a server on this machine only. Start it, and log in as admin with the password admin:"
+    )
+    print(f"  pserve {shlex.quote(str(path))}")
+    print("  http://localhost:6543")
+    if find_spec("ministack") is None:
+        print("It needs the AWS emulator: pip install 'pypicloud-s3sync[demo]'")
+    return 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -112,7 +113,7 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
     except (ConnectionError, HTTPClientError) as error:
         location = f" at {endpoint}" if endpoint else ""
         hint = (
-            "is the emulator running? `pserve development.ini` starts one"
+            f"is the emulator running? `python -m pypicloud_s3sync.embedded {_port(endpoint)}` starts one"
             if endpoint
             else "check the network"
         )
@@ -120,6 +121,11 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
         raise AwsError(message, "", action) from error
     except BotoCoreError as error:
         raise AwsError(f"{action} on {resource} failed: {_one_line(str(error))}", "", action) from error
+
+
+def _port(endpoint: str) -> int:
+    url = urlsplit(endpoint)
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
 def _message(action: str, resource: str, code: str, reason: str) -> str:

@@ -182,7 +182,7 @@ def test_an_aws_that_does_not_answer_is_named_with_what_to_do(run: Run, ini: Pat
     status, _, err = run("plan", ini)
     assert status == 1
     assert "AWS at http://127.0.0.1:9 does not answer" in err
-    assert "pserve development.ini" in err
+    assert "python -m pypicloud_s3sync.embedded 9`" in err
     assert err.count("\n") == 1
 
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from pypicloud_s3sync.embedded import free_port
 
-INI = Path(__file__).parents[2] / "development.ini"
-
 
 @dataclass(frozen=True)
 class DevelopmentServer:
@@ -25,21 +23,23 @@ class DevelopmentServer:
 
 
 @contextmanager
-def development_server(pserve: Path | str, directory: Path) -> Iterator[DevelopmentServer]:
-    """Run ``pserve development.ini`` until the block ends.
+def development_server(pserve: Path, directory: Path) -> Iterator[DevelopmentServer]:
+    """Write the ini with the installed package, and run ``pserve development.ini`` until the block ends.
 
     Parameters
     ----------
-    pserve : Path or str
-        The console script to run.
+    pserve : Path
+        The console script to run. The interpreter beside it writes the ini.
     directory : Path
         An existing directory for the ini and for the server's temporary files.
     """
     http_port, aws_port = free_port(), free_port()
     ini, temporary = directory / "development.ini", directory / "tmp"
     temporary.mkdir()
-    ini.write_text(on_other_ports(INI.read_text(), http_port, aws_port))
     environment = clean_environment({"TMPDIR": str(temporary)})
+    write = [str(pserve.with_name("python")), "-m", "pypicloud_s3sync.demo", "--write-ini"]
+    subprocess.run(write, env=environment, cwd=directory, check=True)
+    ini.write_text(on_other_ports(ini.read_text(), http_port, aws_port))
     process = subprocess.Popen([str(pserve), str(ini)], env=environment, cwd=directory)
     url = f"http://localhost:{http_port}"
     try:

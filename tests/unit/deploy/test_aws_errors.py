@@ -145,7 +145,7 @@ def test_the_error_keeps_the_code_of_aws() -> None:
 def test_an_emulator_that_does_not_answer_is_named_with_the_command_that_starts_it() -> None:
     message = str(translate(connection_error(), EMULATOR))
     assert f"AWS at {EMULATOR} does not answer" in message
-    assert "pserve development.ini" in message
+    assert "python -m pypicloud_s3sync.embedded " in message
     assert "check the network" not in message
 
 
