@@ -15,6 +15,7 @@ from typing import Any
 from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
+from ..sync.masking import secrets_of
 from . import partitions
 from .ini import load_ini
 from .options import OPTIONS, PREFIX, URL, Delivery, Option
@@ -74,6 +75,18 @@ class SyncSettings:
     def db_url(self) -> str | None:
         """The URL of a Redis or SQL cache, with its password."""
         return self.cache_settings.get("db.url")
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no output may contain: the secrets in the settings of the cache, and the credentials."""
+        credentials = [
+            (f"aws_{name}", value)
+            for given in (self.credentials, self.db_credentials)
+            if given is not None
+            for name, value in vars(given).items()
+            if value is not None
+        ]
+        return secrets_of([*self.cache_settings.items(), *credentials])
 
     @property
     def db_region(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from ..exceptions import AwsError
+from ..sync.masking import mask
 from .problems import DENIED, UNKNOWN, Problem
 
 # Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
@@ -74,10 +75,17 @@ def unreadable(error: AwsError, consequence: str) -> Problem:
     return Problem(kind, f"{consequence}: {error}", "remove the cause, then read the state again")
 
 
-def failure(error: Exception) -> dict[str, Any]:
-    """Return an error as JSON: its ``message``, and a ``policy`` that allows the call if AWS denied it."""
+def failure(error: Exception, secrets: Iterable[str]) -> dict[str, Any]:
+    """Return an error as JSON: its ``message``, and a ``policy`` that allows the call if AWS denied it.
+
+    Parameters
+    ----------
+    error : Exception
+    secrets : iterable of str
+        The secrets of the settings: AWS quotes what it refuses, for example the function's environment.
+    """
     policy = policy_that_allows(error)
-    return {"message": str(error), **({"policy": policy} if policy else {})}
+    return {"message": mask(str(error), secrets), **({"policy": policy} if policy else {})}
 
 
 @contextmanager

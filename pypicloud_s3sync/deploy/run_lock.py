@@ -8,6 +8,7 @@ concurrent run there does no harm, because each run continues from what it finds
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 from ..config.settings import SyncSettings
 from ..exceptions import ConflictError, S3SyncError
+from ..sync.masking import mask
 from . import run_files, run_record
 from .aws_errors import failure
 from .models import Progress, Reporter
@@ -125,6 +127,8 @@ def hold(
     run = begun or begin(settings, command)
 
     def record_and_report(progress: Progress) -> None:
+        if progress.state == "failed":
+            progress = dataclasses.replace(progress, message=mask(progress.message, settings.secrets))
         run.report(progress)
         report(progress)
 
@@ -132,7 +136,7 @@ def hold(
         yield run, record_and_report
         run.end("ok", message=run.message)
     except S3SyncError as error:
-        run.end("failed", **failure(error))
+        run.end("failed", **failure(error, settings.secrets))
         raise
     except Exception:
         run.end("failed", message=UNEXPECTED)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from pypicloud.util import EnvironSettings
 from ..config.settings import read
 from ..deploy import Deployment, run_lock
 from ..exceptions import S3SyncError
+from ..sync.masking import mask, secrets_of
 
 LOG = logging.getLogger(__name__)
 #: What each command does. Each of them holds the lock until it ends.
@@ -46,7 +48,9 @@ def main(document: Mapping[str, Any]) -> int:
     except S3SyncError:
         # The record has the message.
         return 1
-    except Exception:
-        LOG.exception("S3 sync: %s failed", document["command"])
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error))
+        secrets = secrets_of(document["settings"].items())
+        LOG.error("S3 sync: %s failed\n%s", document["command"], mask(trace, secrets))
         return 1
     return 0

@@ -18,6 +18,7 @@ from pyramid.view import view_config, view_defaults
 from ..config.settings import SyncSettings, read, snapshot
 from ..deploy import Deployment, documents, failure, run_lock
 from ..exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
+from ..sync.masking import secrets_of
 from . import runs
 
 #: The HTTP status and the value of ``error`` for each kind of error.
@@ -50,7 +51,8 @@ def json_errors(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
         except S3SyncError as error:
             found = (ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS)
             self.request.response.status_code, name = next(found, (500, "s3sync"))
-            return {"error": name, **failure(error)}
+            secrets = secrets_of(snapshot(self.request.registry.settings).items())
+            return {"error": name, **failure(error, secrets)}
 
     return answer
 

@@ -81,6 +81,28 @@ def test_an_error_is_the_result_of_a_run_with_the_policy_that_allows_the_call() 
     assert last["policy"]["Statement"][0]["Action"] == "iam:GetRole"
 
 
+def test_the_record_has_no_secret_of_the_settings() -> None:
+    settings = make_settings(
+        pypi__db="redis",
+        db__url="redis://:hunter2-of-url@cache.example",
+        storage__aws_access_key_id="AKIA-of-ini",
+        storage__aws_secret_access_key="secret-of-ini",
+        storage__aws_session_token="token-of-ini",
+    )
+    message = "Value 'hunter2-of-url' secret-of-ini token-of-ini"
+
+    def run() -> None:
+        with run_lock.hold(settings, "enable", ignore) as (_, report):
+            report(Progress("create function", "failed", message))
+            raise AwsError(message)
+
+    with pytest.raises(AwsError):
+        run()
+    record = str(run_lock.last(settings))
+    assert record.count("********") == 6
+    assert "-of-" not in record
+
+
 def test_an_unexpected_error_is_not_quoted() -> None:
     with pytest.raises(ZeroDivisionError), run_lock.hold(SETTINGS, "enable", ignore):
         raise ZeroDivisionError("hunter2")

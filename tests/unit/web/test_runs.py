@@ -152,6 +152,25 @@ def test_the_process_can_be_stopped_even_if_a_thread_of_the_server_blocks_signal
     assert json.loads(output.read_text()) == []
 
 
+def test_an_unexpected_error_is_logged_without_the_secrets_of_the_settings() -> None:
+    script = (
+        "import os\n"
+        "from pypicloud_s3sync.web import run_process\n"
+        "def fail(deployment):\n"
+        "    raise RuntimeError('redis://:hunter2-of-url@cache') from ValueError('hunter2-of-url')\n"
+        "run_process.COMMANDS['fail'] = fail\n"
+        "null = os.open(os.devnull, os.O_RDWR)\n"
+        "settings = {'pypi.storage': 's3', 'pypi.db': 'redis', 'storage.bucket': 'bucket',"
+        " 'db.url': 'redis://:hunter2-of-url@cache'}\n"
+        "run_process.main({'lock': null, 'record': null, 'settings': settings, 'command': 'fail'})\n"
+    )
+    log = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stderr
+    assert "S3 sync: fail failed" in log
+    assert "RuntimeError: ********" in log
+    # The source that the traceback quotes is not the error's text, and is not on disk here.
+    assert "hunter2" not in log
+
+
 # The stream
 
 

@@ -239,6 +239,18 @@ def test_an_error_ends_the_stream(
     assert lines(use_basic(app).post("/admin/s3sync/disable")) == [{"result": "failed", "message": "m"}]
 
 
+def test_an_error_does_not_quote_a_secret_of_the_settings(
+    tmp_path: Path, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lambda quotes the environment that it refuses."""
+    monkeypatch.setenv("PPC_STORAGE_AWS_SECRET_ACCESS_KEY", "hunter2-of-web")
+    app = make_file_app(tmp_path)
+    error = AwsError("lambda:CreateFunction on the function x failed: Value '{db.url: hunter2-of-web}'")
+    fail(monkeypatch, "status", error)
+    message = use_basic(app).get("/admin/s3sync", status=502).json["message"]
+    assert message.endswith("Value '{db.url: ********}'")
+
+
 def test_an_unexpected_error_ends_the_stream_and_is_only_in_the_log(
     app: TestApp,
     settings: SyncSettings,
