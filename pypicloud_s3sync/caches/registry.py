@@ -6,21 +6,34 @@ from typing import Any
 
 from .base import CacheAdapter
 
+#: pypicloud's cache classes, with their short names.
+BACKENDS = {
+    "pypicloud.cache.dynamo.DynamoCache": "dynamo",
+    "pypicloud.cache.redis_cache.RedisCache": "redis",
+    "pypicloud.cache.sql.SQLCache": "sql",
+}
+
+
+def backend_of(cache: type) -> str | None:
+    """Return the short name of the cache class of pypicloud that a class is or extends, or None."""
+    # Compare names: a cache module cannot be imported without its database driver.
+    names = (BACKENDS.get(f"{base.__module__}.{base.__qualname__}") for base in cache.__mro__)
+    return next(filter(None, names), None)
+
 
 def adapter_for(cache: Any) -> CacheAdapter:
     """Return the adapter for one of pypicloud's caches, or the generic adapter for a custom cache class."""
-    # Compare names: a cache module cannot be imported without its database driver.
-    bases = {f"{base.__module__}.{base.__qualname__}" for base in type(cache).__mro__}
-    if "pypicloud.cache.dynamo.DynamoCache" in bases:
-        from .dynamo import DynamoAdapter
+    match backend_of(type(cache)):
+        case "dynamo":
+            from .dynamo import DynamoAdapter
 
-        return DynamoAdapter(cache)
-    if "pypicloud.cache.redis_cache.RedisCache" in bases:
-        from .redis_cache import RedisAdapter
+            return DynamoAdapter(cache)
+        case "redis":
+            from .redis_cache import RedisAdapter
 
-        return RedisAdapter(cache)
-    if "pypicloud.cache.sql.SQLCache" in bases:
-        from .sql import SqlAdapter
+            return RedisAdapter(cache)
+        case "sql":
+            from .sql import SqlAdapter
 
-        return SqlAdapter(cache)
+            return SqlAdapter(cache)
     return CacheAdapter(cache)

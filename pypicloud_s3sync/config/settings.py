@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pypicloud.util import EnvironSettings
+from pyramid.settings import asbool
 
 from ..exceptions import ConfigError
 from ..sync.masking import secrets_of
 from . import partitions
+from .caches import check_cache
+from .classes import cache_backend, short_name
 from .ini import load_ini
 from .options import OPTIONS, PREFIX, URL, Delivery, Option
 from .runtimes import default_runtime
-from .supported import check_cache, check_storage
+from .storage import check_storage, s3_endpoint
 
 __all__ = ["Credentials", "SyncSettings", "load_ini", "read", "snapshot"]
 
@@ -44,17 +47,21 @@ class Credentials:
 class SyncSettings:
     """The bucket and the cache to sync, and the options of the function (see :mod:`.options`).
 
-    ``cache_settings`` holds ``pypi.db`` and every ``db.*`` setting except credentials. It is not printed, as
-    ``db.url`` may contain a password. ``region`` is None if only the bucket can tell it.
+    ``cache`` is pypicloud's short name of the cache, or the dotted path of a custom class. ``cache_backend``
+    is the short name of the cache that it is or extends. ``cache_settings`` holds ``pypi.db`` and every
+    ``db.*`` setting except credentials. It is not printed, as ``db.url`` may contain a password. ``region``
+    is None if only the bucket can tell it. ``s3_endpoint_url`` is a VPC endpoint of S3 that this host uses.
     """
 
     bucket: str
     prefix: str
     cache: str
+    cache_backend: str | None
     cache_settings: Mapping[str, str] = field(repr=False)
     credentials: Credentials | None
     db_credentials: Credentials | None
     region: str | None
+    s3_endpoint_url: str | None
     function_name: str
     role_arn: str | None
     runtime: str
@@ -92,6 +99,16 @@ class SyncSettings:
     def db_region(self) -> str | None:
         """The region of the DynamoDB tables."""
         return self.cache_settings.get("db.region_name")
+
+    @property
+    def db_endpoint_url(self) -> str | None:
+        """The address of DynamoDB if ``db.host`` is set, as pypicloud uses it."""
+        db = self.cache_settings
+        if "db.host" not in db:
+            return None
+        scheme = "https" if asbool(db.get("db.secure", "false")) else "http"
+        # The default port is pypicloud's: pypicloud/cache/dynamo.py, DynamoCache.configure.
+        return f"{scheme}://{db['db.host']}:{db.get('db.port', '8000')}"
 
     @property
     def likely_region(self) -> str | None:
@@ -146,13 +163,19 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     )
     emulated = options["endpoint_url"] is not None
     check_storage(settings, emulated=emulated)
+    endpoint = None if emulated else s3_endpoint(settings.get("storage.endpoint_url") or "")
+    options["region"] = options["region"] or (endpoint.region if endpoint else None)
     _check_vpc(options)
     cache_settings = _cache_settings(settings)
-    check_cache(cache_settings["pypi.db"], cache_settings, emulated=emulated)
+    cache = cache_settings["pypi.db"]
+    backend = cache_backend(cache)
+    check_cache(backend, cache_settings, emulated=emulated, built=options["bundle"] is None)
     return SyncSettings(
         bucket=settings["storage.bucket"],
         prefix=settings.get("storage.prefix", ""),
-        cache=cache_settings["pypi.db"],
+        s3_endpoint_url=settings["storage.endpoint_url"] if endpoint and endpoint.interface else None,
+        cache=cache,
+        cache_backend=backend,
         cache_settings=cache_settings,
         credentials=_credentials(settings, "storage."),
         db_credentials=_credentials(settings, "db."),
@@ -195,7 +218,7 @@ def _cache_settings(settings: EnvironSettings) -> dict[str, str]:
     """Return ``pypi.db`` and every ``db.*`` setting except credentials."""
     secrets = {f"db.{name}" for name in CREDENTIALS}
     db = {key: str(value) for key, value in settings.items() if key.startswith("db.") and key not in secrets}
-    return {"pypi.db": settings.get("pypi.db", "sql"), **db}
+    return {"pypi.db": short_name(settings.get("pypi.db", "sql")), **db}
 
 
 def _credentials(settings: EnvironSettings, prefix: str) -> Credentials | None:

@@ -85,16 +85,14 @@ class Clients:
         config = Config(retries=retries, s3=s3, user_agent_extra="pypicloud-s3sync")
         if service == "dynamodb":
             return self._create_dynamo(endpoint, config)
+        if service == "s3":
+            endpoint = endpoint or self.settings.s3_endpoint_url
         return self.session.client(service, region_name=self.region, endpoint_url=endpoint, config=config)
 
     def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
         """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
-        db = self.settings.cache_settings
         session = _session(self.settings.db_credentials or self.settings.credentials, self.settings.db_region)
-        if "db.host" in db:
-            secure = db.get("db.secure", "false").strip().lower() in ("true", "yes", "on", "1", "t", "y")
-            # The default port is pypicloud's: pypicloud/cache/dynamo.py, DynamoCache.configure.
-            endpoint = f"{'https' if secure else 'http'}://{db['db.host']}:{db.get('db.port', '8000')}"
+        endpoint = self.settings.db_endpoint_url or endpoint
         return session.client("dynamodb", endpoint_url=endpoint, config=config)
 
 

@@ -151,7 +151,7 @@ class Deployment:
         return clients, identity, region
 
     def _missing_tables(self, reader: Reader) -> Iterator[Problem]:
-        missing = reader.missing_tables() if self.settings.cache == "dynamo" else []
+        missing = reader.missing_tables() if self.settings.cache_backend == "dynamo" else []
         if missing:
             yield Problem(
                 TABLES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -78,13 +79,13 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
     logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
-        _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{settings.prefix}*"),
+        _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{_literal(settings.prefix)}*"),
         # Without this, S3 answers 403 instead of 404 for an object that does not exist:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         _allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
         _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
     ]
-    if settings.cache == "dynamo":
+    if settings.cache_backend == "dynamo":
         statements += _dynamo(settings, identity)
     if settings.delivery is Delivery.SQS:
         queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
@@ -92,6 +93,14 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
     if settings.vpc_subnet_ids:
         statements.append(_allow("ReachVpc", list(VPC_ACTIONS), "*"))
     return {"Version": VERSION, "Statement": statements}
+
+
+def _literal(text: str) -> str:
+    """Escape the characters that have a meaning in the resources of a policy.
+
+    See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    """
+    return re.sub(r"[*?$]", r"${\g<0>}", text)
 
 
 def keep_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:

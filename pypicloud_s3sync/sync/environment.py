@@ -27,7 +27,13 @@ SHOWN = {
 #: Timeouts of the database drivers in seconds, by the scheme of ``db.url``. pymysql has a default of ten.
 _REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
 _LIBPQ = (("connect_timeout", 5),)
-TIMEOUTS = {"redis": _REDIS, "rediss": _REDIS, "postgresql": _LIBPQ, "postgresql+psycopg2": _LIBPQ}
+TIMEOUTS = {
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "postgresql": _LIBPQ,
+    "postgresql+psycopg2": _LIBPQ,
+    "postgresql+psycopg": _LIBPQ,
+}
 
 
 def write(cache_settings: Mapping[str, str], bucket: str, prefix: str, region: str) -> dict[str, str]:
@@ -63,9 +69,6 @@ def read() -> EnvironSettings:
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
         settings["db.url"] = with_timeouts(settings["db.url"])
-    if settings.get("pypi.db", "sql") == "sql":
-        # Lambda freezes its sandbox between events, and the database may have closed the connection since.
-        settings.setdefault("db.pool_pre_ping", "true")
     return EnvironSettings(settings)
 
 

@@ -7,6 +7,7 @@ from importlib import metadata
 
 from packaging.requirements import Requirement
 
+from ...config.classes import short_name
 from ...exceptions import BundleError
 from .models import BundleSpec
 
@@ -46,20 +47,21 @@ BACKENDS = {
 
 #: Drivers by their name in ``dialect+driver://``.
 DRIVERS = {
-    "mariadbconnector": Driver(("mariadb",), "mariadb"),
-    "mysqlconnector": Driver(("mysql-connector-python",), "mysql.connector"),
-    "mysqldb": Driver(("mysqlclient",), "MySQLdb"),
     "pg8000": Driver(("pg8000",), "pg8000"),
+    # Without psycopg-binary, psycopg loads the host's libpq, which Lambda lacks.
+    "psycopg": Driver(("psycopg[binary]",), "psycopg"),
     "psycopg2": Driver(("psycopg2-binary", "psycopg2"), "psycopg2"),
-    "pymssql": Driver(("pymssql",), "pymssql"),
     "pymysql": Driver(("pymysql",), "pymysql"),
 }
 
-#: The drivers that SQLAlchemy 1.4 chooses if the URL names only a dialect.
+#: The dialect whose driver Python has, and the schemes of a custom cache in Redis.
+_WITHOUT_DRIVER = ("redis", "rediss", "sqlite")
+
+#: The drivers if the URL names only a dialect: PostgreSQL's is SQLAlchemy's choice. For MySQL it would choose
+#: mysqlclient, which has no wheels for Linux, so the settings must name another.
 _DEFAULT_DRIVERS = {
-    "mariadb": "mysqldb",
-    "mysql": "mysqldb",
-    "postgres": "psycopg2",
+    "mariadb": "pymysql",
+    "mysql": "pymysql",
     "postgresql": "psycopg2",
 }
 
@@ -84,27 +86,20 @@ def cache_needs(spec: BundleSpec) -> CacheNeeds:
     BundleError
         If no installed distribution contains the driver of ``db_url`` or the module of the class.
     """
-    known = _backend_name(spec.cache)
+    cache = short_name(spec.cache)
+    known = cache if cache in BACKENDS else None
     names = [known] if known else [name for name, backend in BACKENDS.items() if _is_installed(backend)]
     backends = [BACKENDS[name] for name in names]
     requirements = [requirement for backend in backends for requirement in backend.requirements]
     modules = [module for backend in backends for module in backend.modules]
     if not known:
-        requirements += _distributions_of(spec.cache)
+        requirements += _distributions_of(cache)
     driver = _driver(spec.db_url) if "sql" in names else None
     if driver:
         requirements.append(_installed_driver(driver))
         modules.append(driver.module)
     install = " ".join(f"'{backend.install}'" for backend in backends)
     return CacheNeeds(tuple(map(Requirement, requirements)), tuple(modules), install)
-
-
-def _backend_name(cache: str) -> str | None:
-    if cache in BACKENDS:
-        return cache
-    if cache.startswith(("pypicloud.cache", ".", ":")):
-        return next((name for name in ("dynamo", "redis") if name in cache.lower()), "sql")
-    return None
 
 
 def _is_installed(backend: Backend) -> bool:
@@ -117,7 +112,7 @@ def _installed(distribution: str) -> bool:
 
 def _driver(url: str | None) -> Driver | None:
     dialect, _, driver = (url or "sqlite://").partition("://")[0].partition("+")
-    if dialect == "sqlite":
+    if dialect in _WITHOUT_DRIVER:
         return None
     name = driver or _DEFAULT_DRIVERS.get(dialect, dialect)
     return DRIVERS.get(name, Driver((name,), name))
@@ -125,9 +120,9 @@ def _driver(url: str | None) -> Driver | None:
 
 def _installed_driver(driver: Driver) -> str:
     for name in driver.distributions:
-        if _installed(name):
+        if _installed(Requirement(name).name):
             return name
-    wanted = " or ".join(driver.distributions)
+    wanted = " or ".join(f"'{name}'" if "[" in name else name for name in driver.distributions)
     raise BundleError(
         f"db.url needs the driver {driver.module}, which is not installed here: pip install {wanted}"
     )

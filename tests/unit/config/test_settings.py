@@ -164,6 +164,65 @@ def test_the_default_cache_is_sql_as_in_pypicloud() -> None:
     assert found.cache == "sql"
 
 
+@pytest.mark.parametrize(
+    ("spelling", "changes"),
+    [
+        ("pypicloud.cache.dynamo.DynamoCache", {"pypi__db": "dynamo"}),
+        (
+            "pypicloud.cache.redis_cache:RedisCache",
+            {"pypi__db": "redis", "db__url": "redis://:p@cache.example"},
+        ),
+        (":SQLCache", {"pypi__db": "sql", "db__url": "postgresql://u:p@db.example/ppc"}),
+    ],
+)
+def test_a_cache_named_by_its_class_is_the_same_as_by_its_short_name(
+    spelling: str, changes: dict[str, str]
+) -> None:
+    assert settings(**{**changes, "pypi__db": spelling}) == settings(**changes)
+    assert settings({"PPC_PYPI_DB": f"{spelling} "}, **changes) == settings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "message"),
+    [
+        ("pypicloud.cache.dynamo.DynamoCache", "db.region_name is not set"),
+        ("pypicloud.cache.RedisCache", "db.url is not set: pypi.db = redis needs the URL"),
+        ("pypicloud.cache.sql.SQLCache", "db.url is not set: pypi.db = sql needs the URL"),
+    ],
+)
+def test_a_cache_named_by_its_class_is_checked(spelling: str, message: str) -> None:
+    assert message in refusal(pypi__db=spelling, db__region_name=None)
+
+
+def test_the_region_of_the_endpoint_is_the_buckets_region() -> None:
+    url = "https://s3.eu-north-1.amazonaws.com"
+    assert settings(storage__region_name=None, storage__endpoint_url=url).region == "eu-north-1"
+    assert settings(storage__endpoint_url=url).region == "eu-west-1"
+
+
+def test_a_vpc_endpoint_is_used_by_this_host_and_not_by_the_function() -> None:
+    url = "https://bucket.vpce-1a2b3c4d-5e6f.s3.eu-west-1.vpce.amazonaws.com"
+    found = settings(storage__endpoint_url=url)
+    assert found.s3_endpoint_url == url
+    assert "vpce" not in sent_to_function(found)
+    assert settings(storage__endpoint_url="https://s3.eu-west-1.amazonaws.com").s3_endpoint_url is None
+
+
+@pytest.mark.parametrize(
+    ("secure", "scheme"), [(None, "http"), ("y", "https"), ("T", "https"), ("1", "https"), ("off", "http")]
+)
+def test_the_address_of_dynamodb_is_read_as_pypicloud_reads_it(secure: str | None, scheme: str) -> None:
+    found = settings(db__host="dynamodb.example", db__secure=secure)
+    assert found.db_endpoint_url == f"{scheme}://dynamodb.example:8000"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("db.port", "many"), ("db.region_name", "Ireland"), ("db.host", " ")]
+)
+def test_an_invalid_setting_of_dynamodb_is_refused(name: str, value: str) -> None:
+    assert name in refusal(**{name.replace(".", "__"): value})
+
+
 @pytest.mark.parametrize("prefix", ["storage", "db"])
 def test_half_a_pair_of_credentials_is_refused(prefix: str) -> None:
     message = refusal(**{f"{prefix}__aws_access_key_id": "AKID"})

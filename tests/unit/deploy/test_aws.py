@@ -63,3 +63,10 @@ def test_an_instance_is_asked_for_its_region(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(aws, "_region_of_instance", lambda: "cn-north-1")
     assert first_region() == "cn-north-1"
     assert first_region(s3sync__endpoint_url="http://localhost:4566") == ANY_REGION
+
+
+def test_a_vpc_endpoint_is_used_for_s3_only() -> None:
+    url = "https://bucket.vpce-1a2b3c4d-5e6f.s3.eu-west-1.vpce.amazonaws.com"
+    clients = Clients(make_settings(storage__endpoint_url=url))
+    assert clients["s3"].meta.endpoint_url == url
+    assert clients["lambda"].meta.endpoint_url == "https://lambda.eu-west-1.amazonaws.com"

@@ -63,6 +63,15 @@ def statements(
 # Least privilege
 
 
+@pytest.mark.parametrize(
+    ("prefix", "resource"),
+    [("/a//b/", "/a//b/*"), ("a*b?/", "a${*}b${?}/*"), ("${aws:username}/", "${$}{aws:username}/*")],
+)
+def test_a_prefix_is_meant_literally(prefix: str, resource: str) -> None:
+    found = statements({"storage__prefix": prefix})["ReadPackages"]
+    assert found["Resource"] == f"arn:aws:s3:::{BUCKET}/{resource}"
+
+
 def test_the_role_for_a_dynamodb_cache_allows_exactly_what_the_handler_calls() -> None:
     allowed = {sid: (item["Action"], item["Resource"]) for sid, item in statements().items()}
     assert allowed == {

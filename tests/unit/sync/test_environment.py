@@ -38,21 +38,6 @@ class TestRead:
         monkeypatch.setenv("PPC_STORAGE_BUCKET", "another")
         assert environment.read()["storage.bucket"] == "another"
 
-    @pytest.mark.parametrize(
-        ("settings", "pre_ping"),
-        [
-            pytest.param({}, "true", id="SQL by default"),
-            pytest.param({"pypi.db": "sql"}, "true", id="SQL"),
-            pytest.param({"pypi.db": "sql", "db.pool_pre_ping": "false"}, "false", id="SQL with the option"),
-            pytest.param({"pypi.db": "redis"}, None, id="Redis"),
-        ],
-    )
-    def test_sql_connections_are_tested_before_they_are_used(
-        self, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], pre_ping: str | None
-    ) -> None:
-        monkeypatch.setenv(VARIABLE, json.dumps(settings))
-        assert environment.read().get("db.pool_pre_ping") == pre_ping
-
     def test_a_url_gets_timeouts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(VARIABLE, '{"pypi.db": "sql", "db.url": "postgresql://h/d"}')
         assert environment.read()["db.url"] == "postgresql://h/d?connect_timeout=5"

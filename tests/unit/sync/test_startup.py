@@ -4,6 +4,7 @@ import json
 
 import botocore.session
 import pytest
+from pypicloud.cache.sql import SQLCache
 
 from pypicloud_s3sync.caches.dynamo import DynamoAdapter
 from pypicloud_s3sync.exceptions import ConfigError
@@ -12,6 +13,10 @@ from pypicloud_s3sync.sync.objects import PARALLEL
 from support.moto_world import BUCKET, REGION, World
 
 KEY = "x/pkg-1.0.tar.gz"
+
+
+class CustomCache(SQLCache):  # type: ignore[misc] # pypicloud has no types
+    """A custom cache class."""
 
 
 def test_the_syncer_is_built_from_the_settings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +73,33 @@ def test_a_start_that_failed_is_tried_again(world: World, monkeypatch: pytest.Mo
         with pytest.raises(ConfigError, match="run ppc-s3sync enable"):
             startup.syncer()
     assert startup.syncer().bucket == BUCKET
+
+
+@pytest.mark.parametrize(
+    ("settings", "pre_ping"),
+    [
+        pytest.param({}, "true", id="SQL by default"),
+        pytest.param({"pypi.db": "sql"}, "true", id="SQL"),
+        pytest.param({"pypi.db": "pypicloud.cache:SQLCache"}, "true", id="SQL by its class"),
+        pytest.param({"pypi.db": f"{__name__}:CustomCache"}, "true", id="a class that extends it"),
+        pytest.param({"pypi.db": "sql", "db.pool_pre_ping": "false"}, "false", id="SQL with the option"),
+    ],
+)
+def test_sql_connections_are_tested_before_they_are_used(
+    world: World, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], pre_ping: str
+) -> None:
+    monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps({**settings, "db.url": "sqlite://"}))
+    engine = startup.syncer().adapter.cache.db.get_bind()
+    # SQLAlchemy 1.4 does not convert it.
+    assert str(engine.pool._pre_ping).lower() == pre_ping
+
+
+@pytest.mark.parametrize("prefix", ["/", "/a//b/", "a b/", "a"])
+def test_a_prefix_is_the_beginning_of_a_key_whatever_its_form(
+    world: World, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    monkeypatch.setenv("PPC_STORAGE_PREFIX", prefix)
+    world.put(f"{prefix}{KEY}", name="pkg", version="1.0")
+    world.put(KEY, name="pkg", version="1.0")
+    assert world.notify(f"{prefix}{KEY}")["saved"] == ["pkg-1.0.tar.gz"]
+    assert world.notify(KEY)["ignored"] == [KEY]

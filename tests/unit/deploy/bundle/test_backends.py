@@ -38,7 +38,7 @@ def test_each_cache_of_pypicloud_needs_only_its_own_libraries(cache: str, expect
     [
         ("postgresql://u:p@db/ppc", "psycopg2-binary", "psycopg2"),
         ("postgresql+pg8000://u:p@db/ppc", "pg8000", "pg8000"),
-        ("mysql://u:p@db/ppc", "mysqlclient", "MySQLdb"),
+        ("postgresql+psycopg://u:p@db/ppc", "psycopg", "psycopg"),
         ("mysql+pymysql://u:p@db/ppc", "pymysql", "pymysql"),
         ("custom+driver://u:p@db/ppc", "driver", "driver"),
     ],
@@ -76,3 +76,14 @@ def test_a_custom_cache_needs_its_own_distribution_and_every_installed_backend(
 def test_a_custom_cache_that_no_distribution_contains_is_refused() -> None:
     with pytest.raises(BundleError, match="no installed distribution contains the module acme_loose"):
         needs("acme_loose.Cache")
+
+
+def test_a_custom_cache_in_redis_needs_no_driver_of_sqlalchemy(site_packages: SitePackages) -> None:
+    site_packages.install("acme_cache", {"acme_cache.py": ""})
+    assert "rediss" not in required(needs("acme_cache:Cache", "rediss://cache.example"))
+
+
+def test_psycopg_comes_with_its_own_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_installed", lambda name: True)
+    found = needs("sql", "postgresql+psycopg://u:p@db/ppc")
+    assert {"binary"} in [requirement.extras for requirement in found.requirements]
