@@ -50,7 +50,7 @@ def check_storage(settings: Mapping[str, str], *, emulated: bool) -> None:
     bucket = settings.get("storage.bucket")
     if not bucket:
         raise ConfigError("storage.bucket is not set: name the bucket that holds the packages")
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", bucket) or bucket.endswith(_NO_BUCKETS):
+    if re.search(r"[\s/:]", bucket) or bucket.endswith(_NO_BUCKETS):
         raise ConfigError(f"Invalid value {bucket!r} for storage.bucket: expected the name of a bucket")
     endpoint = settings.get("storage.endpoint_url")
     if endpoint and not emulated and s3_endpoint(endpoint) is None:

@@ -42,7 +42,7 @@ def about(settings: SyncSettings) -> str:
 def event_costs(settings: SyncSettings) -> float:
     """Return what the events of the example cost, in US dollars."""
     duration = settings.memory_size / 1024 * SECONDS * PER_GB_SECOND[settings.architecture]
-    rows = WRITES * PER_WRITE + READS * PER_READ if settings.cache == "dynamo" else 0
+    rows = WRITES * PER_WRITE + READS * PER_READ if settings.cache_backend == "dynamo" else 0
     return EVENTS * (PER_REQUEST + duration + HEADS * PER_HEAD + rows)
 
 

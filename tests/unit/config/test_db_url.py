@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pypicloud_s3sync.config import db_url
 from pypicloud_s3sync.config.caches import check_cache
 from pypicloud_s3sync.exceptions import ConfigError
 
@@ -55,10 +54,10 @@ def test_a_ready_bundle_may_have_any_driver() -> None:
 
 def test_psycopg_needs_sqlalchemy_2(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql+psycopg://u:hunter2@db.example/x"
-    monkeypatch.setattr(db_url.metadata, "version", lambda name: "1.4.54")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.4.54")
     message = refusal(url)
     assert "needs SQLAlchemy 2, but 1.4.54 is installed here: use postgresql+psycopg2://" in message
-    monkeypatch.setattr(db_url.metadata, "version", lambda name: "2.1.0")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.1.0")
     check_cache("sql", {"db.url": url}, emulated=False)
 
 
