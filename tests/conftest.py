@@ -19,6 +19,7 @@ pytest_plugins = [
     "support.botocore_loader",
     "support.sites",
     "support.moto_world",
+    "support.panels",
 ]
 
 

@@ -32,9 +32,8 @@ ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
 
 def includeme(config: Any) -> None:
     """Add the routes to the application, and the panel to its pages."""
-    config.include("pyramid_jinja2")
-    config.add_jinja2_search_path("pypicloud_s3sync:web/templates", prepend=True)
-    config.add_static_view("static/s3sync", "pypicloud_s3sync:web/static", cache_max_age=3600)
+    config.include("pypicloud_s3sync.web.assets")
+    config.include("pypicloud_s3sync.web.login")
     config.scan(__name__)
 
 

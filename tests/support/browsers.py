@@ -36,8 +36,8 @@ def chromium() -> Iterator[Any]:
 class Page:
     """A page in a browser, and the errors in its console."""
 
-    def __init__(self, chromium: Any) -> None:
-        self.context = chromium.new_context(viewport={"width": WIDTHS["wide"], "height": 900})
+    def __init__(self, chromium: Any, **context: Any) -> None:
+        self.context = chromium.new_context(viewport={"width": WIDTHS["wide"], "height": 900}, **context)
         self.page = self.context.new_page()
         self.errors: list[str] = []
         self.page.on("console", self._log)

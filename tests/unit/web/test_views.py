@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from pypicloud_s3sync.deploy import Deployment, run_lock
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
-from pypicloud_s3sync.web import run_process, views
+from pypicloud_s3sync.web import assets, run_process, views
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
 from support.fakes import make_settings
 from support.run_threads import use_threads
@@ -77,9 +78,26 @@ def test_pypiclouds_own_pages_do_not_change_for_other_users(app: TestApp) -> Non
 
 def test_the_files_of_the_panel_are_served(app: TestApp) -> None:
     page = use_basic(app).get("/").text
-    for name, kind in (("s3sync.js", "javascript"), ("s3sync.css", "css"), ("panel.html", "html")):
-        assert f"/static/s3sync/{name}" in page
-        assert kind in app.get(f"/static/s3sync/{name}").content_type
+    for path in assets.STATIC.iterdir():
+        (address,) = re.findall(rf"/static/s3sync/[0-9a-f]+/{path.name}", page)
+        response = app.get(address)
+        assert {".js": "javascript", ".css": "css", ".html": "html"}[path.suffix] in response.content_type
+        assert response.cache_control.max_age == assets.YEAR
+
+
+def test_a_changed_file_of_the_panel_has_another_address(tmp_path: Path) -> None:
+    path = tmp_path / "panel.js"
+    path.write_text("1")
+    before = assets.version(tmp_path)
+    path.write_text("2")
+    changed = assets.version(tmp_path)
+    path.rename(tmp_path / "other.js")
+    assert len({before, changed, assets.version(tmp_path)}) == 3
+
+
+def test_the_address_of_another_version_is_not_answered_with_this_versions_file(app: TestApp) -> None:
+    """A browser would keep it for a year."""
+    use_basic(app).get("/static/s3sync/0123456789ab/panel.js", status=404)
 
 
 def test_the_admin_page_loads_if_the_users_are_in_the_ini(app: TestApp) -> None:
@@ -120,6 +138,20 @@ def test_a_larger_application_may_include_pypicloud_and_the_add_on_in_either_ord
 def test_an_anonymous_request_is_asked_for_credentials(app: TestApp, method: str, path: str) -> None:
     response = app.request(path, method=method, status=401)
     assert response.headers["WWW-Authenticate"].startswith("Basic")
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_the_panel_without_a_session_is_refused_without_a_challenge(
+    app: TestApp, method: str, path: str
+) -> None:
+    """The browser would ask for a password, and the script would wait for it."""
+    response = app.request(path, method=method, headers={"X-Requested-With": "XMLHttpRequest"}, status=401)
+    assert "WWW-Authenticate" not in response.headers
+
+
+def test_scripts_of_other_pages_are_challenged_as_before(app: TestApp) -> None:
+    response = app.get("/admin/user", headers={"X-Requested-With": "XMLHttpRequest"}, status=401)
+    assert "WWW-Authenticate" in response.headers
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -49,7 +49,7 @@ def test_a_file_of_a_distribution_goes_in_if_the_handler_can_need_it(
         ("embedded.py", False),
         ("deploy/executor.py", False),
         ("cli/main.py", False),
-        ("web/static/s3sync.js", False),
+        ("web/static/panel.js", False),
         ("sync/__pycache__/events.cpython-311.pyc", False),
     ],
 )

@@ -1,0 +1,62 @@
+/**
+ * The button on pypicloud's Admin page, which shows the state and opens the panel.
+ */
+(function () {
+  "use strict";
+
+  const ADMIN = "/admin";
+  const PANEL = "/admin/s3sync";
+
+  angular
+    .module("pypicloud")
+
+    // The Admin page cannot be extended, so the button is added below "Rebuild package list".
+    .run([
+      "$rootScope",
+      "$location",
+      "$compile",
+      "s3syncFocus",
+      function ($rootScope, $location, $compile, focus) {
+        let came = null;
+        $rootScope.$on("$routeChangeSuccess", (event, current, previous) => {
+          came = previous && previous.originalPath;
+        });
+        $rootScope.$on("$viewContentLoaded", (event) => {
+          // The element that was clicked is gone: without this, the focus would be at the start of the page.
+          if ($location.path() === PANEL && came) focus("s3sync-title");
+          if ($location.path() !== ADMIN) return;
+          const column = document.querySelector("[ng-view] .row > div");
+          if (!column) return;
+          // A child of the page's scope is destroyed with the page.
+          angular.element(column).append($compile("<div s3sync-button></div>")(event.targetScope.$new()));
+          if (came === PANEL) focus("s3sync-open");
+        });
+      },
+    ])
+
+    .directive("s3syncButton", [
+      "s3syncRequests",
+      "s3syncWords",
+      function (requests, words) {
+        return {
+          restrict: "A",
+          template:
+            '<div class="s3sync s3sync-button"><a class="btn btn-default" id="s3sync-open" href="#/admin/s3sync">' +
+            '<i class="fa fa-fw {{ shown.mark }} s3sync-{{ shown.tone }}" aria-hidden="true"></i> {{ shown.text }}</a></div>',
+          link: function (scope) {
+            scope.shown = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
+            // An answer of the last minute will do: only the panel asks AWS.
+            requests.get("?max_age=60", (answer) => typeof answer.state === "string").then(
+              (status) => {
+                const text = status.state === "off" ? { text: "Enable S3 sync" } : {};
+                scope.shown = Object.assign({}, words.state(status.state), text);
+              },
+              (problem) => {
+                scope.shown = words.problem(problem.error);
+              }
+            );
+          },
+        };
+      },
+    ]);
+})();

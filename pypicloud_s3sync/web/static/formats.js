@@ -1,0 +1,51 @@
+/**
+ * Times and numbers as filters, in the reader's locale and time zone.
+ */
+(function () {
+  "use strict";
+
+  const TIME = {
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZoneName: "short",
+  };
+  const DAY = 86400; // seconds
+  // Intl chooses the locale of the browser if it is given none.
+  const time = new Intl.DateTimeFormat(undefined, TIME);
+  const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
+  const number = new Intl.NumberFormat();
+  const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
+  // Returns whole seconds as text: "14 days", "2 min 5 s".
+  function duration(seconds) {
+    if (seconds >= DAY && seconds % DAY === 0) return number.format(seconds / DAY) + (seconds === DAY ? " day" : " days");
+    if (seconds < 60) return number.format(seconds) + " s";
+    const rest = seconds % 60;
+    return number.format(Math.floor(seconds / 60)) + " min" + (rest ? " " + rest + " s" : "");
+  }
+
+  // Returns the time from an event until the cache was up to date.
+  function lag(milliseconds) {
+    if (milliseconds === null || milliseconds === undefined) return "";
+    if (milliseconds < 1000) return number.format(milliseconds) + " ms";
+    if (milliseconds < 60000) return tenths.format(milliseconds / 1000) + " s";
+    return duration(Math.round(milliseconds / 1000));
+  }
+
+  function as(format) {
+    return function () {
+      return format;
+    };
+  }
+
+  angular
+    .module("pypicloud")
+    .filter("s3syncTime", as((seconds) => time.format(seconds * 1000)))
+    .filter("s3syncHour", as((seconds) => hour.format(seconds * 1000)))
+    .filter("s3syncNumber", as((value) => number.format(value)))
+    .filter("s3syncDuration", as(duration))
+    .filter("s3syncLag", as(lag));
+})();

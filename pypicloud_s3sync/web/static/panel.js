@@ -1,0 +1,247 @@
+/**
+ * The panel, a page of pypicloud's admin pages: state, plan, run and activity.
+ */
+(function () {
+  "use strict";
+
+  const POLL = 2000; // milliseconds between two requests while a run is in progress
+  // Milliseconds between two requests while the server does not answer: twice as many each time.
+  const QUICKEST = 1000;
+  const SLOWEST = 15000;
+  // Problems that asking again does not solve.
+  const FINAL = ["login", "forbidden", "csrf", "stale", "config"];
+  const LOST = "The connection was lost. The run continues on the server.";
+  const FORGOTTEN =
+    "The connection was lost, and the server has no result of the run." +
+    " What you see above is the current state: if it is not what you want, start again.";
+
+  angular
+    .module("pypicloud")
+    .config([
+      "$routeProvider",
+      function ($routeProvider) {
+        $routeProvider.when("/admin/s3sync", { templateUrl: S3SYNC.panel, controller: "S3SyncCtrl" });
+      },
+    ])
+    .controller("S3SyncCtrl", [
+      "$scope",
+      "$timeout",
+      "$interval",
+      "s3syncRequests",
+      "s3syncRuns",
+      "s3syncWords",
+      "s3syncDifferences",
+      "s3syncChart",
+      "s3syncAnnounce",
+      "s3syncFocus",
+      function ($scope, $timeout, $interval, requests, runs, words, differences, chart, announce, focus) {
+        let poll = null;
+        let delay = QUICKEST;
+        let lastSeen; // the start of the last run that the server has reported
+
+        $scope.title = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
+
+        // The state and the activity
+
+        $scope.refresh = function () {
+          if ($scope.loading || $scope.planning) return;
+          load().then(() => announce($scope.title.text));
+          loadActivity();
+        };
+
+        $scope.reload = () => location.reload();
+
+        function load() {
+          $timeout.cancel(poll);
+          $scope.loading = true;
+          return requests
+            .get("", (answer) => typeof answer.state === "string")
+            .then(show, fail)
+            .finally(() => {
+              $scope.loading = false;
+            });
+        }
+
+        function show(status) {
+          delay = QUICKEST;
+          $scope.problem = null;
+          $scope.waiting = null;
+          $scope.status = status;
+          $scope.state = status.state;
+          $scope.code = codeOf(status);
+          $scope.parts = (status.resources || []).map((part) => asPart(part, status));
+          if (status.state === "running") showRunning(status.running || {});
+          else showLast(status.last_run);
+          entitle();
+        }
+
+        function asPart(part, status) {
+          const name = part.state === "missing" && status.state === "off" ? "off" : part.state;
+          return Object.assign({ word: words.part(name), texts: differences.inRow(part.differences) }, part);
+        }
+
+        // Returns whether the deployed code is the server's; a fingerprint would mean nothing to a reader.
+        function codeOf(status) {
+          if (status.code) return words.code(status.code);
+          const bundle = status.bundle || {};
+          return bundle.deployed ? words.code(bundle.deployed === bundle.server ? "current" : "older") : "";
+        }
+
+        function showRunning(document) {
+          const known = $scope.run && !$scope.run.result ? $scope.run : null;
+          const ended = known ? runs.ended(known).length : 0;
+          $scope.run = runs.fromDocument(document, known);
+          runs.ended($scope.run).slice(ended).forEach((step) => announce(step.message));
+          poll = $timeout(load, POLL);
+        }
+
+        // Shows the result of a run, unless this page followed it to its end.
+        function showLast(last) {
+          const run = $scope.run;
+          const isNew = Boolean(last) && last.since !== lastSeen;
+          const isShown = run && run.isFresh;
+          lastSeen = last ? last.since : lastSeen;
+          if ($scope.busy) return conclude(isNew ? last : { result: "unknown", message: FORGOTTEN });
+          if (run) run.isFresh = false;
+          if (last && (isNew ? !isShown : run && !run.result)) $scope.run = runs.described(runs.fromDocument(last, run));
+          else if (run && !run.result) $scope.run = null;
+        }
+
+        function fail(problem) {
+          const isFinal = FINAL.indexOf(problem.error) >= 0;
+          if (($scope.busy || $scope.state === "running") && !isFinal) {
+            // The run goes on without this page: ask until the server answers.
+            $scope.waiting = problem.message;
+            poll = $timeout(load, delay);
+            delay = Math.min(2 * delay, SLOWEST);
+            return;
+          }
+          if ($scope.run && !$scope.run.result) runs.leave($scope.run);
+          $scope.busy = null;
+          $scope.status = null;
+          $scope.plan = null;
+          $scope.waiting = null;
+          $scope.problem = problem;
+          $scope.state = "unknown";
+          entitle();
+          announce(problem.message);
+        }
+
+        function loadActivity() {
+          const isActivity = (answer) => Array.isArray(answer.packages) && Array.isArray(answer.hours);
+          requests.get("/activity", isActivity).then(showActivity, (problem) =>
+            showActivity({ packages: [], packages_message: problem.message, hours: [], hours_message: problem.message })
+          );
+        }
+
+        function showActivity(activity) {
+          $scope.activity = activity;
+          $scope.chart = chart(activity.hours);
+        }
+
+        function entitle() {
+          const before = $scope.title.text;
+          $scope.title = titleNow();
+          if ($scope.title.text !== before) announce($scope.title.text);
+        }
+
+        function titleNow() {
+          const running = { mark: "fa-spinner fa-spin", tone: "calm" };
+          if ($scope.busy) return Object.assign(running, { text: words.COMMANDS[$scope.busy].running });
+          if ($scope.problem) return words.problem($scope.problem.error);
+          const command = $scope.state === "running" && words.COMMANDS[$scope.run.verb];
+          return command ? Object.assign(running, { text: command.other }) : words.state($scope.state);
+        }
+
+        // The plan
+
+        $scope.ask = function (verb) {
+          if ($scope.planning) return;
+          const run = runs.started(verb, $scope.state);
+          $scope.planning = verb;
+          announce("Reading the current state from AWS");
+          requests
+            .get("/plan?command=" + run.command, (answer) => Array.isArray(answer.actions))
+            .then(
+              (plan) => showPlan(plan, verb),
+              (problem) => (FINAL.indexOf(problem.error) >= 0 ? fail(problem) : refuse(run, problem))
+            )
+            .finally(() => {
+              $scope.planning = null;
+            });
+        };
+
+        function showPlan(plan, verb) {
+          $scope.run = null;
+          plan.verb = verb;
+          plan.word = words.COMMANDS[verb].verb;
+          // Computed once: a function in the template would return new objects in each digest, without end.
+          plan.shown = plan.actions.map(differences.ofAction);
+          $scope.plan = plan;
+          focus("s3sync-confirm");
+        }
+
+        function refuse(run, problem) {
+          $scope.run = runs.described(Object.assign(run, problem, { result: "failed", isFresh: true }));
+          focus("s3sync-outcome");
+        }
+
+        $scope.cancel = function () {
+          $scope.plan = null;
+          focus("s3sync-title");
+        };
+
+        // The run
+
+        $scope.confirm = function () {
+          const verb = $scope.plan.verb;
+          $scope.plan = null;
+          $scope.busy = verb;
+          $scope.run = runs.started(verb, $scope.state);
+          entitle();
+          focus("s3sync-run");
+          requests.post($scope.run.command, addStep).then((result) => (result ? finish(result) : follow()), notStarted);
+        };
+
+        function addStep(line) {
+          runs.addStep($scope.run, line);
+          if (line.state !== "running") announce(line.message);
+        }
+
+        // Follows a run whose stream has ended early: only the server knows its result.
+        function follow() {
+          $scope.waiting = LOST;
+          load();
+        }
+
+        function notStarted(problem) {
+          if (problem.error === "unreachable") return follow(); // The server may have started it.
+          if (FINAL.indexOf(problem.error) >= 0) return fail(problem);
+          finish(Object.assign({}, problem, { result: "failed" }));
+        }
+
+        function finish(result) {
+          $scope.run.isFresh = true;
+          conclude(result);
+          load();
+        }
+
+        function conclude(result) {
+          $scope.run = runs.concluded($scope.run, result);
+          $scope.busy = null;
+          focus(result.result === "ok" ? "s3sync-title" : "s3sync-outcome");
+          loadActivity();
+        }
+
+        $scope.percent = (step) => (step.total ? Math.round((100 * step.done) / step.total) : 0);
+
+        const clock = $interval(() => $scope.run && runs.tick($scope.run), 1000);
+        $scope.$on("$destroy", () => {
+          $timeout.cancel(poll);
+          $interval.cancel(clock);
+        });
+        load();
+        loadActivity();
+      },
+    ]);
+})();

@@ -1,0 +1,141 @@
+/**
+ * Requests to the routes of S3 sync. An answer is a document, or a problem that says what to do about it.
+ */
+(function () {
+  "use strict";
+
+  const PATIENCE = 90000; // milliseconds: reading AWS takes seconds
+  const SILENCE = 30000; // milliseconds: the server sends an empty line every ten seconds
+  const RELOAD = { href: "", text: "Reload the page" };
+
+  angular.module("pypicloud").factory("s3syncRequests", [
+    "$q",
+    "$rootScope",
+    function ($q, $rootScope) {
+      // Returns a promise of a document, rejected with a problem. "isDocument" says whether JSON is that document.
+      function get(path, isDocument) {
+        return inDigest(
+          send("GET", path, PATIENCE).then(({ response, stop }) =>
+            response.text().then((text) => {
+              stop();
+              const answer = parsed(text);
+              if (response.status === 200 && answer && isDocument(answer)) return answer;
+              throw problemOf(response, answer, text);
+            }, unreachable)
+          )
+        );
+      }
+
+      /**
+       * Posts a command and passes on each line of the answer as it arrives.
+       *
+       * Returns a promise of the line with the result, or of null if the connection was lost before: the run
+       * continues, and only the server knows its end. It is rejected with a problem if there is no run.
+       */
+      function post(command, onLine) {
+        let result = null;
+        return inDigest(
+          send("POST", "/" + command, SILENCE).then(({ response, stop, alive }) => {
+            if (response.status !== 200 || !isStream(response)) {
+              return response.text().then((text) => {
+                stop();
+                throw problemOf(response, parsed(text), text);
+              }, unreachable);
+            }
+            return lines(response, alive, stop, (line) => {
+              if (line.result) result = line;
+              else $rootScope.$apply(() => onLine(line));
+            }).then(
+              () => result,
+              () => result
+            );
+          })
+        );
+      }
+
+      function send(method, path, patience) {
+        const controller = new AbortController();
+        let timer = setTimeout(() => controller.abort(), patience);
+        const stop = () => clearTimeout(timer);
+        const alive = () => {
+          stop();
+          timer = setTimeout(() => controller.abort(), patience);
+        };
+        const headers = { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" };
+        if (method === "POST") headers["X-CSRF-Token"] = S3SYNC.token;
+        // A redirect is a login page of a proxy: none of these routes redirects.
+        const options = { method: method, headers: headers, redirect: "manual", credentials: "same-origin", cache: "no-store", signal: controller.signal };
+        return fetch(S3SYNC.url + path, options).then(
+          (response) => ({ response: response, stop: stop, alive: alive }),
+          () => {
+            stop();
+            return unreachable();
+          }
+        );
+      }
+
+      // Reads lines of JSON. One that is damaged loses only itself.
+      async function lines(response, alive, stop, onLine) {
+        const reader = response.body.getReader();
+        const decoder = new TextDecoder();
+        let rest = "";
+        for (;;) {
+          const { done, value } = await reader.read();
+          if (done) stop();
+          else alive();
+          const text = rest + (done ? decoder.decode() + "\n" : decoder.decode(value, { stream: true }));
+          const complete = text.split("\n");
+          rest = complete.pop();
+          complete.map(parsed).filter(_.isObject).forEach(onLine);
+          if (done) return;
+        }
+      }
+
+      function inDigest(promise) {
+        const deferred = $q.defer();
+        promise.then(
+          (value) => $rootScope.$apply(() => deferred.resolve(value)),
+          (problem) => $rootScope.$apply(() => deferred.reject(problem))
+        );
+        return deferred.promise;
+      }
+
+      return { get: get, post: post };
+    },
+  ]);
+
+  function isStream(response) {
+    return (response.headers.get("Content-Type") || "").indexOf("application/x-ndjson") === 0;
+  }
+
+  function parsed(text) {
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      return null; // A proxy's page, a heartbeat, or a line that was cut off.
+    }
+  }
+
+  function unreachable() {
+    throw { error: "unreachable", message: "The server does not answer." };
+  }
+
+  function problemOf(response, answer, text) {
+    if (response.type === "opaqueredirect") return loggedOut(RELOAD);
+    if (response.status === 401) return loggedOut({ href: S3SYNC.login, text: "Log in" });
+    if (answer && typeof answer.message === "string") {
+      return Object.assign({}, answer, { link: answer.error === "csrf" ? RELOAD : undefined });
+    }
+    const isPage = /^\s*</.test(text);
+    if (response.status === 200 && isPage) return loggedOut(RELOAD);
+    if (response.status === 403) return { error: "forbidden", message: "You are not an admin of this pypicloud: log in as one.", link: { href: S3SYNC.login, text: "Log in" } };
+    if (response.status === 404) return { error: "stale", message: "The server does not know this address. It may have been updated: reload the page.", link: RELOAD };
+    if (response.status >= 502 && response.status <= 504) return { error: "unreachable", message: "The server does not answer: a proxy in front of it answered with status " + response.status + "." };
+    if (response.status !== 200) return { error: "server", message: "The server answered with status " + response.status + ": see its log." };
+    return { error: "unreadable", message: "The answer is not from S3 sync: check the proxies in front of pypicloud." };
+  }
+
+  function loggedOut(link) {
+    return { error: "login", message: "Your session has ended, so the server did not answer this page.", link: link };
+  }
+})();

@@ -1,0 +1,115 @@
+/**
+ * A run as the panel shows it, from the lines of a stream or from the server's documents.
+ */
+(function () {
+  "use strict";
+
+  // The parts on the way of an event: what arrived while one of them was missing has not reached the cache.
+  const CARRIERS =
+    /^(create (role|function)|update role|(create|update) (permission|notification|queue|event source mapping|rule))$/;
+  const FIELDS = ["command", "since", "ended", "result", "message", "policy"];
+  const PAST = { enable: "Enabled", repair: "Repaired", disable: "Disabled" };
+
+  angular.module("pypicloud").factory("s3syncRuns", [
+    "s3syncWords",
+    function (words) {
+      // Returns a run that this page starts; "repair" is an enable of something that exists.
+      function started(verb, stateBefore) {
+        const command = verb === "repair" ? "enable" : verb;
+        return { command: command, verb: verb, isOwn: true, stateBefore: stateBefore, steps: [], result: null };
+      }
+
+      // Returns a run from a document of the server. "known" is what this page has seen of it so far, if anything.
+      function fromDocument(document, known) {
+        const isSame = known && !known.result && (!known.since || known.since === document.since);
+        const run = isSame ? known : { steps: [] };
+        const before = run.steps;
+        run.steps = [];
+        (document.steps || []).forEach((line) => addStep(run, line, before));
+        Object.assign(run, _.pick(document, FIELDS));
+        if (!run.isOwn) run.verb = verbOf(run);
+        return run;
+      }
+
+      function verbOf(run) {
+        if (run.command !== "enable") return run.command;
+        return run.steps.some((step) => step.step === "create function") ? "enable" : "repair";
+      }
+
+      // Adds a line to the run's steps. "before" has the steps whose elapsed times are known.
+      function addStep(run, line, before) {
+        if (!line.step) return;
+        const last = _.last(run.steps.filter((step) => step.step === line.step));
+        // A step of the same name that has ended is an earlier one.
+        const isUpdate = last && last.state === "running";
+        const seen = isUpdate ? last : (before && before[run.steps.length]) || {};
+        const step = Object.assign(isUpdate ? last : seen.step === line.step ? _.pick(seen, "began", "seconds") : {}, line);
+        if (!isUpdate) run.steps.push(step);
+        step.icon = words.STEPS[step.state] || words.STEPS.running;
+        if (step.state === "running") step.began = step.began || Date.now();
+        else if (step.began && step.seconds === undefined) step.seconds = secondsSince(step.began);
+      }
+
+      // Returns the steps that have ended.
+      function ended(run) {
+        return run.steps.filter((step) => step.state !== "running");
+      }
+
+      // Writes the elapsed time of the running step.
+      function tick(run) {
+        run.steps.forEach((step) => {
+          if (step.state === "running") step.elapsed = secondsSince(step.began);
+        });
+      }
+
+      function secondsSince(milliseconds) {
+        return Math.round((Date.now() - milliseconds) / 1000);
+      }
+
+      // Returns a run with its result, a line of the stream or a document of the server.
+      function concluded(run, result) {
+        if (result.steps) return described(fromDocument(result, run));
+        return described(Object.assign(run, _.pick(result, FIELDS)));
+      }
+
+      // Adds what the panel says about a run that has ended.
+      function described(run) {
+        run.past = PAST[run.verb] || run.command;
+        run.missed = mayHaveMissed(run);
+        run.seconds = run.ended && run.since ? run.ended - run.since : undefined;
+        stopSteps(run, "stopped");
+        return run;
+      }
+
+      // Ends what this page knows of a run that it cannot follow.
+      function leave(run) {
+        stopSteps(run, "unknown");
+        run.result = "left";
+      }
+
+      function stopSteps(run, state) {
+        run.steps.forEach((step) => {
+          if (step.state === "running") Object.assign(step, { state: state, icon: words.STEPS[state] });
+        });
+      }
+
+      // Returns whether events may have been missed before the run.
+      function mayHaveMissed(run) {
+        if (run.command !== "enable" || run.result !== "ok") return false;
+        const carried = run.steps.some((step) => step.state === "done" && CARRIERS.test(step.step));
+        return carried || ["failing", "paused"].indexOf(run.stateBefore) >= 0;
+      }
+
+      return {
+        started: started,
+        fromDocument: fromDocument,
+        addStep: addStep,
+        ended: ended,
+        tick: tick,
+        concluded: concluded,
+        described: described,
+        leave: leave,
+      };
+    },
+  ]);
+})();

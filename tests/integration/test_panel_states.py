@@ -1,0 +1,633 @@
+"""The panel in a real browser, in each state: pypicloud serves the page, the tests answer its requests."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from support.browsers import WIDTHS
+from support.fakes import NOTHING, deployed, make_desired, make_settings
+from support.panels import ACTIVITY, SOON, Panel, Response, cut, stream
+
+pytestmark = pytest.mark.xdist_group("panel states")
+
+NOW = int(time.time())
+HOUR = 3600
+DESIRED = make_desired()
+LONG_KEY = "a1b2/" + "an-uncommonly-long-name-" * 12 + "1.0.tar.gz"
+#: What SSO proxies send to a browser whose session has ended.
+LOGIN_PAGE = "<!doctype html><title>Sign in</title><form>…</form>"
+
+
+def status_of(observed: Any, **more: Any) -> dict[str, Any]:
+    """Return the status document of what AWS has."""
+    return {**status_document(plan_enable(DESIRED, observed), make_settings()), **more}
+
+
+def with_memory(memory: int) -> Any:
+    """Return what AWS has after someone changed the function's memory."""
+    observed = deployed(DESIRED)
+    assert observed.function
+    configuration = {**observed.function.configuration, "MemorySize": memory}
+    return replace(observed, function=replace(observed.function, configuration=configuration))
+
+
+ON = status_of(deployed(DESIRED))
+OFF = status_of(NOTHING)
+DIFFERS = status_of(with_memory(1024))
+PARTIAL = status_of(replace(deployed(DESIRED), notifications={}))
+ENABLE = plan_document(plan_enable(DESIRED, NOTHING), "enable")
+REPAIR = plan_document(plan_enable(DESIRED, with_memory(1024)), "enable")
+DISABLE = plan_document(plan_disable(DESIRED, deployed(DESIRED)), "disable")
+PACKAGES = [
+    {"time": NOW, "key": LONG_KEY, "action": "saved", "lag_ms": 258},
+    {
+        "time": NOW - 60,
+        "key": "a/x-1.0.tar.gz",
+        "action": "failed",
+        "lag_ms": None,
+        "error": "Throttled: slow down",
+    },
+    {"time": NOW - 120, "key": "a/y-1.0.tar.gz", "action": "cleared", "lag_ms": 75_400},
+]
+HOURS = [
+    {"time": NOW // HOUR * HOUR - HOUR * (23 - hour), "invocations": 90_000 * (hour % 3), "errors": hour % 2}
+    for hour in range(24)
+]
+BUSY_ACTIVITY = {**ACTIVITY, "packages": PACKAGES, "hours": HOURS}
+STEPS = [
+    {"step": "create permission", "state": "running", "message": "creating the permission"},
+    {"step": "create permission", "state": "done", "message": "created the permission"},
+    {"step": "update function", "state": "done", "message": "updated the function"},
+]
+RESULT = {"result": "ok", "message": "S3 sync is on."}
+
+
+def running(*steps: dict[str, Any], since: int = NOW) -> dict[str, Any]:
+    """Return the status document during a run."""
+    run = {"command": "enable", "since": since, "steps": list(steps)}
+    return {"state": "running", "in_sync": False, "running": run}
+
+
+def ended(result: str, message: str, since: int = NOW, **more: Any) -> dict[str, Any]:
+    """Return the ``last_run`` of a status document."""
+    run = {"command": "enable", "since": since, "ended": since + 7, "steps": STEPS[1:]}
+    return {**run, "result": result, "message": message, **more}
+
+
+@pytest.fixture(scope="module")
+def opened(chromium: Any, pages: str) -> Panel:
+    """The panel, for all tests."""
+    return Panel(chromium, pages)
+
+
+@pytest.fixture
+def panel(opened: Panel) -> Iterator[Panel]:
+    """The panel at its usual width."""
+    yield opened
+    opened.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
+    opened.page.emulate_media(forced_colors="none", reduced_motion="no-preference")
+
+
+# States
+
+
+@pytest.mark.parametrize(
+    ("state", "title", "is_good"),
+    [
+        ("on", "S3 sync is on", True),
+        ("off", "S3 sync is off", False),
+        ("partial", "S3 sync is incomplete", False),
+        ("differs", "S3 sync differs from the settings", False),
+        ("failing", "S3 sync is failing", False),
+        ("paused", "S3 sync is paused", False),
+        ("conflict", "Something is in the way of S3 sync", False),
+        ("hibernating", "S3 sync: hibernating", False),
+    ],
+)
+def test_a_state_has_a_title_and_only_a_healthy_one_is_green(
+    panel: Panel, state: str, title: str, is_good: bool
+) -> None:
+    panel.show({**ON, "state": state, "in_sync": state == "on"}, title)
+    icon = panel.page.locator("#s3sync-title .fa")
+    assert ("s3sync-good" in icon.get_attribute("class")) is is_good
+    assert panel.page.title() == f"{title} - Pypicloud"
+    assert panel.barriers() == []
+
+
+def test_problems_are_shown_with_their_remedy_and_policy(panel: Panel) -> None:
+    problems = [
+        {"problem": "failing", "message": "250,053 of 2,134,624 events failed.", "remedy": "Read the log."},
+        {
+            "problem": "denied",
+            "message": "Metrics are denied.",
+            "remedy": "Allow it.",
+            "policy": {"Statement": []},
+        },
+    ]
+    panel.show({**ON, "state": "failing", "healthy": False, "problems": problems}, "S3 sync is failing")
+    text = panel.text()
+    assert "250,053 of 2,134,624 events failed." in text
+    assert "Read the log." in text
+    assert '"Statement": []' in text
+    assert panel.barriers() == []
+
+
+def test_a_conflict_is_shown_beside_the_parts_with_disable(panel: Panel) -> None:
+    problem = {"problem": "conflict", "message": "The notification x overlaps.", "remedy": "Remove x."}
+    panel.show({**PARTIAL, "state": "conflict", "problems": [problem]}, "Something is in the way of S3 sync")
+    assert "The notification x overlaps." in panel.text()
+    assert panel.page.locator(".s3sync-parts li").count() == 5
+    assert panel.buttons() == ["Disable S3 sync", "Refresh"]
+
+
+def test_a_failed_package_has_its_error_under_its_key(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on", activity=BUSY_ACTIVITY)
+    row = panel.page.get_by_role("row").filter(has_text="a/x-1.0.tar.gz")
+    row.wait_for(timeout=SOON)
+    assert row.locator(".s3sync-error").inner_text() == "Throttled: slow down"
+
+
+def test_the_off_state_says_what_it_is_and_folds_the_parts(panel: Panel) -> None:
+    panel.show({**OFF, "about": "S3 sync is a function. It costs 10 cents."}, "S3 sync is off")
+    assert "It costs 10 cents." in panel.text()
+    assert not panel.page.locator(".s3sync-parts").is_visible()
+    panel.page.get_by_text("Parts", exact=True).press("Enter")
+    assert panel.page.locator(".s3sync-parts li").all_inner_texts()[1].split() == [
+        *("log", "group", "/aws/lambda/sync", "not", "created")
+    ]
+
+
+def test_a_part_that_differs_says_how_in_its_row(panel: Panel) -> None:
+    status = json.loads(json.dumps(DIFFERS))
+    status["resources"][2]["differences"] = DIFFERS["actions"][0]["changes"]
+    panel.show(status, "S3 sync differs from the settings")
+    row = panel.page.locator(".s3sync-parts li").nth(2)
+    assert row.locator(".s3sync-difference").all_inner_texts() == ["memory 1024 → 512 MB"]
+    assert "s3sync-warning" in row.locator(".fa").first.get_attribute("class")
+
+
+@pytest.mark.parametrize(("code", "text"), [("current", "current"), ("older", "older than the server's")])
+def test_the_code_is_named_by_its_age(panel: Panel, code: str, text: str) -> None:
+    panel.show({**ON, "code": code}, "S3 sync is on")
+    assert panel.page.locator("dt:text-is('code') + dd").inner_text() == text
+
+
+def test_names_link_to_the_console_of_aws_and_wrap_under_themselves(panel: Panel) -> None:
+    url = "https://eu-west-1.console.aws.amazon.com/lambda/home?region=eu-west-1#/functions/sync"
+    status = {**ON, "resources": [{**part, "console_url": url} for part in ON["resources"]]}
+    panel.show(status, "S3 sync is on")
+    panel.page.set_viewport_size({"width": WIDTHS["narrow"], "height": 900})
+    link = panel.page.locator(".s3sync-parts a").last
+    assert link.get_attribute("href") == url
+    assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
+    lefts = link.evaluate("link => [...link.getClientRects()].map(box => Math.round(box.left))")
+    assert len(set(lefts)) == 1 < len(lefts)
+
+
+# Plans
+
+
+def test_a_plan_can_be_confirmed_at_its_top_and_at_its_bottom(panel: Panel) -> None:
+    panel.show(OFF, "S3 sync is off", plan=ENABLE)
+    panel.click("Enable S3 sync")
+    panel.title("Enable S3 sync?")
+    buttons = panel.page.locator(".s3sync-buttons:visible, .s3sync-plan:visible")
+    assert [text.split() for text in buttons.all_inner_texts()][::2] == [["Enable", "Cancel"]] * 2
+    assert panel.focus() == "s3sync-confirm"
+    assert panel.barriers() == []
+
+
+def test_a_plan_folds_long_lists_leaves_empty_values_out_and_has_units(panel: Panel) -> None:
+    plan = json.loads(json.dumps(ENABLE))
+    plan["actions"][2]["changes"] += [
+        {"field": name, "before": None, "after": value}
+        for name, value in (("Layers", []), ("KmsKeyArn", ""), ("VpcConfig", {"SubnetIds": []}))
+    ]
+    plan["foreign"] = [{"id": f"entry-{number}", "events": [], "to": "arn:x"} for number in range(20)]
+    panel.show(OFF, "S3 sync is off", plan=plan)
+    panel.click("Enable S3 sync")
+    panel.title("Enable S3 sync?")
+    assert "retention 30 days" in panel.text()
+    assert "memory" not in panel.text()
+    assert "entry-7" not in panel.text()
+    panel.page.locator(".s3sync-plan > li").nth(2).locator("summary").press("Enter")
+    text = panel.text()
+    assert "memory 512 MB" in text
+    assert "timeout 1 min" in text
+    assert not re.search("layers|encryption|VPC", text)
+    panel.page.get_by_text("20 other notifications").press("Enter")
+    assert "entry-7" in panel.text()
+
+
+def test_a_repair_says_repair_in_its_button_question_run_and_result(panel: Panel) -> None:
+    panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*STEPS, RESULT))
+    panel.click("Repair S3 sync")
+    panel.title("Repair S3 sync?")
+    assert "memory 1024 → 512 MB" in panel.text()
+    panel.click("Repair")
+    panel.title("S3 sync is on")
+    assert "Repaired" in panel.text()
+    assert "POST /enable" in panel.requests
+
+
+# Runs
+
+
+def run(panel: Panel, verb: str = "Repair") -> None:
+    """Ask for a run and confirm it."""
+    panel.click(f"{verb} S3 sync")
+    panel.title(f"{verb} S3 sync?")
+    panel.click(verb)
+
+
+def test_success_is_said_once_and_what_was_missed_can_be_added(panel: Panel) -> None:
+    panel.show([PARTIAL, ON], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, RESULT))
+    run(panel)
+    panel.title("S3 sync is on")
+    assert panel.text().count("S3 sync is on") == 1
+    link = panel.page.get_by_role("link", name="Rebuild package list")
+    assert link.get_attribute("href") == "#/admin"
+    assert panel.focus() == "s3sync-title"
+    assert panel.barriers() == []
+
+
+def test_a_repair_of_parts_that_carry_no_events_does_not_speak_of_missed_ones(panel: Panel) -> None:
+    lines = [{"step": "update log group", "state": "done", "message": "updated the log group"}, RESULT]
+    panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*lines))
+    run(panel)
+    panel.title("S3 sync is on")
+    assert panel.page.get_by_role("link", name="Rebuild package list").count() == 0
+
+
+def test_a_damaged_line_and_a_heartbeat_lose_no_other_line(panel: Panel) -> None:
+    lines = ["", STEPS[0], '{"step": "cut o', "", "<html>", "null", *STEPS[1:], RESULT]
+    panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*lines))
+    run(panel)
+    panel.title("S3 sync is on")
+    panel.page.get_by_text("2 steps").press("Enter")
+    steps = panel.page.locator(".s3sync-steps li").all_inner_texts()
+    assert [" ".join(step.split()[:4]) for step in steps] == [
+        "done: created the permission",
+        "done: updated the function",
+    ]
+
+
+def test_a_failed_run_says_why_and_which_policy_helps(panel: Panel) -> None:
+    result = {"result": "failed", "message": "AccessDenied for iam:CreateRole", "policy": {"Statement": []}}
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=REPAIR, enable=stream(*STEPS, result))
+    run(panel)
+    panel.page.locator("#s3sync-outcome pre").wait_for(timeout=SOON)
+    panel.page.wait_for_function("document.activeElement.id === 's3sync-outcome'", timeout=SOON)
+    assert "AccessDenied for iam:CreateRole" in panel.text()
+    assert panel.barriers() == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "truth", "expected"),
+    [
+        (stream(STEPS[0]), ended("ok", "S3 sync is on."), "Repaired"),
+        (
+            stream(STEPS[0]),
+            ended("failed", "AccessDenied for iam:CreateRole"),
+            "AccessDenied for iam:CreateRole",
+        ),
+        (stream(STEPS[0]), ended("stopped", "The server stopped the run: start it again."), "start it again"),
+        (cut, ended("ok", "S3 sync is on."), "Repaired"),
+        (Response(504, "<html>Gateway Time-out</html>"), ended("ok", "S3 sync is on."), "Repaired"),
+        (stream(STEPS[0]), None, "the server has no result of the run"),
+    ],
+    ids=["end lost", "failed", "stopped", "nothing received", "a proxy's page", "forgotten"],
+)
+def test_a_run_is_followed_after_a_break_and_ends_with_the_truth(
+    panel: Panel, broken: Any, truth: dict[str, Any] | None, expected: str
+) -> None:
+    earlier = ended("failed", "an earlier failure", since=NOW - 100)
+    after = {**ON, "last_run": truth or earlier}
+    # While the page asks, the server is restarted.
+    answers = [{**DIFFERS, "last_run": earlier}, cut, Response(502, "<html>"), running(STEPS[0]), after]
+    panel.show(answers, "S3 sync differs from the settings", plan=REPAIR, enable=broken)
+    run(panel)
+    panel.page.get_by_text("This page asks again").wait_for(timeout=SOON)
+    panel.hurry_to("S3 sync is on")
+    text = panel.text()
+    assert expected in text
+    assert "an earlier failure" not in text
+    assert "does not answer" not in text
+    assert panel.page.locator(".s3sync .fa-spin").count() == 0
+    assert panel.focus() in ("s3sync-title", "s3sync-outcome")
+
+
+def test_a_second_tab_follows_the_run_that_is_in_its_way(panel: Panel) -> None:
+    refusal = Response(409, json.dumps({"error": "conflict", "message": "enable is already running"}))
+    after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
+    panel.show([DIFFERS, running(STEPS[0]), after], plan=REPAIR, enable=refusal)
+    run(panel)
+    panel.title("S3 sync is being changed")
+    assert panel.buttons() == []
+    panel.hurry_to("S3 sync is on")
+    assert "already running" not in panel.text()
+
+
+def test_a_run_of_another_admin_is_shown_with_elapsed_times_and_each_step_is_announced_once(
+    panel: Panel,
+) -> None:
+    waiting = {"step": "build bundle", "state": "running", "message": "compiling", "done": 3, "total": 6}
+    done = {"step": "build bundle", "state": "done", "message": "built the bundle"}
+    answers = [running(waiting), running(waiting), running(done, STEPS[0]), running(done, *STEPS[1:])]
+    panel.show([*answers, {**ON, "last_run": ended("ok", "S3 sync is on.")}], "S3 sync is being changed")
+    assert panel.page.get_by_role("progressbar").get_attribute("aria-valuenow") == "50"
+    panel.page.locator(".s3sync-elapsed").first.wait_for(timeout=SOON)
+    assert re.fullmatch(r"\d+ s", panel.page.locator(".s3sync-elapsed").first.inner_text())
+    panel.hurry_to("S3 sync is on")
+    assert panel.announced() == [
+        *("S3 sync is being changed", "built the bundle", "created the permission", "updated the function"),
+        "S3 sync is on",
+    ]
+
+
+def test_a_run_that_the_server_stopped_is_shown_after_a_reload(panel: Panel) -> None:
+    stopped = ended("stopped", "The server was stopped during the run: start it again.")
+    panel.show({**PARTIAL, "last_run": stopped}, "S3 sync is incomplete")
+    assert "start it again" in panel.text()
+
+
+# Sessions and answers that are none
+
+
+LOGGED_OUT = {
+    "a challenge": Response(401, "", WWW_Authenticate='Basic realm="pypi"'),
+    "a plain 401": Response(401, "401 Unauthorized"),
+    "a 401 in JSON": Response(401, '{"message": "token expired"}', content_type="application/json"),
+    "a login page": Response(200, LOGIN_PAGE, content_type="text/html"),
+    "a redirect": Response(302, "", Location="https://sso.example/login"),
+}
+
+
+@pytest.mark.parametrize("name", LOGGED_OUT)
+def test_a_lost_session_is_named_with_the_way_back(panel: Panel, name: str) -> None:
+    panel.show(LOGGED_OUT[name], "You are logged out", activity=LOGGED_OUT[name])
+    assert panel.buttons() == [
+        "Log in" if "401" in name or "challenge" in name else "Reload the page",
+        "Refresh",
+    ]
+    assert panel.page.title().startswith("You are logged out")
+    assert panel.barriers() == []
+    panel.answers[""] = ON
+    panel.click("Refresh")
+    panel.title("S3 sync is on")
+
+
+@pytest.mark.parametrize("name", LOGGED_OUT)
+def test_a_session_that_is_lost_before_or_during_a_run_is_named(panel: Panel, name: str) -> None:
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=LOGGED_OUT[name])
+    panel.click("Repair S3 sync")
+    panel.title("You are logged out")
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=REPAIR, enable=LOGGED_OUT[name])
+    run(panel)
+    panel.title("You are logged out")
+    panel.show([DIFFERS, LOGGED_OUT[name]], plan=REPAIR, enable=stream(STEPS[0]))
+    run(panel)
+    panel.title("You are logged out")
+    assert "The run may still be in progress" in panel.text()
+    assert panel.page.locator(".s3sync .fa-spin").count() == 0
+
+
+def test_the_servers_own_answer_without_a_session_is_understood(panel: Panel) -> None:
+    """Without a challenge: the browser would open its own dialog, and the page would wait for it."""
+    panel.show(ON, "S3 sync is on")
+    del panel.answers[""]
+    panel.context.clear_cookies()
+    try:
+        with panel.page.expect_response("**/admin/s3sync") as answer:
+            panel.click("Refresh")
+        panel.title("You are logged out")
+        assert answer.value.status == 401
+        assert "www-authenticate" not in answer.value.all_headers()
+    finally:
+        panel.log_in()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(
+            Response(200, body, content_type="application/json")
+            for body in ("[]", "{}", "null", '"on"', '{"state"')
+        ),
+        Response(200, "", content_type="application/json"),
+        Response(200, "ok", content_type="text/plain"),
+        Response(204),
+        Response(403, "Forbidden"),
+        Response(404, "<html>404"),
+        Response(500, "Internal Server Error"),
+        Response(502, "<html>Bad Gateway"),
+        cut,
+    ],
+    ids=range(13),
+)
+def test_an_answer_that_is_no_document_is_an_error_without_buttons_that_change_anything(
+    panel: Panel, answer: Any
+) -> None:
+    panel.show(answer, "The state of S3 sync is unknown", activity=answer)
+    assert not {"Enable S3 sync", "Repair S3 sync", "Disable S3 sync"} & set(panel.buttons())
+    assert panel.page.locator(".alert .s3sync-message").first.inner_text().strip()
+    panel.show(OFF, "S3 sync is off", plan=answer)
+    panel.click("Enable S3 sync")
+    panel.page.locator("#s3sync-outcome, .alert").first.wait_for(timeout=SOON)
+
+
+def test_settings_with_which_s3_sync_cannot_work_are_named(panel: Panel) -> None:
+    panel.show([None], "S3 sync cannot work with these settings")
+    assert "file is not in S3" in panel.text() or "pypi.storage" in panel.text()
+    assert "Change the settings in pypicloud's ini file" in panel.text()
+
+
+# The Admin page
+
+
+def test_the_admin_page_asks_for_a_recent_answer_only(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    panel.requests.clear()
+    panel.page.get_by_role("link", name="Admin").first.click()
+    panel.page.get_by_role("link", name="S3 sync is on").wait_for(timeout=SOON)
+    assert panel.requests == ["GET ?max_age=60"]
+
+
+#: Goes to the Admin page and back to the panel, a number of times.
+VISITS = """async (times) => {
+    const shown = async (selector) => {
+        while (!document.querySelector(selector)) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    for (let time = 0; time < times; time++) {
+        location.hash = "#/admin";
+        await shown("#s3sync-open .s3sync-good");
+        location.hash = "#/admin/s3sync";
+        await shown("#s3sync-title .s3sync-good");
+    }
+}"""
+
+
+def test_visits_of_the_admin_page_leave_nothing_behind(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    client = panel.context.new_cdp_session(panel.page)
+
+    def visit(times: int) -> dict[str, int]:
+        panel.page.evaluate(VISITS, times)
+        client.send("HeapProfiler.collectGarbage")
+        counts: dict[str, int] = client.send("Memory.getDOMCounters")
+        return counts
+
+    before, after = visit(5), visit(50)
+    for name in ("nodes", "jsEventListeners"):
+        assert after[name] < 1.2 * before[name], (
+            f"{name}: {before[name]} before, {after[name]} after 50 visits"
+        )
+
+
+# Access
+
+
+def test_the_focus_is_never_lost(panel: Panel) -> None:
+    page = panel.page
+    panel.show([OFF, OFF, ON], "S3 sync is off", plan=ENABLE, enable=stream(*STEPS, RESULT))
+    assert panel.focus() == "s3sync-title"
+    page.get_by_role("button", name="Refresh").press("Enter")
+    page.wait_for_function("!document.querySelector('.s3sync .fa-spin')")
+    assert panel.focus() == "Refresh"
+    page.get_by_role("button", name="Enable S3 sync").press("Enter")
+    page.wait_for_function("document.activeElement.id === 's3sync-confirm'", timeout=SOON)
+    page.get_by_role("button", name="Cancel").first.press("Enter")
+    page.wait_for_function("document.activeElement.id === 's3sync-title'", timeout=SOON)
+    page.get_by_role("button", name="Enable S3 sync").press("Enter")
+    page.get_by_role("button", name="Enable", exact=True).first.press("Enter")
+    panel.title("S3 sync is on")
+    assert panel.focus() == "s3sync-title"
+    page.get_by_role("link", name="Admin").last.press("Enter")
+    page.wait_for_function("document.activeElement.id === 's3sync-open'", timeout=SOON)
+    page.locator("#s3sync-open").press("Enter")
+    page.wait_for_function("document.activeElement.id === 's3sync-title'", timeout=SOON)
+
+
+def test_the_focus_moves_to_the_title_if_its_button_disappears(panel: Panel) -> None:
+    panel.show([ON, Response(500, "")], "S3 sync is on")
+    panel.page.get_by_role("button", name="Refresh").press("Enter")
+    panel.title("The state of S3 sync is unknown")
+    panel.page.wait_for_function("document.activeElement.id === 's3sync-title'", timeout=SOON)
+
+
+def test_a_focus_that_the_page_sets_is_visible(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    panel.page.mouse.click(5, 5)
+    panel.page.evaluate("document.getElementById('s3sync-title').focus()")
+    assert panel.style("#s3sync-title", "outlineStyle") == "solid"
+    assert panel.style("#s3sync-title", "outlineWidth") == "2px"
+
+
+def test_each_step_is_announced_once_and_a_repeated_text_again(panel: Panel) -> None:
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=REPAIR, enable=stream(*STEPS, RESULT))
+    panel.click("Refresh")
+    panel.page.wait_for_function("document.querySelectorAll('[s3sync-live-region] p').length === 2")
+    assert panel.announced() == ["S3 sync differs from the settings"] * 2
+    run(panel)
+    panel.page.get_by_text("Repaired").wait_for(timeout=SOON)
+    assert panel.announced()[2:6] == [
+        *("Reading the current state from AWS", "Repairing S3 sync"),
+        *("created the permission", "updated the function"),
+    ]
+    assert panel.page.locator("[s3sync-live-region]").get_attribute("aria-live") == "polite"
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of ``rgb(…)`` (WCAG 2.1)."""
+    values = [int(value) / 255 for value in re.findall(r"\d+", color)[:3]]
+    red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    bright, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_bars_differ_in_brightness_and_shape_and_a_single_error_is_visible(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on", activity=BUSY_ACTIVITY)
+    panel.page.locator(".s3sync-chart").wait_for(timeout=SOON)
+    events = panel.style(".s3sync-hour .s3sync-events", "backgroundColor")
+    errors = panel.style(".s3sync-hour .s3sync-errors", "backgroundColor")
+    assert min(contrast(events, errors), contrast(events, "rgb(255, 255, 255)")) >= 3
+    boxes = panel.page.locator(".s3sync-hour").last
+    wide, narrow = (boxes.locator(f".s3sync-{name}").bounding_box() for name in ("events", "errors"))
+    assert wide["width"] > 1.5 * narrow["width"]
+    assert narrow["height"] >= 3
+
+
+def test_bars_and_legend_are_visible_in_forced_colors(panel: Panel) -> None:
+    panel.page.emulate_media(forced_colors="active")
+    panel.show(ON, "S3 sync is on", activity=BUSY_ACTIVITY)
+    panel.page.locator(".s3sync-chart").wait_for(timeout=SOON)
+    canvas = panel.style("body", "backgroundColor")
+    for where in (".s3sync-hour", ".s3sync-legend"):
+        assert panel.style(f"{where} .s3sync-errors", "backgroundColor") != canvas
+        assert panel.style(f"{where} .s3sync-events", "borderTopWidth") == "1px"
+
+
+def test_the_values_of_the_chart_are_in_a_table_that_the_keyboard_reaches(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on", activity=BUSY_ACTIVITY)
+    panel.page.get_by_text("Values as a table").press("Enter")
+    rows = panel.page.get_by_role("table", name="Last 24 hours").get_by_role("row")
+    assert rows.count() == 25
+    assert panel.page.locator(".s3sync-at").count() == 4
+    assert panel.barriers() == []
+
+
+@pytest.mark.parametrize("width", [WIDTHS["narrow"], 640, 320])
+def test_nothing_is_hidden_at_a_large_zoom_or_on_a_phone(panel: Panel, width: int) -> None:
+    """A window of 1280 pixels at 200 % has 640 CSS pixels."""
+    name = "a-name-" * 20
+    status = {**DIFFERS, "resources": [{**part, "name": name} for part in DIFFERS["resources"]]}
+    panel.page.set_viewport_size({"width": width, "height": 900})
+    panel.show(status, "S3 sync differs from the settings", activity=BUSY_ACTIVITY, plan=REPAIR)
+    panel.page.get_by_text("258 ms").wait_for(timeout=SOON)
+    overflowing = """() => [...document.querySelectorAll('.s3sync *:not(.sr-only):not(pre)')]
+        .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
+        .map(element => element.outerHTML.slice(0, 100))"""
+    assert panel.page.evaluate(overflowing) == []
+    assert panel.page.get_by_text("1 min 15 s").is_visible()
+    panel.click("Repair S3 sync")
+    panel.title("Repair S3 sync?")
+    assert panel.page.evaluate(overflowing) == []
+
+
+def test_nothing_turns_if_motion_is_to_be_reduced(panel: Panel) -> None:
+    panel.page.emulate_media(reduced_motion="reduce")
+    panel.show(running(STEPS[0]), "S3 sync is being changed")
+    assert panel.style("#s3sync-title .fa-spin", "animationName") == "none"
+    panel.answers[""] = ON
+    panel.hurry_to("S3 sync is on")
+
+
+def test_the_title_of_the_page_is_pypiclouds_again_after_the_panel(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    panel.page.goto(f"{panel.url}/#/")
+    panel.page.wait_for_function("document.title === 'Pypicloud'", timeout=SOON)
+
+
+def test_times_and_numbers_are_in_the_readers_locale_with_the_zone(chromium: Any, pages: str) -> None:
+    reader = Panel(chromium, pages, locale="de-DE", timezone_id="Asia/Kolkata")
+    packages = [{"time": 1_767_225_600, "key": "a/x-1.0.tar.gz", "action": "saved", "lag_ms": 1500}]
+    reader.show(ON, "S3 sync is on", activity={**BUSY_ACTIVITY, "packages": packages})
+    cells = reader.page.get_by_role("cell").all_inner_texts()
+    assert (cells[0], cells[2]) == ("1. Jan., 5:30:00 GMT+5:30", "1,5 s")
+    assert "2.160.000 events" in reader.text()
+    reader.show({**ON, "last_run": ended("ok", "S3 sync is on.", since=1_767_225_600)}, "S3 sync is on")
+    assert "on 1. Jan., 5:30:07 GMT+5:30" in reader.text()
+    reader.context.close()
