@@ -9,17 +9,17 @@
 
   angular.module("pypicloud").factory("s3syncChart", function () {
     return function (hours) {
-      const most = Math.max(1, ...hours.map((hour) => Math.max(hour.invocations, hour.errors)));
+      const most = Math.max(1, ...hours.map((hour) => Math.max(hour.events, hour.errors)));
       const height = (value) => (value ? Math.max(LOWEST, (100 * value) / most) + "%" : "0");
       return {
         most: most,
-        events: sum(hours, "invocations"),
+        events: sum(hours, "events"),
         errors: sum(hours, "errors"),
         bars: hours.map((hour) => ({
           time: hour.time,
-          invocations: hour.invocations,
+          events: hour.events,
           errors: hour.errors,
-          eventHeight: height(hour.invocations),
+          eventHeight: height(hour.events),
           errorHeight: height(hour.errors),
           label: new Date(hour.time * 1000).getHours() % EVERY === 0,
         })),

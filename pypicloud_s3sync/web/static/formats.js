@@ -12,16 +12,14 @@
     second: "2-digit",
     timeZoneName: "short",
   };
-  const DAY = 86400; // seconds
   // Intl chooses the locale of the browser if it is given none.
   const time = new Intl.DateTimeFormat(undefined, TIME);
   const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
   const number = new Intl.NumberFormat();
   const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
-  // Returns whole seconds as text: "14 days", "2 min 5 s".
+  // Returns whole seconds as text: "2 min 5 s".
   function duration(seconds) {
-    if (seconds >= DAY && seconds % DAY === 0) return number.format(seconds / DAY) + (seconds === DAY ? " day" : " days");
     if (seconds < 60) return number.format(seconds) + " s";
     const rest = seconds % 60;
     return number.format(Math.floor(seconds / 60)) + " min" + (rest ? " " + rest + " s" : "");
@@ -33,6 +31,14 @@
     if (milliseconds < 1000) return number.format(milliseconds) + " ms";
     if (milliseconds < 60000) return tenths.format(milliseconds / 1000) + " s";
     return duration(Math.round(milliseconds / 1000));
+  }
+
+  // Returns a message of the server as a sentence, with its times and numbers in the reader's form.
+  function sentence(message) {
+    const text = String(message)
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, (at) => time.format(Date.parse(at)))
+      .replace(/\b\d{1,3}(,\d{3})+\b/g, (digits) => number.format(digits.replace(/,/g, "")));
+    return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
   }
 
   function as(format) {
@@ -47,5 +53,6 @@
     .filter("s3syncHour", as((seconds) => hour.format(seconds * 1000)))
     .filter("s3syncNumber", as((value) => number.format(value)))
     .filter("s3syncDuration", as(duration))
+    .filter("s3syncSentence", as(sentence))
     .filter("s3syncLag", as(lag));
 })();

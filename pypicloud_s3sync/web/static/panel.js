@@ -68,7 +68,7 @@
           $scope.waiting = null;
           $scope.status = status;
           $scope.state = status.state;
-          $scope.code = codeOf(status);
+          $scope.code = status.code && words.code(status.code);
           $scope.parts = (status.resources || []).map((part) => asPart(part, status));
           if (status.state === "running") showRunning(status.running || {});
           else showLast(status.last_run);
@@ -76,15 +76,8 @@
         }
 
         function asPart(part, status) {
-          const name = part.state === "missing" && status.state === "off" ? "off" : part.state;
+          const name = part.foreign ? "foreign" : part.state === "missing" && !status.installed ? "off" : part.state;
           return Object.assign({ word: words.part(name), texts: differences.inRow(part.differences) }, part);
-        }
-
-        // Returns whether the deployed code is the server's; a fingerprint would mean nothing to a reader.
-        function codeOf(status) {
-          if (status.code) return words.code(status.code);
-          const bundle = status.bundle || {};
-          return bundle.deployed ? words.code(bundle.deployed === bundle.server ? "current" : "older") : "";
         }
 
         function showRunning(document) {
@@ -233,6 +226,8 @@
           loadActivity();
         }
 
+        // Returns whether a problem says a message already.
+        $scope.isSaid = (message, problems) => _.some(problems, (problem) => problem.message.indexOf(message) >= 0);
         $scope.percent = (step) => (step.total ? Math.round((100 * step.done) / step.total) : 0);
 
         const clock = $interval(() => $scope.run && runs.tick($scope.run), 1000);

@@ -26,9 +26,7 @@
     given: { mark: "fa-check-circle", tone: "good", text: "set by you" },
     missing: { mark: "fa-times-circle", tone: "bad", text: "missing" },
     differs: { mark: "fa-warning", tone: "warning", text: "differs" },
-    failing: { mark: "fa-times-circle", tone: "bad", text: "failing" },
-    paused: { mark: "fa-pause", tone: "bad", text: "paused" },
-    conflict: { mark: "fa-ban", tone: "bad", text: "in conflict" },
+    foreign: { mark: "fa-ban", tone: "bad", text: "belongs to another owner" },
     off: { mark: "fa-circle-o", tone: "calm", text: "not created" },
     unknown: { mark: "fa-question-circle", tone: "warning", text: "unknown" },
   };
@@ -62,7 +60,7 @@
     },
 
     code: function (name) {
-      return name === "older" ? "older than the server's" : name;
+      return { older: "older than the server's", different: "not deployed by this tool" }[name] || name;
     },
 
     // Returns the title of a problem that hides the state.
