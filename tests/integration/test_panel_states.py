@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
-from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from pypicloud_s3sync.deploy.health import Failing, failing_problem
+from pypicloud_s3sync.deploy.plan.conflicts import conflicts
+from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from support.browsers import WIDTHS
 from support.fakes import NOTHING, deployed, make_desired, make_settings
 from support.panels import ACTIVITY, SOON, Panel, Response, cut, stream
@@ -27,23 +29,40 @@ LONG_KEY = "a1b2/" + "an-uncommonly-long-name-" * 12 + "1.0.tar.gz"
 LOGIN_PAGE = "<!doctype html><title>Sign in</title><form>…</form>"
 
 
-def status_of(observed: Any, **more: Any) -> dict[str, Any]:
+def status_of(observed: Any, *problems: Any) -> dict[str, Any]:
     """Return the status document of what AWS has."""
-    return {**status_document(plan_enable(DESIRED, observed), make_settings()), **more}
+    found = [*conflicts(DESIRED, observed), *problems]
+    return status_document(compare(DESIRED, observed), make_settings(), found)
+
+
+def function_of(observed: Any) -> Any:
+    assert observed.function
+    return observed.function
 
 
 def with_memory(memory: int) -> Any:
     """Return what AWS has after someone changed the function's memory."""
     observed = deployed(DESIRED)
-    assert observed.function
-    configuration = {**observed.function.configuration, "MemorySize": memory}
-    return replace(observed, function=replace(observed.function, configuration=configuration))
+    configuration = {**function_of(observed).configuration, "MemorySize": memory}
+    return replace(observed, function=replace(function_of(observed), configuration=configuration))
 
 
 ON = status_of(deployed(DESIRED))
 OFF = status_of(NOTHING)
 DIFFERS = status_of(with_memory(1024))
 PARTIAL = status_of(replace(deployed(DESIRED), notifications={}))
+PAUSED = status_of(
+    replace(deployed(DESIRED), function=replace(function_of(deployed(DESIRED)), reserved_concurrency=0))
+)
+FAILING = status_of(
+    deployed(DESIRED), failing_problem(Failing(2_134_624, 250_053, 1_767_225_600), "/aws/lambda/sync")
+)
+FOREIGN = {
+    "Id": "reports",
+    "QueueArn": "arn:aws:sqs:eu-west-1:111122223333:q",
+    "Events": ["s3:ObjectCreated:*"],
+}
+CONFLICT = status_of(replace(deployed(DESIRED), notifications={"QueueConfigurations": [FOREIGN]}))
 ENABLE = plan_document(plan_enable(DESIRED, NOTHING), "enable")
 REPAIR = plan_document(plan_enable(DESIRED, with_memory(1024)), "enable")
 DISABLE = plan_document(plan_disable(DESIRED, deployed(DESIRED)), "disable")
@@ -59,7 +78,7 @@ PACKAGES = [
     {"time": NOW - 120, "key": "a/y-1.0.tar.gz", "action": "cleared", "lag_ms": 75_400},
 ]
 HOURS = [
-    {"time": NOW // HOUR * HOUR - HOUR * (23 - hour), "invocations": 90_000 * (hour % 3), "errors": hour % 2}
+    {"time": NOW // HOUR * HOUR - HOUR * (23 - hour), "events": 90_000 * (hour % 3), "errors": hour % 2}
     for hour in range(24)
 ]
 BUSY_ACTIVITY = {**ACTIVITY, "packages": PACKAGES, "hours": HOURS}
@@ -101,50 +120,48 @@ def panel(opened: Panel) -> Iterator[Panel]:
 
 
 @pytest.mark.parametrize(
-    ("state", "title", "is_good"),
+    ("status", "title", "is_good"),
     [
-        ("on", "S3 sync is on", True),
-        ("off", "S3 sync is off", False),
-        ("partial", "S3 sync is incomplete", False),
-        ("differs", "S3 sync differs from the settings", False),
-        ("failing", "S3 sync is failing", False),
-        ("paused", "S3 sync is paused", False),
-        ("conflict", "Something is in the way of S3 sync", False),
-        ("hibernating", "S3 sync: hibernating", False),
+        (ON, "S3 sync is on", True),
+        (OFF, "S3 sync is off", False),
+        (PARTIAL, "S3 sync is incomplete", False),
+        (DIFFERS, "S3 sync differs from the settings", False),
+        (FAILING, "S3 sync is failing", False),
+        (PAUSED, "S3 sync is paused", False),
+        (CONFLICT, "Something is in the way of S3 sync", False),
+        ({**ON, "state": "hibernating"}, "S3 sync: hibernating", False),
     ],
+    ids=lambda value: value["state"] if isinstance(value, dict) else "",
 )
 def test_a_state_has_a_title_and_only_a_healthy_one_is_green(
-    panel: Panel, state: str, title: str, is_good: bool
+    panel: Panel, status: dict[str, Any], title: str, is_good: bool
 ) -> None:
-    panel.show({**ON, "state": state, "in_sync": state == "on"}, title)
+    panel.show(status, title)
     icon = panel.page.locator("#s3sync-title .fa")
     assert ("s3sync-good" in icon.get_attribute("class")) is is_good
     assert panel.page.title() == f"{title} - Pypicloud"
     assert panel.barriers() == []
+    panel.page.evaluate("location.hash = '#/admin'")
+    panel.page.locator("#s3sync-open:not(:has(.fa-spin))").wait_for(timeout=SOON)
+    button = panel.page.locator("#s3sync-open")
+    assert (button.locator(".s3sync-good").count() == 1) is is_good
+    assert button.inner_text().strip() == ("Enable S3 sync" if status is OFF else title)
 
 
 def test_problems_are_shown_with_their_remedy_and_policy(panel: Panel) -> None:
-    problems = [
-        {"problem": "failing", "message": "250,053 of 2,134,624 events failed.", "remedy": "Read the log."},
-        {
-            "problem": "denied",
-            "message": "Metrics are denied.",
-            "remedy": "Allow it.",
-            "policy": {"Statement": []},
-        },
-    ]
-    panel.show({**ON, "state": "failing", "healthy": False, "problems": problems}, "S3 sync is failing")
+    denied = {"problem": "denied", "message": "It is unknown: x", "remedy": "y", "policy": {"Statement": []}}
+    panel.show({**FAILING, "problems": [*FAILING["problems"], denied]}, "S3 sync is failing")
     text = panel.text()
-    assert "250,053 of 2,134,624 events failed." in text
-    assert "Read the log." in text
+    assert "250,053 of 2,134,624 events failed in the last 24 hours, beginning at Jan 1" in text
+    assert "Read the errors in the log group /aws/lambda/sync" in text
     assert '"Statement": []' in text
+    assert panel.buttons() == ["Disable S3 sync", "Refresh"]
     assert panel.barriers() == []
 
 
 def test_a_conflict_is_shown_beside_the_parts_with_disable(panel: Panel) -> None:
-    problem = {"problem": "conflict", "message": "The notification x overlaps.", "remedy": "Remove x."}
-    panel.show({**PARTIAL, "state": "conflict", "problems": [problem]}, "Something is in the way of S3 sync")
-    assert "The notification x overlaps." in panel.text()
+    panel.show(CONFLICT, "Something is in the way of S3 sync")
+    assert "reports" in panel.page.locator(".s3sync-problem").inner_text()
     assert panel.page.locator(".s3sync-parts li").count() == 5
     assert panel.buttons() == ["Disable S3 sync", "Refresh"]
 
@@ -157,8 +174,8 @@ def test_a_failed_package_has_its_error_under_its_key(panel: Panel) -> None:
 
 
 def test_the_off_state_says_what_it_is_and_folds_the_parts(panel: Panel) -> None:
-    panel.show({**OFF, "about": "S3 sync is a function. It costs 10 cents."}, "S3 sync is off")
-    assert "It costs 10 cents." in panel.text()
+    panel.show(OFF, "S3 sync is off")
+    assert OFF["about"] in panel.text()
     assert not panel.page.locator(".s3sync-parts").is_visible()
     panel.page.get_by_text("Parts", exact=True).press("Enter")
     assert panel.page.locator(".s3sync-parts li").all_inner_texts()[1].split() == [
@@ -167,30 +184,39 @@ def test_the_off_state_says_what_it_is_and_folds_the_parts(panel: Panel) -> None
 
 
 def test_a_part_that_differs_says_how_in_its_row(panel: Panel) -> None:
-    status = json.loads(json.dumps(DIFFERS))
-    status["resources"][2]["differences"] = DIFFERS["actions"][0]["changes"]
-    panel.show(status, "S3 sync differs from the settings")
+    panel.show(DIFFERS, "S3 sync differs from the settings")
     row = panel.page.locator(".s3sync-parts li").nth(2)
     assert row.locator(".s3sync-difference").all_inner_texts() == ["memory 1024 → 512 MB"]
     assert "s3sync-warning" in row.locator(".fa").first.get_attribute("class")
 
 
-@pytest.mark.parametrize(("code", "text"), [("current", "current"), ("older", "older than the server's")])
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        ("current", "current"),
+        ("older", "older than the server's"),
+        ("different", "not deployed by this tool"),
+    ],
+)
 def test_the_code_is_named_by_its_age(panel: Panel, code: str, text: str) -> None:
     panel.show({**ON, "code": code}, "S3 sync is on")
     assert panel.page.locator("dt:text-is('code') + dd").inner_text() == text
 
 
 def test_names_link_to_the_console_of_aws_and_wrap_under_themselves(panel: Panel) -> None:
-    url = "https://eu-west-1.console.aws.amazon.com/lambda/home?region=eu-west-1#/functions/sync"
-    status = {**ON, "resources": [{**part, "console_url": url} for part in ON["resources"]]}
-    panel.show(status, "S3 sync is on")
+    panel.show(ON, "S3 sync is on")
     panel.page.set_viewport_size({"width": WIDTHS["narrow"], "height": 900})
-    link = panel.page.locator(".s3sync-parts a").last
-    assert link.get_attribute("href") == url
-    assert (link.get_attribute("target"), link.get_attribute("rel")) == ("_blank", "noopener noreferrer")
-    lefts = link.evaluate("link => [...link.getClientRects()].map(box => Math.round(box.left))")
+    links = panel.page.locator(".s3sync-parts a")
+    urls = [part["console_url"] for part in ON["resources"] if "console_url" in part]
+    assert [link.get_attribute("href") for link in links.all()] == urls
+    assert len(urls) >= 3
+    assert links.first.get_attribute("target") == "_blank"
+    assert links.first.get_attribute("rel") == "noopener noreferrer"
+    boxes = "link => [...link.firstChild.parentNode.getClientRects()].map(box => Math.round(box.left))"
+    lefts = links.first.evaluate(boxes)
     assert len(set(lefts)) == 1 < len(lefts)
+    metrics = panel.page.get_by_role("link", name="Metrics in the AWS console")
+    assert metrics.get_attribute("href") == ON["metrics_url"]
 
 
 # Plans
@@ -222,7 +248,7 @@ def test_a_plan_folds_long_lists_leaves_empty_values_out_and_has_units(panel: Pa
     panel.page.locator(".s3sync-plan > li").nth(2).locator("summary").press("Enter")
     text = panel.text()
     assert "memory 512 MB" in text
-    assert "timeout 1 min" in text
+    assert "timeout 60 s" in text
     assert not re.search("layers|encryption|VPC", text)
     panel.page.get_by_text("20 other notifications").press("Enter")
     assert "entry-7" in panel.text()
@@ -401,19 +427,20 @@ def test_a_session_that_is_lost_before_or_during_a_run_is_named(panel: Panel, na
     assert panel.page.locator(".s3sync .fa-spin").count() == 0
 
 
-def test_the_servers_own_answer_without_a_session_is_understood(panel: Panel) -> None:
+def test_the_servers_own_answer_without_a_session_is_understood(chromium: Any, pages: str) -> None:
     """Without a challenge: the browser would open its own dialog, and the page would wait for it."""
+    panel = Panel(chromium, pages)
     panel.show(ON, "S3 sync is on")
-    del panel.answers[""]
+    panel.answers[""] = [None]
     panel.context.clear_cookies()
-    try:
-        with panel.page.expect_response("**/admin/s3sync") as answer:
-            panel.click("Refresh")
-        panel.title("You are logged out")
-        assert answer.value.status == 401
-        assert "www-authenticate" not in answer.value.all_headers()
-    finally:
-        panel.log_in()
+    with panel.page.expect_response("**/admin/s3sync") as answer:
+        panel.click("Refresh")
+    panel.title("You are logged out")
+    assert answer.value.status == 401
+    assert "www-authenticate" not in answer.value.all_headers()
+    link = panel.page.get_by_role("link", name="Log in")
+    assert link.get_attribute("href").endswith("/acct/login")
+    panel.context.close()
 
 
 @pytest.mark.parametrize(

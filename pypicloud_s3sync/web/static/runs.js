@@ -8,6 +8,7 @@
   const CARRIERS =
     /^(create (role|function)|update role|(create|update) (permission|notification|queue|event source mapping|rule))$/;
   const FIELDS = ["command", "since", "ended", "result", "message", "policy"];
+  const LONGEST = 3600000; // milliseconds that a step may take
   const PAST = { enable: "Enabled", repair: "Repaired", disable: "Disabled" };
 
   angular.module("pypicloud").factory("s3syncRuns", [
@@ -27,6 +28,10 @@
         run.steps = [];
         (document.steps || []).forEach((line) => addStep(run, line, before));
         Object.assign(run, _.pick(document, FIELDS));
+        run.steps.forEach((step, index) => {
+          const next = run.steps[index + 1] ? run.steps[index + 1].at : run.ended;
+          if (step.state !== "running" && step.seconds === undefined && next >= step.at) step.seconds = next - step.at;
+        });
         if (!run.isOwn) run.verb = verbOf(run);
         return run;
       }
@@ -46,8 +51,14 @@
         const step = Object.assign(isUpdate ? last : seen.step === line.step ? _.pick(seen, "began", "seconds") : {}, line);
         if (!isUpdate) run.steps.push(step);
         step.icon = words.STEPS[step.state] || words.STEPS.running;
-        if (step.state === "running") step.began = step.began || Date.now();
+        if (step.state === "running") step.began = step.began || beganAt(step.at);
         else if (step.began && step.seconds === undefined) step.seconds = secondsSince(step.began);
+      }
+
+      // Returns when a step began, in milliseconds: this page may see it later. The server's clock may be wrong.
+      function beganAt(seconds) {
+        const passed = Date.now() - 1000 * seconds;
+        return passed >= 0 && passed < LONGEST ? 1000 * seconds : Date.now();
       }
 
       // Returns the steps that have ended.
