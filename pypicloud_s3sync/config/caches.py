@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..exceptions import ConfigError
 from . import db_url
+from .certificates import certificates_of, check_other_settings, url_in_function
 from .partitions import parse_region
 from .reachable import check_reachable
 
 
-def check_cache(backend: str | None, db: Mapping[str, str], *, emulated: bool, built: bool = True) -> None:
-    """Raise an error if a Lambda function cannot use the cache.
+@dataclass(frozen=True)
+class Files:
+    """The files that the function needs: their paths on this host by option, and the URL that names them."""
+
+    certificates: Mapping[str, str] = field(default_factory=dict)
+    db_url: str | None = field(default=None, repr=False)
+
+
+def check_cache(backend: str | None, db: Mapping[str, str], *, emulated: bool, built: bool = True) -> Files:
+    """Return the files that the function needs; raise an error if it cannot use the cache.
 
     Parameters
     ----------
@@ -24,19 +34,26 @@ def check_cache(backend: str | None, db: Mapping[str, str], *, emulated: bool, b
     built : bool
         Whether the bundle is built, so that it needs a driver with a wheel.
     """
+    check_other_settings(db)
     if backend == "dynamo":
         _check_dynamo(db, emulated=emulated)
-    elif backend is not None:
-        url = db.get("db.url")
-        if not url:
-            raise ConfigError(f"db.url is not set: pypi.db = {backend} needs the URL of its server")
-        parsed = db_url.parse(backend, url)
-        if backend == "sql":
-            db_url.check_dialect(parsed)
-            if built:
-                db_url.check_driver(parsed)
-        if not emulated:
-            db_url.check_hosts(parsed)
+    if backend in ("redis", "sql"):
+        return _check_server(backend, db.get("db.url"), emulated=emulated, built=built)
+    return Files()
+
+
+def _check_server(backend: str, url: str | None, *, emulated: bool, built: bool) -> Files:
+    if not url:
+        raise ConfigError(f"db.url is not set: pypi.db = {backend} needs the URL of its server")
+    parsed = db_url.parse(backend, url)
+    if backend == "sql":
+        db_url.check_dialect(parsed)
+        if built:
+            db_url.check_driver(parsed)
+    if not emulated:
+        db_url.check_hosts(parsed)
+    certificates = certificates_of(parsed)
+    return Files(certificates, url_in_function(parsed, certificates))
 
 
 def _check_dynamo(db: Mapping[str, str], *, emulated: bool) -> None:

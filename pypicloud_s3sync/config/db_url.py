@@ -5,10 +5,11 @@ No error shows the URL: it may contain a password.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -62,15 +63,11 @@ class DbUrl:
         return self.scheme.partition("+")[2]
 
     def with_options(self, changes: Mapping[str, str]) -> str:
-        """Return the URL with other values of some options, or the same text if there are none."""
-        if not changes:
-            return self.text
-        if self.backend == "sql":
-            url: str = make_url(self.text).update_query_dict(changes).render_as_string(hide_password=False)
-            return url
-        parts = urlsplit(self.text)
-        options = [(name, changes.get(name, value)) for name, value in parse_qsl(parts.query)]
-        return parts._replace(query=urlencode(options)).geturl()
+        """Return the URL with other values of some of its options; the rest of the text stays unchanged."""
+        text = self.text
+        for name, value in changes.items():
+            text = re.sub(rf"(?<=[?&]){name}=[^&]*", f"{name}={value}", text)
+        return text
 
 
 def parse(backend: str, text: str) -> DbUrl:

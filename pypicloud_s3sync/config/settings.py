@@ -49,8 +49,10 @@ class SyncSettings:
 
     ``cache`` is pypicloud's short name of the cache, or the dotted path of a custom class. ``cache_backend``
     is the short name of the cache that it is or extends. ``cache_settings`` holds ``pypi.db`` and every
-    ``db.*`` setting except credentials. It is not printed, as ``db.url`` may contain a password. ``region``
-    is None if only the bucket can tell it. ``s3_endpoint_url`` is a VPC endpoint of S3 that this host uses.
+    ``db.*`` setting except credentials. It is not printed, as ``db.url`` may contain a password.
+    ``certificates`` are the files that ``db.url`` names, by option; ``function_db_url`` names their copies in
+    the function. ``region`` is None if only the bucket can tell it. ``s3_endpoint_url`` is a VPC endpoint of
+    S3 that this host uses.
     """
 
     bucket: str
@@ -58,6 +60,8 @@ class SyncSettings:
     cache: str
     cache_backend: str | None
     cache_settings: Mapping[str, str] = field(repr=False)
+    certificates: Mapping[str, str]
+    function_db_url: str | None = field(repr=False)
     credentials: Credentials | None
     db_credentials: Credentials | None
     region: str | None
@@ -94,6 +98,12 @@ class SyncSettings:
             if value is not None
         ]
         return secrets_of([*self.cache_settings.items(), *credentials])
+
+    @property
+    def function_cache_settings(self) -> Mapping[str, str]:
+        """The settings of the cache for the function, in which ``db.url`` names files of the bundle."""
+        changed = {"db.url": self.function_db_url} if self.function_db_url else {}
+        return {**self.cache_settings, **changed}
 
     @property
     def db_region(self) -> str | None:
@@ -169,7 +179,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     cache_settings = _cache_settings(settings)
     cache = cache_settings["pypi.db"]
     backend = cache_backend(cache)
-    check_cache(backend, cache_settings, emulated=emulated, built=options["bundle"] is None)
+    files = check_cache(backend, cache_settings, emulated=emulated, built=options["bundle"] is None)
     return SyncSettings(
         bucket=settings["storage.bucket"],
         prefix=settings.get("storage.prefix", ""),
@@ -177,6 +187,8 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         cache=cache,
         cache_backend=backend,
         cache_settings=cache_settings,
+        certificates=files.certificates,
+        function_db_url=files.db_url,
         credentials=_credentials(settings, "storage."),
         db_credentials=_credentials(settings, "db."),
         **options,

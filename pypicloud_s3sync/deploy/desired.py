@@ -137,5 +137,7 @@ def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[s
             "SubnetIds": sorted(settings.vpc_subnet_ids),
             "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
         },
-        "Environment": environment.write(settings.cache_settings, settings.bucket, settings.prefix, region),
+        "Environment": environment.write(
+            settings.function_cache_settings, settings.bucket, settings.prefix, region
+        ),
     }

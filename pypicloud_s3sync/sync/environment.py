@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pypicloud.util import EnvironSettings
 
@@ -24,6 +26,10 @@ SHOWN = {
     *("db.region_name", "db.host", "db.port", "db.secure", "db.namespace", "db.tablenames"),
     *("db.clustered", "db.graceful_reload", "db.poolclass", "db.pool_recycle", "db.echo"),
 }
+#: The directory into which Lambda unpacks the bundle, and the one in it for the files that db.url names.
+TASK = "/var/task"
+CERTIFICATES = "certificates"
+_ROOT = str(Path(__file__).parents[2])
 #: Timeouts of the database drivers in seconds, by the scheme of ``db.url``. pymysql has a default of ten.
 _REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
 _LIBPQ = (("connect_timeout", 5),)
@@ -68,7 +74,7 @@ def read() -> EnvironSettings:
     # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
-        settings["db.url"] = with_timeouts(settings["db.url"])
+        settings["db.url"] = _with_own_files(with_timeouts(settings["db.url"]))
     return EnvironSettings(settings)
 
 
@@ -82,6 +88,11 @@ def _settings() -> dict[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{VARIABLE} is not a JSON object ({error}): run ppc-s3sync enable") from None
     return settings
+
+
+def _with_own_files(url: str) -> str:
+    """Return a ``db.url`` with the paths of the bundle's files, which an emulator unpacks somewhere else."""
+    return url.replace(f"{TASK}/{CERTIFICATES}/", f"{quote(_ROOT)}/{CERTIFICATES}/")
 
 
 def with_timeouts(url: str) -> str:

@@ -54,8 +54,10 @@ def dynamo() -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def redis() -> Bundle:
-    return build(spec_for("redis"))
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    certificate = tmp_path_factory.mktemp("authority") / "ca.pem"
+    certificate.write_text("certificate")
+    return build(spec_for("redis", files=(("certificates/ssl_ca_certs.pem", str(certificate)),)))
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +134,10 @@ def test_each_cache_brings_only_its_own_libraries(dynamo: Bundle, redis: Bundle,
     assert libraries & top_level(dynamo) == {"flywheel"}
     assert libraries & top_level(redis) == {"redis"}
     assert libraries & top_level(sql) == {"sqlalchemy"}
+
+
+def test_a_further_file_is_carried(redis: Bundle) -> None:
+    assert opened(redis).read("certificates/ssl_ca_certs.pem") == b"certificate"
 
 
 def test_the_versions_are_those_of_the_server(dynamo: Bundle) -> None:

@@ -65,7 +65,9 @@ class Function:
             "AWS_ENDPOINT_URL": site.aws.endpoint_url,
             "AWS_ACCESS_KEY_ID": site.aws.access_key_id,
             "AWS_SECRET_ACCESS_KEY": site.aws.secret_access_key,
-            **environment.write(settings.cache_settings, settings.bucket, settings.prefix, site.region),
+            **environment.write(
+                settings.function_cache_settings, settings.bucket, settings.prefix, site.region
+            ),
         }
 
     def __call__(self, *events: Any) -> list[dict[str, list[str]]]:

@@ -19,9 +19,9 @@ def fingerprint(spec: BundleSpec) -> str:
     """Return a hexadecimal SHA-256 that identifies a bundle's contents without building it.
 
     It covers the target, the bytes of this package's sources (including those that build the bundle), and the
-    name, version and file digests of each distribution. The digests are those of the bundled files in the
-    distribution's RECORD, not of the RECORD itself, because pip and uv write different ones. Of ``db_url``,
-    only the driver counts.
+    name, version and file digests of each distribution, and the contents of further files. The digests are
+    those of the bundled files in the distribution's RECORD, not of the RECORD itself, because pip and uv
+    write different ones. Of ``db_url``, only the driver counts.
 
     Raises
     ------
@@ -35,6 +35,7 @@ def fingerprint(spec: BundleSpec) -> str:
         "compiled": find_python(spec.target.python) is not None,
         "own": own,
         "builder": builder,
+        "files": {name: sha256_of(Path(path)) for name, path in spec.files},
         "parts": [_ingredients(part, spec) for part in parts_of(spec)],
     }
     return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()

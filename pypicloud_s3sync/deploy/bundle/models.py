@@ -83,12 +83,15 @@ class BundleSpec:
         The value of ``db.url``. Only its driver is used; the rest may hold a password.
     extra_packages : tuple of str
         Names of installed distributions to add, with everything that they require.
+    files : tuple of pairs
+        Further files: the name in the zip and the path on this host.
     """
 
     target: Target
     cache: str
     db_url: str | None = field(default=None, repr=False)
     extra_packages: tuple[str, ...] = ()
+    files: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     parts = parts_of(spec)
     steps.finish(f"selected {len(parts)} distributions for {spec.target}")
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
-        files = _gather(parts, spec.target, Path(directory), steps)
+        files = _gather(parts, spec, Path(directory), steps)
         files |= _compiled(files, spec.target, python, Path(directory, "compiled"), steps)
         contents = _read(files)
     bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
@@ -76,7 +77,7 @@ def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     return bundle
 
 
-def load(path: str | Path, address: str | None = None) -> Bundle:
+def load(path: str | Path, address: str | None = None, required: Iterable[str] = ()) -> Bundle:
     """Read a ready zip, such as the value of ``s3sync.bundle``.
 
     Parameters
@@ -84,6 +85,8 @@ def load(path: str | Path, address: str | None = None) -> Bundle:
     path : str or Path
     address : str, optional
         The address that errors name, if it is not the path.
+    required : iterable of str
+        Names of files that the zip must contain, in addition to the handler.
 
     Raises
     ------
@@ -101,15 +104,16 @@ def load(path: str | Path, address: str | None = None) -> Bundle:
         raise BundleError(
             f"{address} is not a zip ({error}): create one with ppc-s3sync bundle -o FILE"
         ) from error
-    for name in _REQUIRED:
+    for name in (*_REQUIRED, *required):
         if name not in sizes:
             raise BundleError(f"{address} does not contain {name}: create it with ppc-s3sync bundle -o FILE")
     check_unzipped_size(sum(sizes.values()), address)
     return Bundle(data, sum(sizes.values()))
 
 
-def _gather(parts: list[Part], target: Target, directory: Path, steps: _Steps) -> Files:
-    """Return the files of all parts, after fetching wheels if necessary, and of this package."""
+def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps) -> Files:
+    """Return the files of all parts, after fetching wheels if necessary, of this package and of the spec."""
+    target = spec.target
     missing = [part for part in parts if part.fetch]
     for part in missing:
         if part.distribution.version != part.version:
@@ -122,6 +126,7 @@ def _gather(parts: list[Part], target: Target, directory: Path, steps: _Steps) -
     for part in parts:
         files |= distribution_files(part.name, fetched.get(part.name, part.distribution))
     files |= own_files() | slim_files(parts, directory / "slim")
+    files |= {name: Path(path) for name, path in spec.files}
     check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
     steps.finish(f"collected {len(files)} files")
     return files

@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+from ...config.certificates import name_in_bundle
 from ...config.settings import SyncSettings
 from ...exceptions import BundleError
 from ..aws import Clients
@@ -60,7 +61,7 @@ class BundleSource:
             return self._build(report)
         if ready.startswith("s3://"):
             return self._fetch(ready)
-        return load(ready)
+        return load(ready, required=self._certificates)
 
     def _build(self, report: Reporter) -> Bundle:
         def listen(message: str, done: int, total: int) -> None:
@@ -80,10 +81,16 @@ class BundleSource:
         ):
             path = Path(folder, "bundle.zip")
             Clients(self.settings)["s3"].download_file(bucket, key, str(path))
-            return load(path, uri)
+            return load(path, uri, self._certificates)
 
     @property
     def _spec(self) -> BundleSpec:
         settings = self.settings
         target = Target(settings.runtime, settings.architecture)
-        return BundleSpec(target, settings.cache, settings.db_url, settings.extra_packages)
+        files = tuple(self._certificates.items())
+        return BundleSpec(target, settings.cache, settings.db_url, settings.extra_packages, files)
+
+    @property
+    def _certificates(self) -> dict[str, str]:
+        """The paths of the certificates that the function needs, by their names in the zip."""
+        return {name_in_bundle(option): path for option, path in self.settings.certificates.items()}

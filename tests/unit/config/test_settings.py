@@ -236,7 +236,7 @@ def test_half_a_pair_of_credentials_is_refused(prefix: str) -> None:
 
 def sent_to_function(found: SyncSettings) -> str:
     """Return the function's environment variable."""
-    variables = environment.write(found.cache_settings, found.bucket, found.prefix, "eu-west-1")
+    variables = environment.write(found.function_cache_settings, found.bucket, found.prefix, "eu-west-1")
     return variables["PYPICLOUD_SETTINGS"]
 
 

@@ -4,7 +4,9 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -222,3 +224,11 @@ class TestDocuments:
         update = plan_enable(desired, deployed(desired))
         for value in (make_settings(**changes), desired, plan, *plan.actions, update):
             assert SECRET not in repr(value)
+
+
+def test_the_certificates_are_where_the_bundle_was_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "rediss://cache.example?socket_timeout=1&ssl_ca_certs=/var/task/certificates/ssl_ca_certs.pem"
+    monkeypatch.setenv(VARIABLE, json.dumps({"pypi.db": "redis", "db.url": url}))
+    root = Path(environment.__file__).parents[2]
+    path = parse_qs(urlsplit(environment.read()["db.url"]).query)["ssl_ca_certs"]
+    assert path == [f"{root}/certificates/ssl_ca_certs.pem"]

@@ -49,6 +49,17 @@ def test_the_fingerprint_depends_on_the_driver_but_not_on_the_password(site_pack
     assert fingerprint(first) != fingerprint(spec("sql"))
 
 
+def test_the_fingerprint_depends_on_the_contents_of_further_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.pem", tmp_path / "b.pem"
+    first.write_text("one")
+    second.write_text("one")
+    before = fingerprint(spec(files=(("certificates/a.pem", str(first)),)))
+    assert before != fingerprint(spec())
+    assert before == fingerprint(spec(files=(("certificates/a.pem", str(second)),)))
+    first.write_text("two")
+    assert before != fingerprint(spec(files=(("certificates/a.pem", str(first)),)))
+
+
 def test_the_fingerprint_depends_on_the_modules_that_the_bundle_contains(tmp_path: Path) -> None:
     copy = tmp_path / PACKAGE.name
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -224,3 +224,20 @@ def test_an_object_that_is_not_a_bundle_is_named_by_its_address(bucket: FakeBuck
     bucket.objects["artifacts", "bundles/sync.zip"] = b"text"
     with pytest.raises(BundleError, match=f"{URI} is not a zip"):
         source(s3sync__bundle=URI).get(ignore)
+
+
+def rediss(tmp_path: Path) -> dict[str, str]:
+    """Return the settings of a cache whose URL names a certificate."""
+    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----")
+    url = f"rediss://cache.example?ssl_ca_certs={tmp_path}/ca.pem"
+    return {"pypi__db": "redis", "db__url": url}
+
+
+def test_a_build_carries_the_certificates_of_the_cache(built: list[BundleSpec], tmp_path: Path) -> None:
+    source(**rediss(tmp_path)).get(ignore)
+    assert built[0].files == (("certificates/ssl_ca_certs.pem", f"{tmp_path}/ca.pem"),)
+
+
+def test_a_ready_zip_without_the_certificates_of_the_cache_is_refused(ready: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=r"does not contain certificates/ssl_ca_certs\.pem"):
+        source(**rediss(tmp_path), s3sync__bundle=str(ready)).get(ignore)
