@@ -89,7 +89,7 @@ class SyncSettings:
 
     @property
     def secrets(self) -> list[str]:
-        """What no output may contain: the secrets in the settings of the cache, and the credentials."""
+        """The secrets in the settings of the cache, and the credentials, which no output may contain."""
         credentials = [
             (f"aws_{name}", value)
             for given in (self.credentials, self.db_credentials)
