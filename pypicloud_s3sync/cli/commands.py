@@ -77,7 +77,7 @@ class Command:
     def bundle(self, output: str) -> int:
         """Write the function's zip to a file."""
         path = output_file.check(output)
-        with self._deployment() as deployment:
+        with self._deployment("looking for the packages to bundle") as deployment:
             bundle = deployment.bundle()
         output_file.write(output, path, bundle.data)
         runtime = self.settings.runtime
@@ -86,9 +86,9 @@ class Command:
         return self._show(document, lambda: self._print(summary))
 
     @contextmanager
-    def _deployment(self) -> Iterator[Deployment]:
+    def _deployment(self, first: str = "comparing the settings with AWS") -> Iterator[Deployment]:
         """Yield the deployment, and show its steps in the meantime."""
-        with StepPrinter(self.console) as report:
+        with StepPrinter(self.console, first) as report:
             yield Deployment(self.settings, report)
 
     def _show(self, document: Mapping[str, Any], show: Callable[[], None]) -> int:

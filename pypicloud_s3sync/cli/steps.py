@@ -33,6 +33,8 @@ class StepPrinter:
     Parameters
     ----------
     console : rich.console.Console
+    first : str, optional
+        What a terminal shows until the first step begins.
     clock : callable, optional
         Returns the time in seconds.
     reminders : tuple of float, optional
@@ -42,6 +44,7 @@ class StepPrinter:
     def __init__(
         self,
         console: Console,
+        first: str = "",
         clock: Callable[[], float] = time.monotonic,
         reminders: tuple[float, ...] = REMINDERS,
     ) -> None:
@@ -52,8 +55,8 @@ class StepPrinter:
         self._live = console.is_terminal and not console.is_dumb_terminal and _is_a_terminal(console)
         self._stack = ExitStack()
         self._step: str | None = None
-        self._current: Progress | None = None
-        self._started = 0.0
+        self._current = Progress("", "running", first) if first else None
+        self._started = clock()
         self._printed = ""
         self._ended = threading.Event()
 

@@ -64,7 +64,7 @@ def test_in_a_log_a_step_with_a_total_is_printed_once_when_it_starts_and_when_it
 
 
 def test_in_a_log_a_long_step_is_printed_while_it_runs_with_the_reason(log: Console, clock: Clock) -> None:
-    with StepPrinter(log, clock, reminders=(0.01, 0.02)) as show:
+    with StepPrinter(log, clock=clock, reminders=(0.01, 0.02)) as show:
         show(CREATING)
         wait_until(lambda: printed(log).count("\n") == 2, "the step is printed twice")
         clock.now = 75
@@ -129,7 +129,7 @@ def test_a_failed_step_is_not_printed_as_done(log: Console) -> None:
 def test_a_step_that_took_long_is_shown_with_its_time(
     log: Console, clock: Clock, seconds: float, shown: str
 ) -> None:
-    with StepPrinter(log, clock) as show:
+    with StepPrinter(log, clock=clock) as show:
         show(CREATING)
         clock.now = seconds
         show(CREATED)
@@ -147,7 +147,7 @@ def test_on_a_terminal_a_step_is_shown_while_it_runs() -> None:
 
 def test_on_a_terminal_a_long_step_is_shown_with_its_time_and_the_reason(clock: Clock) -> None:
     console = make_console(terminal=True)
-    with StepPrinter(console, clock) as show:
+    with StepPrinter(console, clock=clock) as show:
         show(CREATING)
         wait_until(lambda: "creating the function sync" in printed(console), "the step is shown")
         assert "its VPC is slow" not in printed(console)
@@ -156,9 +156,17 @@ def test_on_a_terminal_a_long_step_is_shown_with_its_time_and_the_reason(clock: 
         assert "42 s  creating the function sync" in printed(console)
 
 
+def test_before_the_first_step_a_terminal_shows_what_is_done() -> None:
+    console = make_console(terminal=True)
+    with StepPrinter(console, "comparing the settings with AWS") as show:
+        wait_until(lambda: "comparing the settings with AWS" in printed(console), "it is shown")
+        show(CREATED)
+    assert "✓ created the function sync" in printed(console)
+
+
 def test_on_a_narrow_terminal_the_time_of_a_step_is_not_cut_off(clock: Clock) -> None:
     console = make_console(terminal=True, width=20)
-    with StepPrinter(console, clock) as show:
+    with StepPrinter(console, clock=clock) as show:
         show(CREATING)
         clock.now = 42
         wait_until(lambda: "42 s  creating …" in printed(console), "the step is shown in 20 columns")
