@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents
+from ..deploy.operator_policy import Purpose, operator_policy, scope_of
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_status
 from .steps import StepPrinter
@@ -84,6 +85,12 @@ class Command:
         document = {"file": output, "size": bundle.size, "sha256": bundle.sha256, "runtime": runtime}
         summary = f"{output}: {bundle.size / 1e6:.1f} MB for {runtime}, SHA-256 {bundle.sha256}"
         return self._show(document, lambda: self._print(summary))
+
+    def policy(self, purposes: Sequence[str], account: str | None) -> int:
+        """Print the least IAM policy of an operator; it is JSON in any case."""
+        scope = scope_of(self.settings, account)
+        click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))
+        return 0
 
     @contextmanager
     def _deployment(self, first: str = "comparing the settings with AWS") -> Iterator[Deployment]:

@@ -6,6 +6,7 @@ configuration error, and 130 if it was interrupted.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,17 +39,19 @@ def common_options(function: Function) -> Function:
     return function
 
 
+role_option = click.option(
+    "-a", "--role-arn", help="ARN of an existing IAM role for the function. No role is created."
+)
+
+
 def provisioning_options(function: Function) -> Function:
     """Add the options of the commands that create or update the function."""
-    role = click.option(
-        "-a", "--role-arn", help="ARN of an existing IAM role for the function. No role is created."
-    )
     force = click.option(
         *("-f", "--force"),
         is_flag=True,
         help="Upload the code even if nothing changed; take over a function that this tool did not create.",
     )
-    return role(force(function))
+    return role_option(force(function))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -106,6 +109,37 @@ def disable(run: Run, /, **arguments: Any) -> int:
 def bundle(run: Run, /, output: str, **arguments: Any) -> int:
     """Build the zip of a function that you manage yourself."""
     return _command(run, **arguments).bundle(output)
+
+
+def _account(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and re.fullmatch(r"\d{12}", value) is None:
+        raise click.BadParameter(f"{value!r} is not the 12 digits of an AWS account")
+    return value
+
+
+@cli.command()
+@common_options
+@role_option
+@click.option(
+    *("--for", "purposes"),
+    type=click.Choice(["enable", "status", "panel"]),
+    multiple=True,
+    default=["enable"],
+    show_default=True,
+    help="enable: also plan, status and disable. status: only plan and status. panel: all that the admin UI"
+    " shows. Repeat it to allow several.",
+)
+@click.option("--account", callback=_account, help="Account ID of the operator. [default: any account]")
+@click.pass_obj
+def policy(run: Run, /, purposes: tuple[str, ...], account: str | None, **arguments: Any) -> int:
+    """Print the least IAM policy of an operator, as JSON.
+
+    An operator is a user or a role that runs these commands, or the role of the server whose admin UI shows
+    S3 sync. The policy is limited to the function, the bucket and the other resources that CONFIG_URI names,
+    and to the features that it uses. AWS is not asked, so no credentials are needed: an account or a region
+    that neither the file nor an option names is "*" in the policy.
+    """
+    return _command(run, **arguments).policy(purposes, account)
 
 
 def _command(

@@ -79,19 +79,19 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
     logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
-        _allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{_literal(settings.prefix)}*"),
+        allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{_literal(settings.prefix)}*"),
         # Without this, S3 answers 403 instead of 404 for an object that does not exist:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
-        _allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
-        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
+        allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
     ]
     if settings.cache_backend == "dynamo":
         statements += _dynamo(settings, identity)
     if settings.delivery is Delivery.SQS:
         queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
-        statements.append(_allow(RECEIVE, list(RECEIVE_ACTIONS), queue))
+        statements.append(allow(RECEIVE, list(RECEIVE_ACTIONS), queue))
     if settings.vpc_subnet_ids:
-        statements.append(_allow("ReachVpc", list(VPC_ACTIONS), "*"))
+        statements.append(allow("ReachVpc", list(VPC_ACTIONS), "*"))
     return {"Version": VERSION, "Statement": statements}
 
 
@@ -133,8 +133,8 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
     tables = f"arn:{identity.partition}:dynamodb:{settings.db_region}:{identity.account}:table"
     return [
         # pypicloud lists all tables when it starts; ListTables does not support resource-level permissions.
-        _allow("FindTables", ["dynamodb:ListTables"], "*"),
-        _allow(
+        allow("FindTables", ["dynamodb:ListTables"], "*"),
+        allow(
             "WriteRows",
             [
                 "dynamodb:BatchGetItem",
@@ -144,8 +144,8 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
             ],
             f"{tables}/{rows}",
         ),
-        _allow("FindRowsOfName", ["dynamodb:Query"], f"{tables}/{rows}/index/name-index"),
-        _allow(
+        allow("FindRowsOfName", ["dynamodb:Query"], f"{tables}/{rows}/index/name-index"),
+        allow(
             "WriteSummaries",
             ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
             f"{tables}/{summaries}",
@@ -160,5 +160,7 @@ def table_names(settings: SyncSettings) -> tuple[str, str]:
     return namespace + names[0], namespace + names[-1]
 
 
-def _allow(sid: str, actions: list[str], resource: str) -> dict[str, Any]:
+def allow(sid: str, actions: list[str], *resources: str) -> dict[str, Any]:
+    """Return a statement that allows actions on resources."""
+    resource = resources[0] if len(resources) == 1 else list(resources)
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import not_none
@@ -53,6 +54,13 @@ NEEDED_FOR_DELIVERY = {
 }
 #: The emulator does not check these; AWS does.
 UNCHECKED = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+#: Statements of which the emulator checks no action (see above), or that only a large bundle needs.
+NOT_SEEN = {"PassRoleToLambda", "UploadLargeBundle", "WriteMapping"}
+#: Those of direct delivery, which are removed one by one with direct delivery only.
+COMMON = {
+    *("ReadBucket", "ReadTables", "ReadFunction", "ReadLogGroups", "ReadLogGroupTags", "ReadMetrics"),
+    *("WriteNotification", "WriteRole", "WriteFunction", "WriteLogGroup"),
+}
 UPDATES = [
     "role.update",
     "log_group.update",
@@ -105,13 +113,110 @@ def become_operator(site: Site, policy: dict[str, Any]) -> None:
     """Replace the credentials in the site's settings with those of a user who has only this policy."""
     iam, user = site.client("iam"), f"operator-of-{site.bucket}"
     iam.create_user(UserName=user)
-    document = json.dumps(for_emulator(policy))
-    iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
+    allow_only(site, policy)
     key = iam.create_access_key(UserName=user)["AccessKey"]
     site.given |= {
         "storage.aws_access_key_id": key["AccessKeyId"],
         "storage.aws_secret_access_key": key["SecretAccessKey"],
     }
+
+
+def allow_only(site: Site, policy: dict[str, Any]) -> None:
+    """Replace the policy of the site's operator."""
+    document = json.dumps(for_emulator(policy))
+    user = f"operator-of-{site.bucket}"
+    site.client("iam").put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
+
+
+def write_ini(site: Site, path: Path, **changes: str) -> str:
+    """Write the settings of a site to an ini, with changes such as ``s3sync__delivery``."""
+    settings = {**site.given, **{name.replace("__", "."): value for name, value in changes.items()}}
+    lines = [f"{name} = {value}" for name, value in settings.items()]
+    path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
+    return str(path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run a command, and return its exit status and its document."""
+    status = main([*arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def given_role(site: Site) -> str:
+    """The ARN of a role that somebody else has created for the function."""
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+    arn: str = site.client("iam").create_role(
+        RoleName=f"given-{site.bucket}", AssumeRolePolicyDocument=json.dumps(trust)
+    )["Role"]["Arn"]
+    return arn
+
+
+@pytest.mark.parametrize("variant", [*Delivery, "role_arn"])
+def test_the_printed_policy_is_sufficient_and_each_statement_is_needed(
+    site: Site,
+    given_role: str,
+    variant: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changes = (
+        {"s3sync__role_arn": given_role} if variant == "role_arn" else {"s3sync__delivery": str(variant)}
+    )
+    before = site.remains()
+    ini = write_ini(site, tmp_path / "administrator.ini", **changes)
+    status, policy = run(capsys, "policy", ini, "--account", site.aws.account_id)
+    assert status == 0
+    become_operator(site, policy)
+    ini = write_ini(site, tmp_path / "operator.ini", **changes)
+
+    def denied() -> str:
+        """Enable, check and disable; return what is denied, if anything."""
+        for command in ("enable", "status", "disable"):
+            _, document = run(capsys, command, ini)
+            for problem in [document, *document.get("problems", [])]:
+                if "AccessDenied" in problem.get("message", ""):
+                    return str(problem["message"])
+        return ""
+
+    assert not denied()
+    assert site.remains() == before
+    for statement in policy["Statement"]:
+        if statement["Sid"] in NOT_SEEN:
+            continue
+        if variant != "direct" and statement["Sid"] in COMMON:
+            continue
+        allow_only(site, {**policy, "Statement": [each for each in policy["Statement"] if each != statement]})
+        message = denied()
+        assert any(action in message for action in actions_of(statement)), f"{statement['Sid']}: {message!r}"
+    allow_only(site, policy)
+    assert not denied()
+    assert site.remains() == before
+
+
+def test_the_policy_of_status_is_sufficient_for_it_and_allows_no_change(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.deployment().enable()
+    enabled = site.remains()
+    ini = write_ini(site, tmp_path / "administrator.ini")
+    _, policy = run(capsys, "policy", ini, "--for", "status", "--account", site.aws.account_id)
+    become_operator(site, policy)
+    ini = write_ini(site, tmp_path / "operator.ini")
+    status, document = run(capsys, "status", ini)
+    assert (status, document["state"], document["problems"]) == (0, "on", [])
+    assert run(capsys, "plan", ini)[1]["in_sync"]
+    assert run(capsys, "disable", ini)[0] == 1
+    assert site.remains() == enabled
 
 
 def test_the_policy_is_sufficient_to_enable_update_and_disable(site: Site) -> None:

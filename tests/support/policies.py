@@ -1,9 +1,48 @@
-"""Read and change IAM policies."""
+"""Read and change IAM policies; ``python -m support.policies`` writes those that the documentation shows."""
 
 from __future__ import annotations
 
 import copy
+import dataclasses
+import json
+from pathlib import Path
 from typing import Any
+
+from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.operator_policy import Patterns, Purpose, Scope, operator_policy
+
+from .fakes import make_settings
+
+DIRECTORY = Path(__file__).parents[1] / "policies"
+#: The names that a reader of the documentation replaces.
+PLACEHOLDERS = {"account": "ACCOUNT", "region": "REGION", "bucket": "BUCKET", "function": "FUNCTION"}
+
+
+def documented_policies() -> dict[str, str]:
+    """Return the IAM documents of the documentation by their file names.
+
+    The first one is the whole policy for direct delivery. The others list the further statements.
+    """
+    direct = _documented(Delivery.DIRECT)
+    documents: dict[str, Any] = {"operator_policy.json": direct}
+    for delivery in (Delivery.SQS, Delivery.EVENTBRIDGE):
+        statements = _documented(delivery)["Statement"]
+        further = [statement for statement in statements if statement not in direct["Statement"]]
+        documents[f"operator_policy_{delivery}.json"] = further
+    return {name: json.dumps(document, indent=2) + "\n" for name, document in documents.items()}
+
+
+def _documented(delivery: Delivery) -> dict[str, Any]:
+    settings = make_settings(
+        s3sync__function_name=PLACEHOLDERS["function"],
+        s3sync__delivery=delivery,
+        storage__bucket=PLACEHOLDERS["bucket"],
+    )
+    cache = {**settings.cache_settings, "db.region_name": PLACEHOLDERS["region"]}
+    settings = dataclasses.replace(settings, cache_settings=cache)
+    scope = Scope("aws", PLACEHOLDERS["account"], PLACEHOLDERS["region"])
+    patterns = Patterns.of_function(settings.function_name)
+    return operator_policy(settings, [Purpose.ENABLE, Purpose.PANEL], scope, patterns)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -24,3 +63,8 @@ def without(policy: dict[str, Any], action: str, sid: str | None = None) -> dict
             statement["Action"] = [allowed for allowed in actions_of(statement) if allowed != action]
     policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
     return policy
+
+
+if __name__ == "__main__":
+    for name, text in documented_policies().items():
+        (DIRECTORY / name).write_text(text)

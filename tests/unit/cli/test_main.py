@@ -90,10 +90,10 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
 
 
 def test_the_commands_are_those_of_the_documentation() -> None:
-    assert set(cli.commands) == {"plan", "enable", "status", "disable", "bundle"}
+    assert set(cli.commands) == {"plan", "enable", "status", "disable", "bundle", "policy"}
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy"}))
 def test_every_command_takes_a_name_and_a_region(
     settings_of: Callable[..., SyncSettings], ini: Path, command: str
 ) -> None:
@@ -131,6 +131,45 @@ def test_no_command_prints_the_help_and_is_a_usage_error(run: Run) -> None:
     status, _, err = run()
     assert status == 2
     assert "Commands:" in err
+
+
+# The policy of an operator
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+def test_a_policy_is_json_and_needs_no_credentials(
+    run: Run, ini: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setattr("boto3.session.Session.__init__", lambda *_, **__: pytest.fail("AWS is asked"))
+    status, out, err = run("policy", ini, "bucket=b", "-n", "sync-2", "-r", "us-east-1", *options)
+    assert (status, err) == (0, "")
+    resources = [statement["Resource"] for statement in json.loads(out)["Statement"]]
+    assert "arn:aws:s3:::b" in resources
+    assert "arn:aws:lambda:us-east-1:*:function:sync-2" in resources
+
+
+def test_a_policy_may_have_an_account_a_role_and_several_purposes(run: Run, ini: Path) -> None:
+    role = "arn:aws:iam::111122223333:role/sync"
+    options = ["--for", "enable", "--for", "panel", "--account", "111122223333", "-a", role]
+    policy = json.loads(run("policy", ini, "bucket=b", *options)[1])
+    statements = {statement["Sid"]: statement for statement in policy["Statement"]}
+    assert {"ReadLog", "WriteFunction"} <= set(statements)
+    assert statements["PassRoleToLambda"]["Resource"] == role
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--account", "1234"], "'1234' is not the 12 digits of an AWS account"),
+        (["--for", "everything"], "'everything' is not one of 'enable', 'status', 'panel'"),
+    ],
+)
+def test_a_policy_for_something_else_is_a_usage_error(
+    run: Run, ini: Path, options: list[str], message: str
+) -> None:
+    status, out, err = run("policy", ini, "bucket=b", *options)
+    assert (status, out) == (2, "")
+    assert message in err
 
 
 # Errors

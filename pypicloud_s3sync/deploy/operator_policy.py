@@ -1,0 +1,242 @@
+"""Build the least IAM policy of an operator, who runs the commands or whose server shows the admin UI.
+
+Statements whose ``Sid`` begins with ``Read`` change nothing. Nothing here calls AWS: an administrator can
+print the policy before the operator has any credentials.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..config.options import Delivery
+from ..config.partitions import partition_of
+from ..config.settings import SyncSettings
+from .desired import PREFIX_OF_LONG, ROLE_PATH, resource_names
+from .policy import VERSION, allow, table_names
+
+#: Stands for an account or a region that is not known; IAM allows it in that part of an ARN:
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+ANY = "*"
+#: Lambda looks at the network of a function in a VPC on behalf of the caller:
+#: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+NETWORK_ACTIONS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+
+
+class Purpose(enum.StrEnum):
+    """What an operator does."""
+
+    #: ``plan``, ``enable``, ``status`` and ``disable``, on the command line or in the admin UI.
+    ENABLE = "enable"
+    #: ``plan`` and ``status``.
+    STATUS = "status"
+    #: All that the admin UI shows.
+    PANEL = "panel"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The place that a policy is for.
+
+    Parameters
+    ----------
+    partition : str
+    account, region : str
+        :data:`ANY` if it is not known.
+    """
+
+    partition: str
+    account: str
+    region: str
+
+    def arn(self, service: str, resource: str, region: str | None = None) -> str:
+        """Return the ARN of a resource in the account and a region, by default the scope's."""
+        region = self.region if region is None else region
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """The names of the resources that contain function, region and bucket, or patterns of these names."""
+
+    roles: tuple[str, ...]
+    queues: tuple[str, ...]
+    rules: tuple[str, ...]
+
+    @classmethod
+    def exact(cls, settings: SyncSettings, region: str) -> Patterns:
+        """Return the names in a region."""
+        names = resource_names(settings, region)
+        return cls((names.role,), (names.queue, names.dead_letters), (names.rule,))
+
+    @classmethod
+    def of_function(cls, function: str) -> Patterns:
+        """Return patterns for the names in any region and for any bucket."""
+        either = f"{function}-*", f"{PREFIX_OF_LONG}-*"
+        return cls(either, (f"{function}-*", f"failed-{function}-*"), either)
+
+
+def operator_policy(
+    settings: SyncSettings,
+    purposes: Collection[Purpose],
+    scope: Scope,
+    patterns: Patterns | None = None,
+) -> dict[str, Any]:
+    """Return the least policy for some purposes.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+        The function, the bucket, the tables, and the features that need rights.
+    purposes : collection of Purpose
+    scope : Scope
+    patterns : Patterns, optional
+        The names of resources. The default is exact names if the region is known.
+    """
+    if patterns is None:
+        known = scope.region != ANY
+        patterns = (
+            Patterns.exact(settings, scope.region) if known else Patterns.of_function(settings.function_name)
+        )
+    statements = _Statements(settings, scope, patterns)
+    chosen = [*statements.reading()]
+    if Purpose.PANEL in purposes:
+        chosen += statements.reading_the_log()
+    if Purpose.ENABLE in purposes:
+        chosen += statements.writing()
+    return {"Version": VERSION, "Statement": chosen}
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """The statements of a policy, in the order in which a policy lists them."""
+
+    settings: SyncSettings
+    scope: Scope
+    patterns: Patterns
+
+    def reading(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``plan`` and ``status`` need."""
+        scope, settings = self.scope, self.settings
+        yield allow("ReadBucket", ["s3:GetBucketNotification", "s3:ListBucket"], self._bucket)
+        if settings.cache == "dynamo" and settings.db_credentials is None:
+            tables = [
+                scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
+            ]
+            yield allow("ReadTables", ["dynamodb:DescribeTable"], *tables)
+        # IAM names a role that does not exist without its path.
+        nameless = [scope.arn("iam", f"role/{name}", "") for name in self.patterns.roles]
+        given = [settings.role_arn] if settings.role_arn else []
+        yield allow("ReadRole", ["iam:GetRole", "iam:GetRolePolicy"], *self._roles, *nameless, *given)
+        actions = ["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"]
+        yield allow("ReadFunction", actions, self._function)
+        # Logs checks the right to list groups on all of them.
+        yield allow("ReadLogGroups", ["logs:DescribeLogGroups"], scope.arn("logs", "log-group:*"))
+        yield allow("ReadLogGroupTags", ["logs:ListTagsForResource"], *self._log_group)
+        yield allow("ReadMetrics", ["cloudwatch:GetMetricData"], "*")
+        if settings.bundle and settings.bundle.startswith("s3://"):
+            bundle = settings.bundle.removeprefix("s3://")
+            yield allow("ReadBundle", ["s3:GetObject"], f"arn:{scope.partition}:s3:::{bundle}")
+        if settings.delivery is Delivery.SQS:
+            actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+            yield allow("ReadQueues", actions, *self._queues)
+            yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")
+        if settings.delivery is Delivery.EVENTBRIDGE:
+            actions = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"]
+            yield allow("ReadRule", actions, *self._rules)
+            yield allow("ReadRules", ["events:ListRules"], "*")
+
+    def reading_the_log(self) -> Iterator[dict[str, Any]]:
+        """Yield what the admin UI needs to show the packages that were synced last."""
+        yield allow("ReadLog", ["logs:FilterLogEvents"], *self._log_group)
+
+    def writing(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``enable`` and ``disable`` need."""
+        settings = self.settings
+        yield allow("WriteNotification", ["s3:PutBucketNotification"], self._bucket)
+        yield from self._writing_the_role()
+        yield allow(
+            "WriteFunction",
+            [
+                *("lambda:AddPermission", "lambda:CreateFunction", "lambda:DeleteFunction"),
+                *("lambda:RemovePermission", "lambda:TagResource", "lambda:UpdateFunctionCode"),
+                "lambda:UpdateFunctionConfiguration",
+            ],
+            self._function,
+        )
+        actions = [
+            "logs:CreateLogGroup",
+            "logs:DeleteLogGroup",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+        ]
+        yield allow("WriteLogGroup", actions, *self._log_group)
+        actions = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"]
+        yield allow("UploadLargeBundle", actions, f"{self._bucket}/pypicloud-s3sync/*")
+        if settings.vpc_subnet_ids:
+            yield allow("DescribeNetwork", list(NETWORK_ACTIONS), "*")
+        if settings.delivery is Delivery.SQS:
+            actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"]
+            yield allow("WriteQueues", actions, *self._queues)
+            actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
+            condition = {"ArnEquals": {"lambda:FunctionArn": self._function}}
+            yield {**allow("WriteMapping", actions, "*"), "Condition": condition}
+        if settings.delivery is Delivery.EVENTBRIDGE:
+            actions = ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource"]
+            yield allow("WriteRule", [f"events:{action}" for action in actions], *self._rules)
+
+    def _writing_the_role(self) -> Iterator[dict[str, Any]]:
+        """Yield what the function's role needs; a role that the settings name is only passed to Lambda."""
+        given = self.settings.role_arn
+        if given is None:
+            actions = [
+                *("CreateRole", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy"),
+                *("DetachRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
+                *("PutRolePermissionsBoundary", "PutRolePolicy", "TagRole", "UpdateAssumeRolePolicy"),
+            ]
+            yield allow("WriteRole", [f"iam:{action}" for action in actions], *self._roles)
+        passing = allow("PassRoleToLambda", ["iam:PassRole"], *([given] if given else self._roles))
+        yield {**passing, "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
+
+    @property
+    def _bucket(self) -> str:
+        return f"arn:{self.scope.partition}:s3:::{self.settings.bucket}"
+
+    @property
+    def _function(self) -> str:
+        return self.scope.arn("lambda", f"function:{self.settings.function_name}")
+
+    @property
+    def _roles(self) -> list[str]:
+        return [self.scope.arn("iam", f"role{ROLE_PATH}{name}", "") for name in self.patterns.roles]
+
+    @property
+    def _log_group(self) -> list[str]:
+        # The actions differ in whether they name the group with ":*".
+        group = self.scope.arn("logs", f"log-group:/aws/lambda/{self.settings.function_name}")
+        return [group, f"{group}:*"]
+
+    @property
+    def _queues(self) -> list[str]:
+        return [self.scope.arn("sqs", name) for name in self.patterns.queues]
+
+    @property
+    def _rules(self) -> list[str]:
+        return [self.scope.arn("events", f"rule/{name}") for name in self.patterns.rules]
+
+
+def scope_of(settings: SyncSettings, account: str | None) -> Scope:
+    """Return the account, the region and the partition, as far as the settings tell them.
+
+    Parameters
+    ----------
+    settings : SyncSettings
+    account : str, optional
+        The account, if it is known. That of a role in the settings is the operator's too: nobody can pass a
+        role of another account to Lambda.
+    """
+    of_role = settings.role_arn.split(":")[4] if settings.role_arn else None
+    partition = partition_of(settings.likely_region or "")
+    return Scope(partition.name if partition else "aws", account or of_role or ANY, settings.region or ANY)

@@ -1,0 +1,151 @@
+"""The policy of an operator: limited to what the settings name, and to the features that they use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.operator_policy import ANY, Purpose, Scope, operator_policy, scope_of
+from support.fakes import ACCOUNT, BUCKET, REGION, make_settings
+from support.policies import DIRECTORY, actions_of, as_list, documented_policies
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/teams/packages/sync"
+VPC = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
+REDIS: dict[str, str | None] = {
+    "pypi__db": "redis",
+    "db__url": "redis://cache.example",
+    "db__region_name": None,
+}
+
+
+def statements(
+    *purposes: Purpose, account: str | None = ACCOUNT, **changes: str | None
+) -> dict[str, dict[str, Any]]:
+    """Return the statements of a policy by their ids."""
+    settings = make_settings(**changes)
+    policy = operator_policy(settings, purposes or [Purpose.ENABLE], scope_of(settings, account))
+    return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+def resources(found: dict[str, dict[str, Any]]) -> Iterator[str]:
+    for statement in found.values():
+        yield from as_list(statement["Resource"])
+
+
+def test_it_names_the_resources_exactly() -> None:
+    found = statements(s3sync__delivery="sqs")
+    role = found["WriteRole"]["Resource"]
+    assert role.startswith(f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/sync-{REGION}-{BUCKET}-")
+    assert found["PassRoleToLambda"]["Resource"] == role
+    assert found["WriteFunction"]["Resource"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
+    assert found["ReadTables"]["Resource"] == [
+        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/DynamoPackage",
+        f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/PackageSummary",
+    ]
+    # None of these actions can be limited to a resource, or only to all of a kind.
+    unlimited = {sid for sid, statement in found.items() if "*" in as_list(statement["Resource"])}
+    assert unlimited == {"ReadMetrics", "ReadMappings", "WriteMapping"}
+
+
+@pytest.mark.parametrize(
+    ("purposes", "writes", "reads_log"),
+    [
+        ([Purpose.ENABLE], True, False),
+        ([Purpose.STATUS], False, False),
+        ([Purpose.PANEL], False, True),
+        ([Purpose.ENABLE, Purpose.PANEL], True, True),
+        ([Purpose.PANEL, Purpose.STATUS], False, True),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("delivery", ["direct", "sqs", "eventbridge"])
+def test_each_purpose_allows_what_it_needs(
+    purposes: list[Purpose], writes: bool, reads_log: bool, delivery: str
+) -> None:
+    found = statements(*purposes, s3sync__delivery=delivery, **VPC)
+    assert ("ReadLog" in found) is reads_log
+    for name in ("WriteFunction", "PassRoleToLambda", "UploadLargeBundle", "DescribeNetwork"):
+        assert (name in found) is writes
+    reading = "Get", "List", "Describe", "Filter"
+    changes = {
+        action
+        for statement in found.values()
+        for action in actions_of(statement)
+        if not action.partition(":")[2].startswith(reading)
+    }
+    assert bool(changes) is writes
+    assert ("WriteQueues" in found, "ReadQueues" in found) == (
+        writes and delivery == "sqs",
+        delivery == "sqs",
+    )
+    assert ("WriteRule" in found) is (writes and delivery == "eventbridge")
+
+
+def test_the_network_is_seen_only_for_a_function_in_a_vpc() -> None:
+    assert "DescribeNetwork" not in statements()
+    assert set(actions_of(statements(**VPC)["DescribeNetwork"])) == {
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcs",
+    }
+
+
+def test_a_role_of_the_settings_is_only_read_and_passed() -> None:
+    found = statements(account=None, s3sync__role_arn=ROLE)
+    assert "WriteRole" not in found
+    assert found["PassRoleToLambda"]["Resource"] == ROLE
+    assert ROLE in found["ReadRole"]["Resource"]
+    changes = [action for each in found.values() for action in actions_of(each) if action.startswith("iam:")]
+    assert set(changes) == {"iam:GetRole", "iam:GetRolePolicy", "iam:PassRole"}
+    # The role tells the account too.
+    assert found["WriteFunction"]["Resource"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
+
+
+def test_the_tables_are_named_only_if_the_operator_reads_them() -> None:
+    assert "ReadTables" not in statements(**REDIS)
+    keys = {"db__aws_access_key_id": "AKIA", "db__aws_secret_access_key": "secret"}
+    assert "ReadTables" not in statements(**keys), "other credentials read the tables"
+    named = statements(db__namespace="eu-", db__region_name="eu-north-1")["ReadTables"]["Resource"]
+    assert named[0] == f"arn:aws:dynamodb:eu-north-1:{ACCOUNT}:table/eu-DynamoPackage"
+
+
+def test_a_bundle_in_a_bucket_may_be_read() -> None:
+    found = statements(s3sync__bundle="s3://releases/sync/1.zip")
+    assert found["ReadBundle"]["Resource"] == "arn:aws:s3:::releases/sync/1.zip"
+    assert "ReadBundle" not in statements(s3sync__bundle="/srv/sync.zip")
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), (REGION, "aws")]
+)
+def test_the_partition_is_that_of_the_region(region: str, partition: str) -> None:
+    found = statements(storage__region_name=region, db__region_name=region)
+    assert all(each == "*" or each.startswith(f"arn:{partition}:") for each in resources(found))
+
+
+def test_what_is_not_known_is_any_in_the_parts_of_an_arn_that_may_be() -> None:
+    """IAM allows a wildcard in any part of an ARN but the service; the names are patterns then."""
+    found = statements(account=None, storage__region_name=None, s3sync__delivery="eventbridge", **REDIS)
+    for arn in resources(found):
+        if arn == "*":
+            continue
+        _, partition, service, region, account, resource = arn.split(":", 5)
+        assert partition == "aws"
+        assert service
+        assert region == ("" if service in ("iam", "s3") else ANY)
+        assert account == ("" if service == "s3" else ANY)
+        assert "sync" in resource or BUCKET in resource or resource == "log-group:*"
+    assert f"arn:aws:events:{ANY}:{ANY}:rule/sync-*" in found["WriteRule"]["Resource"]
+
+
+def test_a_given_account_is_used() -> None:
+    assert scope_of(make_settings(), "999999999999") == Scope("aws", "999999999999", REGION)
+
+
+@pytest.mark.parametrize("name", documented_policies())
+def test_the_documents_of_the_documentation_are_made_by_the_same_code(name: str) -> None:
+    wanted = documented_policies()[name]
+    message = f"tests/policies/{name} is out of date: run `python -m support.policies` in tests/"
+    assert (DIRECTORY / name).read_text() == wanted, message
