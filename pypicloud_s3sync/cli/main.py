@@ -30,8 +30,14 @@ def common_options(function: Function) -> Function:
     for decorate in (
         click.option("-v", "--verbose", is_flag=True, help="Print log messages, and tracebacks of errors."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
-        click.option("-r", "--region", help="Region of the function. [default: the bucket's region]"),
-        click.option("-n", "--name", help="Name of the function. [default: pypicloud_s3_sync]"),
+        click.option(
+            *("-r", "--region"),
+            metavar="REGION",
+            help="Region of the function. [default: the bucket's region]",
+        ),
+        click.option(
+            *("-n", "--name"), metavar="NAME", help="Name of the function. [default: pypicloud_s3_sync]"
+        ),
         click.argument("variables", nargs=-1, metavar="[NAME=VALUE]..."),
         click.argument("config_uri"),
     ):
@@ -40,7 +46,9 @@ def common_options(function: Function) -> Function:
 
 
 role_option = click.option(
-    "-a", "--role-arn", help="ARN of an existing IAM role for the function. No role is created."
+    *("-a", "--role-arn"),
+    metavar="ARN",
+    help="ARN of an existing IAM role for the function. No role is created.",
 )
 
 
@@ -54,7 +62,19 @@ def provisioning_options(function: Function) -> Function:
     return role_option(force(function))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Lists the commands in the order in which people need them, not by the alphabet."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names of the commands in the order of their definitions."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit status: 0 success; 1 failure, or not in sync; 2 wrong command line or configuration.",
+)
 @click.version_option(__version__, prog_name=PROGRAM)
 # Also before the command, where people who know other programs write them.
 @click.option("-v", "--verbose", is_flag=True, hidden=True)
@@ -63,7 +83,15 @@ def provisioning_options(function: Function) -> Function:
 def cli(run: Run, /, *, as_json: bool, verbose: bool) -> None:
     """Keep a pypicloud cache in sync with its S3 bucket, with a Lambda function.
 
+    Run it in the virtual environment of the pypicloud server, with the server's ini file:
+
+    \b
+      ppc-s3sync plan production.ini      see what would be created
+      ppc-s3sync enable production.ini    create it
+      ppc-s3sync status production.ini    check it
+
     CONFIG_URI is what pserve takes: file.ini or file.ini#section. NAME=VALUE sets %(NAME)s in the file.
+    `ppc-s3sync COMMAND --help` describes a command and its options.
     """
     run.json, run.verbose = run.json or as_json, verbose
 
@@ -73,7 +101,11 @@ def cli(run: Run, /, *, as_json: bool, verbose: bool) -> None:
 @provisioning_options
 @click.pass_obj
 def plan(run: Run, /, force: bool, **arguments: Any) -> int:
-    """Show what enable would change, as a diff. Nothing is changed."""
+    """Show what enable would change, as a diff. Nothing is changed.
+
+    Before a resource, + means that it would be created, ~ updated, - deleted. The exit status is 0 even if
+    there is a difference.
+    """
     return _command(run, **arguments).plan(force=force)
 
 
@@ -82,7 +114,11 @@ def plan(run: Run, /, force: bool, **arguments: Any) -> int:
 @provisioning_options
 @click.pass_obj
 def enable(run: Run, /, force: bool, **arguments: Any) -> int:
-    """Turn S3 sync on, or update it to match the settings."""
+    """Turn S3 sync on, or update it to match the settings.
+
+    Each step is printed. A run that failed or was interrupted is continued by the next one. If nothing
+    differs, nothing is changed, so it can be a part of every deployment.
+    """
     return _command(run, **arguments).enable(force=force)
 
 
@@ -90,7 +126,10 @@ def enable(run: Run, /, force: bool, **arguments: Any) -> int:
 @common_options
 @click.pass_obj
 def status(run: Run, /, **arguments: Any) -> int:
-    """Show the state of S3 sync, and whether it differs from the settings."""
+    """Show the state of S3 sync, and whether it differs from the settings.
+
+    The exit status is 0 if S3 sync is on and works, and 1 otherwise.
+    """
     return _command(run, **arguments).status()
 
 
@@ -98,16 +137,25 @@ def status(run: Run, /, **arguments: Any) -> int:
 @common_options
 @click.pass_obj
 def disable(run: Run, /, **arguments: Any) -> int:
-    """Turn S3 sync off: remove what enable created, and nothing else."""
+    """Turn S3 sync off: remove what enable created, and nothing else.
+
+    The packages and the cache stay as they are.
+    """
     return _command(run, **arguments).disable()
 
 
 @cli.command()
 @common_options
-@click.option("-o", "--output", default="output.zip", show_default=True, help="File to write.")
+@click.option(
+    *("-o", "--output"), metavar="FILE", default="output.zip", show_default=True, help="File to write."
+)
 @click.pass_obj
 def bundle(run: Run, /, output: str, **arguments: Any) -> int:
-    """Build the zip of a function that you manage yourself."""
+    """Build the zip of a function that you manage yourself.
+
+    Its handler is pypicloud_s3sync.handler.handle_s3_event. Building it needs no access to AWS. An existing
+    FILE is replaced once the zip is complete.
+    """
     return _command(run, **arguments).bundle(output)
 
 
@@ -129,7 +177,12 @@ def _account(context: click.Context, parameter: click.Parameter, value: str | No
     help="enable: also plan, status and disable. status: only plan and status. panel: all that the admin UI"
     " shows. Repeat it to allow several.",
 )
-@click.option("--account", callback=_account, help="Account ID of the operator. [default: any account]")
+@click.option(
+    "--account",
+    metavar="ID",
+    callback=_account,
+    help="Account of the operator, 12 digits. [default: any account]",
+)
 @click.pass_obj
 def policy(run: Run, /, purposes: tuple[str, ...], account: str | None, **arguments: Any) -> int:
     """Print the least IAM policy of an operator, as JSON.

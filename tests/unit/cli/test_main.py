@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +122,15 @@ def test_the_section_of_the_ini_can_be_named(settings_of: Callable[..., SyncSett
         INI.replace("bucket = other\n", "bucket = other\ndb.url = redis://cache\npypi.db = redis\n")
     )
     assert settings_of("plan", f"{ini}#other", "bucket=b").bucket == "other"
+
+
+def test_the_help_lists_the_commands_in_the_order_of_their_use_with_examples(run: Run) -> None:
+    status, out, _ = run("--help")
+    assert status == 0
+    listed = re.findall(r"^  (\w+) +[A-Z]", out.partition("Commands:")[2], re.MULTILINE)
+    assert listed[:5] == ["plan", "enable", "status", "disable", "bundle"]
+    assert "ppc-s3sync enable production.ini" in out
+    assert "Exit status: 0" in out
 
 
 def test_the_version_is_printed(run: Run) -> None:
