@@ -258,6 +258,10 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of stdout has gone away, so there is nowhere to report anything.
         discard_stdout()
         return 1
+    except OSError as error:
+        place, reason = error.filename or "the output", error.strerror or str(error)
+        message = f"{place} cannot be read or written ({reason}): check the disk and the permissions"
+        return report(run, 1, message, error)
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {error}: run it with -v and report the traceback"
         return report(run, 1, message, error)

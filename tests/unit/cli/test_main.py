@@ -399,10 +399,17 @@ def test_a_variable_of_the_command_and_of_the_environment_may_be_a_secret(
         assert secret not in out + err
 
 
-def test_a_full_disk_behind_stdout_is_reported_once(
-    run: Run, ini: Path, fail_with: Callable[[BaseException], None]
-) -> None:
-    fail_with(ConflictError("a"))
+@pytest.mark.parametrize("arguments", [["--help"], ["policy", "{ini}", "bucket=b"]], ids=str)
+def test_a_full_disk_behind_stdout_is_an_error_of_one_line(ini: Path, arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "pypicloud_s3sync.cli", *(each.format(ini=ini) for each in arguments)]
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert process.returncode == 1
+    message = "the output cannot be read or written (No space left on device): check the disk"
+    assert process.stderr == f"ppc-s3sync: {message} and the permissions\n"
+
+
+def test_an_error_is_one_line_even_if_the_document_cannot_be_written() -> None:
     command = [sys.executable, "-m", "pypicloud_s3sync.cli", "frob", "--json"]
     with open("/dev/full", "w") as full:
         process = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
