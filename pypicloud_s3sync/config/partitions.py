@@ -59,3 +59,9 @@ def parse_region(text: str) -> str:
     if partition_of(text) is None:
         raise ValueError("an AWS region, for example eu-west-1")
     return text
+
+
+def is_host_of_aws(host: str) -> bool:
+    """Return whether a host name is that of a service of AWS."""
+    name = host.strip().lower().rstrip(".")
+    return any(name.endswith(f".{suffix}") for partition in partitions() for suffix in partition.suffixes)

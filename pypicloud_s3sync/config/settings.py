@@ -121,6 +121,15 @@ class SyncSettings:
         return f"{scheme}://{db['db.host']}:{db.get('db.port', '8000')}"
 
     @property
+    def tables_may_be_foreign(self) -> bool:
+        """Whether the DynamoDB tables have other credentials than the bucket: perhaps of another account."""
+        if self.cache_backend != "dynamo" or self.db_credentials in (None, self.credentials):
+            return False
+        # DynamoDB Local accepts any credentials; AWS would not know them.
+        host = self.cache_settings.get("db.host", "")
+        return not host or self.endpoint_url is not None or partitions.is_host_of_aws(host)
+
+    @property
     def likely_region(self) -> str | None:
         """A region in the bucket's partition, if another setting than the bucket's region tells it."""
         arn = self.role_arn or self.permissions_boundary

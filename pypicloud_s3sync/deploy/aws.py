@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -76,6 +77,11 @@ class Clients:
         if service not in self._created:
             self._created[service] = self._create(service)
         return self._created[service]
+
+    def with_credentials_of_tables(self) -> Clients:
+        """Return clients with the credentials of the DynamoDB tables, if the settings have them."""
+        settings = self.settings
+        return type(self)(replace(settings, credentials=settings.db_credentials), settings.db_region)
 
     def _create(self, service: str) -> Any:
         endpoint = self.settings.endpoint_url

@@ -22,7 +22,7 @@ from .metrics import read_metrics
 from .models import Desired, Identity, Observed, Plan, Reporter
 from .plan.conflicts import conflicts, is_owned
 from .plan.planner import compare, plan_disable, plan_enable
-from .problems import TABLES, Problem
+from .problems import SETTINGS, TABLES, Problem
 from .readers import Reader
 from .writers import Writers
 
@@ -91,6 +91,7 @@ class Deployment:
         desired = desire(self.settings, identity, region, self._bundle.fingerprint())
         observed = reader.observe(desired, enabling=True)
         problems = [
+            *self._foreign_tables(reader, identity),
             *self._missing_tables(reader),
             *conflicts(desired, observed),
             *self._failures(clients, desired, observed),
@@ -110,6 +111,8 @@ class Deployment:
     def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
         clients, identity, region = self._locate()
         reader = Reader(clients)
+        for problem in self._foreign_tables(reader, identity):
+            raise ConfigError(str(problem))
         for problem in self._missing_tables(reader):
             raise ConflictError(str(problem))
         desired = desire(self.settings, identity, region, self._bundle.fingerprint())
@@ -149,6 +152,20 @@ class Deployment:
         if clients.region != region:
             clients = self._clients(self.settings, region)
         return clients, identity, region
+
+    def _foreign_tables(self, reader: Reader, identity: Identity) -> Iterator[Problem]:
+        """Yield a problem if the tables are in another account: the role could not name them."""
+        if not self.settings.tables_may_be_foreign:
+            return
+        account = reader.account_of_tables()
+        if account != identity.account:
+            yield Problem(
+                SETTINGS,
+                f"db.aws_access_key_id belongs to the account {account}, but the credentials for the bucket"
+                f" belong to {identity.account}",
+                "the function can use the tables of its own account only, so move the tables, or use"
+                " credentials of one account",
+            )
 
     def _missing_tables(self, reader: Reader) -> Iterator[Problem]:
         missing = reader.missing_tables() if self.settings.cache_backend == "dynamo" else []

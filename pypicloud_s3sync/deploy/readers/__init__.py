@@ -15,7 +15,7 @@ from .log_groups import find_log_group
 from .notifications import bucket_notifications
 from .permissions import permission_statements
 from .roles import find_role
-from .tables import missing_tables
+from .tables import account_of_tables, missing_tables
 
 __all__ = ["Reader"]
 
@@ -42,6 +42,10 @@ class Reader:
     def missing_tables(self) -> list[str]:
         """Return the names of the DynamoDB cache's tables that do not exist."""
         return missing_tables(self.calls)
+
+    def account_of_tables(self) -> str:
+        """Return the account of the credentials that the settings have for the DynamoDB tables."""
+        return account_of_tables(self.calls)
 
     def notifications(self, bucket: str) -> dict[str, Any]:
         """Return the whole notification configuration of a bucket; empty if the bucket does not exist."""
