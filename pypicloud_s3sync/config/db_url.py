@@ -125,7 +125,8 @@ def check_driver(url: DbUrl) -> None:
             " use postgresql+psycopg2:// or mysql+pymysql://"
         )
     instead = f"use {url.dialect}+{drivers[0]}://"
-    driver = url.driver or {"postgresql": "psycopg2"}.get(url.dialect, "mysqldb")
+    # SQLAlchemy's own choice for MySQL is mysqlclient, which has no wheels for Linux.
+    driver = url.driver or {"postgresql": "psycopg2"}.get(url.dialect, "mysqlclient")
     if driver in _ASYNCHRONOUS:
         raise ConfigError(
             f"db.url begins with {url.scheme}://, which is asynchronous; pypicloud is not: {instead}"

@@ -122,7 +122,7 @@ class SyncSettings:
 
     @property
     def tables_may_be_foreign(self) -> bool:
-        """Whether the DynamoDB tables have other credentials than the bucket: perhaps of another account."""
+        """Whether the DynamoDB tables have other credentials than the bucket, perhaps of another account."""
         if self.cache_backend != "dynamo" or self.db_credentials in (None, self.credentials):
             return False
         # DynamoDB Local accepts any credentials; AWS would not know them.

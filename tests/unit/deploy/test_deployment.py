@@ -23,7 +23,7 @@ class TwoAccounts(FakeClients):
     """Clients of an account for each pair of credentials."""
 
     def __init__(self, settings: SyncSettings, region: str | None = None) -> None:
-        account = ACCOUNTS[settings.credentials and settings.credentials.access_key_id]
+        account = ACCOUNTS[settings.credentials.access_key_id if settings.credentials else None]
         identity = {"Account": account, "Arn": f"arn:aws:iam::{account}:user/x", "UserId": "AIDA"}
         super().__init__({"get_caller_identity": identity, "head_bucket": {"BucketRegion": REGION}})
         self.settings = settings
