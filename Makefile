@@ -6,6 +6,9 @@ BIN    := $(VENV)/bin
 # Installed once for each content of the requirements and each interpreter.
 STAMP  := $(VENV)/.installed
 
+# The oldest supported Python is tested with the oldest supported SQLAlchemy, the others with the newest.
+OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
+
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 3
 
@@ -57,7 +60,7 @@ venv: $(STAMP) ## Create the virtual environment in .venv
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --editable '.[dev]' $(OLDEST)
 	@touch $@
 
 clean: ## Remove everything that make created

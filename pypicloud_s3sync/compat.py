@@ -1,8 +1,8 @@
 """Repair pypicloud 1.3.12 and its libraries so that they run on current versions of Python.
 
 pypicloud is in maintenance mode and its requirements have no upper bounds, so a fresh install no longer
-starts. Two of the problems are solved by this package's requirements (setup.cfg: ``SQLAlchemy<2`` for
-``String(convert_unicode=...)``, ``setuptools<80.9`` for ``import pkg_resources``), the others here.
+starts. One of the problems is solved by this package's requirements (setup.cfg: ``setuptools<80.9`` for
+``import pkg_resources``), the others here.
 
 Each repair is applied only if it is needed, may be applied twice, and says when it can go. The Pyramid
 include and the Lambda handler call :func:`apply` before they use pypicloud.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from decimal import Decimal
@@ -27,12 +28,14 @@ def includeme(config: Any) -> None:
     """Apply every repair: a Pyramid include that must run before pypicloud's views are scanned."""
     apply()
     _let_admin_page_load()
+    _let_sql_access_backend_delete()
 
 
 def apply() -> None:
     """Apply every repair that this environment needs."""
     _give_pyramid_duh_getargspec()
     _let_flywheel_load_datetimes()
+    _let_sql_cache_be_imported()
 
 
 def _let_admin_page_load() -> None:
@@ -50,6 +53,51 @@ def _let_admin_page_load() -> None:
 
 def _no_users(self: Any) -> list[str]:
     return []
+
+
+def _let_sql_access_backend_delete() -> None:
+    """Let ``pypi.auth = sql`` delete users and groups with SQLAlchemy 2.
+
+    pypicloud passes the condition to ``Table.delete``, which takes it in SQLAlchemy 1.4 only. Can go once
+    pypicloud/access/sql.py (1.3.12 is the newest) calls ``delete().where(clause)``. Only its own table gets
+    the method.
+    """
+    from pypicloud.access.sql import association_table
+
+    delete = association_table.delete
+    if inspect.signature(delete).parameters:
+        return
+
+    def delete_with_condition(whereclause: Any = None) -> Any:
+        # SQLAlchemy's own unit of work calls it without a condition.
+        return delete() if whereclause is None else delete().where(whereclause)
+
+    association_table.delete = delete_with_condition
+
+
+def _let_sql_cache_be_imported() -> None:
+    """Import pypicloud's SQL cache, which passes ``convert_unicode`` to ``String``, with SQLAlchemy 2.
+
+    SQLAlchemy 1.4 ignores the argument on Python 3, and 2.0 removed it. Can go once pypicloud/cache/sql.py
+    (1.3.12 is the newest) does not pass it. ``String`` is replaced only during this import: other code may
+    rely on its arguments.
+    """
+    if find_spec("sqlalchemy") is None or "pypicloud.cache.sql" in sys.modules:
+        return
+    import sqlalchemy
+
+    string = sqlalchemy.String
+    if "convert_unicode" in inspect.signature(string).parameters:
+        return
+
+    def string_without_convert_unicode(length: int, convert_unicode: bool) -> Any:
+        return string(length)
+
+    sqlalchemy.String = string_without_convert_unicode
+    try:
+        import_module("pypicloud.cache.sql")
+    finally:
+        sqlalchemy.String = string
 
 
 def _give_pyramid_duh_getargspec() -> None:

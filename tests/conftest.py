@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pypicloud_s3sync import compat
 from support.shared import SharedResources
 
 #: Where the fixtures are.
@@ -24,8 +26,14 @@ pytest_plugins = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share servers among pytest-xdist's workers."""
+    """Share servers among pytest-xdist's workers, and let tests import pypicloud's caches."""
+    compat.apply()
     config.pluginmanager.register(SharedResources(config), "shared-resources")
+
+
+def pytest_report_header() -> str:
+    """Name the version of SQLAlchemy: it is one of two that are supported."""
+    return f"SQLAlchemy {metadata.version('SQLAlchemy')}"
 
 
 @pytest.fixture(scope="session")

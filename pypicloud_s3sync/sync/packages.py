@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import logging
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from distlib import DistlibException
-from pypicloud.storage.s3 import S3Storage
+from pypicloud.models import Package
 from pypicloud.util import PackageParseError, normalize_name, parse_filename
 
 LOG = logging.getLogger(__name__)
@@ -36,18 +37,26 @@ def stored_object(key: str, head: Mapping[str, Any]) -> StoredObject:
 def to_package(stored: StoredObject, factory: Any) -> Any | None:
     """Return the package that an object holds, or None if it is not a package.
 
+    This is pypicloud's ``S3Storage.package_from_object``, whose module imports cryptography and smart_open.
+
     Parameters
     ----------
     stored : StoredObject
     factory : callable
         ``new_package`` of the cache.
     """
-    try:
-        return S3Storage.package_from_object(stored, factory)
-    except DistlibException:
-        # pypicloud catches its own PackageParseError, but not what distlib raises for a wheel's name.
-        LOG.warning("S3 file %s has no package name", stored.key)
-        return None
+    filename = posixpath.basename(stored.key)
+    name, version = stored.metadata.get("name"), stored.metadata.get("version")
+    if name is None or version is None:
+        # Old versions of pypicloud stored no metadata.
+        try:
+            name, version = parse_filename(filename)
+        except (PackageParseError, DistlibException):
+            # pypicloud does not catch what distlib raises for a wheel's name.
+            LOG.warning("S3 file %s has no package name", stored.key)
+            return None
+    metadata = Package.read_metadata(stored.metadata)
+    return factory(name, version, filename, stored.last_modified, path=stored.key, **metadata)
 
 
 def guess_name(filename: str) -> str | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.config.runtimes import ARCHITECTURES
 from pypicloud_s3sync.deploy.bundle import (
     DIRECT_UPLOAD_LIMIT,
     Bundle,
@@ -27,6 +28,7 @@ from pypicloud_s3sync.deploy.bundle import (
     host_target,
     load,
 )
+from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.exceptions import BundleError
 from support.site_packages import SitePackages
@@ -36,6 +38,14 @@ MEBIBYTE = 1024**2
 ELF_MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 X86 = Target("python3.12", "x86_64")
 ARM = Target("python3.12", "arm64")
+#: The bundle for this has binaries: those of cryptography.
+MYSQL = "mysql+pymysql://u:p@db/ppc"
+#: Targets of this host's Python and of another one.
+TARGETS = [
+    Target(runtime, architecture)
+    for runtime in (host_target().runtime, "python3.12")
+    for architecture in ARCHITECTURES
+]
 
 #: ``(message, done, total)`` of each report of a build.
 Reports = list[tuple[str, int, int]]
@@ -67,13 +77,13 @@ def sql() -> Bundle:
 
 @pytest.fixture(scope="module")
 def for_x86() -> Bundle:
-    return build(spec_for(target=X86))
+    return build(spec_for("sql", X86, db_url=MYSQL))
 
 
 @pytest.fixture(scope="module")
 def for_arm() -> tuple[Bundle, Reports]:
     reports: Reports = []
-    bundle = build(spec_for(target=ARM), lambda *report: reports.append(report))
+    bundle = build(spec_for("sql", ARM, db_url=MYSQL), lambda *report: reports.append(report))
     return bundle, reports
 
 
@@ -219,6 +229,37 @@ def test_a_bundle_that_cannot_be_imported_is_refused_with_the_missing_module(
         build(spec_for("acme_cache.Cache"))
 
 
+# Without a network
+
+
+@pytest.fixture
+def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no index answer, and leave nothing in uv's cache."""
+    for name in ("UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+
+
+@pytest.mark.parametrize("cache", ["dynamo", "redis"])
+def test_a_bundle_without_a_driver_contains_no_binary(cache: str, request: pytest.FixtureRequest) -> None:
+    assert not [name for name in names(request.getfixturevalue(cache)) if ".so" in Path(name).suffixes]
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("cache", ["dynamo", "redis"])
+def test_a_bundle_without_a_binary_needs_no_network_for_any_target(cache: str) -> None:
+    assert not [part.name for target in TARGETS for part in parts_of(spec_for(cache, target)) if part.fetch]
+    messages: list[str] = []
+    build(spec_for(cache, ARM), lambda message, *_: messages.append(message))
+    assert messages[-1] == "imported in a clean python3.12"
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_bundle_for_postgresql_on_this_host_needs_no_network() -> None:
+    assert build(spec_for("sql", db_url="postgresql+psycopg2://u:p@db/ppc")).size < DIRECT_UPLOAD_LIMIT
+
+
 # Other targets
 
 
@@ -277,14 +318,10 @@ def test_a_missing_wheel_is_named(
         build(spec)
 
 
-def test_an_index_that_does_not_answer_is_not_reported_as_a_missing_wheel(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path))
+@pytest.mark.usefixtures("no_network")
+def test_an_index_that_does_not_answer_is_not_reported_as_a_missing_wheel() -> None:
     with pytest.raises(BundleError, match="check the network and the index"):
-        build(spec_for(target=ARM))
+        build(spec_for("sql", ARM, db_url=MYSQL))
 
 
 def test_more_than_250_mib_unzipped_is_refused_before_anything_is_compiled(

@@ -150,7 +150,7 @@ def test_only_changed_code_is_uploaded(site: Site, other_bundle: str) -> None:
 def test_plan_and_status_of_other_versions_need_no_build_and_no_package_index(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each GET of the panel asks for them. A build of this bundle would have to fetch psycopg2 for arm64."""
+    """Each GET of the panel asks for them. A build of this bundle would have to fetch a driver for arm64."""
     postgres = {"pypi__db": "sql", "db__url": "postgresql://u@db/ppc", "db__region_name": None}
     other: dict[str, str | None] = {"s3sync__architecture": "arm64", **postgres}
     site.deployment(**other).enable()

@@ -108,7 +108,8 @@ def postgres_url(shared: Any) -> str:
     with contextlib.closing(connect_to_postgres(port)) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         cursor.execute(f"CREATE DATABASE {name}")
-    return f"postgresql+psycopg2://{USER}:{PASSWORD}@127.0.0.1:{port}/{name}"
+    # SQLAlchemy chooses the driver: psycopg2 until 2.0, psycopg from 2.1 on.
+    return f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{port}/{name}"
 
 
 @pytest.fixture

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pypicloud.util import EnvironSettings
 from webtest import TestApp
 
 from pypicloud_s3sync import compat
@@ -96,3 +100,63 @@ def test_pyramid_duh_finds_getargspec_and_the_rest_of_inspect() -> None:
     spec = params.inspect.getargspec(lambda a, b=1, *c, **d: None)
     assert (spec.args, spec.varargs, spec.keywords, spec.defaults) == (["a", "b"], "c", "d", (1,))
     assert params.inspect.isfunction(compat.apply)
+
+
+# SQLAlchemy 1.4 and 2
+
+
+def test_the_sql_cache_is_imported_and_sqlalchemy_stays_as_it_is() -> None:
+    script = (
+        "import sqlalchemy; before = dict(vars(sqlalchemy))\n"
+        "from pypicloud_s3sync import compat; compat.apply(); compat.apply()\n"
+        "from pypicloud.cache.sql import SQLPackage\n"
+        "assert SQLPackage.__table__.c.version.type.length == 1000\n"
+        "assert type(SQLPackage.__table__.c.version.type) is before['String'] is sqlalchemy.String\n"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.fixture
+def access(tmp_path: Path) -> Iterator[Any]:
+    """pypicloud's users and groups in SQLite: alice and bob are in the groups staff and guests."""
+    make_file_app(tmp_path)
+    from pypicloud.access.sql import SQLAccessBackend
+
+    settings = EnvironSettings({"auth.db.url": f"sqlite:///{tmp_path}/users.db"}, {})
+    access = SQLAccessBackend(**SQLAccessBackend.configure(settings))
+    for group in ("staff", "guests"):
+        access.create_group(group)
+    for user in ("alice", "bob"):
+        access.register(user, "password")
+        access.approve_user(user)
+        for group in ("staff", "guests"):
+            access.edit_user_group(user, group, True)
+    access.db.commit()
+    yield access
+    access.db.close()
+    access._dbmaker.kw["bind"].dispose()
+
+
+def test_users_and_groups_in_sql_can_be_deleted(access: Any) -> None:
+    access.delete_user("alice")
+    access.db.commit()
+    assert access.group_members("staff") == ["bob"]
+    access.delete_group("staff")
+    access.db.commit()
+    assert access.groups("bob") == ["guests"]
+
+
+def test_a_user_in_sql_can_be_removed_from_a_group(access: Any) -> None:
+    """SQLAlchemy itself deletes the row of the association table then."""
+    access.edit_user_group("bob", "guests", False)
+    access.db.commit()
+    assert access.group_members("guests") == ["alice"]
+    assert sorted(access.group_members("staff")) == ["alice", "bob"]
+
+
+def test_other_tables_of_sqlalchemy_are_not_repaired(access: Any) -> None:
+    from pypicloud.access.sql import User
+
+    assert "delete" not in vars(User.__table__)

@@ -15,7 +15,8 @@
 6. :mod:`.verify` unpacks the zip and imports the handler and the cache in a clean interpreter.
 
 The same inputs give the same bytes. :func:`fingerprint` (:mod:`.digest`) runs only the first step, to tell
-whether a new build would differ. :func:`load` reads a zip that was built earlier.
+whether a new build would differ. :func:`load` (:mod:`.ready`) reads and checks a zip that
+was built earlier.
 """
 
 from .digest import fingerprint
@@ -27,8 +28,9 @@ from .models import (
     BundleSpec,
     Target,
 )
-from .pipeline import build, load
+from .pipeline import build
 from .platforms import host_target
+from .ready import load
 
 __all__ = [
     "DIRECT_UPLOAD_LIMIT",

@@ -22,6 +22,11 @@ _UNIX = 3
 _SHARED_OBJECT = re.compile(r"\.so(\.\d+)*$")
 
 
+def is_binary(name: str) -> bool:
+    """Return whether a file is a shared object, by its name."""
+    return _SHARED_OBJECT.search(name) is not None
+
+
 def write_zip(files: Mapping[str, bytes]) -> bytes:
     """Return a zip of the files: sorted, dated 1980-01-01, with mode 0644, or 0755 for shared objects.
 
@@ -44,6 +49,6 @@ def write_zip(files: Mapping[str, bytes]) -> bytes:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, _DATE)
             info.create_system = _UNIX
-            info.external_attr = (S_IFREG | (0o755 if _SHARED_OBJECT.search(name) else 0o644)) << 16
+            info.external_attr = (S_IFREG | (0o755 if is_binary(name) else 0o644)) << 16
             archive.writestr(info, files[name], zipfile.ZIP_DEFLATED, _LEVEL)
     return buffer.getvalue()

@@ -33,16 +33,28 @@ class Backend:
 
 @dataclass(frozen=True)
 class Driver:
-    """A database driver for SQLAlchemy: the distributions that contain it, best first, and its module."""
+    """A database driver for SQLAlchemy.
 
-    distributions: tuple[str, ...]
+    Parameters
+    ----------
+    requirements : tuple of str
+        The distributions that contain it, best first.
+    module : str
+    optional : tuple of str
+        Distributions that it uses if they are installed.
+    """
+
+    requirements: tuple[str, ...]
     module: str
+    optional: tuple[str, ...] = ()
 
 
 BACKENDS = {
     "dynamo": Backend(("flywheel",), ("flywheel", "pypicloud_s3sync.caches.dynamo"), "pypicloud[dynamo]"),
     "redis": Backend(("redis",), ("redis",), "pypicloud[redis]"),
-    "sql": Backend(("SQLAlchemy<2", "transaction", "zope.sqlalchemy"), ("zope.sqlalchemy",), "SQLAlchemy<2"),
+    "sql": Backend(
+        ("SQLAlchemy>=1.4", "transaction", "zope.sqlalchemy"), ("zope.sqlalchemy",), "SQLAlchemy>=1.4"
+    ),
 }
 
 #: Drivers by their name in ``dialect+driver://``.
@@ -51,19 +63,12 @@ DRIVERS = {
     # Without psycopg-binary, psycopg loads the host's libpq, which Lambda lacks.
     "psycopg": Driver(("psycopg[binary]",), "psycopg"),
     "psycopg2": Driver(("psycopg2-binary", "psycopg2"), "psycopg2"),
-    "pymysql": Driver(("pymysql",), "pymysql"),
+    # MySQL's default authentication, caching_sha2_password, encrypts passwords that TLS does not protect.
+    "pymysql": Driver(("pymysql",), "pymysql", ("cryptography",)),
 }
 
 #: The dialect whose driver Python has, and the schemes of a custom cache in Redis.
 _WITHOUT_DRIVER = ("redis", "rediss", "sqlite")
-
-#: The drivers if the URL names only a dialect: PostgreSQL's is SQLAlchemy's choice. For MySQL it would choose
-#: mysqlclient, which has no wheels for Linux, so the settings must name another.
-_DEFAULT_DRIVERS = {
-    "mariadb": "pymysql",
-    "mysql": "pymysql",
-    "postgresql": "psycopg2",
-}
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def cache_needs(spec: BundleSpec) -> CacheNeeds:
         requirements += _distributions_of(cache)
     driver = _driver(spec.db_url) if "sql" in names else None
     if driver:
-        requirements.append(_installed_driver(driver))
+        requirements += [_installed_driver(driver), *filter(_installed, driver.optional)]
         modules.append(driver.module)
     install = " ".join(f"'{backend.install}'" for backend in backends)
     return CacheNeeds(tuple(map(Requirement, requirements)), tuple(modules), install)
@@ -114,15 +119,26 @@ def _driver(url: str | None) -> Driver | None:
     dialect, _, driver = (url or "sqlite://").partition("://")[0].partition("+")
     if dialect in _WITHOUT_DRIVER:
         return None
-    name = driver or _DEFAULT_DRIVERS.get(dialect, dialect)
+    name = driver or _default_driver(dialect)
     return DRIVERS.get(name, Driver((name,), name))
 
 
+def _default_driver(dialect: str) -> str:
+    """Return the driver that SQLAlchemy chooses; for PostgreSQL that is psycopg2 until 2.0, then psycopg."""
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import NoSuchModuleError
+
+    try:
+        return str(URL.create(dialect).get_driver_name())
+    except NoSuchModuleError:
+        return dialect
+
+
 def _installed_driver(driver: Driver) -> str:
-    for name in driver.distributions:
-        if _installed(Requirement(name).name):
-            return name
-    wanted = " or ".join(f"'{name}'" if "[" in name else name for name in driver.distributions)
+    for requirement in driver.requirements:
+        if _installed(Requirement(requirement).name):
+            return requirement
+    wanted = " or ".join(f"'{name}'" if "[" in name else name for name in driver.requirements)
     raise BundleError(
         f"db.url needs the driver {driver.module}, which is not installed here: pip install {wanted}"
     )

@@ -16,6 +16,7 @@ SDK = frozenset({"boto3", "botocore", "jmespath", "s3transfer"})
 #: Distributions that pypicloud requires and the handler never imports. They are left out of pypicloud's own
 #: requirements; a package in ``s3sync.extra_packages`` comes with everything that it requires.
 NOT_IMPORTED = {
+    "cryptography": "pypicloud.storage.s3: signed URLs of CloudFront; backends.py adds it for PyMySQL",
     "greenlet": "SQLAlchemy's asyncio; pypicloud is synchronous",
     "hupper": "pserve --reload",
     "passlib": "pypicloud.access: users and passwords",
@@ -24,10 +25,12 @@ NOT_IMPORTED = {
     "plaster-pastedeploy": "reads the ini",
     "pycparser": "cffi needs it to compile modules, not to load them",
     "pyramid-beaker": "web sessions",
+    "pyramid-duh": "web pages, and pypicloud.storage.s3",
     "pyramid-jinja2": "web pages",
     "pyramid-rpc": "pip search",
     "pyramid-tm": "a transaction for each web request",
-    "requests": "pypicloud.locator and smart_open's http transport",
+    "requests": "pypicloud.locator",
+    "smart-open": "pypicloud.storage.s3: uploads",
     "transaction": "pypicloud.cache.sql; the SQL backend in backends.py adds it",
     "zope-sqlalchemy": "pypicloud.cache.sql; the SQL backend in backends.py adds it",
 }
@@ -84,8 +87,8 @@ NOT_NEEDED_BY_HANDLER = {
 }
 
 #: Distributions whose binaries are optional and stay out, so that the remaining files run on every target.
-#: SQLAlchemy 1.4 has the same functions in Python, and no wheel for Python 3.13.
-PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy"})
+#: They have the same functions in Python. SQLAlchemy 1.4 has no wheel for Python 3.13.
+PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy", "zope-interface"})
 
 #: The modules and packages of this package that the function runs. An import contract reads this list too
 #: (setup.cfg), and does not allow them to import anything else of this package.
@@ -98,6 +101,7 @@ SLIM = {
     "lambda_script.py": _SLIM / "lambda_script.py",
     "pypicloud/__init__.py": _SLIM / "pypicloud.py",
     "pypicloud/cache/__init__.py": _SLIM / "pypicloud_cache.py",
+    "pypicloud/storage/__init__.py": _SLIM / "pypicloud_storage.py",
 }
 
 #: The placeholder in ``slim/pypicloud.py`` for the version of the bundled pypicloud.

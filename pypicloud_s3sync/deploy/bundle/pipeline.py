@@ -1,16 +1,12 @@
-"""Run the steps of a build one after the other, and read a zip that was built earlier."""
+"""Run the steps of a build one after the other."""
 
 from __future__ import annotations
 
-import io
 import tempfile
-import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...exceptions import BundleError
-from .archive import write_zip
+from .archive import is_binary, write_zip
 from .bytecode import compile_files
 from .closure import Part, parts_of
 from .collect import Files, distribution_files, own_files, slim_files
@@ -21,9 +17,6 @@ from .platforms import host_can_run
 from .verify import verify
 
 _STEPS = 6
-
-#: The files that Lambda needs to find the handler in a ready zip.
-_REQUIRED = ("lambda_script.py", "pypicloud_s3sync/handler.py")
 
 
 @dataclass
@@ -46,6 +39,8 @@ class _Steps:
 
 def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     """Build the bundle that a spec describes, and import it in a clean interpreter if the host can run it.
+
+    The host needs the target's version of Python, and its platform only if the bundle contains binaries.
 
     Parameters
     ----------
@@ -73,42 +68,8 @@ def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
         contents = _read(files)
     bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
     steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
-    _verify(bundle, spec, python, steps)
+    _verify(bundle, spec, python, steps, any(map(is_binary, contents)))
     return bundle
-
-
-def load(path: str | Path, address: str | None = None, required: Iterable[str] = ()) -> Bundle:
-    """Read a ready zip, such as the value of ``s3sync.bundle``.
-
-    Parameters
-    ----------
-    path : str or Path
-    address : str, optional
-        The address that errors name, if it is not the path.
-    required : iterable of str
-        Names of files that the zip must contain, in addition to the handler.
-
-    Raises
-    ------
-    BundleError
-        If the file cannot be read, is not a zip, does not contain the handler, or is too large for Lambda.
-    """
-    address = address or str(path)
-    try:
-        data = Path(path).read_bytes()
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            sizes = {info.filename: info.file_size for info in archive.infolist()}
-    except OSError as error:
-        raise BundleError(f"cannot read {address} ({error.strerror}): set s3sync.bundle to a zip") from error
-    except zipfile.BadZipFile as error:
-        raise BundleError(
-            f"{address} is not a zip ({error}): create one with ppc-s3sync bundle -o FILE"
-        ) from error
-    for name in (*_REQUIRED, *required):
-        if name not in sizes:
-            raise BundleError(f"{address} does not contain {name}: create it with ppc-s3sync bundle -o FILE")
-    check_unzipped_size(sum(sizes.values()), address)
-    return Bundle(data, sum(sizes.values()))
 
 
 def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps) -> Files:
@@ -149,8 +110,8 @@ def _read(files: Files) -> dict[str, bytes]:
     return contents
 
 
-def _verify(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps) -> None:
-    if not host_can_run(spec.target):
+def _verify(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps, has_binaries: bool) -> None:
+    if has_binaries and not host_can_run(spec.target):
         steps.finish(f"not verified: this host cannot run {spec.target.architecture} binaries for Linux")
     elif python is None:
         steps.finish(f"not verified: this host has no {spec.target.runtime}")

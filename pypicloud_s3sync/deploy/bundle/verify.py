@@ -22,7 +22,7 @@ _SCRIPT = Path(__file__).parent / "scripts" / "probe.py"
 _SDK_MODULES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 #: The modules to import, before those of the cache.
-_MODULES = ("lambda_script", "pypicloud_s3sync.handler", "pypicloud_s3sync.compat", "pypicloud.storage.s3")
+_MODULES = ("lambda_script", "pypicloud_s3sync.handler", "pypicloud_s3sync.compat", "pypicloud.storage")
 
 _TIMEOUT = 120  # seconds
 

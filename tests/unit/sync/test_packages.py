@@ -65,6 +65,36 @@ def test_an_object_without_a_name_is_not_a_package(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"name": "Other_Pkg"},
+        {"name": "other", "version": "2"},
+        {
+            "name": "other",
+            "version": "2",
+            "requires_python": ">=3",
+            "hash-md5": "1",
+            "hash_sha256": "2",
+            "summary": "A package",
+            "uploader": "alice",
+            "foreign": "x",
+        },
+    ],
+    ids=["none", "a name", "name and version", "all"],
+)
+@pytest.mark.parametrize(
+    "key", ["b1a2/pkg/My_Pkg-1.0.tar.gz", "x/My_Pkg-1.0-py3-none-any.whl", "x/page.html"]
+)
+def test_a_package_is_the_one_that_pypicloud_makes_of_the_object(key: str, metadata: dict[str, str]) -> None:
+    from pypicloud.storage.s3 import S3Storage
+
+    expected = S3Storage.package_from_object(stored(key, **metadata), Package)
+    package = to_package(stored(key, **metadata), Package)
+    assert (package and vars(package)) == (expected and vars(expected))
+
+
+@pytest.mark.parametrize(
     ("filename", "name"),
     [
         ("pkg-1.0.tar.gz", "pkg"),

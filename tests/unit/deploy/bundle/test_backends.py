@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 
 from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, backends
@@ -36,7 +38,8 @@ def test_each_cache_of_pypicloud_needs_only_its_own_libraries(cache: str, expect
 @pytest.mark.parametrize(
     ("url", "distribution", "module"),
     [
-        ("postgresql://u:p@db/ppc", "psycopg2-binary", "psycopg2"),
+        ("postgresql+psycopg2://u:p@db/ppc", "psycopg2-binary", "psycopg2"),
+        ("postgresql+psycopg://u:p@db/ppc", "psycopg", "psycopg"),
         ("postgresql+pg8000://u:p@db/ppc", "pg8000", "pg8000"),
         ("postgresql+psycopg://u:p@db/ppc", "psycopg", "psycopg"),
         ("mysql+pymysql://u:p@db/ppc", "pymysql", "pymysql"),
@@ -50,6 +53,27 @@ def test_the_driver_is_the_one_that_sqlalchemy_chooses_for_the_url(
     found = needs("sql", url)
     assert distribution in required(found)
     assert module in found.modules
+
+
+def test_the_driver_of_a_url_without_one_is_that_of_the_installed_sqlalchemy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was psycopg2 until SQLAlchemy 2.0, and is psycopg from 2.1 on."""
+    monkeypatch.setattr(backends, "_installed", lambda name: True)
+    version = tuple(map(int, metadata.version("SQLAlchemy").split(".")[:2]))
+    assert needs("sql", "postgresql://u:p@db/ppc").modules[-1] == (
+        "psycopg" if version >= (2, 1) else "psycopg2"
+    )
+
+
+def test_psycopg_needs_the_library_that_lambda_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backends, "_installed", lambda name: True)
+    (found,) = [
+        requirement
+        for requirement in needs("sql", "postgresql+psycopg://u:p@db/ppc").requirements
+        if requirement.name == "psycopg"
+    ]
+    assert found.extras == {"binary"}
 
 
 def test_sqlite_needs_no_driver() -> None:

@@ -84,7 +84,7 @@ def test_a_driver_built_from_source_is_replaced_by_its_wheel(
     site_packages.install("psycopg2", tag="cp311-cp311-linux_x86_64")
     # This machine may have the binary distribution too.
     monkeypatch.setattr(backends, "_installed", lambda name: name == "psycopg2")
-    found = sql_parts("postgresql://me@db/ppc")
+    found = sql_parts("postgresql+psycopg2://me@db/ppc")
     assert found["psycopg2"].fetch == "psycopg2-binary==1.0"
 
 

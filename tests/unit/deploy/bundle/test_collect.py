@@ -48,5 +48,10 @@ def test_the_server_side_of_this_package_stays_out() -> None:
 def test_the_slim_modules_have_the_version_of_pypicloud(tmp_path: Path) -> None:
     part = Part("pypicloud", "1.3.99", metadata.distribution("pypicloud"))
     files = slim_files([part], tmp_path)
-    assert set(files) == {"lambda_script.py", "pypicloud/__init__.py", "pypicloud/cache/__init__.py"}
+    assert set(files) == {
+        "lambda_script.py",
+        "pypicloud/__init__.py",
+        "pypicloud/cache/__init__.py",
+        "pypicloud/storage/__init__.py",
+    }
     assert '__version__ = "1.3.99"' in files["pypicloud/__init__.py"].read_text()

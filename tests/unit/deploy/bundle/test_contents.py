@@ -29,6 +29,8 @@ from pypicloud_s3sync.deploy.bundle.contents import file_filter, is_own_file_wan
         ("pypicloud", "pypicloud/views/api.py", False),
         ("pypicloud", "pypicloud/static/js/admin.js", False),
         ("sqlalchemy", "sqlalchemy/cresultproxy.so", False),
+        ("zope-interface", "zope/interface/_zope_interface_coptimizations.so", False),
+        ("zope-interface", "zope/interface/interface.py", True),
         ("sqlalchemy", "sqlalchemy/engine/base.py", True),
     ],
 )

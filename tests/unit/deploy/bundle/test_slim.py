@@ -5,7 +5,7 @@ from __future__ import annotations
 import pypicloud.cache
 import pytest
 
-from pypicloud_s3sync.deploy.bundle.slim import pypicloud_cache
+from pypicloud_s3sync.deploy.bundle.slim import pypicloud_cache, pypicloud_storage
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,12 @@ def test_the_slim_cache_module_has_the_names_and_the_default_of_pypicloud() -> N
 def test_the_slim_cache_module_has_no_other_names() -> None:
     with pytest.raises(AttributeError, match="MongoCache"):
         _ = pypicloud_cache.MongoCache
+
+
+@pytest.mark.parametrize("storage", ["s3", "pypicloud.storage.base.IStorage"])
+def test_the_slim_storage_module_gives_a_cache_the_base_class_of_every_storage(storage: str) -> None:
+    from pypicloud.storage import IStorage
+
+    found = pypicloud_storage.get_storage_impl({"pypi.storage": storage})
+    assert found is pypicloud_storage.IStorage is IStorage
+    assert found(None).request is None
