@@ -41,7 +41,6 @@ def test_each_cache_of_pypicloud_needs_only_its_own_libraries(cache: str, expect
         ("postgresql+psycopg2://u:p@db/ppc", "psycopg2-binary", "psycopg2"),
         ("postgresql+psycopg://u:p@db/ppc", "psycopg", "psycopg"),
         ("postgresql+pg8000://u:p@db/ppc", "pg8000", "pg8000"),
-        ("postgresql+psycopg://u:p@db/ppc", "psycopg", "psycopg"),
         ("mysql+pymysql://u:p@db/ppc", "pymysql", "pymysql"),
         ("custom+driver://u:p@db/ppc", "driver", "driver"),
     ],
