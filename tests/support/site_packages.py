@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,7 +59,9 @@ class SitePackages:
         if direct_url is not None:
             written[f"{info}/direct_url.json"] = direct_url
         if record is not None:
-            written[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in written) + record
+            listed = io.StringIO()
+            csv.writer(listed, lineterminator="\n").writerows([path, "", ""] for path in written)
+            written[f"{info}/RECORD"] = listed.getvalue() + record
         for path, text in written.items():
             (self.path / path).parent.mkdir(parents=True, exist_ok=True)
             (self.path / path).write_text(text)

@@ -146,7 +146,8 @@ def _installed_driver(driver: Driver) -> str:
 
 def _distributions_of(dotted: str) -> list[str]:
     module = dotted.replace(":", ".").partition(".")[0]
-    owners = metadata.packages_distributions().get(module)
+    # A distribution with damaged metadata has no name.
+    owners = [name for name in metadata.packages_distributions().get(module, []) if name]
     if not owners:
         raise BundleError(
             f"pypi.db = {dotted}: no installed distribution contains the module {module}:"

@@ -5,6 +5,7 @@ The script ``scripts/compile_files.py``, which that Python runs, chooses the for
 
 from __future__ import annotations
 
+import json
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -49,10 +50,15 @@ def compile_files(files: Files, target: Target, python: str, directory: Path) ->
     """
     sources = {name: path for name, path in sorted(files.items()) if name.endswith(".py")}
     outputs = {name: directory / _cached_name(name, target) for name in sources}
-    lines = [f"{path}\t{_ROOT}/{name}\t{outputs[name]}\n" for name, path in sources.items()]
+    lines = [_request(path, name, outputs[name]) for name, path in sources.items()]
     # Adjacent files go to different processes, so that no process gets all of the large ones.
     _run(python, ["".join(lines[first::_PROCESSES]) for first in range(_PROCESSES)])
     return {_cached_name(name, target): path for name, path in outputs.items() if path.exists()}
+
+
+def _request(source: Path, name: str, output: Path) -> str:
+    # A file name may contain anything but "/" and NUL, and JSON escapes it.
+    return json.dumps([str(source), f"{_ROOT}/{name}", str(output)]) + "\n"
 
 
 def _cached_name(name: str, target: Target) -> str:

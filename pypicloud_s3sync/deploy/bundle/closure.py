@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 
 from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -16,6 +14,7 @@ from packaging.version import Version
 from ...exceptions import BundleError
 from .backends import cache_needs
 from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, SDK
+from .installed import Details, check_not_editable, metadata_of, read_details, read_record
 from .models import BundleSpec, Target
 from .platforms import marker_environment, python_full_version, tags
 
@@ -95,13 +94,12 @@ def parts_of(spec: BundleSpec) -> list[Part]:
         if name in SDK or key in seen:
             continue
         seen.add(key)
-        distribution = _find(wanted, spec.target)
-        details = distribution.metadata
+        distribution, details = _find(wanted, spec.target)
         if name not in found:
-            (requires,) = details.get_all("Requires-Python") or [None]
-            _check_python(name, details["Version"], requires, spec.target)
-            found[name] = _part(name, details["Version"], distribution, spec.target)
-        queue += _required(wanted, details.get_all("Requires-Dist") or [], spec.target)
+            _check_python(name, details, spec.target)
+            found[name] = _part(name, details.version, distribution, spec.target)
+        with metadata_of(name):
+            queue += _required(wanted, details.requirements, spec.target)
     return [found[name] for name in sorted(found)]
 
 
@@ -120,10 +118,9 @@ def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
         yield _Wanted(requirement, "s3sync.extra_packages", name, whole=True)
 
 
-def _required(wanted: _Wanted, lines: Iterable[str], target: Target) -> Iterator[_Wanted]:
+def _required(wanted: _Wanted, requirements: Iterable[Requirement], target: Target) -> Iterator[_Wanted]:
     environment = marker_environment(target)
-    for line in lines:
-        requirement = Requirement(line)
+    for requirement in requirements:
         if not wanted.whole and canonicalize_name(requirement.name) in NOT_IMPORTED:
             continue
         extras = ("", *wanted.requirement.extras)
@@ -135,7 +132,7 @@ def _required(wanted: _Wanted, lines: Iterable[str], target: Target) -> Iterator
             yield _Wanted(bare, wanted.requirement.name, requirement.name, wanted.whole)
 
 
-def _find(wanted: _Wanted, target: Target) -> metadata.Distribution:
+def _find(wanted: _Wanted, target: Target) -> tuple[metadata.Distribution, Details]:
     requirement = wanted.requirement
     try:
         distribution = metadata.distribution(requirement.name)
@@ -144,31 +141,22 @@ def _find(wanted: _Wanted, target: Target) -> metadata.Distribution:
             f"{requirement.name}, which {wanted.by} needs on {target}, is not installed:"
             f" pip install {wanted.install}"
         ) from None
-    if not requirement.specifier.contains(distribution.version, prereleases=True):
+    details = read_details(requirement.name, distribution)
+    if not requirement.specifier.contains(details.version, prereleases=True):
         raise BundleError(
-            f"{wanted.by} needs {requirement}, but {distribution.version} is installed:"
+            f"{wanted.by} needs {requirement}, but {details.version} is installed:"
             f" pip install '{requirement}'"
         )
-    _check_files_are_listed(requirement.name, distribution)
-    return distribution
+    check_not_editable(requirement.name, distribution)
+    read_record(requirement.name, distribution)
+    return distribution, details
 
 
-def _check_files_are_listed(name: str, distribution: metadata.Distribution) -> None:
-    if json.loads(distribution.read_text("direct_url.json") or "{}").get("dir_info", {}).get("editable"):
+def _check_python(name: str, details: Details, target: Target) -> None:
+    if not details.requires_python.contains(python_full_version(target)):
         raise BundleError(
-            f"{name} is an editable install, so its files are not known: pip install it without -e"
-        )
-    if distribution.read_text("RECORD") is None:
-        raise BundleError(
-            f"{name} is installed without a list of its files (RECORD):"
-            f" pip install --force-reinstall {name}=={distribution.version}"
-        )
-
-
-def _check_python(name: str, version: str, requires: str | None, target: Target) -> None:
-    if requires and not SpecifierSet(requires).contains(python_full_version(target)):
-        raise BundleError(
-            f"{name} {version} is installed here, but needs Python {requires} and cannot run on"
+            f"{name} {details.version} is installed here, but needs Python {details.requires_python}"
+            " and cannot run on"
             f" {target.runtime}: choose another s3sync.runtime"
         )
 
@@ -187,9 +175,10 @@ def runs_on(distribution: metadata.Distribution, target: Target) -> bool:
 
     Without tags it is not known what the files were built for, so the answer is no.
     """
-    lines = (distribution.read_text("WHEEL") or "").splitlines()
-    return any(
-        not tags(target).isdisjoint(parse_tag(line.removeprefix("Tag:").strip()))
-        for line in lines
-        if line.startswith("Tag:")
-    )
+    with metadata_of(canonicalize_name(distribution.name)):
+        lines = (distribution.read_text("WHEEL") or "").splitlines()
+        return any(
+            not tags(target).isdisjoint(parse_tag(line.removeprefix("Tag:").strip()))
+            for line in lines
+            if line.startswith("Tag:")
+        )

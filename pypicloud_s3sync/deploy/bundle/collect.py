@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from importlib import metadata
 from pathlib import Path, PurePosixPath
@@ -10,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from ...exceptions import BundleError
 from .closure import Part
 from .contents import SLIM, VERSION_PLACEHOLDER, file_filter, is_own_file_wanted
+from .installed import read_record
 
 #: The directory of this package, installed or checked out. Its RECORD cannot be used: an editable install
 #: lists no files there.
@@ -29,10 +29,15 @@ def recorded_files(name: str, distribution: metadata.Distribution) -> dict[str, 
     """Return a distribution's files that go into a bundle: the digest of each in its RECORD, by path.
 
     Paths outside of ``site-packages``, such as those of console scripts, are left out.
+
+    Raises
+    ------
+    BundleError
+        If the RECORD is missing or damaged.
     """
     is_wanted = file_filter(name)
-    rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
-    return {row[0]: row[1] for row in rows if row and _is_inside(row[0]) and is_wanted(row[0])}
+    rows = read_record(name, distribution)
+    return {row[0]: row[1] for row in rows if _is_inside(row[0]) and is_wanted(row[0])}
 
 
 def distribution_files(name: str, distribution: metadata.Distribution) -> Files:
@@ -47,7 +52,7 @@ def distribution_files(name: str, distribution: metadata.Distribution) -> Files:
     for path, location in files.items():
         if not location.is_file():
             raise BundleError(
-                f"{name} lists the file {path}, which does not exist:"
+                f"{name} lists the file {path!r}, which does not exist:"
                 f" pip install --force-reinstall {name}=={distribution.version}"
             )
     return files

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
@@ -47,19 +51,58 @@ def fetch(parts: list[Part], target: Target, directory: Path) -> dict[str, metad
         If a wheel does not exist for the target, or the index cannot be reached.
     """
     requirements = [part.fetch for part in parts if part.fetch]
-    command = [
-        *(uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
+    with _cache_options() as options:
+        _install(requirements, target, directory, options)
+    return {part.name: _fetched(part, target, directory) for part in parts}
+
+
+@contextmanager
+def _cache_options() -> Iterator[list[str]]:
+    """Yield uv's options for its cache: a temporary one if its own cannot be written.
+
+    A service account may have no home directory, or one that it cannot write to. ``UV_CACHE_DIR`` is a choice
+    of the user, so uv reports an error for that.
+    """
+    if os.environ.get("UV_CACHE_DIR") or _is_writable(_cache_directory()):
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="ppc-s3sync-uv-") as directory:
+        yield ["--cache-dir", directory]
+
+
+def _cache_directory() -> Path:
+    """Return uv's default: https://docs.astral.sh/uv/reference/storage/#cache-directory."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "uv")
+
+
+def _is_writable(directory: Path) -> bool:
+    if not directory.is_absolute():
+        # The user has no home directory, so "~" is not one.
+        return False
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            return True
+    except OSError:
+        return False
+
+
+def _install(requirements: list[str], target: Target, directory: Path, options: list[str]) -> None:
+    arguments = [
+        *("pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
         *("--python", sys.executable, "--target", str(directory)),
         *("--python-version", "{}.{}".format(*target.python), "--python-platform", platform_name(target)),
+        *options,
         *requirements,
     ]
     try:
+        command = [uv.find_uv_bin(), *arguments]
         result = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BundleError(f"uv cannot fetch {', '.join(requirements)}: {error}: run it again") from error
     if result.returncode:
         raise BundleError(_explain(requirements, target, result.stderr))
-    return {part.name: _fetched(part, target, directory) for part in parts}
 
 
 def _explain(requirements: list[str], target: Target, stderr: str) -> str:

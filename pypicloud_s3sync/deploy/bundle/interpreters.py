@@ -36,7 +36,8 @@ def find_python(version: tuple[int, int]) -> str | None:
 def _candidates(version: tuple[int, int]) -> Iterator[str]:
     name = "python{}.{}".format(*version)
     on_path = (Path(directory) / name for directory in os.get_exec_path())
-    uv_pythons = os.environ.get("UV_PYTHON_INSTALL_DIR") or Path.home() / ".local/share/uv/python"
+    # Unlike Path.home, expanduser does not raise if the user has no home directory.
+    uv_pythons = os.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.expanduser("~/.local/share/uv/python")
     homes = (Path(sys.base_prefix).resolve().parent, Path(uv_pythons))
     managed = (path for home in homes for path in sorted(home.glob(f"*/bin/{name}")))
     for candidates in (managed, on_path):

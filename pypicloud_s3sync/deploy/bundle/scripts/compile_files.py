@@ -1,5 +1,6 @@
-"""Byte-compile the files listed on stdin, in lines of ``source TAB name TAB output``."""
+"""Byte-compile the files listed on stdin, in lines of JSON: ``[source, name, output]``."""
 
+import json
 import py_compile
 import sys
 
@@ -7,7 +8,7 @@ import sys
 def main() -> None:
     """Compile each file; skip those that are not valid in this version of Python."""
     for line in sys.stdin:
-        source, name, output = line.rstrip("\n").split("\t")
+        source, name, output = json.loads(line)
         try:
             py_compile.compile(
                 source,

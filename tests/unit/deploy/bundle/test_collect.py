@@ -27,7 +27,7 @@ def test_files_outside_of_site_packages_are_left_out(site_packages: SitePackages
 
 def test_a_listed_file_that_does_not_exist_is_named(site_packages: SitePackages) -> None:
     site_packages.install("acme_torn", record="acme_torn.py,,\n")
-    with pytest.raises(BundleError, match=r"acme-torn lists the file acme_torn.py, which does not exist"):
+    with pytest.raises(BundleError, match=r"acme-torn lists the file 'acme_torn.py', which does not exist"):
         distribution_files("acme-torn", metadata.distribution("acme-torn"))
 
 
