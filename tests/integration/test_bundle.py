@@ -157,9 +157,12 @@ def test_the_versions_are_those_of_the_server(dynamo: Bundle) -> None:
 
 
 def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_packages: SitePackages) -> None:
-    site_packages.install("acme_sync", {"acme_sync.py": "import requests\n"}, requires=["requests", "boto3"])
+    unusual = {"acme data/a\tb.py": "", "acme data/é\n.txt": "", 'acme data/"quoted".py': ""}
+    files = {"acme_sync.py": "import requests\n", **unusual}
+    site_packages.install("acme_sync", files, requires=["requests", "boto3"])
     bundle = build(spec_for(extra_packages=("acme-sync",)))
     assert {"acme_sync.py", "requests", "certifi"} <= top_level(bundle)
+    assert set(unusual) <= set(names(bundle))
     assert "boto3" not in top_level(bundle)
 
 
