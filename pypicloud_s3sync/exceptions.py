@@ -42,6 +42,10 @@ class ConflictError(S3SyncError):
     """Something that this tool may not change is in the way, or something that it needs is missing."""
 
 
+class BusyError(S3SyncError):
+    """Other requests keep the web server from reading AWS at the moment."""
+
+
 class BundleError(S3SyncError):
     """The Lambda bundle cannot be built or read, or does not work."""
 

@@ -17,7 +17,7 @@ The pipeline of a run::
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
-from . import documents, run_lock, run_record
+from . import documents, run_files, run_lock, run_record
 from .aws_errors import failure, policy_that_allows
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
@@ -30,6 +30,7 @@ __all__ = [
     "documents",
     "failure",
     "policy_that_allows",
+    "run_files",
     "run_lock",
     "run_record",
 ]

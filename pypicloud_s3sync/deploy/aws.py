@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -15,7 +16,7 @@ from botocore.utils import IMDSRegionProvider
 
 from ..config.partitions import partition_of
 from ..config.settings import Credentials, SyncSettings
-from ..exceptions import ConfigError
+from ..exceptions import AwsError, ConfigError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -32,6 +33,29 @@ if TYPE_CHECKING:
 ANY_REGION = "us-east-1"
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait for AWS; times in seconds.
+
+    ``deadline`` is the time of the monotonic clock after which no further call is made.
+    """
+
+    connect: float = 60
+    read: float = 60
+    attempts: int = 5
+    deadline: float = float("inf")
+
+    @classmethod
+    def for_web(cls) -> Limits:
+        """Return the limits of a request, which keeps a thread or a whole worker of the web server busy."""
+        return cls(connect=3, read=10, attempts=2, deadline=time.monotonic() + 15)
+
+    def check(self, **event: Any) -> None:
+        """Refuse a call after the deadline; a handler of botocore's event ``before-call``."""
+        if time.monotonic() > self.deadline:
+            raise AwsError("AWS answers too slowly for the admin UI: try again later, or use ppc-s3sync")
+
+
 class Clients:
     """One client for each service, created on first use.
 
@@ -41,12 +65,17 @@ class Clients:
         The source of credentials and endpoint; without credentials, boto3 searches its own chain.
     region : str, optional
         The function's region, once it is known.
+    limits : Limits, optional
+        How long to wait for AWS.
     """
 
-    def __init__(self, settings: SyncSettings, region: str | None = None) -> None:
+    def __init__(
+        self, settings: SyncSettings, region: str | None = None, *, limits: Limits | None = None
+    ) -> None:
         self.settings = settings
+        self._limits = limits or Limits()
         try:
-            self.session = _session(settings.credentials, region or settings.region)
+            self.session = _session(settings.credentials, region or settings.region, self._limits)
         except BotoCoreError as error:
             raise ConfigError(f"the AWS configuration cannot be used: {error}") from error
         self.region: str = region or settings.region or _first_region(settings, self.session.region_name)
@@ -87,8 +116,7 @@ class Clients:
         endpoint = self.settings.endpoint_url
         # The host names of an emulator's buckets do not resolve.
         s3: Any = {"addressing_style": "path"} if endpoint else {}
-        retries: Any = {"mode": "standard", "total_max_attempts": 5}
-        config = Config(retries=retries, s3=s3, user_agent_extra="pypicloud-s3sync")
+        config = Config(s3=s3, user_agent_extra="pypicloud-s3sync")
         if service == "dynamodb":
             return self._create_dynamo(endpoint, config)
         if service == "s3":
@@ -97,7 +125,8 @@ class Clients:
 
     def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
         """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
-        session = _session(self.settings.db_credentials or self.settings.credentials, self.settings.db_region)
+        credentials = self.settings.db_credentials or self.settings.credentials
+        session = _session(credentials, self.settings.db_region, self._limits)
         endpoint = self.settings.db_endpoint_url or endpoint
         return session.client("dynamodb", endpoint_url=endpoint, config=config)
 
@@ -125,12 +154,20 @@ def _region_of_instance() -> str | None:
     return region
 
 
-def _session(credentials: Credentials | None, region: str | None) -> Any:
+def _session(credentials: Credentials | None, region: str | None, limits: Limits) -> Any:
+    core = botocore.session.get_session()
+    retries: Any = {"mode": "standard", "total_max_attempts": limits.attempts}
+    # The default of every client of the session: boto3 makes some itself, to assume the role of a profile.
+    core.set_default_client_config(
+        Config(retries=retries, connect_timeout=limits.connect, read_timeout=limits.read)
+    )
+    core.register("before-call", limits.check)
     if credentials is None:
-        return boto3.session.Session(region_name=region)
+        return boto3.session.Session(region_name=region, botocore_session=core)
     return boto3.session.Session(
         aws_access_key_id=credentials.access_key_id,
         aws_secret_access_key=credentials.secret_access_key,
         aws_session_token=credentials.session_token,
         region_name=region,
+        botocore_session=core,
     )

@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..config.settings import SyncSettings
@@ -75,13 +76,15 @@ def open_private(path: Path, flags: int) -> int:
         ) from error
 
 
-def take_lock(settings: SyncSettings, suffix: str = ".lock") -> int | None:
+def take_lock(
+    settings: SyncSettings, suffix: str = ".lock", *, pauses: Sequence[float] = PAUSES
+) -> int | None:
     """Return the descriptor of a locked file, or None if another process has locked it.
 
     The operating system releases the lock when the last process that has the descriptor closes it or ends.
     """
     descriptor = open_private(path_for(settings, suffix), os.O_RDWR | os.O_CREAT)
-    for pause in PAUSES:
+    for pause in pauses:
         time.sleep(pause)
         if _lock(descriptor, fcntl.LOCK_EX):
             return descriptor

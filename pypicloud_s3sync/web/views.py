@@ -17,9 +17,10 @@ from pyramid.view import view_config, view_defaults
 
 from ..config.settings import SyncSettings, read, snapshot
 from ..deploy import Deployment, documents, failure, run_lock
-from ..exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
+from ..exceptions import AwsError, BundleError, BusyError, ConfigError, ConflictError, S3SyncError
 from ..sync.masking import secrets_of
 from . import runs
+from .reads import Reads
 
 #: The HTTP status and the value of ``error`` for each kind of error.
 ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
@@ -27,13 +28,21 @@ ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
     ConflictError: (409, "conflict"),
     AwsError: (502, "aws"),
     BundleError: (500, "bundle"),
+    BusyError: (503, "busy"),
 }
+#: How the plan of each command is read.
+PLANS: dict[str, Callable[[Deployment], dict[str, Any]]] = {
+    "enable": lambda deployment: documents.plan_document(deployment.plan(), "enable"),
+    "disable": lambda deployment: documents.plan_document(deployment.plan_disable(), "disable"),
+}
+READS = Reads()
 
 
 def includeme(config: Any) -> None:
     """Add the routes to the application, and the panel to its pages."""
     config.include("pypicloud_s3sync.web.assets")
     config.include("pypicloud_s3sync.web.login")
+    config.include("pypicloud_s3sync.web.framing")
     config.scan(__name__)
 
 
@@ -48,12 +57,18 @@ def json_errors(view: Callable[[Any], Any]) -> Callable[[Any], Any]:
         try:
             return view(self)
         except S3SyncError as error:
-            found = (ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS)
-            self.request.response.status_code, name = next(found, (500, "s3sync"))
-            secrets = secrets_of(snapshot(self.request.registry.settings).items())
-            return {"error": name, **failure(error, secrets)}
+            return _error_document(self.request, error)
 
     return answer
+
+
+def _error_document(request: Any, error: S3SyncError) -> dict[str, Any]:
+    found = (ERRORS[kind] for kind in type(error).__mro__ if kind in ERRORS)
+    request.response.status_code, name = next(found, (500, "s3sync"))
+    if isinstance(error, BusyError):
+        request.response.headers["Retry-After"] = "2"
+    secrets = secrets_of(snapshot(request.registry.settings).items())
+    return {"error": name, **failure(error, secrets)}
 
 
 @view_defaults(context=AdminResource, name="s3sync", permission="admin", renderer="json")
@@ -66,29 +81,35 @@ class S3SyncViews:
     @view_config(request_method="GET", subpath=())
     @json_errors
     def status(self) -> Any:
-        """Return the status document, or the current run."""
+        """Return the status document with the last run, or the current run."""
         settings = self._settings()
         run = run_lock.current(settings)
         if run is not None:
             return {"state": "running", "in_sync": False, "running": run}
-        document = Deployment(settings).status()
         last = run_lock.last(settings)
-        return document if last is None else {**document, "last_run": last}
+        since = 0 if last is None else last["ended"] + 1
+        # A client whose connection broke learns how the run ended, even if AWS cannot be read.
+        end = {} if last is None else {"last_run": last}
+        try:
+            document = READS.answer(
+                settings, "status", Deployment.status, max_age=_max_age(self.request), since=since
+            )
+        except S3SyncError as error:
+            return {**_error_document(self.request, error), **end}
+        return {**document, **end}
 
     @view_config(request_method="GET", subpath=("plan",))
     @json_errors
     def plan(self) -> Any:
         """Return what enable would change, or disable with ``?command=disable``."""
-        deployment = Deployment(self._settings())
-        if self.request.params.get("command") == "disable":
-            return documents.plan_document(deployment.plan_disable(), "disable")
-        return documents.plan_document(deployment.plan(), "enable")
+        command = "disable" if self.request.params.get("command") == "disable" else "enable"
+        return READS.answer(self._settings(), f"plan {command}", PLANS[command])
 
     @view_config(request_method="GET", subpath=("activity",))
     @json_errors
     def activity(self) -> Any:
         """Return the packages that were synced last, and the events and errors of a day."""
-        return Deployment(self._settings()).activity()
+        return READS.answer(self._settings(), "activity", Deployment.activity)
 
     @view_config(request_method="POST", subpath=("enable",))
     @json_errors
@@ -127,15 +148,30 @@ def _is_same_site(request: Any) -> bool:
     own pages. HTTP Basic credentials are sent by a program, or by a browser that remembers them; a browser
     also sends the origin.
     """
-    if check_csrf_token(request, raises=False):
+    # Without the form's field: no route takes a body, and a malformed one must not become an error.
+    if check_csrf_token(request, token=None, raises=False):
         return True
     if request.session.get("user") is not None:
         return False
     origin = request.headers.get("Origin")
     # Only the hosts are compared: behind a proxy that ends TLS, the application may not know its own scheme.
-    return origin is None or _without_port(urlsplit(origin).netloc) == _without_port(request.host)
+    return origin is None or _host(origin) == _without_port(request.host)
+
+
+def _host(origin: str) -> str | None:
+    """Return the host of an origin, or None if it is not a valid one."""
+    try:
+        return _without_port(urlsplit(origin).netloc)
+    except ValueError:
+        return None
 
 
 def _without_port(host: str) -> str:
     """Return a host without the default port of HTTP or HTTPS."""
     return host.removesuffix(":80").removesuffix(":443")
+
+
+def _max_age(request: Any) -> float:
+    """Return the age in seconds that an answer may have: ``Cache-Control: max-age=60`` in the request."""
+    age = request.cache_control.max_age
+    return age if isinstance(age, int) else 0

@@ -1,11 +1,15 @@
-"""Where the bucket's region is asked for, if no setting names it."""
+"""The clients: where the bucket's region is asked for, and how long AWS is waited for."""
 
 from __future__ import annotations
+
+import time
+from typing import Any
 
 import pytest
 
 from pypicloud_s3sync.deploy import aws
-from pypicloud_s3sync.deploy.aws import ANY_REGION, Clients
+from pypicloud_s3sync.deploy.aws import ANY_REGION, Clients, Limits
+from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import make_settings
 
 NO_REGION = {
@@ -70,3 +74,35 @@ def test_a_vpc_endpoint_is_used_for_s3_only() -> None:
     clients = Clients(make_settings(storage__endpoint_url=url))
     assert clients["s3"].meta.endpoint_url == url
     assert clients["lambda"].meta.endpoint_url == "https://lambda.eu-west-1.amazonaws.com"
+
+
+# How long it is waited for
+
+
+def config_of(service: str, limits: Limits | None = None, **changes: str | None) -> Any:
+    settings = make_settings(**{"s3sync__endpoint_url": "http://localhost:1", **changes})
+    client: Any = Clients(settings, limits=limits)[service]
+    return client.meta.config
+
+
+@pytest.mark.parametrize("service", ["s3", "lambda", "dynamodb"])
+def test_a_request_of_the_web_server_waits_seconds_and_a_run_minutes(service: str) -> None:
+    config = config_of(service, Limits.for_web())
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)
+    assert config.retries["total_max_attempts"] == 2
+    assert config_of(service).retries["total_max_attempts"] == 5
+
+
+def test_a_role_of_a_profile_is_assumed_within_the_same_limits() -> None:
+    """boto3 makes the client for that itself."""
+    session = Clients(make_settings(), limits=Limits.for_web()).session
+    config = session.client("sts").meta.config
+    assert (config.connect_timeout, config.read_timeout) == (3, 10)
+
+
+@pytest.mark.parametrize("service", ["sts", "dynamodb"])
+def test_no_call_is_made_after_the_deadline(service: str) -> None:
+    clients: Any = Clients(make_settings(), limits=Limits(deadline=time.monotonic()))
+    operation = {"sts": "get_caller_identity", "dynamodb": "list_tables"}[service]
+    with pytest.raises(AwsError, match="AWS answers too slowly for the admin UI"):
+        getattr(clients[service], operation)()

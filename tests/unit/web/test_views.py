@@ -14,8 +14,16 @@ from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment, run_lock
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.devtools.processes import wait_until
-from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError, S3SyncError
+from pypicloud_s3sync.exceptions import (
+    AwsError,
+    BundleError,
+    BusyError,
+    ConfigError,
+    ConflictError,
+    S3SyncError,
+)
 from pypicloud_s3sync.web import assets, run_process, views
+from pypicloud_s3sync.web.reads import Reads
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
 from support.fakes import make_settings
 from support.run_threads import use_threads
@@ -177,7 +185,14 @@ def test_a_post_with_a_session_but_without_its_token_is_refused(
 
 
 @pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://evil.example", "null", "http://localhost.evil.example"),
+        # Malformed ones, on which urlsplit fails or finds no host.
+        *("http://[", "http://[::1", "http://]", "http://a[b]", "http://\xe9", "localhost", "", "http:"),
+    ],
+)
 def test_a_post_of_another_site_is_refused_even_if_the_browser_adds_basic_credentials(
     app: TestApp, path: str, origin: str
 ) -> None:
@@ -193,10 +208,47 @@ def test_a_post_of_pypiclouds_own_pages_is_accepted_behind_a_proxy_that_ends_tls
     assert response.json["error"] == "config"
 
 
+@pytest.mark.parametrize("path", POSTS)
+@pytest.mark.parametrize(
+    "content_type", ["multipart/form-data", "application/x-www-form-urlencoded; charset=utf-99", "x"]
+)
+def test_a_body_of_any_form_is_ignored(app: TestApp, path: str, content_type: str) -> None:
+    headers = {"Content-Type": content_type}
+    response = use_basic(app).post(path, params=b"--\xff", headers=headers, status=400)
+    assert response.json["error"] == "config"
+
+
 def test_only_the_pages_of_an_admin_have_a_token(app: TestApp) -> None:
     assert "S3SYNC" not in app.get("/").text
     assert log_in(app, "mallory") is None
     assert log_in(app) is not None
+
+
+# Frames
+
+
+@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("GET", "/static/s3sync/panel.html")])
+@pytest.mark.parametrize("user", ["admin", "mallory"])
+def test_no_site_may_show_an_answer_in_a_frame(app: TestApp, method: str, path: str, user: str) -> None:
+    """Errors are answers, too."""
+    response = use_basic(app, user).request(path, method=method, expect_errors=True)
+    assert response.headers["X-Frame-Options"] == "DENY"
+    assert response.headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+
+
+def test_a_stream_of_steps_may_not_be_shown_in_a_frame(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, "_plan", AwsError("m"))
+    assert use_basic(app).post("/admin/s3sync/enable").headers["X-Frame-Options"] == "DENY"
+
+
+def test_another_site_may_not_show_the_page_with_the_panel_in_a_frame(app: TestApp) -> None:
+    assert "X-Frame-Options" not in app.get("/").headers
+    headers = use_basic(app).get("/").headers
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'self'"
+    assert "X-Frame-Options" not in app.get("/simple/").headers
 
 
 # Errors
@@ -218,6 +270,7 @@ def test_settings_that_cannot_work_are_an_error_with_what_to_change(
         (ConflictError("m"), 409, "conflict"),
         (AwsError("m"), 502, "aws"),
         (BundleError("m"), 500, "bundle"),
+        (BusyError("m"), 503, "busy"),
         (S3SyncError("m"), 500, "s3sync"),
     ],
 )
@@ -326,6 +379,40 @@ def test_a_second_run_is_refused_while_the_first_one_is_running(
             assert "enable of sync is already running (creating the role x): wait until" in error["message"]
     last = app.get("/admin/s3sync").json["last_run"]
     assert (last["command"], last["result"]) == ("enable", "ok")
+
+
+def test_the_status_may_be_as_old_as_the_request_allows_but_not_older_than_a_run(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def status(self: Deployment) -> dict[str, Any]:
+        reads.append(len(reads))
+        return {"state": "off"}
+
+    monkeypatch.setattr(Deployment, "status", status)
+    monkeypatch.setattr(views, "READS", Reads())
+    use_basic(app)
+    for control, total in (
+        *(("max-age=60", 1), ("max-age=60", 1), ("max-age=0", 2), ("max-age=60", 2)),
+        *(("max-age=x", 3), ("no-cache", 4), ("max-age=99999999999999999999", 4)),
+    ):
+        app.get("/admin/s3sync", headers={"Cache-Control": control})
+        assert len(reads) == total, control
+    with run_lock.hold(settings, "enable", lambda progress: None):
+        pass
+    app.get("/admin/s3sync", headers={"Cache-Control": "max-age=60"})
+    assert len(reads) == 5
+
+
+def test_the_end_of_the_last_run_is_known_even_if_aws_cannot_be_read(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_lock.hold(settings, "enable", lambda progress: None):
+        pass
+    fail(monkeypatch, "status", AwsError("m"))
+    answer = use_basic(app).get("/admin/s3sync", status=502).json
+    assert (answer["error"], answer["last_run"]["result"]) == ("aws", "ok")
 
 
 def test_of_two_runs_that_begin_at_the_same_time_one_is_refused_with_status_409(
