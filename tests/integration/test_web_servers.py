@@ -1,0 +1,135 @@
+"""The admin routes under real web servers: a run, a killed worker, and an AWS that is silent."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.devtools.processes import wait_until
+from support.sites import Site
+from support.slow_aws import SlowAws, slow_aws
+from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
+
+S3SYNC = "/admin/s3sync"
+
+
+@pytest.fixture
+def aws_link(site: Site) -> Iterator[SlowAws]:
+    """The add-on's connection to AWS; pypicloud has one of its own."""
+    with slow_aws(site.aws.port) as link:
+        yield link
+
+
+def ini_settings(site: Site, link: SlowAws) -> str:
+    settings = {
+        **site.given,
+        "storage.endpoint_url": site.aws.endpoint_url,
+        "db.host": "127.0.0.1",
+        "db.port": str(site.aws.port),
+        "db.aws_access_key_id": site.aws.access_key_id,
+        "db.aws_secret_access_key": site.aws.secret_access_key,
+        "s3sync.endpoint_url": link.url,
+    }
+    return "\n".join(f"{name} = {value}" for name, value in settings.items())
+
+
+@pytest.fixture
+def server(
+    request: pytest.FixtureRequest, site: Site, aws_link: SlowAws, tmp_path: Path
+) -> Iterator[WebServer]:
+    kind: Kind = request.param
+    with running(kind, tmp_path, ini_settings(site, aws_link)) as started:
+        yield started
+
+
+def wait_for_run(server: WebServer) -> None:
+    wait_until(lambda: server.json(S3SYNC)[1].get("state") == "running", "the run is under way")
+
+
+def wait_for_end(server: WebServer) -> dict[str, Any]:
+    """Poll as the panel does; return the status document after the run."""
+
+    def ended() -> dict[str, Any] | None:
+        status, document = server.json(S3SYNC)
+        return document if status == 200 and document.get("state") != "running" else None
+
+    document = wait_until(ended, "the run has ended", 120)
+    assert document is not None
+    return document
+
+
+def lines_of(body: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in body.splitlines() if line]
+
+
+@pytest.mark.parametrize("server", KINDS, ids=lambda kind: kind.name, indirect=True)
+def test_a_run_survives_whatever_breaks_the_connection(
+    server: WebServer, site: Site, aws_link: SlowAws, tmp_path: Path
+) -> None:
+    wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read")
+    with contextlib.ExitStack() as stack:
+        port = server.port
+        if server.kind.behind_nginx:
+            port = stack.enter_context(nginx(server.port, tmp_path, read_timeout=1))
+        with aws_link.held():
+            post = Background(lambda: server.request("POST", f"{S3SYNC}/enable", port=port))
+            wait_for_run(server)
+            assert server.request("POST", f"{S3SYNC}/disable")[0] == 409
+            break_connection(server, post)
+            wait_for_run(server)
+        document = wait_for_end(server)
+    assert (document["state"], document["last_run"]["result"]) == ("on", "ok"), document
+    # A second run of the same server ends well before anything breaks it.
+    status, body = server.request("POST", f"{S3SYNC}/disable")
+    *steps, last = lines_of(body)
+    assert (status, last) == (200, {"result": "ok", "message": "S3 sync is off."})
+    assert steps
+    assert site.remains()["functions"] == []
+
+
+def break_connection(server: WebServer, post: Background) -> None:
+    """Let the proxy, the server itself or its worker end the connection on which a run is followed."""
+    if server.kind.behind_nginx or server.kind.name == "gunicorn sync":
+        # nginx gives up after a second of silence, gunicorn after five.
+        result = post.end()
+        assert isinstance(result, Exception) or "result" not in result[1]
+    elif server.kind.has_workers:
+        for worker in server.workers():
+            os.kill(worker, signal.SIGKILL)
+        post.end()
+        wait_until(lambda: server.request("GET", "/health")[0] == 200, "there are new workers")
+    else:
+        server.kill()
+        post.end()
+        # The run must not keep the port.
+        server.start()
+
+
+# What is in front of a server, or the prefix, makes no difference here.
+@pytest.mark.parametrize("server", KINDS[:4], ids=lambda kind: kind.name, indirect=True)
+def test_packages_are_served_while_aws_is_silent(server: WebServer, aws_link: SlowAws) -> None:
+    with aws_link.held():
+        requests = [Background(lambda: server.request("GET", S3SYNC)) for _ in range(6)]
+        wait_until(lambda: any(request.result for request in requests), "some requests are refused")
+        begun = time.monotonic()
+        for _ in range(5):
+            assert server.request("GET", "/simple/")[0] == 200
+        seconds = time.monotonic() - begun
+    results = [request.end() for request in requests]
+    assert seconds < 5, f"five pages took {seconds:.1f} seconds"
+    refused = [json.loads(body) for status, body in filter(_has_status, results) if status == 503]
+    assert refused
+    assert {document["error"] for document in refused} == {"busy"}
+    wait_until(lambda: server.json(S3SYNC)[0] == 200, "the state can be read again")
+
+
+def _has_status(result: Any) -> bool:
+    return isinstance(result, tuple)
