@@ -105,7 +105,7 @@ def break_connection(server: WebServer, post: Background) -> None:
         for worker in server.workers():
             os.kill(worker, signal.SIGKILL)
         post.end()
-        wait_until(lambda: server.request("GET", "/health")[0] == 200, "there are new workers")
+        wait_until(server.answers, "there are new workers", 120)
     else:
         server.kill()
         post.end()

@@ -117,9 +117,10 @@ class WebServer:
                 env=environment,
                 cwd=self._directory,
             )
-        wait_until(self._answers, f"{self.kind.name} answers: {self.log.read_text()[-2000:]}", 60)
+        wait_until(self.answers, f"{self.kind.name} answers: {self.log.read_text()[-2000:]}", 120)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether pypicloud answers."""
         assert self._process.poll() is None, f"{self.kind.name} has ended: {self.log.read_text()[-3000:]}"
         # uWSGI listens before it has loaded the application.
         with contextlib.suppress(OSError):
