@@ -35,6 +35,7 @@ ROUTES = [
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
 ]
+PANEL = f"/static/s3sync/{assets.version(assets.STATIC)}/panel.html"
 POSTS = [path for method, path in ROUTES if method == "POST"]
 
 
@@ -227,7 +228,7 @@ def test_only_the_pages_of_an_admin_have_a_token(app: TestApp) -> None:
 # Frames
 
 
-@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("GET", "/static/s3sync/panel.html")])
+@pytest.mark.parametrize(("method", "path"), [*ROUTES, ("GET", PANEL)])
 @pytest.mark.parametrize("user", ["admin", "mallory"])
 def test_no_site_may_show_an_answer_in_a_frame(app: TestApp, method: str, path: str, user: str) -> None:
     """Errors are answers, too."""
