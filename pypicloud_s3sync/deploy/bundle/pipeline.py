@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...exceptions import BundleError
 from .archive import is_binary, write_zip
 from .bytecode import compile_files
 from .closure import Part, parts_of
@@ -56,9 +57,18 @@ def build(spec: BundleSpec, listener: BuildListener | None = None) -> Bundle:
     Raises
     ------
     BundleError
-        If a distribution or a wheel is missing, the result is too large for Lambda, or it cannot be imported.
+        If a distribution or a wheel is missing, the result is too large for Lambda, it cannot be imported, or
+        the temporary directory cannot be written.
     """
-    steps = _Steps(listener)
+    try:
+        return _build(spec, _Steps(listener))
+    except OSError as error:
+        raise BundleError(
+            f"cannot build the bundle ({error}): set TMPDIR to a directory that can be written and has space"
+        ) from error
+
+
+def _build(spec: BundleSpec, steps: _Steps) -> Bundle:
     python = find_python(spec.target.python)
     parts = parts_of(spec)
     steps.finish(f"selected {len(parts)} distributions for {spec.target}")
