@@ -36,6 +36,22 @@ def apply() -> None:
     _give_pyramid_duh_getargspec()
     _let_flywheel_load_datetimes()
     _let_sql_cache_be_imported()
+    _let_caches_work_beside_the_function()
+
+
+def _let_caches_work_beside_the_function() -> None:
+    """Let the SQL cache meet other writers, and the DynamoDB cache be rebuilt: see the two modules.
+
+    Only a cache whose libraries are installed is repaired. The bundle has only those of its own cache.
+    """
+    if find_spec("sqlalchemy") is not None:
+        from .caches import sql_repairs
+
+        sql_repairs.apply()
+    if find_spec("flywheel") is not None:
+        from .caches import dynamo_repairs
+
+        dynamo_repairs.apply()
 
 
 def _let_admin_page_load() -> None:

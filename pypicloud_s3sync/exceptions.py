@@ -54,6 +54,14 @@ class EventError(S3SyncError):
     """An event, or a part of one, is not an S3 notification."""
 
 
+class UnreachableError(S3SyncError):
+    """The cache's database as a whole refuses its work: to try each row alone would not help."""
+
+
+class OutOfTimeError(S3SyncError):
+    """The function's time was over before S3 and the cache had answered."""
+
+
 class SyncError(S3SyncError):
     """Some of an event's keys could not be synced.
 

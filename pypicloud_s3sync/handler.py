@@ -8,19 +8,16 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .exceptions import S3SyncError, SyncError
 from .sync import environment, events
-from .sync.events import Notification, Record
+from .sync.events import Notification
+from .sync.invocation import Outcomes, converge, seconds_left
 from .sync.masking import mask
 from .sync.pending import Outcome
-from .sync.startup import syncer
 from .sync.telemetry import RecordResult, lag_ms, metrics
-
-#: The outcome or the error, by bucket and key.
-Outcomes = Mapping[tuple[str, str], Outcome | Exception]
 
 
 def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
@@ -31,7 +28,8 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     event : dict
         S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; or ``s3:TestEvent``.
     context : object
-        Lambda's context; the metrics have its function name.
+        Lambda's context; the metrics have its function name. The answer comes before its time is over: a key
+        that is not done by then has failed.
 
     Returns
     -------
@@ -44,22 +42,13 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     ------
     SyncError
         Some records failed; the error names each. Every record has been tried, and Lambda delivers the event
-        again.
+        again. If the function has no settings, or its cache cannot be reached, every record has failed.
     EventError
         The event is not an S3 notification.
-    ConfigError
-        The function has no settings.
     """
     started = time.monotonic()
     notification = events.parse(event)
-    try:
-        outcomes = _converge(notification.records)
-    except Exception as error:
-        # pypicloud's cache class may quote db.url if it cannot connect.
-        masked = _without_secrets(error)
-        if masked is error:
-            raise
-        raise masked from None
+    outcomes = converge(notification.records, seconds_left(context))
     duration = round((time.monotonic() - started) * 1000)
     _log(list(_results(notification, outcomes, duration)), context)
     if notification.queued and all(part.message_id for part in notification.malformed):
@@ -70,18 +59,6 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     if failures:
         raise SyncError({place: _without_secrets(error) for place, error in failures.items()})
     return _answer(outcomes)
-
-
-def _converge(records: Sequence[Record]) -> Outcomes:
-    """Converge each key once, even if several records name it."""
-    by_bucket: dict[str, dict[str, None]] = {}
-    for record in records:
-        by_bucket.setdefault(record.bucket, {})[record.key] = None
-    return {
-        (bucket, key): outcome
-        for bucket, keys in by_bucket.items()
-        for key, outcome in syncer().converge(bucket, keys).items()
-    }
 
 
 def _answer(outcomes: Outcomes) -> dict[str, list[str]]:

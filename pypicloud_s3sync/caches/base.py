@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..exceptions import OutOfTimeError, UnreachableError
+
 
 class Result(enum.Enum):
     """The result of a change."""
@@ -20,10 +22,29 @@ class Result(enum.Enum):
 
 @dataclass(frozen=True)
 class RowKey:
-    """Identifies a row to read: its filename, and the name that its package probably has."""
+    """Identifies a row to read.
+
+    Parameters
+    ----------
+    filename : str
+    name : str or None
+        The name that its package probably has.
+    other_names : tuple of str
+        Further names that may follow from the filename. A handler or a server that was interrupted may have
+        left something behind under one of them.
+    is_gone : bool
+        Whether no object has this filename, so that only the filename tells its name.
+    """
 
     filename: str
     name: str | None
+    other_names: tuple[str, ...] = ()
+    is_gone: bool = False
+
+    @property
+    def possible_names(self) -> tuple[str, ...]:
+        """Every name under which a row that does not exist may have left something behind."""
+        return tuple(name for name in (self.name, *self.other_names) if name) if self.is_gone else ()
 
 
 @dataclass(frozen=True)
@@ -95,11 +116,26 @@ class CacheAdapter:
     cache : pypicloud.cache.ICache
     """
 
-    #: Errors of the database as a whole, not of a single row: retrying each row alone would not help.
-    unreachable: tuple[type[Exception], ...] = (OSError,)
-
     def __init__(self, cache: Any) -> None:
         self.cache = cache
+        self._stopped = False
+
+    def is_unreachable(self, error: BaseException) -> bool:
+        """Return whether an error is one of the whole database: to try each row alone would not help."""
+        return isinstance(error, OSError | UnreachableError)
+
+    def stop(self) -> None:
+        """Let no further write begin; called from another thread than the one that may be writing.
+
+        Lambda freezes a function that has answered. A write that went on when the function is thawed would
+        come after the retry of its event, and nobody would look at its object again.
+        """
+        self._stopped = True
+
+    def check_running(self) -> None:
+        """Raise OutOfTimeError after :meth:`stop`; called immediately before each write."""
+        if self._stopped:
+            raise OutOfTimeError("the function's time is over: the event will be retried")
 
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
         """Return the current rows, by filename."""
@@ -112,6 +148,7 @@ class CacheAdapter:
     def _write(self, change: Change) -> Result:
         if same(change.snapshot.row, change.wanted):
             return Result.UNCHANGED
+        self.check_running()
         if change.wanted is None:
             self.cache.clear(change.snapshot.row)
         else:

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ClientError
+from dynamo3.exception import DynamoDBError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
-from ..exceptions import S3SyncError
+from ..exceptions import UnreachableError
+from . import dynamo_client
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
+from .dynamo_client import THROTTLED_ITEM, cancellation_reasons, is_throttled
 from .summaries import Summary, SummaryUpdate, update_summary
 from .transactions import (
     CHECKSUM,
@@ -45,13 +48,12 @@ from .transactions import (
 MAX_KEYS = 100
 #: Parallel calls.
 PARALLEL = 4
-#: Reasons for which a cancelled transaction is worth retrying. Any other reason is an error.
-TRANSIENT = {
-    "ConditionalCheckFailed",
-    "TransactionConflict",
-    "ThrottlingError",
-    "ProvisionedThroughputExceeded",
-}
+#: Reasons for which a cancelled transaction is worth retrying after the rows have been read again.
+CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
+#: Seconds to pause before each further attempt of a transaction that was cancelled because it was throttled.
+PAUSES = (0.3, 0.9)
+#: Seconds to pause before each further read of the items that DynamoDB did not return.
+READ_PAUSES = (0.1, 0.3, 0.9, 2)
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,10 +66,8 @@ class DynamoAdapter(CacheAdapter):
     ----------
     cache : pypicloud.cache.dynamo.DynamoCache
     pause : callable, optional
-        Waits for a number of seconds, after DynamoDB has returned only some of the requested items.
+        Waits for a number of seconds, after DynamoDB has throttled a call.
     """
-
-    unreachable = (OSError, HTTPClientError)
 
     def __init__(self, cache: Any, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(cache)
@@ -76,18 +76,40 @@ class DynamoAdapter(CacheAdapter):
         self.client = cache.engine.dynamo.client
         self.pause = pause
         self.pool = ThreadPoolExecutor(PARALLEL)
+        self.client.meta.events.register("before-send.dynamodb", self._before_send)
+
+    def is_unreachable(self, error: BaseException) -> bool:
+        """Return whether DynamoDB did not answer, throttles the call, or refuses it as a whole."""
+        return super().is_unreachable(error) or dynamo_client.is_unreachable(error)
+
+    def _before_send(self, **_: Any) -> None:
+        """Send nothing after the function's time is over; botocore's retries are sent by this too."""
+        self.check_running()
 
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
         """Return rows and summaries by a consistent read; pypicloud's own read may miss a new row."""
-        items, summaries = self._get({key.filename for key in keys}, {key.name for key in keys if key.name})
+        names = {name for key in keys for name in (key.name, *key.possible_names) if name}
+        items, summaries = self._get({key.filename for key in keys}, names)
         rows = {filename: self._load(DynamoPackage, item) for filename, item in items.items()}
         # A few rows have another name, because their filename was split wrongly.
         more = {row.name for row in rows.values() if row is not None} - summaries.keys()
         if more:
             summaries |= self._get(set(), more)[1]
-        return {
-            filename: Snapshot(row, RawItems(items[filename], summaries)) for filename, row in rows.items()
-        }
+        return {key.filename: self._snapshot(key, items, rows, summaries) for key in keys}
+
+    def _snapshot(
+        self,
+        key: RowKey,
+        items: Mapping[str, Item | None],
+        rows: Mapping[str, Any],
+        summaries: Mapping[str, Item | None],
+    ) -> Snapshot | Exception:
+        """Return a row with the summaries that were read, or an error if DynamoDB did not return it."""
+        row = rows.get(key.filename)
+        names = {name for name in ((key.name, *key.possible_names) if row is None else (row.name,)) if name}
+        if key.filename not in items or not names <= summaries.keys():
+            return _throttled("BatchGetItem did not return every item")
+        return Snapshot(row, RawItems(items[key.filename], summaries))
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Write rows with the summaries of their names, as many names as fit into one transaction."""
@@ -98,14 +120,25 @@ class DynamoAdapter(CacheAdapter):
 
     def _write_batch(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
         together = self._write_together(batch) if len(batch) > 1 else None
-        return _merged(map(self._write_group, batch)) if together is None else together
+        return self._write_each(batch) if together is None else together
+
+    def _write_each(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
+        """Write each name alone, until DynamoDB throttles even that."""
+        results: dict[str, Result | Exception] = {}
+        for group in batch:
+            throttled = next((found for found in results.values() if _is_unreachable(found)), None)
+            if throttled is None:
+                results |= self._write_group(group)
+            else:
+                results |= {change.filename: throttled for change in group}
+        return results
 
     def _write_together(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
         """Write several names in one transaction; return None if one of them makes it fail."""
         changes = [change for group in batch for change in group]
         try:
             written = self._try(changes, summaries_of(changes))
-        except ClientError:
+        except (ClientError, UnreachableError):
             return None
         return None if written is Result.CONFLICT else self._each(changes, written)
 
@@ -133,6 +166,8 @@ class DynamoAdapter(CacheAdapter):
     ) -> dict[str, Result | Exception]:
         try:
             written = self._try(changes, summaries)
+        except UnreachableError as error:
+            return {change.filename: error for change in changes}
         except ClientError as error:
             if len(changes) == 1:
                 return {changes[0].filename: error}
@@ -165,7 +200,12 @@ class DynamoAdapter(CacheAdapter):
 
     def _indexed(self, name: str) -> list[Any]:
         """Return the rows of a name that its index shows."""
-        return list(self.engine.query(DynamoPackage).filter(name=name).gen())
+        try:
+            return list(self.engine.query(DynamoPackage).filter(name=name).gen())
+        except DynamoDBError as error:
+            if is_throttled(error):
+                raise _throttled(error) from error
+            raise
 
     def _row(self, change: Change) -> dict[str, Any]:
         """Return the write that replaces a row, on condition that it has not changed since it was read."""
@@ -213,18 +253,28 @@ class DynamoAdapter(CacheAdapter):
             yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
-        """Write all or nothing; return False if another handler or throttling prevented it."""
-        try:
-            self.client.transact_write_items(TransactItems=list(writes))
-        except ClientError as error:
-            reasons = {reason["Code"] for reason in error.response.get("CancellationReasons", [])} - {"None"}
-            if not reasons or reasons - TRANSIENT:
-                raise
-            return False
-        return True
+        """Write all or nothing; return False if another handler prevented it."""
+        for pause in (*PAUSES, None):
+            try:
+                self.client.transact_write_items(TransactItems=list(writes))
+                return True
+            except ClientError as error:
+                reasons = cancellation_reasons(error)
+                if reasons & CONFLICTS and not reasons - CONFLICTS - THROTTLED_ITEM:
+                    return False
+                if not is_throttled(error):
+                    raise
+                # botocore itself retries the codes of a throttled call, but not of a cancelled transaction.
+                if pause is None or not reasons:
+                    raise _throttled(error) from error
+            self.pause(pause)
+        return False
 
-    def _get(self, filenames: set[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the items by filename and by name; None for an item that does not exist."""
+    def _get(self, filenames: Collection[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the items by filename and by name: None for an item that does not exist.
+
+        Items that DynamoDB did not return are left out.
+        """
         rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
         wanted = [(rows, "filename", filename) for filename in sorted(filenames)]
         wanted += [(summaries, "name", name) for name in sorted(names)]
@@ -232,43 +282,51 @@ class DynamoAdapter(CacheAdapter):
             rows: dict.fromkeys(filenames),
             summaries: dict.fromkeys(names),
         }
-        for read in self._parallel(self._batch_get, batches(wanted, lambda _: 1, MAX_KEYS)):
+        for read, unread in self._parallel(self._batch_get, batches(wanted, lambda _: 1, MAX_KEYS)):
+            for table, value in unread:
+                del found[table][value]
             for table, items in read:
                 key = "filename" if table == rows else "name"
                 found[table].update({item[key]["S"]: item for item in items})
         return found[rows], found[summaries]
 
-    def _batch_get(self, wanted: Sequence[tuple[str, str, str]]) -> list[tuple[str, list[Item]]]:
+    def _batch_get(
+        self, wanted: Sequence[tuple[str, str, str]]
+    ) -> tuple[list[tuple[str, list[Item]]], list[tuple[str, str]]]:
+        """Return the items of each table, and the table and the key of each item that was not returned."""
         requests: dict[str, Any] = {}
         for table, key, value in wanted:
             keys = requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"]
             keys.append({key: {"S": value}})
         read: list[tuple[str, list[Item]]] = []
-        for pause in (0.1, 0.3, 0.9, 2):
+        for pause in (*READ_PAUSES, None):
             response = self.client.batch_get_item(RequestItems=requests)
             read += response["Responses"].items()
             requests = response.get("UnprocessedKeys", {})
-            if not requests:
-                return read
+            if not requests or pause is None:
+                break
             self.pause(pause)
-        raise S3SyncError(
-            f"DynamoDB did not return all keys of {', '.join(requests)}: the next retry reads them again"
-        )
+        keys = [(table, key) for table, request in requests.items() for key in request["Keys"]]
+        return read, [(table, value["S"]) for table, key in keys for value in key.values()]
 
     def _parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
-        """Call for each of the values, a few in parallel; retry each failure once, alone.
-
-        Too many parallel calls may be the cause. Every call can safely be repeated: writes are conditional.
-        """
+        """Call for each of the values, a few in parallel; after an error, begin no further call."""
         values = list(values)
         if len(values) < 2:
             return [call(value) for value in values]
-        futures = [self.pool.submit(call, value) for value in values]
-        wait(futures)
-        return [
-            call(value) if future.exception() else future.result()
-            for value, future in zip(values, futures, strict=True)
-        ]
+        errors: list[Exception] = []
+
+        def call_unless_failed(value: T) -> list[R]:
+            try:
+                return [] if errors else [call(value)]
+            except Exception as error:
+                errors.append(error)
+                return []
+
+        results = list(self.pool.map(call_unless_failed, values))
+        if errors:
+            raise errors[0]
+        return [result for (result,) in results]
 
     def _summary(self, item: Item | None) -> Summary | None:
         loaded = self._load(PackageSummary, item)
@@ -289,6 +347,17 @@ class DynamoAdapter(CacheAdapter):
 
 def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:
     return {filename: result for some in results for filename, result in some.items()}
+
+
+def _throttled(reason: object) -> UnreachableError:
+    return UnreachableError(
+        f"DynamoDB throttles the tables ({reason}): raise their capacity if this persists;"
+        " the event will be retried"
+    )
+
+
+def _is_unreachable(result: Result | Exception) -> bool:
+    return isinstance(result, UnreachableError)
 
 
 def _downgrade(result: Result) -> Result:

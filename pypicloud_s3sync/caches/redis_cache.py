@@ -6,16 +6,22 @@ the row only if it has not changed since it was read. A cluster can run the scri
 key. Lists and summaries are under other keys, which a cluster cannot change in the same step. Therefore a
 handler that has written them reads the rows again, until both agree: the last handler to write has then read
 the rows after its write, and a handler that changes a row later corrects the lists again.
+
+A handler can be interrupted between a row and its lists. Its event is delivered again, and then only the
+filename may be left. The lists are written in an order in which the names that are not complete can be found
+from it: see :meth:`RedisAdapter._leftovers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pypicloud.cache.redis_cache import summary_from_package
+from redis import exceptions
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
 
 from ..exceptions import S3SyncError
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
@@ -35,12 +41,33 @@ return 1
 """
 #: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
 ROUNDS = 20
+#: The names in one pipeline, if every name is read.
+CHUNK = 1000
+#: Errors of the server or the cluster, and not of a single key. Older versions of redis-py lack some of them.
+UNREACHABLE = tuple(
+    getattr(exceptions, name)
+    for name in (
+        *("ConnectionError", "TimeoutError", "ReadOnlyError", "NoPermissionError", "OutOfMemoryError"),
+        *("ClusterDownError", "ClusterError", "MasterDownError", "RedisClusterException"),
+    )
+    if hasattr(exceptions, name)
+)
+
+T = TypeVar("T")
 
 
 class RedisAdapter(CacheAdapter):
     """Reads and writes rows, lists and summaries of ``pypicloud.cache.redis_cache.RedisCache``."""
 
-    unreachable = (OSError, RedisConnectionError, RedisTimeoutError)
+    def __init__(self, cache: Any) -> None:
+        super().__init__(cache)
+        # By default, redis-py sends a command up to four times, for up to a minute. See _call.
+        if hasattr(self.db, "set_retry"):
+            self.db.set_retry(Retry(NoBackoff(), 0))
+
+    def is_unreachable(self, error: BaseException) -> bool:
+        """Return whether an error is one of the server or the cluster."""
+        return super().is_unreachable(error) or isinstance(error, UNREACHABLE)
 
     @property
     def db(self) -> Any:
@@ -56,20 +83,59 @@ class RedisAdapter(CacheAdapter):
         """Swap the rows, then correct the lists of every name that they have or had."""
         results = {change.filename: self._swap(change) for change in changes}
         by_name: dict[str, set[str]] = {}
-        for change in changes:
-            # Even without a swap: this may be the retry of a handler that died between the two steps.
-            for name in _names(change):
+        # Even without a swap: this may be the retry of a handler that died between the two steps.
+        for change, names in zip(changes, self._names(changes), strict=True):
+            for name in names:
                 by_name.setdefault(name, set()).add(change.filename)
+        for name in self._leftovers({change.filename for change in changes if _is_absent(change)}):
+            by_name.setdefault(name, set())
         for name, filenames in by_name.items():
             self._correct_name(name, filenames)
         return results
+
+    def _names(self, changes: Sequence[Change]) -> list[set[str]]:
+        """Return the names that the row of each change has, had, or may have had."""
+        found = [
+            {row.name for row in (change.snapshot.row, change.wanted) if row is not None}
+            or set(change.key.possible_names)
+            for change in changes
+        ]
+        # Another name may list the file if the row was moved from it.
+        others = [
+            (number, name)
+            for number, change in enumerate(changes)
+            for name in (change.key.name, *change.key.other_names)
+            if name and name not in found[number]
+        ]
+        lists = ((self.cache.redis_filename_set(name), changes[number].filename) for number, name in others)
+        listed = self._pipeline(*(("sismember", key, filename) for key, filename in lists))
+        for (number, name), is_listed in zip(others, listed, strict=True):
+            found[number] |= {name} if is_listed else set()
+        return found
+
+    def _leftovers(self, filenames: set[str]) -> list[str]:
+        """Return the names that list one of the files, which have no rows, or that list no file at all.
+
+        A handler or a server that was interrupted while it deleted a row has left one of these: see
+        :meth:`_write_lists`. The name of the row is not always known: it may be any that its object had.
+        """
+        names = sorted(self._call(lambda: self.db.smembers(self.cache.redis_set))) if filenames else []
+        found: list[str] = []
+        for start in range(0, len(names), CHUNK):
+            chunk = names[start : start + CHUNK]
+            lists = self._pipeline(*(("smembers", self.cache.redis_filename_set(name)) for name in chunk))
+            found += [
+                name for name, listed in zip(chunk, lists, strict=True) if not listed or listed & filenames
+            ]
+        return found
 
     def _swap(self, change: Change) -> Result:
         if same(change.snapshot.row, change.wanted):
             return Result.UNCHANGED
         wanted = {} if change.wanted is None else self._dump(change.wanted)
         arguments = [len(change.snapshot.raw), *_flat(change.snapshot.raw), *_flat(wanted)]
-        swapped = self.db.eval(SWAP, 1, self.cache.redis_key(change.filename), *arguments)
+        key = self.cache.redis_key(change.filename)
+        swapped = self._call(lambda: self.db.eval(SWAP, 1, key, *arguments))
         return Result.WRITTEN if swapped else Result.CONFLICT
 
     def _correct_name(self, name: str, filenames: set[str]) -> None:
@@ -88,7 +154,7 @@ class RedisAdapter(CacheAdapter):
         """
         candidates = set(filenames)
         for _ in range(ROUNDS):
-            listed = self.db.smembers(self.cache.redis_filename_set(name))
+            listed = self._call(lambda: self.db.smembers(self.cache.redis_filename_set(name)))
             candidates |= listed
             loaded = {filename: self._load(found) for filename, found in self._hashes(candidates).items()}
             rows = {filename: row for filename, row in loaded.items() if row and row.name == name}
@@ -97,7 +163,11 @@ class RedisAdapter(CacheAdapter):
         raise S3SyncError(f"the rows of {name} kept changing: the next retry corrects its lists")
 
     def _write_lists(self, name: str, listed: set[str], rows: Mapping[str, Any]) -> bool:
-        """Correct what does not follow from the rows; return whether anything was wrong."""
+        """Correct what does not follow from the rows; return whether anything was wrong.
+
+        While something is wrong, :meth:`_leftovers` finds the name: it is on the list of names until the end,
+        and lists the file until its summary is right.
+        """
         newest = max(rows.values(), key=lambda row: (row.last_modified, row.filename), default=None)
         summary = {} if newest is None else self._summary_of(newest)
         named, found = self._pipeline(
@@ -107,15 +177,19 @@ class RedisAdapter(CacheAdapter):
         writes: list[tuple[Any, ...]] = []
         if rows.keys() - listed:
             writes.append(("sadd", files, *sorted(rows.keys() - listed)))
-        if listed - rows.keys():
-            writes.append(("srem", files, *sorted(listed - rows.keys())))
-        if bool(named) != bool(rows):
-            writes.append(("sadd" if rows else "srem", self.cache.redis_set, name))
+        if rows and not named:
+            writes.append(("sadd", self.cache.redis_set, name))
         if found != summary:
             change = ("hset", *_flat(summary)) if summary else ("delete",)
             writes.append((change[0], self.cache.redis_summary_key(name), *change[1:]))
-        if writes:
-            self._pipeline(*writes)
+        if listed - rows.keys():
+            writes.append(("srem", files, *sorted(listed - rows.keys())))
+        if named and not rows:
+            writes.append(("srem", self.cache.redis_set, name))
+        # A pipeline of a cluster does not keep the order: its commands go to several servers.
+        in_order = [[write] for write in writes] if hasattr(self.db, "nodes_manager") else [writes]
+        for commands in in_order:
+            self._pipeline(*commands)
         return bool(writes)
 
     def _summary_of(self, newest: Any) -> dict[str, str]:
@@ -139,14 +213,32 @@ class RedisAdapter(CacheAdapter):
         return dict(zip(ordered, found, strict=True))
 
     def _pipeline(self, *commands: tuple[Any, ...]) -> list[Any]:
-        # Not a transaction: a cluster has none over several keys, and nothing here relies on one.
-        pipe = self.db.pipeline(transaction=False)
-        for method, key, *arguments in commands:
-            if method == "hset":
-                pipe.hset(key, mapping=dict(zip(arguments[::2], arguments[1::2], strict=True)))
-            else:
-                getattr(pipe, method)(key, *arguments)
-        return list(pipe.execute())
+        if not commands:
+            return []
+
+        def execute() -> list[Any]:
+            # Not a transaction: a cluster has none over several keys, and nothing here relies on one.
+            pipe = self.db.pipeline(transaction=False)
+            for method, key, *arguments in commands:
+                if method == "hset":
+                    pipe.hset(key, mapping=dict(zip(arguments[::2], arguments[1::2], strict=True)))
+                else:
+                    getattr(pipe, method)(key, *arguments)
+            return list(pipe.execute())
+
+        return self._call(execute)
+
+    def _call(self, send: Callable[[], T]) -> T:
+        """Send commands; once again if the connection is lost, as it may be after Lambda has frozen it.
+
+        Every command can be repeated: a swap that has been made already is reported as a conflict.
+        """
+        self.check_running()
+        try:
+            return send()
+        except RedisConnectionError:
+            self.check_running()
+            return send()
 
 
 class _Recorder:
@@ -165,10 +257,8 @@ class _Recorder:
         """Ignore the lists, which the adapter corrects itself."""
 
 
-def _names(change: Change) -> set[str]:
-    """Return the names whose lists may contain the row; the name of a deleted row can only be guessed."""
-    names = {row.name for row in (change.snapshot.row, change.wanted) if row is not None}
-    return names or {name for name in (change.key.name,) if name}
+def _is_absent(change: Change) -> bool:
+    return change.snapshot.row is None and change.wanted is None
 
 
 def _flat(values: Mapping[str, str]) -> list[str]:

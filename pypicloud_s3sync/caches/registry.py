@@ -1,7 +1,8 @@
-"""Choose the adapter for a cache."""
+"""Create a cache, and choose the adapter for it."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from .base import CacheAdapter
@@ -19,6 +20,23 @@ def backend_of(cache: type) -> str | None:
     # Compare names: a cache module cannot be imported without its database driver.
     names = (BACKENDS.get(f"{base.__module__}.{base.__qualname__}") for base in cache.__mro__)
     return next(filter(None, names), None)
+
+
+def open_cache(settings: Any) -> Any:
+    """Return pypicloud's cache for its settings; calls to its database have time limits."""
+    from pypicloud.cache import get_cache_impl
+
+    implementation = get_cache_impl(settings)
+    with contextlib.ExitStack() as stack:
+        match backend_of(implementation):
+            case "dynamo":
+                from .dynamo_client import time_limits
+
+                stack.enter_context(time_limits())
+            case "sql":
+                # Lambda freezes its sandbox between events, and the database may have closed the connection.
+                settings.setdefault("db.pool_pre_ping", "true")
+        return implementation(**implementation.configure(settings))
 
 
 def adapter_for(cache: Any) -> CacheAdapter:

@@ -54,11 +54,12 @@ class SummaryUpdate:
 
 @dataclass(frozen=True)
 class RowChanges:
-    """The rows of one name that are removed, added, and kept unchanged."""
+    """The rows of one name that are removed, added and kept, and the filenames that have no row."""
 
     removed: Sequence[Any] = ()
     added: Sequence[Any] = ()
     kept: Sequence[Any] = ()
+    absent: Sequence[str] = ()
 
 
 def checksum(rows: Iterable[Any]) -> int:
@@ -98,7 +99,7 @@ def update_summary(
 def _without_index(before: Summary | None, changes: RowChanges) -> SummaryUpdate | None:
     """Return the update that follows from the checksum and the changes alone, or None if none does."""
     if before is None:
-        if changes.removed or changes.kept:
+        if changes.removed or changes.kept or not changes.added:
             return None
         newest = _newest(changes.added)
         return SummaryUpdate(newest and _summary_of(newest, checksum(changes.added)))
@@ -118,8 +119,8 @@ def _without_index(before: Summary | None, changes: RowChanges) -> SummaryUpdate
 
 def _after(shown: Sequence[Any], changes: RowChanges) -> list[Any]:
     rows = {row.filename: row for row in shown}
-    for row in changes.removed:
-        rows.pop(row.filename, None)
+    for filename in (*(row.filename for row in changes.removed), *changes.absent):
+        rows.pop(filename, None)
     rows.update({row.filename: row for row in (*changes.added, *changes.kept)})
     return list(rows.values())
 

@@ -50,13 +50,15 @@ def item_count(group: Sequence[Change]) -> int:
 
     These are one item for each row, and the items of the summary of every name that the changes affect.
     """
-    return len(group) + ITEMS_OF_SUMMARY * (1 + sum(map(_changes_name, group)))
+    return len(group) + ITEMS_OF_SUMMARY * (1 + sum(map(_further_names, group)))
 
 
-def _changes_name(change: Change) -> bool:
-    """Return whether a row moves to another name, for example because its filename was split wrongly."""
+def _further_names(change: Change) -> int:
+    """Return how many names a change affects beside its own: it moves a row, or does not know its name."""
     row, wanted = change.snapshot.row, change.wanted
-    return row is not None and wanted is not None and bool(row.name != wanted.name)
+    if row is None and wanted is None:
+        return len(change.key.possible_names)
+    return int(row is not None and wanted is not None and row.name != wanted.name)
 
 
 def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
@@ -65,28 +67,34 @@ def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
     for change in changes:
         read = change.snapshot.raw.summaries
         packages = (change.snapshot.row, change.wanted)
-        names = {change.key.name, *(package.name for package in packages if package is not None)}
+        names = {*change.key.possible_names, *([change.key.name] if change.key.name else [])}
+        names |= {package.name for package in packages if package is not None}
         found |= {name: read[name] for name in names if name in read}
     return found
 
 
 def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
     """Return the changes of each name's rows, for every name that the changes affect."""
-    names: dict[str, tuple[list[Any], list[Any], list[Any]]] = {}
+    names: dict[str, tuple[list[Any], list[Any], list[Any], list[str]]] = {}
+
+    def of(name: Any) -> tuple[list[Any], list[Any], list[Any], list[str]]:
+        return names.setdefault(name, ([], [], [], []))
+
     for change in changes:
         row, wanted = change.snapshot.row, change.wanted
         if row is None and wanted is None:
-            # The server has deleted the row itself: correct the summary that it left behind.
-            name = change.key.name
-            if name is not None and summaries.get(name) is not None:
-                names.setdefault(name, ([], [], []))
+            # The server has deleted the row itself. As its index may have lagged behind, it may have left the
+            # summary behind, or have deleted it although the name has other rows.
+            for name in change.key.possible_names:
+                if name in summaries:
+                    of(name)[3].append(change.filename)
         elif wanted is not None and same(row, wanted):
-            names.setdefault(wanted.name, ([], [], []))[2].append(wanted)
+            of(wanted.name)[2].append(wanted)
         else:
             if row is not None:
-                names.setdefault(row.name, ([], [], []))[0].append(row)
+                of(row.name)[0].append(row)
             if wanted is not None:
-                names.setdefault(wanted.name, ([], [], []))[1].append(wanted)
+                of(wanted.name)[1].append(wanted)
     return {name: RowChanges(*map(tuple, rows)) for name, rows in names.items()}
 
 

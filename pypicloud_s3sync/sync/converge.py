@@ -17,7 +17,7 @@ from __future__ import annotations
 import posixpath
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..caches.base import CacheAdapter, Change, Result, Snapshot
@@ -28,6 +28,9 @@ from .pending import Outcome, PendingFile
 #: Seconds to pause before each further attempt, if another handler has changed the row or the index lags
 #: behind. After the last attempt, the event is left to Lambda's own retry.
 PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
+
+#: Takes the bucket, a key, and its outcome or error.
+Report = Callable[[str, str, Outcome | Exception], None]
 
 
 class Syncer:
@@ -43,6 +46,11 @@ class Syncer:
         ``storage.prefix``: other keys are ignored.
     pause : callable, optional
         Waits for a number of seconds between two attempts.
+
+    Attributes
+    ----------
+    doing : str
+        What the syncer is doing at the moment, for the error of an invocation whose time is over.
     """
 
     def __init__(
@@ -58,9 +66,19 @@ class Syncer:
         self.bucket = bucket
         self.prefix = prefix
         self.pause = pause or _sleep
+        self.doing = ""
 
-    def converge(self, bucket: str, keys: Iterable[str]) -> dict[str, Outcome | Exception]:
+    def converge(
+        self, bucket: str, keys: Iterable[str], report: Report | None = None
+    ) -> dict[str, Outcome | Exception]:
         """Make the cache match S3 under each of the keys; a failure does not stop the other keys.
+
+        Parameters
+        ----------
+        bucket : str
+        keys : iterable of str
+        report : callable, optional
+            Called for each key as soon as its outcome is known, before the other keys are done.
 
         Returns
         -------
@@ -69,26 +87,34 @@ class Syncer:
             if the object or its row kept changing. Only a 404 from S3 means that an object does not exist.
         """
         outcomes: dict[str, Outcome | Exception] = {}
+
+        def close(key: str, outcome: Outcome | Exception) -> None:
+            outcomes[key] = outcome
+            if report is not None:
+                report(bucket, key, outcome)
+
         files: dict[str, PendingFile] = {}
         for key in keys:
-            if not self._is_package_key(bucket, key):
-                outcomes[key] = Outcome("ignored", key)
-                continue
-            filename = posixpath.basename(key)
-            files.setdefault(filename, PendingFile(filename)).requested.append(key)
-        self._converge_files(bucket, list(files.values()))
-        for file in files.values():
-            outcomes |= {key: file.error or file.outcome(key) for key in file.requested}
+            if self._is_package_key(bucket, key):
+                filename = posixpath.basename(key)
+                files.setdefault(filename, PendingFile(filename)).requested.append(key)
+            else:
+                close(key, Outcome("ignored", key))
+        for file in self._converge_files(bucket, list(files.values())):
+            for key in file.requested:
+                close(key, file.error or file.outcome(key))
         return outcomes
 
     def _is_package_key(self, bucket: str, key: str) -> bool:
         return self.bucket in (None, bucket) and key.startswith(self.prefix) and not key.endswith("/")
 
-    def _converge_files(self, bucket: str, files: list[PendingFile]) -> None:
+    def _converge_files(self, bucket: str, files: list[PendingFile]) -> Iterator[PendingFile]:
+        """Converge the files, and yield each when it is done or has failed."""
         self._read_objects(bucket, [(file, key) for file in files for key in file.requested])
         for attempt, pause in enumerate((*PAUSES, None)):
             results = self._attempt(bucket, files, attempt)
             self._read_again(bucket, [file for file in files if results.get(file.filename) is Result.WRITTEN])
+            yield from (file for file in files if not file.is_open)
             files = [file for file in files if file.is_open]
             if not files:
                 return
@@ -101,12 +127,14 @@ class Syncer:
                 f"s3://{bucket}/{file.requested[0]} or its row changed during each of {attempt + 1} attempts:"
                 " its event will be retried"
             )
+            yield file
 
     def _attempt(self, bucket: str, files: list[PendingFile], attempt: int) -> Mapping[str, Result]:
         """Read the rows and the other keys that they list, then write the wanted rows."""
         files = [file for file in files if file.is_open]
         self._build_packages(files)
         row_keys = {file.filename: file.row_key for file in files}
+        self.doing = "reading the cache"
         self._for_all(
             files, lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]), _set_snapshot
         )
@@ -117,6 +145,7 @@ class Syncer:
             if file.is_open:
                 file.choose_row()
         results: dict[str, Result] = {}
+        self.doing = "writing the cache"
 
         def write(batch: list[PendingFile]) -> Mapping[str, Result | Exception]:
             return self.adapter.write(
@@ -145,7 +174,7 @@ class Syncer:
         try:
             results = call(files)
         except Exception as error:
-            if len(files) > 1 and not isinstance(error, self.adapter.unreachable):
+            if len(files) > 1 and not self.adapter.is_unreachable(error):
                 for file in files:
                     self._for_all([file], call, accept)
                 return
@@ -169,6 +198,7 @@ class Syncer:
             file.done = file.objects == before[file.filename]
 
     def _read_objects(self, bucket: str, wanted: list[tuple[PendingFile, str]]) -> None:
+        self.doing = "reading S3"
         objects = self.reader.read(bucket, [key for _, key in wanted])
         for (file, key), found in zip(wanted, objects, strict=True):
             if isinstance(found, Exception):

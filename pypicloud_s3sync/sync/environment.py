@@ -30,15 +30,15 @@ SHOWN = {
 TASK = "/var/task"
 CERTIFICATES = "certificates"
 _ROOT = str(Path(__file__).parents[2])
-#: Timeouts of the database drivers in seconds, by the scheme of ``db.url``. pymysql has a default of ten.
+#: Timeouts of the database drivers in seconds, by the scheme of ``db.url``.
 _REDIS = (("socket_connect_timeout", 5), ("socket_timeout", 10))
 _LIBPQ = (("connect_timeout", 5),)
+_MYSQL = (("connect_timeout", 5), ("read_timeout", 10), ("write_timeout", 10))
 TIMEOUTS = {
-    "redis": _REDIS,
-    "rediss": _REDIS,
-    "postgresql": _LIBPQ,
-    "postgresql+psycopg2": _LIBPQ,
-    "postgresql+psycopg": _LIBPQ,
+    **dict.fromkeys(("redis", "rediss"), _REDIS),
+    **dict.fromkeys(("postgresql", "postgresql+psycopg2", "postgresql+psycopg"), _LIBPQ),
+    **dict.fromkeys(("mysql", "mysql+mysqldb", "mysql+pymysql"), _MYSQL),
+    **dict.fromkeys(("mariadb", "mariadb+mysqldb", "mariadb+pymysql"), _MYSQL),
 }
 
 
@@ -70,12 +70,12 @@ def read() -> EnvironSettings:
     ConfigError
         The variable is not set, or its value is not a JSON object.
     """
-    settings = _settings()
+    settings = EnvironSettings(_settings())
     # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
         settings["db.url"] = _with_own_files(with_timeouts(settings["db.url"]))
-    return EnvironSettings(settings)
+    return settings
 
 
 def _settings() -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _with_own_files(url: str) -> str:
 def with_timeouts(url: str) -> str:
     """Return a ``db.url`` whose driver gives up before Lambda ends the function, so that the cause is logged.
 
-    By default, redis-py and libpq wait forever: see redis-py's ``from_url`` and libpq's ``connect_timeout``.
+    By default, redis-py, libpq and MySQL's drivers wait forever for a response.
     Options that the URL already has stay unchanged.
     """
     options = [option for option in TIMEOUTS.get(url.partition("://")[0], ()) if option[0] not in url]

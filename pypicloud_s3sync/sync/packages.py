@@ -11,9 +11,11 @@ from typing import Any
 
 from distlib import DistlibException
 from pypicloud.models import Package
-from pypicloud.util import PackageParseError, normalize_name, parse_filename
+from pypicloud.util import ALL_EXTENSIONS, PackageParseError, normalize_name, parse_filename
 
 LOG = logging.getLogger(__name__)
+#: The names of one filename that are tried. Their summaries have to fit into one transaction of DynamoDB.
+MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,16 @@ def to_package(stored: StoredObject, factory: Any) -> Any | None:
             return None
     metadata = Package.read_metadata(stored.metadata)
     return factory(name, version, filename, stored.last_modified, path=stored.key, **metadata)
+
+
+def possible_names(filename: str) -> tuple[str, ...]:
+    """Return every name that a filename can be split into, for example ``my`` and ``my-3d``."""
+    stem = next((filename.removesuffix(end) for end in ALL_EXTENSIONS if filename.endswith(end)), filename)
+    words = stem.split("-")
+    # In a wheel's filename, only the name of the package comes before the first hyphen.
+    splits = range(1, 2 if filename.endswith(".whl") else len(words))
+    names = (normalize_name("-".join(words[:count])) for count in splits)
+    return tuple(dict.fromkeys(name for name in names if name))[:MOST_NAMES]
 
 
 def guess_name(filename: str) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..caches.base import RowKey, Snapshot
-from .packages import StoredObject, guess_name, to_package
+from .packages import StoredObject, guess_name, possible_names, to_package
 
 #: The entry of a row's ``data`` that lists the other existing keys of its filename.
 OTHER_KEYS = "other_paths"
@@ -67,7 +67,9 @@ class PendingFile:
     @property
     def row_key(self) -> RowKey:
         """The row to read."""
-        return RowKey(self.filename, self.packages[0].name if self.packages else guess_name(self.filename))
+        name = self.packages[0].name if self.packages else guess_name(self.filename)
+        others = tuple(other for other in possible_names(self.filename) if other != name)
+        return RowKey(self.filename, name, others, is_gone=not self.packages)
 
     @property
     def unread_keys(self) -> list[str]:

@@ -8,7 +8,7 @@ import botocore.session
 from botocore.config import Config
 
 from .. import compat
-from ..caches.registry import adapter_for, backend_of
+from ..caches.registry import adapter_for, open_cache
 from . import environment
 from .converge import Syncer
 from .heads import HeadClient
@@ -28,13 +28,7 @@ def syncer() -> Syncer:
     """
     compat.apply()
     settings = environment.read()
-    from pypicloud.cache import get_cache_impl
-
-    implementation = get_cache_impl(settings)
-    if backend_of(implementation) == "sql":
-        # Lambda freezes its sandbox between events, and the database may have closed the connection since.
-        settings.setdefault("db.pool_pre_ping", "true")
-    cache = implementation(**implementation.configure(settings))
+    cache = open_cache(settings)
     # Three quick retries. Lambda itself retries an event that still fails, minutes later.
     config = Config(
         retries={"mode": "standard", "max_attempts": 3},

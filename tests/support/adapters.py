@@ -26,7 +26,7 @@ def read_one(adapter: CacheAdapter, key: RowKey) -> Snapshot:
 
 def set_row(adapter: CacheAdapter, filename: str, wanted: Any | None, limit: int = 9) -> int:
     """Make the cache hold a package, or nothing, under a filename; return the number of attempts."""
-    key = RowKey(filename, guess_name(filename) if wanted is None else wanted.name)
+    key = RowKey(filename, guess_name(filename) if wanted is None else wanted.name, is_gone=wanted is None)
     for attempt in range(limit):
         change = Change(key, read_one(adapter, key), wanted, attempt)
         result = adapter.write([change])[filename]

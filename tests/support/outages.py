@@ -21,6 +21,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self._database = ("127.0.0.1", port)
         self._open: list[socket.socket] = []
+        self._stalled = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._listen()
@@ -31,8 +32,15 @@ class Proxy:
         while self._open:
             _shut(self._open.pop())
 
+    def stall(self) -> None:
+        """Pass nothing on any more, as if a firewall dropped every packet: connections open, calls hang."""
+        self._stalled.set()
+
     def restore(self) -> None:
-        """Accept connections again."""
+        """Accept connections again, and pass on what they send."""
+        if self._stalled.is_set():
+            self.interrupt()
+            self._stalled.clear()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listen()
 
@@ -53,24 +61,25 @@ class Proxy:
             with contextlib.suppress(OSError):
                 server = socket.create_connection(self._database)
                 self._open += [client, server]
-                threading.Thread(target=_forward, args=(client, server), daemon=True).start()
+                thread = threading.Thread(target=self._forward, args=(client, server), daemon=True)
+                thread.start()
+
+    def _forward(self, client: socket.socket, server: socket.socket) -> None:
+        other = {client: server, server: client}
+        with selectors.DefaultSelector() as selector, contextlib.suppress(OSError, ValueError):
+            for end in other:
+                selector.register(end, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    data = key.fileobj.recv(65536)  # type: ignore[union-attr]
+                    if not data:
+                        return _shut(client, server)
+                    if not self._stalled.is_set():
+                        other[key.fileobj].sendall(data)  # type: ignore[index]
 
     def close(self) -> None:
         """End all connections and stop listening."""
         self.interrupt()
-
-
-def _forward(client: socket.socket, server: socket.socket) -> None:
-    other = {client: server, server: client}
-    with selectors.DefaultSelector() as selector, contextlib.suppress(OSError, ValueError):
-        for end in other:
-            selector.register(end, selectors.EVENT_READ)
-        while True:
-            for key, _ in selector.select():
-                data = key.fileobj.recv(65536)  # type: ignore[union-attr]
-                if not data:
-                    return _shut(client, server)
-                other[key.fileobj].sendall(data)  # type: ignore[index]
 
 
 def _shut(*ends: socket.socket) -> None:

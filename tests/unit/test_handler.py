@@ -72,8 +72,9 @@ def test_an_event_that_is_not_a_notification_is_refused(world: World) -> None:
 
 def test_missing_settings_are_an_error_with_a_remedy(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYPICLOUD_SETTINGS")
-    with pytest.raises(ConfigError, match="run ppc-s3sync enable"):
+    with pytest.raises(SyncError, match="run ppc-s3sync enable") as caught:
         world.notify(GOOD)
+    assert isinstance(caught.value.failures[GOOD], ConfigError)
 
 
 def test_a_key_that_several_records_name_is_synced_once(world: World, calls: CallLog) -> None:

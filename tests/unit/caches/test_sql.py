@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from pypicloud.cache.sql import SQLCache, SQLPackage
 from pypicloud.util import EnvironSettings
+from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
 from pypicloud_s3sync.caches import sql
 from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.sql import SqlAdapter
+from pypicloud_s3sync.exceptions import UnreachableError
 from support.adapters import read, read_one, set_row
 
 FILENAME = "pkg-1.0.tar.gz"
@@ -90,8 +92,19 @@ def test_more_rows_than_one_query_takes_are_read(
     assert [row and row.data["path"] for row in rows.values()] == [f"x/{filename}" for filename in filenames]
 
 
-def test_a_lost_database_is_an_error_of_the_whole_batch(cache: Any, adapter: SqlAdapter) -> None:
+def test_a_statement_that_fails_is_an_error_of_its_row(cache: Any, adapter: SqlAdapter) -> None:
     changes = [Change(KEY, Snapshot(None), package(cache))]
     SQLPackage.__table__.drop(cache.dbmaker.kw["bind"])
-    with pytest.raises(OperationalError, match="no such table"):
+    error = adapter.write(changes)[FILENAME]
+    assert isinstance(error, OperationalError)
+    assert not adapter.is_unreachable(error)
+
+
+def test_a_connection_that_cannot_be_made_is_an_error_of_the_whole_batch(
+    cache: Any, adapter: SqlAdapter, tmp_path: Path
+) -> None:
+    changes = [Change(KEY, Snapshot(None), package(cache))]
+    cache.dbmaker.configure(bind=create_engine(f"sqlite:///{tmp_path}/missing/cache.db"))
+    cache.db = cache.dbmaker()
+    with pytest.raises(UnreachableError, match="unable to open database file"):
         adapter.write(changes)

@@ -66,7 +66,6 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
         pytest.param(
             None, RowChanges(added=[OLD, NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="the first two rows"
         ),
-        pytest.param(None, RowChanges(), SummaryUpdate(None), id="no row"),
         pytest.param(
             summary_of(OLD), RowChanges(added=[NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="a newer row"
         ),

@@ -39,7 +39,11 @@ def change(
 ) -> Change:
     """Return a change from one row to another; ``summaries`` are the summary items that were read."""
     known = wanted or row
-    key = RowKey("pkg-1.0.tar.gz", guess) if known is None else RowKey(known.filename, guess or known.name)
+    key = (
+        RowKey("pkg-1.0.tar.gz", guess, is_gone=True)
+        if known is None
+        else RowKey(known.filename, guess or known.name)
+    )
     return Change(key, Snapshot(row, RawItems(None, summaries or {})), wanted)
 
 
@@ -107,9 +111,15 @@ def test_a_group_takes_an_item_for_each_row_and_those_of_its_summaries(
             id="two rows of one name",
         ),
         pytest.param(
-            [change(None, None, guess="pkg")], {"pkg": RowChanges()}, id="a row that the server has deleted"
+            [change(None, None, guess="pkg")],
+            {"pkg": RowChanges(absent=("pkg-1.0.tar.gz",))},
+            id="a row that the server has deleted",
         ),
-        pytest.param([change(None, None, guess="other")], {}, id="no row and no summary"),
+        pytest.param(
+            [change(None, None, guess="other")],
+            {"other": RowChanges(absent=("pkg-1.0.tar.gz",))},
+            id="no row and no summary",
+        ),
         pytest.param([change(None, None)], {}, id="no row and no name"),
     ],
 )
@@ -124,9 +134,12 @@ def test_changes_are_sorted_by_the_names_that_they_affect(
 def contents(changes: dict[str, RowChanges]) -> dict[str, Any]:
     """Return the rows as tuples: pypicloud's own ``==`` compares filenames only."""
     return {
-        name: tuple(
-            [(row.filename, row.name, row.summary) for row in rows]
-            for rows in (changes.removed, changes.added, changes.kept)
+        name: (
+            *(
+                [(row.filename, row.name, row.summary) for row in rows]
+                for rows in (changes.removed, changes.added, changes.kept)
+            ),
+            changes.absent,
         )
         for name, changes in changes.items()
     }

@@ -223,9 +223,10 @@ class TestCalls:
         assert world.notify(KEY)["saved"] == [FILENAME]
         assert calls.calls == ["HeadObject", "BatchGetItem"]
 
-    def test_a_repeated_deletion_takes_two_and_writes_nothing(self, world: World, calls: CallLog) -> None:
+    def test_a_repeated_deletion_takes_three_and_writes_nothing(self, world: World, calls: CallLog) -> None:
+        """The index tells whether the server has deleted the summary of a name that has other rows."""
         world.notify(KEY, name="ObjectRemoved:Delete")
-        assert calls.calls == ["HeadObject", "BatchGetItem"]
+        assert calls.calls == ["HeadObject", "BatchGetItem", "Query"]
 
     def test_a_batch_reads_each_key_twice_and_writes_the_rows_of_a_name_together(
         self, world: World, calls: CallLog

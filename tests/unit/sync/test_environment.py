@@ -73,8 +73,12 @@ class TestRead:
         ("redis://h/0?socket_timeout=2", "redis://h/0?socket_timeout=2&socket_connect_timeout=5"),
         ("postgresql://u:p@h/d", "postgresql://u:p@h/d?connect_timeout=5"),
         ("postgresql+psycopg2://h/d?connect_timeout=1", "postgresql+psycopg2://h/d?connect_timeout=1"),
+        (
+            "mysql+pymysql://h/d?read_timeout=30",
+            "mysql+pymysql://h/d?read_timeout=30&connect_timeout=5&write_timeout=10",
+        ),
+        ("mariadb://h/d", "mariadb://h/d?connect_timeout=5&read_timeout=10&write_timeout=10"),
         ("postgresql+pg8000://h/d", "postgresql+pg8000://h/d"),
-        ("mysql+pymysql://h/d", "mysql+pymysql://h/d"),
     ],
     ids=str,
 )

@@ -140,12 +140,17 @@ def test_the_keys_that_a_row_lists_are_read_if_they_have_not_been(
 
 
 def test_the_row_is_searched_by_the_name_in_the_metadata() -> None:
-    assert pending(stored(A, name="other")).row_key == RowKey(FILENAME, "other")
+    assert pending(stored(A, name="other")).row_key == RowKey(FILENAME, "other", ("pkg",))
 
 
 def test_the_row_is_searched_by_the_name_in_the_filename_if_no_object_exists() -> None:
-    assert pending(absent=(A,)).row_key == RowKey(FILENAME, "pkg")
-    assert pending(absent=("x/strange",), filename="strange").row_key == RowKey("strange", None)
+    assert pending(absent=(A,)).row_key == RowKey(FILENAME, "pkg", is_gone=True)
+    assert pending(absent=("x/strange",), filename="strange").row_key == RowKey("strange", None, is_gone=True)
+
+
+def test_every_name_that_the_filename_can_be_split_into_may_have_left_something_behind() -> None:
+    key = pending(absent=("x/my-3d-1.0.tar.gz",), filename="my-3d-1.0.tar.gz").row_key
+    assert key.possible_names == ("my", "my-3d")
 
 
 @pytest.mark.parametrize(
