@@ -11,7 +11,13 @@ from typing import Any
 
 from distlib import DistlibException
 from pypicloud.models import Package
-from pypicloud.util import ALL_EXTENSIONS, PackageParseError, normalize_name, parse_filename
+from pypicloud.util import (
+    ALL_EXTENSIONS,
+    PackageParseError,
+    normalize_metadata_value,
+    normalize_name,
+    parse_filename,
+)
 
 LOG = logging.getLogger(__name__)
 #: The names of one filename that are tried. Their summaries have to fit into one transaction of DynamoDB.
@@ -59,6 +65,33 @@ def to_package(stored: StoredObject, factory: Any) -> Any | None:
             return None
     metadata = Package.read_metadata(stored.metadata)
     return factory(name, version, filename, stored.last_modified, path=stored.key, **metadata)
+
+
+def keep_text(package: Any, row: Any | None) -> None:
+    """Let a package have the texts of its row, if the object's metadata is all that S3 can hold of them.
+
+    pypicloud uploads its metadata in ASCII: a summary ``Größe für Ünïcode`` becomes ``Groe fur Unicode``. The
+    row of the server that took the upload has the text itself, which must not be lost.
+
+    Parameters
+    ----------
+    package : pypicloud.models.Package
+        The package in the object; it is changed.
+    row : pypicloud.models.Package or None
+        The row of its filename.
+    """
+    if row is None or row.data.get("path", package.data["path"]) != package.data["path"]:
+        return
+    if _in_metadata(row.summary or "") == (package.summary or ""):
+        package.summary = row.summary
+    for name, value in row.data.items():
+        if isinstance(value, str) and _in_metadata(value) == package.data.get(name, ""):
+            package.data[name] = value
+
+
+def _in_metadata(text: str) -> str:
+    # S3 cuts off the spaces around a header.
+    return str(normalize_metadata_value(text)).strip()
 
 
 def possible_names(filename: str) -> tuple[str, ...]:

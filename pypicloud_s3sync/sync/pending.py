@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..caches.base import RowKey, Snapshot
-from .packages import StoredObject, guess_name, possible_names, to_package
+from .packages import StoredObject, guess_name, keep_text, possible_names, to_package
 
 #: The entry of a row's ``data`` that lists the other existing keys of its filename.
 OTHER_KEYS = "other_paths"
@@ -93,6 +93,7 @@ class PendingFile:
         self.wanted = None
         if self.packages:
             self.wanted, *others = self.packages
+            keep_text(self.wanted, None if self.snapshot is None else self.snapshot.row)
             if others:
                 keys = sorted(package.data["path"] for package in others)
                 self.wanted.data = {**self.wanted.data, OTHER_KEYS: keys}

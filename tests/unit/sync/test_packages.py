@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from pypicloud.models import Package
 
-from pypicloud_s3sync.sync.packages import StoredObject, guess_name, stored_object, to_package
+from pypicloud_s3sync.sync.packages import (
+    StoredObject,
+    guess_name,
+    keep_text,
+    possible_names,
+    stored_object,
+    to_package,
+)
 
 TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
@@ -127,3 +134,58 @@ def test_an_answer_to_head_object_becomes_an_object_without_its_empty_metadata()
 
 def test_an_object_in_a_bucket_with_versioning_has_a_version() -> None:
     assert stored_object("x", {**HEAD, "VersionId": "v1"}).version_id == "v1"
+
+
+@pytest.mark.parametrize(
+    ("text", "metadata"),
+    [
+        ("Größe für Ünïcode", "Groe fur Unicode"),
+        ("two  spaces and a\ttab", "two spaces and a tab"),
+        (" around ", "around"),
+        ("日本語", ""),
+        ("plain", "plain"),
+        (None, ""),
+    ],
+)
+def test_the_text_of_a_row_is_kept_if_the_metadata_is_all_that_s3_can_hold_of_it(
+    text: str | None, metadata: str
+) -> None:
+    path = "x/pkg-1.0.tar.gz"
+    package = to_package(
+        stored(path, name="pkg", version="1.0", summary=metadata, uploader=metadata), Package
+    )
+    row = Package("pkg", "1.0", "pkg-1.0.tar.gz", TIME, text, path=path, uploader=text)
+    assert package is not None
+    keep_text(package, row)
+    assert (package.summary, package.data.get("uploader")) == (text, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        pytest.param("Größer", "x/pkg-1.0.tar.gz", id="another text"),
+        pytest.param("Größe", "y/pkg-1.0.tar.gz", id="another object"),
+    ],
+)
+def test_the_text_of_a_row_is_not_kept_if_the_object_is_not_the_one_of_the_row(text: str, path: str) -> None:
+    package = to_package(stored("x/pkg-1.0.tar.gz", name="pkg", version="1.0", summary="Groe"), Package)
+    assert package is not None
+    keep_text(package, Package("pkg", "1.0", "pkg-1.0.tar.gz", TIME, text, path=path))
+    assert package.summary == "Groe"
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        ("pkg-1.0.tar.gz", ("pkg",)),
+        ("my-3d-1.0.tar.gz", ("my", "my-3d")),
+        ("zope.interface-5.0-2.zip", ("zope-interface", "zope-interface-5-0")),
+        ("My_Pkg-1.0-py3-none-any.whl", ("my-pkg",)),
+        ("strange", ()),
+        ("-1.0.tar.gz", ()),
+        ("-".join("x" * 200) + ".tar.gz", tuple("-".join("x" * count) for count in range(1, 21))),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
+)
+def test_a_filename_can_be_split_into_several_names(filename: str, expected: tuple[str, ...]) -> None:
+    assert possible_names(filename) == expected
