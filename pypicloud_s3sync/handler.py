@@ -26,7 +26,8 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     Parameters
     ----------
     event : dict
-        S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; or ``s3:TestEvent``.
+        S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; the same as the
+        ``requestPayload`` of a record of a failure; or ``s3:TestEvent``.
     context : object
         Lambda's context; the metrics have its function name. The answer comes before its time is over: a key
         that is not done by then has failed.

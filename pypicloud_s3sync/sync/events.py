@@ -6,6 +6,10 @@ It arrives as S3 or EventBridge sends it, or as text in a message of SNS, of SQS
 https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-large-payload-raw-message-delivery.html
+
+An event that Lambda gave up on comes back as it was, from a dead-letter queue, or as the ``requestPayload``
+of a record, from an on-failure destination:
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 """
 
 from __future__ import annotations
@@ -133,6 +137,10 @@ def _envelope(event: Any, place: _Place) -> list[Record | Malformed]:
         return _guarded(_from_eventbridge, event, place.inside("detail"))
     if event.get("Type") == "Notification":
         return _guarded(_message, event.get("Message"), place.inside("Message"))
+    if "requestPayload" in event and isinstance(event.get("requestContext"), Mapping):
+        return _guarded(_payload, event["requestPayload"], place.inside("requestPayload"))
+    if event.get("source") == "lambda" and isinstance(event.get("detail"), Mapping):
+        return _envelope(event["detail"], place.inside("detail"))
     raise EventError(
         "the event has no list of Records and is not an S3 event of EventBridge: send S3 notifications"
     )
@@ -158,12 +166,17 @@ def _record(record: Any, place: _Place) -> list[Record | Malformed]:
 
 def _message(text: Any, place: _Place) -> list[Record | Malformed]:
     """Read an envelope that is text in another envelope."""
-    if place.depth == _MAX_DEPTH:
-        raise EventError("the message is nested deeper than AWS nests messages: send S3 notifications")
     try:
         event = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         raise EventError(f"the message is not JSON ({error}): send S3 notifications") from None
+    return _payload(event, place)
+
+
+def _payload(event: Any, place: _Place) -> list[Record | Malformed]:
+    """Read an envelope in another envelope."""
+    if place.depth == _MAX_DEPTH:
+        raise EventError("the message is nested deeper than AWS nests messages: send S3 notifications")
     return _envelope(event, place._replace(depth=place.depth + 1))
 
 

@@ -15,6 +15,7 @@ WORDS = [
     *("Records", "s3", "bucket", "name", "object", "key", "eventName", "eventTime", "eventSource"),
     *("aws:sqs", "messageId", "body", "Sns", "Message", "Type", "Notification", "aws:sns", "aws:s3"),
     *("source", "aws.s3", "detail", "detail-type", "time", "Event", "s3:TestEvent"),
+    *("requestPayload", "requestContext", "lambda"),
 ]
 any_text = st.one_of(st.sampled_from(WORDS), st.text(st.characters(), max_size=20))
 any_json = st.recursive(

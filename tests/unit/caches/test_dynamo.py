@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from pypicloud.cache.dynamo import PackageSummary
 
 from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.dynamo import DynamoAdapter
@@ -213,6 +214,37 @@ class TestIndex:
         assert (world.summaries(), calls.calls.count("Query")) == ({"pkg": "new"}, 1)
         save(adapter, package(world, "1.2", "newer", second=1))
         assert (world.summaries(), calls.calls.count("Query")) == ({"pkg": "newer"}, 1)
+
+
+class TestServer:
+    """pypicloud counts a name's files in an index that lags behind."""
+
+    def test_a_summary_that_its_delete_removed_comes_back_with_the_next_look(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        save(adapter, package(world, "1.0", "old", second=1))
+        kept = package(world, "2.0", "new", second=2)
+        save(adapter, kept)
+        world.cache.engine.delete(world.cache.fetch("pkg-1.0.tar.gz"))
+        world.cache.engine.delete_key(PackageSummary, name="pkg")
+        assert world.cache.distinct() == []
+        world.notify("x/pkg-1.0.tar.gz", name="ObjectRemoved:Delete")
+        assert world.summaries() == {"pkg": "new"}
+
+    @pytest.mark.parametrize("summary", ["left behind", None], ids=["left behind", "removed"])
+    def test_its_summary_is_corrected_whatever_the_filename(
+        self, world: World, adapter: DynamoAdapter, summary: str | None
+    ) -> None:
+        """The first number of this filename looks like a version."""
+        row = world.cache.new_package("my-3d", "1.0", "my-3d-1.0.tar.gz", None, "x", path="x")
+        other = world.cache.new_package("my-3d", "2.0", "my-3d-2.0.tar.gz", None, "y", path="x")
+        save(adapter, row)
+        if summary is None:
+            save(adapter, other)
+            world.cache.engine.delete_key(PackageSummary, name="my-3d")
+        world.cache.engine.delete(world.cache.fetch(row.filename))
+        world.notify(f"x/{row.filename}", name="ObjectRemoved:Delete")
+        assert world.summaries() == ({} if summary else {"my-3d": "y"})
 
 
 class TestConflict:

@@ -6,10 +6,12 @@ from typing import Any
 import fakeredis
 import pytest
 from pypicloud.cache.redis_cache import RedisCache
+from redis import exceptions
 
 from pypicloud_s3sync.caches.base import Change, Result, RowKey
 from pypicloud_s3sync.caches.redis_cache import RedisAdapter
-from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.exceptions import OutOfTimeError, S3SyncError
+from pypicloud_s3sync.sync.pending import PendingFile
 from support.adapters import read_one, set_row
 
 FILENAME = "pkg-1.0.tar.gz"
@@ -186,3 +188,124 @@ def test_a_row_that_never_stops_changing_is_left_to_a_retry(
     monkeypatch.setattr(adapter, "_write_lists", lambda *arguments: True)
     with pytest.raises(S3SyncError, match="the rows of pkg kept changing: the next retry"):
         set_row(adapter, FILENAME, package(cache))
+
+
+class TestLeftovers:
+    """A handler that dies between a row and its lists: the redelivered event has only the filename."""
+
+    @pytest.mark.parametrize(
+        ("filename", "name"),
+        [
+            ("my-3d-1.0.tar.gz", "my-3d"),
+            ("my-3d-tool-2-1.0.zip", "my-3d-tool-2"),
+            ("zope.interface-5.0.tar.gz", "zope-interface"),
+            ("pkg-1.0.tar.gz", "a-name-that-only-the-metadata-had"),
+        ],
+    )
+    def test_the_name_of_a_deleted_row_is_cleared_whatever_the_filename(
+        self, cache: Any, adapter: RedisAdapter, filename: str, name: str
+    ) -> None:
+        set_row(adapter, filename, cache.new_package(name, "1.0", filename, summary="x", path="x"))
+        cache.db.delete(cache.redis_key(filename))
+        with pytest.raises(KeyError):
+            cache.all(name)
+        converge(adapter, filename)
+        assert content(cache) == {}
+
+    @pytest.mark.parametrize("step", range(3))
+    def test_each_step_of_clearing_a_name_can_be_the_last_of_a_handler(
+        self, cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch, step: int
+    ) -> None:
+        """A cluster sends one command after the other."""
+        name, filename = "another-name", FILENAME
+        set_row(adapter, filename, cache.new_package(name, "1.0", filename, summary="x", path="x"))
+        steps = [("delete", "summary"), ("srem", "files"), ("srem", "names")]
+        keys = {
+            "summary": cache.redis_summary_key(name),
+            "files": cache.redis_filename_set(name),
+            "names": cache.redis_set,
+        }
+        cache.db.delete(cache.redis_key(filename))
+        for method, key in steps[:step]:
+            getattr(cache.db, method)(keys[key], *([] if method == "delete" else [filename, name]))
+        converge(adapter, filename)
+        assert content(cache) == {}
+
+    def test_a_name_that_the_server_left_without_files_is_cleared(
+        self, cache: Any, adapter: RedisAdapter
+    ) -> None:
+        """The server deletes the row and the list first, and the name in a second step."""
+        set_row(adapter, FILENAME, package(cache, name="another-name"))
+        cache._delete_package(cache.fetch(FILENAME))
+        assert cache.distinct() == ["another-name"]
+        converge(adapter, FILENAME)
+        assert content(cache) == {}
+
+    def test_the_old_name_of_a_moved_row_is_cleared(self, cache: Any, adapter: RedisAdapter) -> None:
+        filename = "my-3d-1.0.tar.gz"
+        set_row(adapter, filename, cache.new_package("my", "3d-1.0", filename, path="x"))
+        moved = cache.new_package("my-3d", "1.0", filename, path="x")
+        adapter._swap(Change(RowKey(filename, "my"), read_one(adapter, RowKey(filename, "my")), moved))
+        key = RowKey(filename, "my-3d", ("my",))
+        adapter.write([Change(key, read_one(adapter, key), cache.fetch(filename))])
+        assert cache.distinct() == ["my-3d"]
+        assert cache.db.smembers(cache.redis_filename_set("my")) == set()
+
+    def test_names_that_are_complete_are_left_alone(self, cache: Any, adapter: RedisAdapter) -> None:
+        set_row(adapter, "other-1.0.tar.gz", cache.new_package("other", "1.0", "other-1.0.tar.gz", path="x"))
+        before = content(cache)
+        converge(adapter, FILENAME)
+        assert content(cache) == before
+
+
+def converge(adapter: RedisAdapter, filename: str) -> None:
+    """Do what the handler does for an object that does not exist."""
+    key = PendingFile(filename).row_key
+    assert adapter.write([Change(key, read_one(adapter, key), None)]) == {filename: Result.UNCHANGED}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (exceptions.ConnectionError("lost"), True),
+        (exceptions.TimeoutError("slow"), True),
+        (exceptions.ReadOnlyError("a replica"), True),
+        (exceptions.ClusterDownError("CLUSTERDOWN no quorum"), True),
+        (exceptions.OutOfMemoryError("OOM"), True),
+        (exceptions.ResponseError("WRONGTYPE"), False),
+    ],
+    ids=repr,
+)
+def test_an_error_of_the_server_is_one_of_the_whole_batch(
+    adapter: RedisAdapter, error: Exception, expected: bool
+) -> None:
+    assert adapter.is_unreachable(error) is expected
+
+
+def test_a_lost_connection_is_replaced_once_and_a_slow_server_is_not_asked_again(
+    adapter: RedisAdapter,
+) -> None:
+    calls: list[int] = []
+
+    def fail_once() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            raise exceptions.ConnectionError("closed while Lambda was frozen")
+        return "done"
+
+    def never_answer() -> None:
+        calls.append(1)
+        raise exceptions.TimeoutError("slow")
+
+    assert (adapter._call(fail_once), len(calls)) == ("done", 2)
+    with pytest.raises(exceptions.TimeoutError):
+        adapter._call(never_answer)
+    assert len(calls) == 3
+
+
+def test_nothing_is_sent_after_the_adapter_has_been_stopped(cache: Any, adapter: RedisAdapter) -> None:
+    snapshot = read_one(adapter, KEY)
+    adapter.stop()
+    with pytest.raises(OutOfTimeError):
+        adapter.write([Change(KEY, snapshot, package(cache))])
+    assert content(cache) == {}

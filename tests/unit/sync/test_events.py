@@ -465,3 +465,34 @@ def test_every_possible_key_is_read_in_every_envelope(key: str, envelope: Envelo
 def test_an_impossible_key_is_read_or_malformed(key: str, envelope: Envelope) -> None:
     check(envelope(notification(key)))
     check(envelope(eventbridge_event(key)))
+
+
+@pytest.mark.parametrize(
+    "name", ["on_failure", "on_failure_in_sqs", "on_failure_from_eventbridge", "dead_letter"]
+)
+def test_an_event_that_lambda_gave_up_on_is_read_as_it_was(name: str) -> None:
+    (bare,), (again,) = parse(event("created_put")).records, parse(event(name)).records
+    assert (again.bucket, again.key, again.event, again.time) == (
+        bare.bucket,
+        bare.key,
+        bare.event,
+        bare.time,
+    )
+
+
+@enveloped
+def test_a_record_of_a_failure_is_read_in_any_envelope(envelope: Envelope) -> None:
+    for payload in (event("created_put"), in_sns(event("created_put"))):
+        assert keys(parse(envelope({**event("on_failure"), "requestPayload": payload}))) == [KEY]
+
+
+def test_a_record_of_a_failure_without_a_notification_is_named() -> None:
+    record = {**event("on_failure"), "requestPayload": {"ORDER_IDS": ["9e07af03"]}}
+    assert places(parse(in_sqs(record))) == [("Records[0].body.requestPayload", "m0")]
+
+
+def test_records_of_failures_that_are_nested_without_end_are_refused() -> None:
+    record: Event = event("created_put")
+    for _ in range(10):
+        record = {**event("on_failure"), "requestPayload": record}
+    assert len(parse(record).malformed) == 1
