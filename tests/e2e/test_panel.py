@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import urllib.parse
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,13 @@ from pypicloud_s3sync.demo.tools import PASSWORD, USER, request
 from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG
-from pypicloud_s3sync.devtools.processes import wait_until
+from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
+from support.apps import make_app
 from support.browsers import PICTURES, WIDTHS, Page
+from support.cutting_proxy import CuttingProxy
 from support.distribution import Installed
+from support.panels import Panel, serving
+from support.sites import Site, ini_settings, user_without_rights
 
 pytestmark = pytest.mark.e2e
 
@@ -34,7 +40,10 @@ def company(installed: Installed) -> Iterator[TwoRegions]:
     """Two regions without S3 sync; the bucket of the second one has a foreign notification."""
     with two_regions(Transcript(Console()), free_ports(), installed.scripts) as running:
         add_foreign_notification(running)
+        # Runs outlive a server that is restarted, so they must not be in a directory that ends with it.
+        restart(running)
         yield running
+        running.servers[running.second.name].stop()
 
 
 def add_foreign_notification(company: TwoRegions) -> None:
@@ -163,6 +172,7 @@ class TestPanel:
         company.aws.client("lambda", company.second.name).invoke(**function)
         page.get_by_role("button", name="Refresh").click()
         page.locator(".s3sync-chart").wait_for(timeout=SOON)
+        page.locator(".fa-refresh:not(.fa-spin)").wait_for(timeout=SOON)
         clean.picture("on", tmp_path)
         assert clean.barriers() == []
         assert clean.is_within(WIDTHS["narrow"])
@@ -222,24 +232,109 @@ class TestPanel:
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
-    def test_a_denied_call_is_shown_with_the_policy_that_allows_it(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
+
+@pytest.mark.in_order
+class TestBreaks:
+    """Runs whose connection, server or process is lost. The tests run in this order."""
+
+    def test_a_run_is_followed_through_a_cut_connection_and_a_killed_server(
+        self, admin: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
-        """The browser's route returns the answer; test_views.py tests the server's."""
-        page = clean.page
-        policy = {"Version": "2012-10-17", "Statement": [{"Action": "iam:CreateRole", "Resource": "*"}]}
-        line = {"result": "failed", "message": f"AccessDenied for iam:CreateRole {MARKUP}", "policy": policy}
+        page = admin.page
+        with CuttingProxy(company.second.port).running() as proxy:
+            page.goto(f"{proxy.url}/#/admin/s3sync")
+            title(page, "S3 sync is off")
+            page.get_by_role("button", name="Enable S3 sync").click()
+            page.get_by_role("button", name="Enable", exact=True).first.click()
+            page.get_by_role("progressbar").wait_for(timeout=SOON)
+            proxy.cut()
+            page.get_by_text("This page asks again until it knows the result.").wait_for(timeout=SOON)
+            admin.picture("lost", tmp_path)
+            assert admin.barriers() == []
+            restart(company)
+            proxy.restore()
+            title(page, "S3 sync is on")
+            text = page.locator(".s3sync").inner_text()
+            assert "Enabled on" in text
+            assert "does not answer" not in text
+            assert page.locator(".fa-spin").count() == 0
 
-        def refuse(route: Any) -> None:
-            route.fulfill(content_type="application/x-ndjson", body=json.dumps(line) + "\n")
+    def test_a_run_whose_process_was_killed_is_named_and_can_be_continued(
+        self, admin: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page, functions = admin.page, company.aws.client("lambda", company.second.name)
+        arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
+        functions.untag_resource(Resource=arn, TagKeys=[BUNDLE_TAG])
+        page.goto(f"{company.second.url}/#/admin/s3sync")
+        page.reload()
+        title(page, "S3 sync differs from the settings")
+        page.get_by_role("button", name="Repair S3 sync").click()
+        page.get_by_role("button", name="Repair", exact=True).first.click()
+        page.get_by_role("progressbar").wait_for(timeout=SOON)
+        os.kill(run_process(company), signal.SIGKILL)
+        title(page, "S3 sync differs from the settings")
+        focused(page, "s3sync-outcome")
+        assert "The run was stopped before its end" in page.locator("#s3sync-outcome").inner_text()
+        assert page.locator(".fa-spin").count() == 0
+        admin.picture("stopped", tmp_path)
+        assert admin.barriers() == []
+        page.reload()
+        title(page, "S3 sync differs from the settings")
+        assert "The run was stopped before its end" in page.locator("#s3sync-outcome").inner_text()
+        page.get_by_role("button", name="Repair S3 sync").click()
+        page.get_by_role("button", name="Repair", exact=True).first.click()
+        title(page, "S3 sync is on")
 
-        page.route("**/admin/s3sync/enable", refuse)
-        page.get_by_role("button", name="Enable S3 sync").click()
-        page.get_by_role("button", name="Enable", exact=True).first.click()
-        page.locator("#s3sync-outcome pre").wait_for(timeout=SOON)
-        assert MARKUP in page.locator("#s3sync-outcome").inner_text()
-        assert '"iam:CreateRole"' in page.locator("#s3sync-outcome pre").inner_text()
-        clean.picture("denied", tmp_path)
-        assert clean.barriers() == []
-        page.unroute("**/admin/s3sync/enable")
-        assert urllib.parse.urlsplit(page.url).fragment == "/admin/s3sync"
+
+def restart(company: TwoRegions) -> None:
+    """Kill the second region's server and start it again, with the same directory for temporary files.
+
+    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it.
+    """
+    region = company.second
+    company.servers[region.name].stop()
+    temporary = f"TMPDIR={company.workspace / 'tmp'}"
+    command = ["/usr/bin/env", temporary, str(company.scripts / "pserve"), str(region.ini)]
+    company.servers[region.name] = SupervisedProcess(command, clean_environment())
+
+    def is_healthy() -> bool:
+        with contextlib.suppress(OSError):
+            return request(f"{region.url}/health")[0] == 200
+        return False
+
+    wait_until(is_healthy, f"{region.url} answers", 60)
+
+
+def run_process(company: TwoRegions) -> int:
+    """Return the id of the process of the run of the company's second server."""
+    temporary = f"TMPDIR={company.workspace / 'tmp'}".encode()
+
+    def find() -> int | None:
+        for path in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                arguments = (path / "cmdline").read_bytes().split(b"\0")
+                if b"pypicloud-s3sync" in arguments and temporary in (path / "environ").read_bytes():
+                    return int(path.name)
+        return None
+
+    return wait_until(find, "the run has a process") or 0
+
+
+def test_a_denied_call_is_shown_with_the_policy_that_allows_it(
+    chromium: Any, site: Site, tmp_path: Path
+) -> None:
+    """The server's user may run pypicloud, but not read the function."""
+    keys = user_without_rights(site)
+    with serving(make_app(tmp_path, ini_settings(site, **keys))) as url:
+        panel = Panel(chromium, url)
+        panel.answers.clear()
+        panel.page.goto(f"{url}/#/admin/s3sync")
+        panel.title("The state of S3 sync is unknown")
+        assert '"Statement"' in panel.page.locator(".alert pre").inner_text()
+        panel.picture("denied", tmp_path)
+        assert panel.barriers() == []
+        panel.context.clear_cookies()
+        panel.click("Refresh")
+        panel.title("You are logged out")
+        panel.picture("logged-out", tmp_path)
+        panel.context.close()

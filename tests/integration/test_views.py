@@ -13,7 +13,7 @@ from webtest import TestApp
 
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, lines, log_in, make_app, use_basic
-from support.sites import Site
+from support.sites import Site, ini_settings, user_without_rights
 
 ROUTES = [
     ("GET", "/admin/s3sync"),
@@ -23,20 +23,6 @@ ROUTES = [
     ("POST", "/admin/s3sync/disable"),
 ]
 POSTS = [path for method, path in ROUTES if method == "POST"]
-
-
-def ini_settings(site: Site, **more: str | None) -> str:
-    """Return the settings of a site for an ini: ``db__url`` stands for ``db.url``, None removes a setting."""
-    settings = {
-        **site.given,
-        "storage.endpoint_url": site.aws.endpoint_url,
-        "db.host": "127.0.0.1",
-        "db.port": str(site.aws.port),
-        "db.aws_access_key_id": site.aws.access_key_id,
-        "db.aws_secret_access_key": site.aws.secret_access_key,
-        **{name.replace("__", "."): value for name, value in more.items()},
-    }
-    return "\n".join(f"{name} = {value}" for name, value in settings.items() if value is not None)
 
 
 @pytest.fixture
@@ -150,23 +136,14 @@ def test_a_bundle_that_cannot_be_read_is_named(tmp_path: Path, site: Site) -> No
 
 def test_a_denied_call_is_an_error_with_the_policy_that_allows_it(tmp_path: Path, site: Site) -> None:
     """The server's user may run pypicloud, but not create roles or functions."""
-    iam, user = site.client("iam"), f"server-{site.bucket}"
-    iam.create_user(UserName=user)
-    allow = {"Effect": "Allow", "Action": ["s3:*", "dynamodb:*"], "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
-    iam.put_user_policy(UserName=user, PolicyName="server", PolicyDocument=document)
-    key = iam.create_access_key(UserName=user)["AccessKey"]
-    keys = {
-        "storage__aws_access_key_id": key["AccessKeyId"],
-        "storage__aws_secret_access_key": key["SecretAccessKey"],
-    }
+    keys = user_without_rights(site)
     app = use_basic(make_app(tmp_path, ini_settings(site, **keys)))
     response = app.get("/admin/s3sync", status=502)
     assert response.json["error"] == "aws"
     (statement,) = response.json["policy"]["Statement"]
     assert statement["Action"] in response.json["message"]
     assert lines(app.post("/admin/s3sync/enable"))[-1]["policy"] == response.json["policy"]
-    assert key["SecretAccessKey"] not in response.text
+    assert keys["storage__aws_secret_access_key"] not in response.text
 
 
 # What must not be in an answer

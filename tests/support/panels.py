@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import pytest
+from webtest import TestApp
 
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, make_file_app
@@ -36,16 +38,24 @@ class _Quiet(WSGIRequestHandler):
         """Log nothing."""
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve pypicloud with the add-on; yield its URL. It has no AWS: the tests answer the add-on's routes."""
-    app = make_file_app(tmp_path_factory.mktemp("pages"))
+@contextlib.contextmanager
+def serving(app: TestApp) -> Iterator[str]:
+    """Serve an application; yield its URL."""
     with make_server("127.0.0.1", 0, app.app, _Server, _Quiet) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve pypicloud with the add-on; yield its URL. It has no AWS: the tests answer the add-on's routes."""
+    with serving(make_file_app(tmp_path_factory.mktemp("pages"))) as url:
+        yield url
 
 
 class Response:

@@ -203,3 +203,31 @@ def make_site(aws: EmbeddedAws, tiny_bundle: Path) -> Callable[..., Site]:
 def site(make_site: Callable[..., Site]) -> Site:
     """Create a site."""
     return make_site()
+
+
+def ini_settings(site: Site, **more: str | None) -> str:
+    """Return the settings of a site for an ini: ``db__url`` stands for ``db.url``, None removes a setting."""
+    settings = {
+        **site.given,
+        "storage.endpoint_url": site.aws.endpoint_url,
+        "db.host": "127.0.0.1",
+        "db.port": str(site.aws.port),
+        "db.aws_access_key_id": site.aws.access_key_id,
+        "db.aws_secret_access_key": site.aws.secret_access_key,
+        **{name.replace("__", "."): value for name, value in more.items()},
+    }
+    return "\n".join(f"{name} = {value}" for name, value in settings.items() if value is not None)
+
+
+def user_without_rights(site: Site) -> dict[str, str]:
+    """Create a user who may run pypicloud, but not S3 sync; return the settings with its keys."""
+    iam, user = site.client("iam"), f"server-{site.bucket}"
+    iam.create_user(UserName=user)
+    allow = {"Effect": "Allow", "Action": ["s3:*", "dynamodb:*"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.put_user_policy(UserName=user, PolicyName="server", PolicyDocument=document)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    return {
+        "storage__aws_access_key_id": key["AccessKeyId"],
+        "storage__aws_secret_access_key": key["SecretAccessKey"],
+    }

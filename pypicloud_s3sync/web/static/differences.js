@@ -23,11 +23,17 @@
     function ($filter) {
       // Returns the differences of a part: "memory 512 → 1024 MB".
       function inRow(differences) {
-        const texts = (differences || []).map(
-          (difference) => difference.field + " " + transition(difference.before, difference.after, difference.unit, shortened)
-        );
+        const texts = (differences || []).map(shortly);
         const rest = texts.length - IN_ROW;
         return rest > 1 ? texts.slice(0, IN_ROW).concat("and " + $filter("s3syncNumber")(rest) + " more") : texts;
+      }
+
+      function shortly(difference) {
+        const before = difference.before;
+        const after = difference.after;
+        if (isEmpty(before) && String(after).length > LONGEST) return difference.field + " is missing";
+        if (isEmpty(after) && String(before).length > LONGEST) return difference.field + " is not in the settings";
+        return difference.field + " " + transition(before, after, difference.unit, shortened);
       }
 
       // Returns an action of a plan with its lines: those to show, and those to fold.

@@ -92,10 +92,10 @@
         function showLast(last) {
           const run = $scope.run;
           const isNew = Boolean(last) && last.since !== lastSeen;
-          const isShown = run && run.isFresh;
+          const isShown = Boolean(run && run.isFresh);
           lastSeen = last ? last.since : lastSeen;
           if ($scope.busy) return conclude(isNew ? last : { result: "unknown", message: FORGOTTEN });
-          if (run) run.isFresh = false;
+          if (run && isShown) runs.dated(run, last);
           if (last && (isNew ? !isShown : run && !run.result)) $scope.run = runs.described(runs.fromDocument(last, run));
           else if (run && !run.result) $scope.run = null;
         }
@@ -175,7 +175,7 @@
         }
 
         function refuse(run, problem) {
-          $scope.run = runs.described(Object.assign(run, problem, { result: "failed", isFresh: true }));
+          $scope.run = runs.described(Object.assign(run, problem, { result: "failed", isFresh: true, isRefused: true }));
           focus("s3sync-outcome");
         }
 
@@ -210,6 +210,7 @@
         function notStarted(problem) {
           if (problem.error === "unreachable") return follow(); // The server may have started it.
           if (FINAL.indexOf(problem.error) >= 0) return fail(problem);
+          $scope.run.isRefused = true;
           finish(Object.assign({}, problem, { result: "failed" }));
         }
 

@@ -92,6 +92,14 @@
         return run;
       }
 
+      // Adds to a run that this page followed to its end when that was, according to the server.
+      function dated(run, last) {
+        run.isFresh = false;
+        if (!last || run.isRefused) return;
+        Object.assign(run, _.pick(last, "since", "ended"));
+        described(run);
+      }
+
       // Ends what this page knows of a run that it cannot follow.
       function leave(run) {
         stopSteps(run, "unknown");
@@ -119,6 +127,7 @@
         tick: tick,
         concluded: concluded,
         described: described,
+        dated: dated,
         leave: leave,
       };
     },
