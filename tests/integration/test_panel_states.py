@@ -23,6 +23,7 @@ pytestmark = pytest.mark.xdist_group("panel states")
 
 NOW = int(time.time())
 HOUR = 3600
+MIDNIGHT = 1_767_225_600  # in UTC
 DESIRED = make_desired()
 LONG_KEY = "a1b2/" + "an-uncommonly-long-name-" * 12 + "1.0.tar.gz"
 #: What SSO proxies send to a browser whose session has ended.
@@ -55,7 +56,7 @@ PAUSED = status_of(
     replace(deployed(DESIRED), function=replace(function_of(deployed(DESIRED)), reserved_concurrency=0))
 )
 FAILING = status_of(
-    deployed(DESIRED), failing_problem(Failing(2_134_624, 250_053, 1_767_225_600), "/aws/lambda/sync")
+    deployed(DESIRED), failing_problem(Failing(2_134_624, 250_053, MIDNIGHT), "/aws/lambda/sync")
 )
 FOREIGN = {
     "Id": "reports",
@@ -77,8 +78,9 @@ PACKAGES = [
     },
     {"time": NOW - 120, "key": "a/y-1.0.tar.gz", "action": "cleared", "lag_ms": 75_400},
 ]
+#: The last hour has a label, which must not leave the page.
 HOURS = [
-    {"time": NOW // HOUR * HOUR - HOUR * (23 - hour), "events": 90_000 * (hour % 3), "errors": hour % 2}
+    {"time": MIDNIGHT - HOUR * (23 - hour), "events": 90_000 * (hour % 3), "errors": hour % 2}
     for hour in range(24)
 ]
 BUSY_ACTIVITY = {**ACTIVITY, "packages": PACKAGES, "hours": HOURS}
@@ -105,7 +107,7 @@ def ended(result: str, message: str, since: int = NOW, **more: Any) -> dict[str,
 @pytest.fixture(scope="module")
 def opened(chromium: Any, pages: str) -> Panel:
     """The panel, for all tests."""
-    return Panel(chromium, pages)
+    return Panel(chromium, pages, timezone_id="UTC")
 
 
 @pytest.fixture
@@ -367,11 +369,13 @@ def test_a_run_of_another_admin_is_shown_with_elapsed_times_and_each_step_is_ann
     panel: Panel,
 ) -> None:
     waiting = {"step": "build bundle", "state": "running", "message": "compiling", "done": 3, "total": 6}
+    waiting["note"] = "wheels are fetched"
     done = {"step": "build bundle", "state": "done", "message": "built the bundle"}
     answers = [running(waiting), running(waiting), running(done, STEPS[0]), running(done, *STEPS[1:])]
     panel.show([*answers, {**ON, "last_run": ended("ok", "S3 sync is on.")}], "S3 sync is being changed")
     assert panel.page.get_by_role("progressbar").get_attribute("aria-valuenow") == "50"
     panel.page.locator(".s3sync-elapsed").first.wait_for(timeout=SOON)
+    assert "Wheels are fetched." in panel.text()
     assert re.fullmatch(r"\d+ s", panel.page.locator(".s3sync-elapsed").first.inner_text())
     panel.hurry_to("S3 sync is on")
     assert panel.announced() == [
@@ -384,6 +388,10 @@ def test_a_run_that_the_server_stopped_is_shown_after_a_reload(panel: Panel) -> 
     stopped = ended("stopped", "The server was stopped during the run: start it again.")
     panel.show({**PARTIAL, "last_run": stopped}, "S3 sync is incomplete")
     assert "start it again" in panel.text()
+
+
+def silent(route: Any) -> None:
+    """Leave a request without an answer."""
 
 
 # Sessions and answers that are none
@@ -470,6 +478,29 @@ def test_an_answer_that_is_no_document_is_an_error_without_buttons_that_change_a
     panel.show(OFF, "S3 sync is off", plan=answer)
     panel.click("Enable S3 sync")
     panel.page.locator("#s3sync-outcome, .alert").first.wait_for(timeout=SOON)
+
+
+def test_a_server_that_never_answers_is_not_waited_for_without_end(panel: Panel) -> None:
+    """Its connections stay open, as those through a proxy to a server that hangs."""
+    panel.show(silent)
+    panel.hurry_to("The state of S3 sync is unknown")
+    assert "The server does not answer." in panel.text()
+    after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
+    panel.show([DIFFERS, after], "S3 sync differs from the settings", plan=REPAIR, enable=silent)
+    run(panel)
+    panel.hurry_to("S3 sync is on")
+
+
+def test_a_page_from_before_another_login_is_to_be_reloaded(panel: Panel) -> None:
+    refusal = Response(
+        403, '{"error": "csrf", "message": "reload the page"}', content_type="application/json"
+    )
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=REPAIR, enable=refusal)
+    run(panel)
+    panel.page.get_by_role("button", name="Reload the page").wait_for(timeout=SOON)
+    with panel.page.expect_navigation():
+        panel.click("Reload the page")
+    panel.title("S3 sync differs from the settings")
 
 
 def test_settings_with_which_s3_sync_cannot_work_are_named(panel: Panel) -> None:
@@ -650,11 +681,11 @@ def test_the_title_of_the_page_is_pypiclouds_again_after_the_panel(panel: Panel)
 
 def test_times_and_numbers_are_in_the_readers_locale_with_the_zone(chromium: Any, pages: str) -> None:
     reader = Panel(chromium, pages, locale="de-DE", timezone_id="Asia/Kolkata")
-    packages = [{"time": 1_767_225_600, "key": "a/x-1.0.tar.gz", "action": "saved", "lag_ms": 1500}]
+    packages = [{"time": MIDNIGHT, "key": "a/x-1.0.tar.gz", "action": "saved", "lag_ms": 1500}]
     reader.show(ON, "S3 sync is on", activity={**BUSY_ACTIVITY, "packages": packages})
     cells = reader.page.get_by_role("cell").all_inner_texts()
     assert (cells[0], cells[2]) == ("1. Jan., 5:30:00 GMT+5:30", "1,5 s")
     assert "2.160.000 events" in reader.text()
-    reader.show({**ON, "last_run": ended("ok", "S3 sync is on.", since=1_767_225_600)}, "S3 sync is on")
+    reader.show({**ON, "last_run": ended("ok", "S3 sync is on.", since=MIDNIGHT)}, "S3 sync is on")
     assert "on 1. Jan., 5:30:07 GMT+5:30" in reader.text()
     reader.context.close()

@@ -50,7 +50,8 @@
       function compared(change, isNew) {
         const before = isNew ? null : change.before;
         if (isPlain(before) && isPlain(change.after) && !isEmpty(before) && !isEmpty(change.after)) {
-          return [{ sign: "~", text: label(change.field) + " " + transition(before, change.after, change.unit, String) }];
+          const text = transition(before, change.after, change.unit, String);
+          return [{ sign: "~", text: label(change.field) + " " + text }];
         }
         const old = asLines(change.field, before, change.unit);
         const now = asLines(change.field, change.after, change.unit);
@@ -74,7 +75,7 @@
       function inside(value, unit) {
         if (isPlain(value)) return [text(value, unit)];
         if (value.Statement) return _.flatten([].concat(value.Statement).map(ofStatement));
-        if (Array.isArray(value)) return _.flatten(value.filter((item) => !isEmpty(item)).map((item) => inside(item)));
+        if (Array.isArray(value)) return _.flatten(_.reject(value, isEmpty).map((item) => inside(item)));
         return _.flatten(Object.keys(value).map((key) => asLines(key, value[key])));
       }
 
@@ -98,7 +99,8 @@
       }
 
       function words(name) {
-        return name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/\b[A-Z](?=[a-z])/g, (letter) => letter.toLowerCase());
+        const spaced = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2");
+        return spaced.replace(/\b[A-Z](?=[a-z])/g, (letter) => letter.toLowerCase());
       }
 
       function isPlain(value) {
@@ -106,7 +108,8 @@
       }
 
       function isEmpty(value) {
-        return value === null || value === undefined || value === "" || (_.isObject(value) && _.every(value, isEmpty));
+        if (_.isObject(value)) return _.every(value, isEmpty);
+        return value === null || value === undefined || value === "";
       }
 
       return { inRow: inRow, ofAction: ofAction };

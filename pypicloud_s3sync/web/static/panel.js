@@ -10,7 +10,7 @@
   const SLOWEST = 15000;
   // Problems that asking again does not solve.
   const FINAL = ["login", "forbidden", "csrf", "stale", "config"];
-  const LOST = "The connection was lost. The run continues on the server.";
+  const LOST = "The connection was lost.";
   const FORGOTTEN =
     "The connection was lost, and the server has no result of the run." +
     " What you see above is the current state: if it is not what you want, start again.";
@@ -96,7 +96,7 @@
           lastSeen = last ? last.since : lastSeen;
           if ($scope.busy) return conclude(isNew ? last : { result: "unknown", message: FORGOTTEN });
           if (run && isShown) runs.dated(run, last);
-          if (last && (isNew ? !isShown : run && !run.result)) $scope.run = runs.described(runs.fromDocument(last, run));
+          if (last && (isNew ? !isShown : run && !run.result)) $scope.run = runs.concluded(run, last);
           else if (run && !run.result) $scope.run = null;
         }
 
@@ -122,9 +122,10 @@
 
         function loadActivity() {
           const isActivity = (answer) => Array.isArray(answer.packages) && Array.isArray(answer.hours);
-          requests.get("/activity", isActivity).then(showActivity, (problem) =>
-            showActivity({ packages: [], packages_message: problem.message, hours: [], hours_message: problem.message })
-          );
+          requests.get("/activity", isActivity).then(showActivity, (problem) => {
+            const text = problem.message;
+            showActivity({ packages: [], packages_message: text, hours: [], hours_message: text });
+          });
         }
 
         function showActivity(activity) {
@@ -193,7 +194,9 @@
           $scope.run = runs.started(verb, $scope.state);
           entitle();
           focus("s3sync-run");
-          requests.post($scope.run.command, addStep).then((result) => (result ? finish(result) : follow()), notStarted);
+          requests
+            .post($scope.run.command, addStep)
+            .then((result) => (result ? finish(result) : follow()), notStarted);
         };
 
         function addStep(line) {
@@ -228,7 +231,7 @@
         }
 
         // Returns whether a problem says a message already.
-        $scope.isSaid = (message, problems) => _.some(problems, (problem) => problem.message.indexOf(message) >= 0);
+        $scope.isSaid = (message, problems) => _.some(problems, (problem) => problem.message.includes(message));
         $scope.percent = (step) => (step.total ? Math.round((100 * step.done) / step.total) : 0);
 
         const clock = $interval(() => $scope.run && runs.tick($scope.run), 1000);

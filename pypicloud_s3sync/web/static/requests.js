@@ -7,6 +7,8 @@
   const PATIENCE = 90000; // milliseconds: reading AWS takes seconds
   const SILENCE = 30000; // milliseconds: the server sends an empty line every ten seconds
   const RELOAD = { href: "", text: "Reload the page" };
+  const LOGIN = { href: S3SYNC.login, text: "Log in" };
+  const NO_ANSWER = "The server does not answer.";
 
   angular.module("pypicloud").factory("s3syncRequests", [
     "$q",
@@ -64,8 +66,14 @@
         const headers = { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" };
         if (method === "POST") headers["X-CSRF-Token"] = S3SYNC.token;
         // A redirect is a login page of a proxy: none of these routes redirects.
-        const options = { method: method, headers: headers, redirect: "manual", credentials: "same-origin", cache: "no-store", signal: controller.signal };
-        return fetch(S3SYNC.url + path, options).then(
+        return fetch(S3SYNC.url + path, {
+          method: method,
+          headers: headers,
+          redirect: "manual",
+          credentials: "same-origin",
+          cache: "no-store",
+          signal: controller.signal,
+        }).then(
           (response) => ({ response: response, stop: stop, alive: alive }),
           () => {
             stop();
@@ -117,25 +125,29 @@
   }
 
   function unreachable() {
-    throw { error: "unreachable", message: "The server does not answer." };
+    throw problem("unreachable", NO_ANSWER);
   }
 
   function problemOf(response, answer, text) {
     if (response.type === "opaqueredirect") return loggedOut(RELOAD);
-    if (response.status === 401) return loggedOut({ href: S3SYNC.login, text: "Log in" });
+    if (response.status === 401) return loggedOut(LOGIN);
     if (answer && typeof answer.message === "string") {
       return Object.assign({}, answer, { link: answer.error === "csrf" ? RELOAD : undefined });
     }
-    const isPage = /^\s*</.test(text);
-    if (response.status === 200 && isPage) return loggedOut(RELOAD);
-    if (response.status === 403) return { error: "forbidden", message: "You are not an admin of this pypicloud: log in as one.", link: { href: S3SYNC.login, text: "Log in" } };
-    if (response.status === 404) return { error: "stale", message: "The server does not know this address. It may have been updated: reload the page.", link: RELOAD };
-    if (response.status >= 502 && response.status <= 504) return { error: "unreachable", message: "The server does not answer: a proxy in front of it answered with status " + response.status + "." };
-    if (response.status !== 200) return { error: "server", message: "The server answered with status " + response.status + ": see its log." };
-    return { error: "unreadable", message: "The answer is not from S3 sync: check the proxies in front of pypicloud." };
+    const status = response.status;
+    if (status === 200 && /^\s*</.test(text)) return loggedOut(RELOAD);
+    if (status === 403) return problem("forbidden", "You are not an admin of this pypicloud: log in as one.", LOGIN);
+    if (status === 404) return problem("stale", "The server may have been updated: reload the page.", RELOAD);
+    if (status >= 502 && status <= 504) return problem("unreachable", NO_ANSWER + " A proxy answered with status " + status + ".");
+    if (status !== 200) return problem("server", "The server answered with status " + status + ": see its log.");
+    return problem("unreadable", "The answer is not from S3 sync: check the proxies in front of pypicloud.");
+  }
+
+  function problem(error, message, link) {
+    return { error: error, message: message, link: link };
   }
 
   function loggedOut(link) {
-    return { error: "login", message: "Your session has ended, so the server did not answer this page.", link: link };
+    return problem("login", "Your session has ended, so the server did not answer this page.", link);
   }
 })();

@@ -48,7 +48,8 @@
         // A step of the same name that has ended is an earlier one.
         const isUpdate = last && last.state === "running";
         const seen = isUpdate ? last : (before && before[run.steps.length]) || {};
-        const step = Object.assign(isUpdate ? last : seen.step === line.step ? _.pick(seen, "began", "seconds") : {}, line);
+        const times = seen.step === line.step ? _.pick(seen, "began", "seconds") : {};
+        const step = Object.assign(isUpdate ? last : times, line);
         if (!isUpdate) run.steps.push(step);
         step.icon = words.STEPS[step.state] || words.STEPS.running;
         if (step.state === "running") step.began = step.began || beganAt(step.at);
@@ -79,7 +80,7 @@
 
       // Returns a run with its result, a line of the stream or a document of the server.
       function concluded(run, result) {
-        if (result.steps) return described(fromDocument(result, run));
+        if (!run || result.steps) return described(fromDocument(result, run));
         return described(Object.assign(run, _.pick(result, FIELDS)));
       }
 
