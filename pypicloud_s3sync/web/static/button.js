@@ -42,7 +42,7 @@
           restrict: "A",
           template:
             '<div class="s3sync s3sync-button"><a class="btn btn-default" id="s3sync-open" href="#/admin/s3sync">' +
-            '<i class="fa fa-fw {{ shown.mark }} s3sync-{{ shown.tone }}" aria-hidden="true"></i> {{ shown.text }}</a></div>',
+            '<i class="fa {{ shown.mark }} s3sync-{{ shown.tone }}" aria-hidden="true"></i> {{ shown.text }}</a></div>',
           link: function (scope) {
             scope.shown = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
             // An answer of the last minute will do: only the panel asks AWS.
