@@ -354,6 +354,17 @@ def test_a_run_is_followed_after_a_break_and_ends_with_the_truth(
     assert panel.focus() in ("s3sync-title", "s3sync-outcome")
 
 
+def test_a_run_has_its_result_even_if_aws_cannot_be_read_after_it(panel: Panel) -> None:
+    body = {"error": "aws", "message": "AWS does not answer", "last_run": ended("failed", "no such role")}
+    answers = [DIFFERS, running(STEPS[0]), Response(502, json.dumps(body))]
+    panel.show(answers, "S3 sync differs from the settings", plan=REPAIR, enable=stream(STEPS[0]))
+    run(panel)
+    panel.hurry_to("The state of S3 sync is unknown")
+    assert "AWS does not answer." in panel.text()
+    assert "No such role." in panel.text()
+    assert panel.page.locator(".s3sync .fa-spin").count() == 0
+
+
 def test_a_second_tab_follows_the_run_that_is_in_its_way(panel: Panel) -> None:
     refusal = Response(409, json.dumps({"error": "conflict", "message": "enable is already running"}))
     after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
@@ -517,7 +528,7 @@ def test_the_admin_page_asks_for_a_recent_answer_only(panel: Panel) -> None:
     panel.requests.clear()
     panel.page.get_by_role("link", name="Admin").first.click()
     panel.page.get_by_role("link", name="S3 sync is on").wait_for(timeout=SOON)
-    assert panel.requests == ["GET ?max_age=60"]
+    assert panel.requests == ["GET  max-age=60"]
 
 
 #: Goes to the Admin page and back to the panel, a number of times.

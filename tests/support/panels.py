@@ -90,7 +90,7 @@ class Panel(Page):
         super().__init__(chromium, **context)
         self.url = url
         self.answers: dict[str, Answer] = {"/activity": ACTIVITY}
-        #: The method and the path with its query of each request.
+        #: The method, the path with its query, and the accepted age of each request.
         self.requests: list[str] = []
         # Time passes as usual, and hurry_to() lets it pass faster.
         self.page.clock.install()
@@ -107,7 +107,8 @@ class Panel(Page):
 
     def _answer(self, route: Any) -> None:
         path = route.request.url.split("/admin/s3sync")[1]
-        self.requests.append(f"{route.request.method} {path}")
+        age = route.request.headers.get("cache-control", "")
+        self.requests.append(f"{route.request.method} {path} {age if 'max-age' in age else ''}".strip())
         answer = self.answers.get(path.split("?")[0])
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]

@@ -46,7 +46,7 @@
           link: function (scope) {
             scope.shown = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
             // An answer of the last minute will do: only the panel asks AWS.
-            requests.get("?max_age=60", (answer) => typeof answer.state === "string").then(
+            requests.get("", (answer) => typeof answer.state === "string", 60).then(
               (status) => {
                 const text = status.state === "off" ? { text: "Enable S3 sync" } : {};
                 scope.shown = Object.assign({}, words.state(status.state), text);

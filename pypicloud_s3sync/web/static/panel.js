@@ -101,6 +101,13 @@
         }
 
         function fail(problem) {
+          const last = problem.last_run;
+          if (last && last.since !== lastSeen && ($scope.busy || $scope.state === "running")) {
+            // The run has ended, although its effect on AWS cannot be read.
+            lastSeen = last.since;
+            $scope.state = "unknown";
+            conclude(last);
+          }
           const isFinal = FINAL.indexOf(problem.error) >= 0;
           if (($scope.busy || $scope.state === "running") && !isFinal) {
             // The run goes on without this page: ask until the server answers.

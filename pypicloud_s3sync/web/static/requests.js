@@ -14,10 +14,12 @@
     "$q",
     "$rootScope",
     function ($q, $rootScope) {
-      // Returns a promise of a document, rejected with a problem. "isDocument" says whether JSON is that document.
-      function get(path, isDocument) {
+      // Returns a promise of a document, rejected with a problem. "isDocument" says whether JSON is that document;
+      // "maxAge" is the age in seconds that it may have.
+      function get(path, isDocument, maxAge) {
+        const headers = maxAge ? { "Cache-Control": "max-age=" + maxAge } : {};
         return inDigest(
-          send("GET", path, PATIENCE).then(({ response, stop }) =>
+          send("GET", path, PATIENCE, headers).then(({ response, stop }) =>
             response.text().then((text) => {
               stop();
               const answer = parsed(text);
@@ -37,7 +39,7 @@
       function post(command, onLine) {
         let result = null;
         return inDigest(
-          send("POST", "/" + command, SILENCE).then(({ response, stop, alive }) => {
+          send("POST", "/" + command, SILENCE, { "X-CSRF-Token": S3SYNC.token }).then(({ response, stop, alive }) => {
             if (response.status !== 200 || !isStream(response)) {
               return response.text().then((text) => {
                 stop();
@@ -55,7 +57,7 @@
         );
       }
 
-      function send(method, path, patience) {
+      function send(method, path, patience, more) {
         const controller = new AbortController();
         let timer = setTimeout(() => controller.abort(), patience);
         const stop = () => clearTimeout(timer);
@@ -63,8 +65,7 @@
           stop();
           timer = setTimeout(() => controller.abort(), patience);
         };
-        const headers = { Accept: "application/json", "X-Requested-With": "XMLHttpRequest" };
-        if (method === "POST") headers["X-CSRF-Token"] = S3SYNC.token;
+        const headers = Object.assign({ Accept: "application/json", "X-Requested-With": "XMLHttpRequest" }, more);
         // A redirect is a login page of a proxy: none of these routes redirects.
         return fetch(S3SYNC.url + path, {
           method: method,
