@@ -12,7 +12,7 @@ from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
 from . import output_file
-from .console import make_console, plan_summary, print_line, show_plan, show_status
+from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
 from .steps import StepPrinter
 from .text import json_text
 
@@ -74,6 +74,14 @@ class Command:
         document = {"result": "ok", **documents.plan_document(plan, "disable")}
         summary = plan_summary(document) if plan.in_sync else "S3 sync is off."
         return self._show(document, lambda: self._print(summary))
+
+    def replay(self) -> int:
+        """Process the failed events again; the exit status is 1 if some failed again."""
+        with self._deployment() as deployment:
+            result = deployment.replay()
+        document = result.document()
+        self._show(document, lambda: show_replayed(self.console, document))
+        return 1 if result.failed else 0
 
     def bundle(self, output: str) -> int:
         """Write the function's zip to a file."""

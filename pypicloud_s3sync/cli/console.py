@@ -96,6 +96,13 @@ def _statement(statement: Mapping[str, Any]) -> list[str]:
     return [f"{statement.get('Effect', '')} {action}  {target}" for action in actions]
 
 
+def show_replayed(console: Console, document: Mapping[str, Any]) -> None:
+    """Print the result of a replay, with a line for each event that failed again."""
+    for event in document["failed"]:
+        print_line(console, f"  ✗ {', '.join(event['keys']) or event['message_id']}: {event['error']}")
+    print_line(console, document["message"])
+
+
 def show_status(console: Console, document: Mapping[str, Any]) -> None:
     """Print a status document."""
     print_line(console, STATES[document["state"]] + ".", "bold")

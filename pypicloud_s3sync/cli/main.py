@@ -146,6 +146,17 @@ def disable(run: Run, /, **arguments: Any) -> int:
 
 @cli.command()
 @common_options
+@click.pass_obj
+def replay(run: Run, /, **arguments: Any) -> int:
+    """Process the failed events again, which wait in the dead-letter queue.
+
+    Those that succeed are deleted. The exit status is 1 if some failed again.
+    """
+    return _command(run, **arguments).replay()
+
+
+@cli.command()
+@common_options
 @click.option(
     *("-o", "--output"), metavar="FILE", default="output.zip", show_default=True, help="File to write."
 )

@@ -130,8 +130,9 @@ OPTIONS = (
     Option(
         "log_retention_days",
         _one_of(*RETENTION_DAYS),
-        30,
-        "Number of days that CloudWatch keeps the function's log.",
+        None,
+        "Number of days that CloudWatch keeps the function's log. The default is 30 for a new log group; an"
+        " existing one stays as it is.",
     ),
     Option(
         "vpc_subnet_ids",
@@ -145,6 +146,13 @@ OPTIONS = (
         _one_of(*Delivery),
         Delivery.DIRECT,
         "How S3's events reach the function: `direct`, `sqs` or `eventbridge`.",
+    ),
+    Option(
+        "maximum_concurrency",
+        _between(2, 1000, "invocations"),
+        None,
+        "How many invocations may handle the queue of events at the same time. The default is 2 if a DynamoDB"
+        " table has provisioned capacity, 20 if the tables are on-demand, and 5 for other caches.",
     ),
     Option(
         "extra_packages",

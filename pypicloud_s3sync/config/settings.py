@@ -72,10 +72,11 @@ class SyncSettings:
     architecture: str
     memory_size: int
     timeout: int
-    log_retention_days: int
+    log_retention_days: int | None
     vpc_subnet_ids: tuple[str, ...]
     vpc_security_group_ids: tuple[str, ...]
     delivery: Delivery
+    maximum_concurrency: int | None
     extra_packages: tuple[str, ...]
     permissions_boundary: str | None
     tags: Mapping[str, str]

@@ -123,6 +123,14 @@ class Clients:
             endpoint = endpoint or self.settings.s3_endpoint_url
         return self.session.client(service, region_name=self.region, endpoint_url=endpoint, config=config)
 
+    def invoker(self, timeout: int) -> LambdaClient:
+        """Return a client that invokes a function once and waits for its timeout, given in seconds."""
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=timeout + 30)
+        client: LambdaClient = self.session.client(
+            "lambda", region_name=self.region, endpoint_url=self.settings.endpoint_url, config=config
+        )
+        return client
+
     def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
         """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
         credentials = self.settings.db_credentials or self.settings.credentials

@@ -1,10 +1,13 @@
 """Derive what each ``s3sync.delivery`` needs so that S3's events reach the function.
 
-- ``direct``: S3 invokes the function. Needs a permission and an entry in the bucket's notifications.
-- ``sqs``: S3 sends events to a queue that Lambda polls. Needs an entry, the queue, a dead-letter queue and an
-  event source mapping.
-- ``eventbridge``: S3 sends events to the default event bus. Needs EventBridge turned on for the bucket, a
-  rule and a permission.
+Every delivery has the same safety net: a queue that Lambda polls for the function, and a dead-letter queue
+for the events that fail for hours. The deliveries differ in how S3 reaches the function or the queue:
+
+- ``direct``: S3 invokes the function. An event that fails three times goes to the queue, which is the
+  function's dead-letter target. Needs a permission and an entry in the bucket's notifications.
+- ``sqs``: S3 sends events to the queue. Needs an entry.
+- ``eventbridge``: S3 sends events to the default event bus. Needs EventBridge turned on for the bucket, and a
+  rule that sends to the queue.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from . import notifications
 from .models import (
     DELIVERY_TAG,
     SWITCH_TAG,
+    CacheTables,
     DeliveryResources,
     EventSourceMapping,
     Function,
@@ -32,16 +36,29 @@ from .models import (
 )
 from .policy import queue_policy
 
-#: Six times the function's timeout, so that Lambda can retry while it is throttled, and five attempts, so
-#: that throttling alone fails no event:
-#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+#: While Lambda throttles the function, it retries for as long as the queue hides the message: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6
-MAX_RECEIVE_COUNT = 5
+#: A function with a short timeout fails fast, and a database that is down needs no attempt every few seconds.
+MIN_VISIBILITY_TIMEOUT = 300
+#: How long a message is attempted before it counts as failed, in seconds. Someone who is asleep when the
+#: database goes down finds nothing lost and nothing to do.
+ATTEMPT_PERIOD = 12 * 3600
+#: Fewer attempts than this are used up by throttling alone (the page above).
+MIN_RECEIVE_COUNT = 5
 #: 14 days, the maximum: botocore, sqs 2012-11-05, CreateQueue.
 RETENTION_SECONDS = "1209600"
 #: A larger batch needs a batching window, which delays events:
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-parameters.html
 BATCH_SIZE = 10
+#: How many invocations read the queue at the same time, unless ``s3sync.maximum_concurrency`` is set. Tables
+#: with provisioned capacity get the least that Lambda allows (botocore, lambda 2015-03-31, ScalingConfig):
+#: pypicloud creates them with 5 units, which one invocation uses up.
+CONCURRENCY_PROVISIONED = 2
+CONCURRENCY_ON_DEMAND = 20
+CONCURRENCY_OTHER = 5
+#: How long S3 may use a bucket's previous notification configuration, in seconds:
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+PROPAGATION_SECONDS = 300
 #: Deletions by a lifecycle rule are included:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/EventBridge.html
 DETAIL_TYPES = ("Object Created", "Object Deleted")
@@ -81,37 +98,31 @@ class Arns:
 
 
 def delivery_resources(
-    settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]
+    settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str], tables: CacheTables
 ) -> DeliveryResources:
     """Return the resources that the delivery needs between bucket and function."""
-    if settings.delivery is Delivery.SQS:
-        return DeliveryResources(
-            queue=_queue(settings, names, arns, tags),
-            dead_letters=_dead_letters(names, arns, tags),
-            mapping=EventSourceMapping(
-                arns.queue,
-                arns.function,
-                {
-                    "BatchSize": BATCH_SIZE,
-                    "FunctionResponseTypes": ["ReportBatchItemFailures"],
-                    "Enabled": True,
-                },
-            ),
-        )
+    rule = None
     if settings.delivery is Delivery.EVENTBRIDGE:
-        target = {"Id": TARGET, "Arn": arns.function}
+        target = {"Id": TARGET, "Arn": arns.queue}
         pattern = _pattern(settings.bucket, settings.prefix)
-        return DeliveryResources(rule=Rule(names.rule, arns.rule, pattern, "ENABLED", target, tags))
-    return DeliveryResources()
+        rule = Rule(names.rule, arns.rule, pattern, "ENABLED", target, tags)
+    return DeliveryResources(
+        queue=_queue(settings, names, arns, tags),
+        dead_letters=_dead_letters(names, arns, tags),
+        mapping=_mapping(settings, arns, tables),
+        rule=rule,
+    )
 
 
 def _queue(settings: SyncSettings, names: Names, arns: Arns, tags: Mapping[str, str]) -> Queue:
+    visibility = max(VISIBILITY_FACTOR * settings.timeout, MIN_VISIBILITY_TIMEOUT)
+    receive_count = max(-(-ATTEMPT_PERIOD // visibility), MIN_RECEIVE_COUNT)
     attributes = {
-        "VisibilityTimeout": str(VISIBILITY_FACTOR * settings.timeout),
+        "VisibilityTimeout": str(visibility),
         "MessageRetentionPeriod": RETENTION_SECONDS,
         "SqsManagedSseEnabled": "true",
-        "RedrivePolicy": {"deadLetterTargetArn": arns.dead_letters, "maxReceiveCount": MAX_RECEIVE_COUNT},
-        "Policy": queue_policy(arns.bucket, arns.queue, arns.account),
+        "RedrivePolicy": {"deadLetterTargetArn": arns.dead_letters, "maxReceiveCount": receive_count},
+        "Policy": queue_policy(arns.bucket, arns.rule, arns.queue, arns.account),
     }
     return Queue(names.queue, arns.queue, attributes, tags)
 
@@ -125,6 +136,27 @@ def _dead_letters(names: Names, arns: Arns, tags: Mapping[str, str]) -> Queue:
     return Queue(names.dead_letters, arns.dead_letters, attributes, tags)
 
 
+def _mapping(settings: SyncSettings, arns: Arns, tables: CacheTables) -> EventSourceMapping:
+    configuration: dict[str, Any] = {
+        "BatchSize": BATCH_SIZE,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "Enabled": True,
+    }
+    initial: dict[str, Any] = {}
+    if settings.maximum_concurrency is not None:
+        configuration["ScalingConfig"] = {"MaximumConcurrency": settings.maximum_concurrency}
+    else:
+        initial["ScalingConfig"] = {"MaximumConcurrency": default_concurrency(settings, tables)}
+    return EventSourceMapping(arns.queue, arns.function, configuration, initial)
+
+
+def default_concurrency(settings: SyncSettings, tables: CacheTables) -> int:
+    """Return how many invocations may read the queue at the same time without overloading the cache."""
+    if settings.cache_backend != "dynamo":
+        return CONCURRENCY_OTHER
+    return CONCURRENCY_ON_DEMAND if tables.on_demand else CONCURRENCY_PROVISIONED
+
+
 def _pattern(bucket: str, prefix: str) -> dict[str, Any]:
     detail: dict[str, Any] = {"bucket": {"name": [bucket]}}
     if prefix:
@@ -133,24 +165,26 @@ def _pattern(bucket: str, prefix: str) -> dict[str, Any]:
 
 
 def permission(settings: SyncSettings, names: Names, arns: Arns) -> dict[str, str] | None:
-    """Return the arguments of ``AddPermission``, or None if Lambda polls a queue.
+    """Return the arguments of ``AddPermission``, or None unless S3 invokes the function.
 
     The source account excludes a bucket of the same name that another account creates after this bucket is
-    deleted (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html). A rule's ARN contains the account.
+    deleted (https://docs.aws.amazon.com/lambda/latest/dg/with-s3.html).
     """
-    invoke = {"FunctionName": names.function, "Action": "lambda:InvokeFunction"}
-    if settings.delivery is Delivery.DIRECT:
-        source = {"SourceArn": arns.bucket, "SourceAccount": arns.account}
-        return {**invoke, "StatementId": names.statement, "Principal": "s3.amazonaws.com", **source}
-    if settings.delivery is Delivery.EVENTBRIDGE:
-        source = {"Principal": "events.amazonaws.com", "SourceArn": arns.rule}
-        return {**invoke, "StatementId": names.rule_statement, **source}
-    return None
+    if settings.delivery is not Delivery.DIRECT:
+        return None
+    return {
+        "FunctionName": names.function,
+        "Action": "lambda:InvokeFunction",
+        "StatementId": names.statement,
+        "Principal": "s3.amazonaws.com",
+        "SourceArn": arns.bucket,
+        "SourceAccount": arns.account,
+    }
 
 
-def notification_owner(names: Names, arns: Arns) -> NotificationOwner:
-    """Return what identifies this tool's notification entry for any delivery."""
-    return NotificationOwner(names.notification, arns.function, arns.queue)
+def notification_owner(arns: Arns) -> NotificationOwner:
+    """Return what identifies this tool's notification entries for any delivery."""
+    return NotificationOwner((arns.function, arns.queue))
 
 
 def subscription(settings: SyncSettings, names: Names, arns: Arns) -> Subscription:
@@ -168,30 +202,19 @@ def deliveries_of(function: Function | None) -> frozenset[Delivery]:
     return frozenset(delivery for delivery in Delivery if delivery in tag.split("+"))
 
 
+def has_switch(resource: Rule | Function | None) -> bool:
+    """Return whether a resource has the tag of an EventBridge that this tool turned on for the bucket."""
+    return resource is not None and bool(resource.tags.get(SWITCH_TAG))
+
+
 def owns_eventbridge(observed: Observed) -> bool:
     """Return whether this tool turned on EventBridge for the bucket."""
-    rule = observed.delivery_resources.rule
-    return rule is not None and SWITCH_TAG in rule.tags
+    return has_switch(observed.delivery_resources.rule) or has_switch(observed.function)
 
 
 def may_turn_off_eventbridge(observed: Observed) -> bool:
     """Return whether this tool turned on EventBridge and no foreign rule needs the bucket's events."""
     return owns_eventbridge(observed) and not observed.delivery_resources.other_rules
-
-
-def listens_to(pattern: Mapping[str, Any], bucket: str) -> bool:
-    """Return whether a rule's pattern may match events of a bucket; if in doubt, True.
-
-    See https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern.html
-    """
-    return _may_match(pattern.get("source"), "aws.s3") and _may_match(
-        pattern.get("detail", {}).get("bucket", {}).get("name"), bucket
-    )
-
-
-def _may_match(allowed: Any, value: str) -> bool:
-    """Return whether a field's pattern may match; it lists values or comparisons, which are JSON objects."""
-    return allowed is None or any(item == value or isinstance(item, Mapping) for item in allowed)
 
 
 def message_count(attributes: Mapping[str, str]) -> int:

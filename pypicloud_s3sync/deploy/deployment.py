@@ -19,11 +19,12 @@ from .documents import status_document
 from .executor import execute
 from .health import failing, failing_problem, queue_problem
 from .metrics import read_metrics
-from .models import Desired, Identity, Observed, Plan, Reporter
+from .models import CacheTables, Desired, Identity, Observed, Plan, Reporter
 from .plan.conflicts import conflicts, is_owned
 from .plan.planner import compare, plan_disable, plan_enable
 from .problems import SETTINGS, TABLES, Problem
 from .readers import Reader
+from .replay import Replayed, replay
 from .writers import Writers
 
 
@@ -84,15 +85,26 @@ class Deployment:
             run.message = "Nothing to do." if plan.in_sync else "S3 sync is off."
         return plan
 
+    def replay(self) -> Replayed:
+        """Let the function process its failed events again; see :func:`.replay.replay`."""
+        with run_lock.hold(self.settings, "replay", self.report, self._run) as (run, report):
+            clients, _, region = self._locate()
+            names = resource_names(self.settings, region)
+            queue = Reader(clients).queue(names.dead_letters)
+            result = replay(clients, names, queue, self.settings.timeout, report)
+            run.message = result.message
+        return result
+
     def status(self) -> dict[str, Any]:
         """Return the state, with everything that is in the way; see :func:`.documents.status_document`."""
         clients, identity, region = self._locate()
         reader = Reader(clients)
-        desired = desire(self.settings, identity, region, self._bundle.fingerprint())
+        tables = reader.cache_tables()
+        desired = desire(self.settings, identity, region, self._bundle.fingerprint(), tables)
         observed = reader.observe(desired, enabling=True)
         problems = [
             *self._foreign_tables(reader, identity),
-            *self._missing_tables(reader),
+            *self._missing_tables(tables),
             *conflicts(desired, observed),
             *self._failures(clients, desired, observed),
         ]
@@ -113,9 +125,10 @@ class Deployment:
         reader = Reader(clients)
         for problem in self._foreign_tables(reader, identity):
             raise ConfigError(str(problem))
-        for problem in self._missing_tables(reader):
+        tables = reader.cache_tables()
+        for problem in self._missing_tables(tables):
             raise ConflictError(str(problem))
-        desired = desire(self.settings, identity, region, self._bundle.fingerprint())
+        desired = desire(self.settings, identity, region, self._bundle.fingerprint(), tables)
         observed = reader.observe(desired, enabling=True)
         plan = plan_enable(desired, observed, force=force)
         return plan, Writers(clients, self.settings.bucket, identity.account)
@@ -167,12 +180,11 @@ class Deployment:
                 " credentials of one account",
             )
 
-    def _missing_tables(self, reader: Reader) -> Iterator[Problem]:
-        missing = reader.missing_tables() if self.settings.cache_backend == "dynamo" else []
-        if missing:
+    def _missing_tables(self, tables: CacheTables) -> Iterator[Problem]:
+        if tables.missing:
             yield Problem(
                 TABLES,
-                f"the DynamoDB table {missing[0]} does not exist in {self.settings.db_region}",
+                f"the DynamoDB table {tables.missing[0]} does not exist in {self.settings.db_region}",
                 "check db.region_name, db.namespace and db.tablenames; if the table was deleted, restart"
                 " pypicloud, which creates its tables when it starts",
             )

@@ -11,6 +11,7 @@ from . import delivery, policy
 from .models import (
     DELIVERY_TAG,
     OWNER_TAG,
+    CacheTables,
     Desired,
     Function,
     Identity,
@@ -68,7 +69,13 @@ def function_arn(name: str, region: str, identity: Identity) -> str:
     return f"arn:{identity.partition}:lambda:{region}:{identity.account}:function:{name}"
 
 
-def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint: str) -> Desired:
+def desire(
+    settings: SyncSettings,
+    identity: Identity,
+    region: str,
+    fingerprint: str,
+    tables: CacheTables | None = None,
+) -> Desired:
     """Return the resources that the settings ask for.
 
     Parameters
@@ -79,6 +86,8 @@ def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint:
         The region of the bucket and therefore of the function.
     fingerprint : str
         The fingerprint of the bundle, which shows whether the code differs without building it.
+    tables : CacheTables, optional
+        The tables of a DynamoDB cache.
     """
     names = resource_names(settings, region)
     tags = {**settings.tags, OWNER_TAG: settings.bucket}
@@ -96,15 +105,17 @@ def desire(settings: SyncSettings, identity: Identity, region: str, fingerprint:
         function=Function(
             names.function,
             arns.function,
-            _configuration(settings, region, role.arn if role else str(settings.role_arn)),
+            _configuration(settings, region, role.arn if role else str(settings.role_arn), arns.queue),
             {**tags, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
-        delivery_resources=delivery.delivery_resources(settings, names, arns, tags),
+        delivery_resources=delivery.delivery_resources(settings, names, arns, tags, tables or CacheTables()),
         permission=delivery.permission(settings, names, arns),
-        owner=delivery.notification_owner(names, arns),
+        owner=delivery.notification_owner(arns),
         subscription=delivery.subscription(settings, names, arns),
         fingerprint=fingerprint,
+        # An emulator uses a new configuration immediately.
+        propagation=0 if settings.endpoint_url else delivery.PROPAGATION_SECONDS,
     )
 
 
@@ -124,7 +135,7 @@ def _role(
     )
 
 
-def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[str, object]:
+def _configuration(settings: SyncSettings, region: str, role_arn: str, queue_arn: str) -> dict[str, object]:
     return {
         "Description": DESCRIPTION,
         "Role": role_arn,
@@ -137,6 +148,7 @@ def _configuration(settings: SyncSettings, region: str, role_arn: str) -> dict[s
             "SubnetIds": sorted(settings.vpc_subnet_ids),
             "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
         },
+        "DeadLetterConfig": {"TargetArn": queue_arn},
         "Environment": environment.write(
             settings.function_cache_settings, settings.bucket, settings.prefix, region
         ),

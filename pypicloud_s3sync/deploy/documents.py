@@ -28,14 +28,13 @@ from .models import (
 from .plan.conflicts import is_owned
 from .problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
 
+#: The resources that every delivery has.
+COMMON = ("role", "log group", "dead-letter queue", "queue", "function", "event source mapping")
 #: The resources of each delivery, in the order in which they are created.
 RESOURCES = {
-    Delivery.DIRECT: ("role", "log group", "function", "permission", "notification"),
-    Delivery.SQS: (
-        *("role", "log group", "function", "dead-letter queue", "queue", "event source mapping"),
-        "notification",
-    ),
-    Delivery.EVENTBRIDGE: ("role", "log group", "function", "rule", "permission", "notification"),
+    Delivery.DIRECT: (*COMMON, "permission", "notification"),
+    Delivery.SQS: (*COMMON, "notification"),
+    Delivery.EVENTBRIDGE: (*COMMON, "rule", "notification"),
 }
 #: Fields whose values mean nothing to people; ``code`` says what they show.
 HASHES = ("fingerprint", "CodeSha256")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from ..exceptions import S3SyncError
 from . import waits
@@ -39,6 +40,8 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
     for action in plan.actions:
         step = step_name(action)
         running, done = VERBS[action.verb]
+        if action.delay:
+            writers.pause(action.delay, partial(_report_waiting, report, step, action.delay))
         message = f"{running} the {action.resource} {action.name}"
         report(Progress(step, "running", message, note=waits.reason(action)))
         try:
@@ -50,6 +53,11 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
             report(Progress(step, "failed", str(error)))
             raise
         report(Progress(step, "done", f"{done} the {action.resource} {action.name}"))
+
+
+def _report_waiting(report: Reporter, step: str, delay: int, elapsed: int) -> None:
+    message = f"waiting {delay // 60} minutes"
+    report(Progress(step, "running", message, elapsed, delay, note=waits.PROPAGATION))
 
 
 def step_name(action: Action) -> str:

@@ -14,7 +14,8 @@ OWNER_TAG = "pypicloud-s3sync:bucket"
 BUNDLE_TAG = "pypicloud-s3sync:bundle"
 #: On the function: the deliveries that may have resources in AWS; more than one while switching between them.
 DELIVERY_TAG = "pypicloud-s3sync:delivery"
-#: On the rule: this tool turned on EventBridge for the bucket.
+#: On the rule and the function, since either may be deleted by hand: this tool turned on EventBridge for the
+#: bucket. An empty value means that it no longer is this tool's.
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 
 
@@ -35,6 +36,19 @@ class Identity:
 
     account: str
     partition: str
+
+
+@dataclass(frozen=True)
+class CacheTables:
+    """The tables of a DynamoDB cache; of another cache, there are none.
+
+    ``missing`` names the tables that do not exist. ``on_demand`` is whether none has provisioned capacity.
+    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them.
+    """
+
+    missing: tuple[str, ...] = ()
+    on_demand: bool = False
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class Function:
 
     ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is the reason that
     Lambda gives if the function cannot run. ``reserved_concurrency`` is None if the function has no
-    concurrency of its own; with 0, Lambda never runs it.
+    concurrency of its own; with 0, Lambda never runs it. ``package`` is ``Zip`` or ``Image``.
     """
 
     name: str
@@ -82,11 +96,15 @@ class Function:
     code_sha256: str | None = None
     failure: str | None = None
     reserved_concurrency: int | None = None
+    package: str = "Zip"
 
 
 @dataclass(frozen=True)
 class LogGroup:
-    """A log group; ``retention_days`` is None if it keeps its events forever."""
+    """A log group.
+
+    ``retention_days`` is None if an existing one keeps its events forever, or if the settings do not say.
+    """
 
     name: str
     retention_days: int | None
@@ -111,11 +129,16 @@ class Queue:
 
 @dataclass(frozen=True)
 class EventSourceMapping:
-    """An event source mapping, which makes Lambda poll a queue; ``configuration`` has the API's names."""
+    """An event source mapping, which makes Lambda poll a queue.
+
+    ``configuration`` and ``initial`` have the API's names. ``initial`` is what a new mapping gets and an
+    existing one keeps as it is.
+    """
 
     queue_arn: str
     function_arn: str
     configuration: Mapping[str, Any]
+    initial: Mapping[str, Any] = field(default_factory=dict)
     uuid: str = ""
 
 
@@ -133,8 +156,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class DeliveryResources:
-    """The resources between the bucket and the function; none if S3 invokes the function directly.
+    """The resources between the bucket and the function.
 
+    Every delivery has the queues and the mapping, so that no event is lost; ``eventbridge`` also has a rule.
     ``other_rules`` names the foreign rules that receive the bucket's events from EventBridge.
     """
 
@@ -147,16 +171,17 @@ class DeliveryResources:
 
 @dataclass(frozen=True)
 class NotificationOwner:
-    """Identifies this tool's entry in a bucket's notifications by its id and its possible destinations."""
+    """Identifies this tool's entries in a bucket's notifications: those that send to its function or queue.
 
-    identifier: str
-    function_arn: str
-    queue_arn: str
+    Ids do not identify an entry, because other tools rewrite them: the handler of AWS CDK's
+    ``BucketNotifications`` gives each foreign entry a new id.
+    """
 
-    @property
-    def destinations(self) -> tuple[str, str]:
-        """The ARNs that the entry may send events to, depending on the delivery."""
-        return self.function_arn, self.queue_arn
+    destinations: tuple[str, ...]
+
+    def receives(self, arn: str | None) -> bool:
+        """Return whether an ARN is one of the destinations, or a version or alias of the function."""
+        return arn is not None and any(arn == own or arn.startswith(f"{own}:") for own in self.destinations)
 
 
 @dataclass(frozen=True)
@@ -171,19 +196,22 @@ class Subscription:
         This tool's entry of that kind.
     eventbridge : bool or None
         Whether the bucket sends all events to EventBridge as well; None leaves the setting unchanged.
+    keeps_entries : bool
+        Whether this tool's entries stay as they are.
     """
 
     kind: str | None
     entry: Mapping[str, Any] | None
     eventbridge: bool | None = None
+    keeps_entries: bool = False
 
 
 @dataclass(frozen=True)
 class Desired:
     """The resources that the settings ask for.
 
-    ``role`` is None if the settings name an existing role. ``permission`` is None if Lambda polls a queue, so
-    that nothing invokes the function.
+    ``role`` is None if the settings name an existing role. ``permission`` is None unless S3 invokes the
+    function. ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
     """
 
     names: Names
@@ -199,6 +227,7 @@ class Desired:
     owner: NotificationOwner
     subscription: Subscription
     fingerprint: str
+    propagation: int = 0
 
 
 @dataclass(frozen=True)
@@ -248,6 +277,7 @@ class Action:
     call: str
     arguments: Mapping[str, Any] = field(repr=False, default_factory=dict)
     changes: tuple[Change, ...] = ()
+    delay: int = 0
 
     @property
     def needs_bundle(self) -> bool:

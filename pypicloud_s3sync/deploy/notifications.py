@@ -7,17 +7,15 @@ whole configuration, so foreign entries are written back exactly as they were re
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote_plus, unquote_plus
 
 from .models import NotificationOwner, Subscription
 
 #: Everything that creates or removes an object. A lifecycle expiration is not an ``ObjectRemoved`` event:
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*")
-#: pypicloud's own ``ppc-create-s3-sync`` created two entries without id or filter
-#: (pypicloud/lambda_scripts.py); S3 has assigned ids to them since.
-PYPICLOUD_EVENTS = (["s3:ObjectCreated:*"], ["s3:ObjectRemoved:*"])
 LAMBDA = "LambdaFunctionConfigurations"
 QUEUE = "QueueConfigurations"
 EVENTBRIDGE = "EventBridgeConfiguration"
@@ -30,18 +28,23 @@ DESTINATIONS = {
 
 
 def entry(kind: str, identifier: str, destination: str, prefix: str) -> dict[str, Any]:
-    """Return an entry for every event that creates or removes an object under ``storage.prefix``."""
+    """Return an entry for every event that creates or removes an object under ``storage.prefix``.
+
+    S3 takes the prefix URL-encoded, like the keys in its events:
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
+    """
     created: dict[str, Any] = {"Id": identifier, DESTINATIONS[kind]: destination, "Events": list(EVENTS)}
     if prefix:
-        created["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}}
+        created["Filter"] = {"Key": {"FilterRules": [{"Name": "prefix", "Value": quote_plus(prefix, "/")}]}}
     return created
 
 
 def subscribed(
     configuration: Mapping[str, Any], owner: NotificationOwner, wanted: Subscription
 ) -> dict[str, Any]:
-    """Return the configuration with this tool's entry in place of the entries that it replaces."""
-    merged = _with_eventbridge(_without_replaced(configuration, owner), wanted.eventbridge)
+    """Return the configuration with the wanted entry in place of all entries of this tool."""
+    rest = dict(configuration) if wanted.keeps_entries else _without_owned(configuration, owner)
+    merged = _with_eventbridge(rest, wanted.eventbridge)
     if wanted.kind is not None and wanted.entry is not None:
         merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(wanted.entry)]
     return merged
@@ -50,11 +53,11 @@ def subscribed(
 def unsubscribed(
     configuration: Mapping[str, Any], owner: NotificationOwner, eventbridge: bool | None = None
 ) -> dict[str, Any]:
-    """Return the configuration without this tool's entry.
+    """Return the configuration without this tool's entries.
 
-    Entries of ``ppc-create-s3-sync`` are kept: this tool owns them only after ``enable`` has replaced them.
+    An entry whose destination does not exist would make S3 refuse every later write.
     """
-    return _with_eventbridge(_without(configuration, lambda item: _is_owned(item, owner)), eventbridge)
+    return _with_eventbridge(_without_owned(configuration, owner), eventbridge)
 
 
 def _with_eventbridge(configuration: dict[str, Any], enabled: bool | None) -> dict[str, Any]:
@@ -65,42 +68,18 @@ def _with_eventbridge(configuration: dict[str, Any], enabled: bool | None) -> di
     return {**rest, EVENTBRIDGE: configuration.get(EVENTBRIDGE, {})} if enabled else rest
 
 
-def _without_replaced(configuration: Mapping[str, Any], owner: NotificationOwner) -> dict[str, Any]:
-    """Return the configuration without the entries that this tool's entry replaces."""
-    return _without(configuration, lambda item: _is_replaced(item, owner))
-
-
-def _without(
-    configuration: Mapping[str, Any], is_removed: Callable[[Mapping[str, Any]], bool]
-) -> dict[str, Any]:
+def _without_owned(configuration: Mapping[str, Any], owner: NotificationOwner) -> dict[str, Any]:
     rest = dict(configuration)
-    for kind in (LAMBDA, QUEUE):
-        kept = [item for item in rest.pop(kind, []) if not is_removed(item)]
+    for kind, destination in DESTINATIONS.items():
+        kept = [item for item in rest.pop(kind, []) if not owner.receives(item[destination])]
         if kept:
             rest[kind] = kept
     return rest
 
 
-def _is_owned(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
-    """Return whether an entry has exactly this tool's id and one of its destinations."""
-    return item.get("Id") == owner.identifier and _destination(item) in owner.destinations
-
-
-def _is_replaced(item: Mapping[str, Any], owner: NotificationOwner) -> bool:
-    """Return whether this tool's entry replaces an entry: its own, or pypicloud's for the same function."""
-    from_pypicloud = "Filter" not in item and item["Events"] in PYPICLOUD_EVENTS
-    return _is_owned(item, owner) or (from_pypicloud and item.get(DESTINATIONS[LAMBDA]) == owner.function_arn)
-
-
-def _destination(item: Mapping[str, Any]) -> str | None:
-    return item.get(DESTINATIONS[LAMBDA]) or item.get(DESTINATIONS[QUEUE])
-
-
-def replaced_entries(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[Mapping[str, Any]]:
-    """Return the entries that this tool's entry replaces."""
-    return [
-        item for kind in (LAMBDA, QUEUE) for item in configuration.get(kind, []) if _is_replaced(item, owner)
-    ]
+def owned_entries(configuration: Mapping[str, Any], owner: NotificationOwner) -> Iterator[Mapping[str, Any]]:
+    """Yield this tool's entries."""
+    return (item for item, destination in _entries(configuration) if owner.receives(destination))
 
 
 def equivalent(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -121,14 +100,14 @@ def _canonical(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical_entry(item: Mapping[str, Any]) -> dict[str, Any]:
-    rules = [[rule["Name"].lower(), rule.get("Value", "")] for rule in _rules(item)]
     plain = {key: value for key, value in item.items() if key != "Filter"}
-    return {**plain, "Events": sorted(item["Events"]), "Filter": sorted(rules)}
+    return {**plain, "Events": sorted(item["Events"]), "Filter": sorted(map(list, _filters(item).items()))}
 
 
-def _rules(item: Mapping[str, Any]) -> list[dict[str, str]]:
-    rules: list[dict[str, str]] = item.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    return rules
+def _filters(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the decoded prefix and suffix of an entry; an empty one has no effect and is left out."""
+    rules = item.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {rule["Name"].lower(): unquote_plus(rule["Value"]) for rule in rules if rule.get("Value")}
 
 
 def overlapping(
@@ -139,7 +118,7 @@ def overlapping(
     S3 refuses two entries for the same event type if both their prefixes and their suffixes overlap:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-filtering.html
     """
-    for item, destination in _entries(_without_replaced(configuration, owner)):
+    for item, destination in _entries(_without_owned(configuration, owner)):
         shared = [
             event for event in item["Events"] if any(_events_overlap(event, mine) for mine in own["Events"])
         ]
@@ -165,19 +144,22 @@ def _covers(pattern: str, event: str) -> bool:
 
 
 def _filters_overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    filters = [
-        {rule["Name"].lower(): rule.get("Value", "") for rule in _rules(item)} for item in (one, other)
-    ]
+    filters = [_filters(item) for item in (one, other)]
     prefixes = sorted(item.get("prefix", "") for item in filters)
     suffixes = sorted((item.get("suffix", "") for item in filters), key=len)
     return prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
+
+
+def destinations(configuration: Mapping[str, Any]) -> list[str]:
+    """Return the ARN of each entry's destination."""
+    return [destination for _, destination in _entries(configuration)]
 
 
 def foreign_entries(configuration: Mapping[str, Any], owner: NotificationOwner) -> list[dict[str, Any]]:
     """Return the foreign entries, each as ``{"id", "events", "to"}``."""
     return [
         {"id": item.get("Id", ""), "events": item["Events"], "to": destination}
-        for item, destination in _entries(_without_replaced(configuration, owner))
+        for item, destination in _entries(_without_owned(configuration, owner))
     ]
 
 
@@ -185,5 +167,5 @@ def foreign_count(
     configuration: Mapping[str, Any], owner: NotificationOwner, *, owns_eventbridge: bool
 ) -> int:
     """Return the number of foreign entries, counting EventBridge if this tool did not turn it on."""
-    foreign = _without_replaced(configuration, owner)
+    foreign = _without_owned(configuration, owner)
     return len(list(_entries(foreign))) + (EVENTBRIDGE in foreign and not owns_eventbridge)

@@ -28,7 +28,7 @@ NETWORK_ACTIONS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:Des
 class Purpose(enum.StrEnum):
     """What an operator does."""
 
-    #: ``plan``, ``enable``, ``status`` and ``disable``, on the command line or in the admin UI.
+    #: ``plan``, ``enable``, ``status``, ``replay`` and ``disable``, on the command line or in the admin UI.
     ENABLE = "enable"
     #: ``plan`` and ``status``.
     STATUS = "status"
@@ -105,7 +105,7 @@ def operator_policy(
     if Purpose.PANEL in purposes:
         chosen += statements.reading_the_log()
     if Purpose.ENABLE in purposes:
-        chosen += statements.writing()
+        chosen += [*statements.writing(), *statements.replaying()]
     return {"Version": VERSION, "Statement": chosen}
 
 
@@ -121,7 +121,7 @@ class _Statements:
         """Yield what ``plan`` and ``status`` need."""
         scope, settings = self.scope, self.settings
         yield allow("ReadBucket", ["s3:GetBucketNotification", "s3:ListBucket"], self._bucket)
-        if settings.cache == "dynamo" and settings.db_credentials is None:
+        if settings.cache_backend == "dynamo" and settings.db_credentials is None:
             tables = [
                 scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
             ]
@@ -139,10 +139,9 @@ class _Statements:
         if settings.bundle and settings.bundle.startswith("s3://"):
             bundle = settings.bundle.removeprefix("s3://")
             yield allow("ReadBundle", ["s3:GetObject"], f"arn:{scope.partition}:s3:::{bundle}")
-        if settings.delivery is Delivery.SQS:
-            actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
-            yield allow("ReadQueues", actions, *self._queues)
-            yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")
+        actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
+        yield allow("ReadQueues", actions, *self._queues)
+        yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")
         if settings.delivery is Delivery.EVENTBRIDGE:
             actions = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"]
             yield allow("ReadRule", actions, *self._rules)
@@ -177,22 +176,27 @@ class _Statements:
         yield allow("UploadLargeBundle", actions, f"{self._bucket}/pypicloud-s3sync/*")
         if settings.vpc_subnet_ids:
             yield allow("DescribeNetwork", list(NETWORK_ACTIONS), "*")
-        if settings.delivery is Delivery.SQS:
-            actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"]
-            yield allow("WriteQueues", actions, *self._queues)
-            actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
-            condition = {"ArnEquals": {"lambda:FunctionArn": self._function}}
-            yield {**allow("WriteMapping", actions, "*"), "Condition": condition}
+        actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"]
+        yield allow("WriteQueues", actions, *self._queues)
+        actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
+        condition = {"ArnEquals": {"lambda:FunctionArn": self._function}}
+        yield {**allow("WriteMapping", actions, "*"), "Condition": condition}
         if settings.delivery is Delivery.EVENTBRIDGE:
             actions = ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource"]
             yield allow("WriteRule", [f"events:{action}" for action in actions], *self._rules)
+
+    def replaying(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``replay`` needs."""
+        actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+        yield allow("ReplayFailedEvents", actions, self._queues[-1])
+        yield allow("ReplayWithFunction", ["lambda:InvokeFunction"], self._function)
 
     def _writing_the_role(self) -> Iterator[dict[str, Any]]:
         """Yield what the function's role needs; a role that the settings name is only passed to Lambda."""
         given = self.settings.role_arn
         if given is None:
             actions = [
-                *("CreateRole", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy"),
+                *("CreateRole", "DeleteRole", "DeleteRolePolicy"),
                 *("DetachRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
                 *("PutRolePermissionsBoundary", "PutRolePolicy", "TagRole", "UpdateAssumeRolePolicy"),
             ]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from .models import Identity, Names
 
@@ -24,10 +23,17 @@ VPC_ACTIONS = (
     "ec2:DescribeSubnets",
     "ec2:UnassignPrivateIpAddresses",
 )
-#: Lambda needs these to poll a queue on behalf of the function:
+#: Lambda needs these to poll the queue on behalf of the function, and to send it the events that failed:
 #: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-RECEIVE = "ReceiveEvents"
-RECEIVE_ACTIONS = ("sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+#: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+QUEUE_ACTIONS = (
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:SendMessage",
+)
+#: The ids of this tool's statements in the queue's policy.
+SIDS = ("ReceiveFromBucket", "ReceiveFromRule")
 
 
 def trust_policy() -> dict[str, Any]:
@@ -77,6 +83,7 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
         The log group among them exists before the function, which therefore need not create it.
     """
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
+    queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
     logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
         allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{_literal(settings.prefix)}*"),
@@ -84,12 +91,10 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
         allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], logs),
+        allow("RetryEvents", list(QUEUE_ACTIONS), queue),
     ]
     if settings.cache_backend == "dynamo":
         statements += _dynamo(settings, identity)
-    if settings.delivery is Delivery.SQS:
-        queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
-        statements.append(allow(RECEIVE, list(RECEIVE_ACTIONS), queue))
     if settings.vpc_subnet_ids:
         statements.append(allow("ReachVpc", list(VPC_ACTIONS), "*"))
     return {"Version": VERSION, "Statement": statements}
@@ -103,29 +108,39 @@ def _literal(text: str) -> str:
     return re.sub(r"[*?$]", r"${\g<0>}", text)
 
 
-def keep_receiving(policy: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return a policy that keeps the previous policy's permission to receive, while a queue is drained."""
-    kept = [item for item in _listed((before or {}).get("Statement", [])) if item.get("Sid") == RECEIVE]
-    return {**policy, "Statement": [*policy["Statement"], *kept]}
+def queue_policy(bucket_arn: str, rule_arn: str, queue_arn: str, account: str) -> dict[str, Any]:
+    """Return a queue policy that lets only S3 and EventBridge send, for one bucket and one rule.
 
-
-def queue_policy(bucket_arn: str, queue_arn: str, account: str) -> dict[str, Any]:
-    """Return a queue policy that lets only S3 send messages, for one bucket of one account.
-
-    See https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+    Both may send with any delivery: when the delivery changes, events of the previous one still arrive. See
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html and
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
-    statement = {
-        "Sid": "ReceiveFromBucket",
-        "Effect": "Allow",
-        "Principal": {"Service": "s3.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": queue_arn,
-        "Condition": {
-            "ArnEquals": {"aws:SourceArn": bucket_arn},
-            "StringEquals": {"aws:SourceAccount": account},
-        },
-    }
-    return {"Version": VERSION, "Statement": [statement]}
+    from_bucket = {"ArnEquals": {"aws:SourceArn": bucket_arn}, "StringEquals": {"aws:SourceAccount": account}}
+    from_rule = {"ArnEquals": {"aws:SourceArn": rule_arn}}
+    senders = (("s3.amazonaws.com", from_bucket), ("events.amazonaws.com", from_rule))
+    statements = [
+        {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sqs:SendMessage",
+            "Resource": queue_arn,
+            "Condition": condition,
+        }
+        for sid, (service, condition) in zip(SIDS, senders, strict=True)
+    ]
+    return {"Version": VERSION, "Statement": statements}
+
+
+def with_foreign_statements(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a queue policy with the statements of an existing one that this tool did not add.
+
+    Such a statement may be a rule of the company, for example one that denies requests without TLS.
+    """
+    if not found:
+        return dict(wanted)
+    foreign = [item for item in _listed(found.get("Statement", [])) if item.get("Sid") not in SIDS]
+    return {**found, "Statement": [*foreign, *wanted["Statement"]]} if foreign else dict(wanted)
 
 
 def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:

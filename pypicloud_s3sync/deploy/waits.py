@@ -9,11 +9,13 @@ VPC = "Lambda creates network interfaces in the VPC, which can take several minu
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 ROLE = "a new role can take a minute until Lambda may use it"
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
-NOTIFICATION = "S3 tests whether it may send events, and a new permission can take a minute until it does"
+NOTIFICATION = "S3 verifies that it may send events, and a new permission can take a minute until it does"
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 QUEUE = "SQS lets the name of a deleted queue be used again after a minute"
 #: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 MAPPING = "Lambda can take a minute to start or stop polling the queue"
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
+PROPAGATION = "S3 may use the previous notifications for some minutes, and no event may be lost"
 
 _BY_RESOURCE = {
     ("create", "queue"): QUEUE,

@@ -123,6 +123,12 @@ class S3SyncViews:
         """Remove what enable created; stream the steps."""
         return self._run("disable")
 
+    @view_config(request_method="POST", subpath=("replay",))
+    @json_errors
+    def replay(self) -> Any:
+        """Let the function process its failed events again; stream the steps."""
+        return self._run("replay")
+
     def _settings(self) -> SyncSettings:
         return read(self.request.registry.settings)
 

@@ -54,7 +54,7 @@ def test_a_user_plans_enables_checks_and_disables_s3_sync(run: Run, ini: Path, s
     status, out, err = run("plan", ini)
     assert (status, err) == (0, "")
     assert "+ function  " + site.function in out
-    assert "5 to create, 0 to update, 0 to delete." in out
+    assert "8 to create, 0 to update, 0 to delete." in out
     assert run("status", ini)[0] == 1
 
     status, out, err = run("enable", ini)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy import documents
+from pypicloud_s3sync.deploy.delivery import message_count
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications
-from support.sites import NOTHING, Site
+from support.moto_world import notification_of
+from support.sites import NOTHING, Site, zip_of
 
 
 def invocations(site: Site) -> list[Any]:
@@ -100,13 +103,60 @@ def test_a_move_leaves_no_resources_of_the_previous_delivery(
     assert delivery_resources(moved) == NO_RESOURCES
 
 
-def test_a_queue_is_drained_before_it_is_deleted(site: Site) -> None:
+def test_events_of_the_previous_delivery_are_handled_after_a_move(site: Site) -> None:
     deployment(site, Delivery.SQS).enable()
     for number in range(20):
         site.client("s3").put_object(Bucket=site.bucket, Key=f"a/b-{number}.tar.gz", Body=b"x")
     deployment(site, Delivery.DIRECT).enable()
-    assert delivery_resources(site) == NO_RESOURCES
+    queue = site.deployment().plan().observed.delivery_resources.queue
+    assert queue is not None
+    counts = {"QueueUrl": queue.url, "AttributeNames": ["All"]}
+    wait_until(
+        lambda: message_count(site.client("sqs").get_queue_attributes(**counts)["Attributes"]) == 0,
+        "the queue is empty",
+    )
     assert invocations(site)
+
+
+FAILING = "def handle_s3_event(event, context):\n    raise RuntimeError('the cache is down')\n"
+
+
+def test_an_event_that_direct_delivery_gives_up_is_in_the_queue(site: Site, tmp_path: Path) -> None:
+    """Lambda drops it after three attempts; the queue keeps it for two weeks."""
+    bundle = tmp_path / "failing.zip"
+    bundle.write_bytes(zip_of(FAILING))
+    site.deployment(s3sync__bundle=str(bundle)).enable()
+    site.client("s3").put_object(Bucket=site.bucket, Key="a/b-1.0.tar.gz", Body=b"x")
+
+    def waiting() -> int:
+        queue = site.deployment().plan().observed.delivery_resources.queue
+        return queue.messages if queue else 0
+
+    wait_until(waiting, "the event waits in the queue")
+
+
+REPORTING = """
+def handle_s3_event(event, context):
+    failed = [{"itemIdentifier": item["messageId"]} for item in event["Records"] if "broken" in item["body"]]
+    return {"batchItemFailures": failed}
+"""
+
+
+def test_a_replay_deletes_the_failed_events_that_succeed(site: Site, tmp_path: Path) -> None:
+    bundle = tmp_path / "reporting.zip"
+    bundle.write_bytes(zip_of(REPORTING))
+    deployment = site.deployment(s3sync__bundle=str(bundle))
+    deployment.enable()
+    failed = deployment.plan().observed.delivery_resources.dead_letters
+    assert failed is not None
+    for key in ("a/one-1.0.tar.gz", "a/broken-1.0.tar.gz", "a/two-1.0.tar.gz"):
+        body = json.dumps(notification_of(key, bucket=site.bucket))
+        site.client("sqs").send_message(QueueUrl=failed.url, MessageBody=body)
+    result = deployment.replay()
+    assert result.succeeded == 2
+    assert [event.keys for event in result.failed] == [("a/broken-1.0.tar.gz",)]
+    (queue,) = [found for found in deployment.status()["resources"] if found["name"] == failed.name]
+    assert queue["messages"] == 1
 
 
 def test_deployments_with_different_deliveries_do_not_affect_each_other(

@@ -9,23 +9,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.readers import Reader
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
+from support.deliveries import MUTATIONS
 from support.foreign import create_policy, create_role
 from support.sites import NOTHING, Site, zip_of
 
 OTHER_CODE = "def handle_s3_event(event, context):\n    return 'other'\n"
-ENABLE_MUTATIONS = [
-    "iam:CreateRole",
-    "iam:PutRolePolicy",
-    "logs:CreateLogGroup",
-    "logs:PutRetentionPolicy",
-    "lambda:CreateFunction",
-    "lambda:AddPermission",
-    "s3:PutBucketNotificationConfiguration",
-]
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ def test_plan_changes_nothing_and_returns_the_actions_that_enable_performs(site:
 
 def test_enable_creates_each_resource_once_in_a_safe_order(site: Site) -> None:
     site.deployment().enable()
-    assert site.watch.mutations == ENABLE_MUTATIONS
+    assert site.watch.mutations == MUTATIONS[Delivery.DIRECT]
 
 
 def test_a_second_enable_has_nothing_to_do_and_makes_no_mutating_call(site: Site) -> None:
@@ -199,13 +192,14 @@ def test_force_uploads_unchanged_code(site: Site) -> None:
     assert "lambda:UpdateFunctionCode" in site.watch.mutations
 
 
-def test_a_permissions_boundary_is_set_and_removed(site: Site) -> None:
+def test_a_permissions_boundary_is_set_and_stays_without_the_setting(site: Site) -> None:
     boundary = create_policy(site, f"boundary-{site.bucket}")
     site.deployment(s3sync__permissions_boundary=boundary).enable()
     iam, (name,) = site.client("iam"), site.role_names()
-    assert iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
-    site.deployment().enable()
-    assert "PermissionsBoundary" not in iam.get_role(RoleName=name)["Role"]
+    for _ in range(2):
+        role = iam.get_role(RoleName=name)["Role"]
+        assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+        assert site.deployment().enable().in_sync
 
 
 def test_a_changed_permission_is_replaced(site: Site) -> None:

@@ -16,9 +16,7 @@ import pytest
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.bundle import host_target
-from pypicloud_s3sync.deploy.desired import desire
-from pypicloud_s3sync.deploy.models import Identity
-from pypicloud_s3sync.deploy.policy import RECEIVE, RECEIVE_ACTIONS
+from pypicloud_s3sync.deploy.policy import QUEUE_ACTIONS
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.embedded import EmbeddedAws
 from support.distribution import Installed
@@ -35,6 +33,7 @@ SITUATIONS = {
     ("SeeMissingPackages", "s3:ListBucket"): "clear",
     ("WriteLog", "logs:CreateLogStream"): "log",
     ("WriteLog", "logs:PutLogEvents"): "log",
+    **{("RetryEvents", action): "queue" for action in QUEUE_ACTIONS},
     ("FindTables", "dynamodb:ListTables"): "start",
     ("WriteRows", "dynamodb:BatchGetItem"): "save",
     ("WriteRows", "dynamodb:ConditionCheckItem"): "clear the newer",
@@ -48,19 +47,20 @@ SITUATIONS = {
 #: The statements for HEAD requests, whose response has no body: S3 reports a denial as 403 only.
 HEAD = ("ReadPackages", "SeeMissingPackages")
 WAITER = {"Delay": 0.1, "MaxAttempts": 300}
-#: Writes to the function's log group as Lambda's runtime does, or reads a queue as Lambda's poller does. The
+#: Writes to the function's log group as Lambda's runtime does, or uses a queue as Lambda itself does. The
 #: emulator does both without asking IAM.
 PROBE = """
 import boto3, os, time
-def poll(url):
+def use(url):
     sqs = boto3.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
     sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return "polled"
+    return "used"
 def handle_s3_event(event, context):
     if "queue" in event:
-        return poll(event["queue"])
+        return use(event["queue"])
     logs = boto3.client("logs")
     stream = {"logGroupName": event["group"], "logStreamName": event["stream"]}
     logs.create_log_stream(**stream)
@@ -122,6 +122,12 @@ class Deployed:
         succeeded, response = self.notify(key)
         assert succeeded, response
         return not_none(self.row(key))
+
+    def stop_polling(self) -> None:
+        """Delete the event source mapping, so that messages stay in the queue."""
+        mappings = self.functions.list_event_source_mappings(FunctionName=self.site.function)
+        for mapping in mappings["EventSourceMappings"]:
+            self.functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
     def restart(self) -> None:
         """Change the timeout, for which Lambda stops its running workers."""
@@ -203,7 +209,7 @@ def test_these_tests_cover_every_action_of_every_statement(notified: Deployed) -
     [
         pytest.param(sid, action, situation, id=f"{sid}-{action}")
         for (sid, action), situation in SITUATIONS.items()
-        if situation != "log"
+        if situation not in ("log", "queue")
     ],
 )
 def test_the_function_fails_without_an_action_and_succeeds_with_it(
@@ -276,20 +282,17 @@ def test_the_role_is_sufficient_for_another_delivery(
     site.deployment().disable()
 
 
-@pytest.mark.parametrize("lacking", [None, *RECEIVE_ACTIONS])
-def test_lambda_polls_the_queue_only_with_all_actions(
+@pytest.mark.parametrize("lacking", [None, *QUEUE_ACTIONS])
+def test_lambda_uses_the_queue_only_with_all_actions(
     function: Deployed, probe: str, lacking: str | None
 ) -> None:
-    """The emulator polls without asking IAM, so a function with the role polls here."""
-    sqs, settings = function.site.client("sqs"), function.site.settings(s3sync__delivery="sqs")
-    identity = Identity(function.site.aws.account_id, "aws")
-    desired = desire(settings, identity, function.site.region, "")
-    url = sqs.create_queue(QueueName=desired.names.queue)["QueueUrl"]
-    sqs.send_message(QueueUrl=url, MessageBody="{}")
-    policy = dict(not_none(not_none(desired.role).policy))
-    function.allow(without(policy, lacking, RECEIVE) if lacking else policy)
+    """The emulator sends and polls without asking IAM, so a function with the role does both here."""
+    sqs = function.site.client("sqs")
+    function.stop_polling()
+    url = sqs.get_queue_url(QueueName=function.site.deployment().plan().desired.names.queue)["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    function.allow(without(function.policy, lacking, "RetryEvents") if lacking else function.policy)
     succeeded, response = function.invoke({"queue": url}, probe)
-    sqs.delete_queue(QueueUrl=url)
     assert succeeded == (lacking is None), response
     if lacking:
         assert f"not authorized to perform: {lacking} " in response

@@ -39,31 +39,30 @@ NEEDED_TO_ENABLE = {
     "lambda:AddPermission": "the function {function}",
     "s3:PutBucketNotification": "the bucket {bucket}",
 }
-#: The further actions that each indirect delivery needs to be enabled, updated and disabled.
-NEEDED_FOR_DELIVERY = {
-    Delivery.SQS: [
-        *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
-        *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
-        "lambda:CreateEventSourceMapping",
-    ],
-    Delivery.EVENTBRIDGE: [
-        *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
-        *("events:PutRule", "events:PutTargets", "events:TagResource"),
-        *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
-    ],
-}
-#: The emulator does not check these; AWS does.
-UNCHECKED = ["lambda:DeleteEventSourceMapping", "lambda:UpdateEventSourceMapping"]
+#: The actions on queues and their mapping that are needed to enable, update and disable.
+NEEDED_FOR_QUEUES = [
+    *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
+    *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
+    "lambda:CreateEventSourceMapping",
+]
+#: The further actions that delivery through EventBridge needs.
+NEEDED_FOR_EVENTBRIDGE = [
+    *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
+    *("events:PutRule", "events:PutTargets", "events:TagResource"),
+    *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
+]
 #: Statements of which the emulator checks no action (see above), or that only a large bundle needs.
 NOT_SEEN = {"PassRoleToLambda", "UploadLargeBundle", "WriteMapping"}
 #: Those of direct delivery, which are removed one by one with direct delivery only.
 COMMON = {
     *("ReadBucket", "ReadTables", "ReadFunction", "ReadLogGroups", "ReadLogGroupTags", "ReadMetrics"),
-    *("WriteNotification", "WriteRole", "WriteFunction", "WriteLogGroup"),
+    *("ReadQueues", "ReadMappings", "WriteNotification", "WriteRole", "WriteFunction", "WriteLogGroup"),
+    *("WriteQueues", "ReplayFailedEvents", "ReplayWithFunction"),
 }
 UPDATES = [
     "role.update",
     "log_group.update",
+    *("queue.update", "queue.update"),
     "function.update_configuration",
     "function.tag",
     "notification.put",
@@ -73,8 +72,8 @@ UPDATES = [
 def operator_policy(site: Site, delivery: Delivery = Delivery.DIRECT) -> dict[str, Any]:
     """Return the documented policy for a site and a delivery."""
     policy = json.loads(OPERATOR_POLICY.read_text())
-    if delivery is not Delivery.DIRECT:
-        further = OPERATOR_POLICY.with_stem(f"operator_policy_{delivery}")
+    if delivery is Delivery.EVENTBRIDGE:
+        further = OPERATOR_POLICY.with_stem("operator_policy_eventbridge")
         policy["Statement"] += json.loads(further.read_text())
     text = json.dumps(policy)
     values = {
@@ -181,7 +180,7 @@ def test_the_printed_policy_is_sufficient_and_each_statement_is_needed(
 
     def denied() -> str:
         """Enable, check and disable; return what is denied, if anything."""
-        for command in ("enable", "status", "disable"):
+        for command in ("enable", "status", "replay", "disable"):
             _, document = run(capsys, command, ini)
             for problem in [document, *document.get("problems", [])]:
                 if "AccessDenied" in problem.get("message", ""):
@@ -236,8 +235,9 @@ def test_the_policy_is_sufficient_to_enable_update_and_disable(site: Site) -> No
     assert not site.deployment().plan().actions
     for settings in (changes, {}):
         performed = [action.call for action in site.deployment(**settings).enable().actions]
-        # Obsolete tags are not removed.
-        assert performed == [call for call in UPDATES if settings or call != "function.tag"]
+        # Obsolete tags are not removed, and a retention stays without the setting.
+        kept = () if settings else ("queue.update", "log_group.update", "function.tag")
+        assert performed == [call for call in UPDATES if call not in kept]
         assert not site.deployment(**settings).plan().actions
     site.deployment().enable(force=True)
     assert "AccessDenied" not in str(site.deployment().activity())
@@ -271,7 +271,7 @@ def test_a_missing_action_is_named_with_its_resource(site: Site, action: str) ->
     assert site.notifications() == {}
 
 
-@pytest.mark.parametrize("delivery", NEEDED_FOR_DELIVERY)
+@pytest.mark.parametrize("delivery", [Delivery.SQS, Delivery.EVENTBRIDGE])
 def test_the_policy_of_a_delivery_is_sufficient_for_it_and_to_move_away(
     site: Site, delivery: Delivery
 ) -> None:
@@ -289,7 +289,10 @@ def test_the_policy_of_a_delivery_is_sufficient_for_it_and_to_move_away(
 
 @pytest.mark.parametrize(
     ("delivery", "action"),
-    [(delivery, action) for delivery, actions in NEEDED_FOR_DELIVERY.items() for action in actions],
+    [
+        *((Delivery.DIRECT, action) for action in NEEDED_FOR_QUEUES),
+        *((Delivery.EVENTBRIDGE, action) for action in NEEDED_FOR_EVENTBRIDGE),
+    ],
 )
 def test_a_missing_action_of_a_delivery_is_named(site: Site, delivery: Delivery, action: str) -> None:
     become_operator(site, without(operator_policy(site, delivery), action))
@@ -311,16 +314,15 @@ def test_these_tests_cover_every_action_of_each_delivery(site: Site) -> None:
         statements = operator_policy(site, delivery)["Statement"]
         return {action for statement in statements for action in actions_of(statement)}
 
-    for delivery, needed in NEEDED_FOR_DELIVERY.items():
-        further = actions(delivery) - actions(Delivery.DIRECT)
-        assert further - set(UNCHECKED) == set(needed)
+    assert actions(Delivery.EVENTBRIDGE) - actions(Delivery.DIRECT) == set(NEEDED_FOR_EVENTBRIDGE)
+    assert set(NEEDED_FOR_QUEUES) <= actions(Delivery.DIRECT)
 
 
 def test_the_policy_names_the_created_resources(site: Site) -> None:
     """The emulator does not check this: it ignores the path of a role and a function before its creation."""
     desired = site.deployment().plan().desired
     role_arn = not_none(desired.role).arn
-    queues = site.deployment(s3sync__delivery="sqs").plan().desired.delivery_resources
+    queues = desired.delivery_resources
     rules = site.deployment(s3sync__delivery="eventbridge").plan().desired.delivery_resources
     rule_arn = not_none(rules.rule).arn
     group = f"arn:aws:logs:{site.region}:{site.aws.account_id}:log-group:{desired.log_group.name}"
@@ -339,9 +341,7 @@ def test_the_policy_names_the_created_resources(site: Site) -> None:
         "events:PutTargets": rule_arn,
         "events:ListTagsForResource": rule_arn,
     }
-    statements = operator_policy(site)["Statement"]
-    for delivery in NEEDED_FOR_DELIVERY:
-        statements += operator_policy(site, delivery)["Statement"]
+    statements = operator_policy(site, Delivery.EVENTBRIDGE)["Statement"]
     for action, arn in arns.items():
         resources = [
             resource

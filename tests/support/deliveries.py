@@ -10,19 +10,18 @@ from support.sites import Site
 
 MUTATIONS_OF_ANY_DELIVERY = [
     *("iam:CreateRole", "iam:PutRolePolicy", "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
-    "lambda:CreateFunction",
+    *("sqs:CreateQueue", "sqs:CreateQueue", "lambda:CreateFunction", "lambda:CreateEventSourceMapping"),
 ]
-#: The mutating calls of enable for each indirect delivery.
+#: The mutating calls of enable for each delivery.
 MUTATIONS = {
-    Delivery.SQS: [
+    Delivery.DIRECT: [
         *MUTATIONS_OF_ANY_DELIVERY,
-        *("sqs:CreateQueue", "sqs:CreateQueue", "lambda:CreateEventSourceMapping"),
-        "s3:PutBucketNotificationConfiguration",
+        *("lambda:AddPermission", "s3:PutBucketNotificationConfiguration"),
     ],
+    Delivery.SQS: [*MUTATIONS_OF_ANY_DELIVERY, "s3:PutBucketNotificationConfiguration"],
     Delivery.EVENTBRIDGE: [
         *MUTATIONS_OF_ANY_DELIVERY,
-        *("events:PutRule", "events:PutTargets", "lambda:AddPermission"),
-        "s3:PutBucketNotificationConfiguration",
+        *("events:PutRule", "events:PutTargets", "s3:PutBucketNotificationConfiguration"),
     ],
 }
 MOVES = [(before, after) for before in Delivery for after in Delivery if before is not after]

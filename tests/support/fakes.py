@@ -71,7 +71,7 @@ def deployed(desired: Desired, **changes: Any) -> Observed:
     observed = Observed(
         role=desired.role,
         given_role=None,
-        log_group=desired.log_group,
+        log_group=replace(desired.log_group, retention_days=desired.log_group.retention_days or 30),
         function=replace(desired.function, tags=tags, code_sha256=CODE),
         statements=(permission_statement(desired),) if desired.permission else (),
         notifications=subscribed({}, desired.owner, desired.subscription),
@@ -133,6 +133,9 @@ class FakeClients(Clients):
 
     def __getitem__(self, service: str) -> Any:
         return _FakeClient(self, service)
+
+    def invoker(self, timeout: int) -> Any:
+        return self["lambda"]
 
     @property
     def operations(self) -> list[str]:

@@ -18,7 +18,7 @@ FOREIGN_TOPIC = "arn:aws:sns:eu-west-1:111122223333:topic"
 ID = "pypicloud-s3sync-sync"
 GET = "get_bucket_notification_configuration"
 PUT = "put_bucket_notification_configuration"
-OWNER = NotificationOwner(ID, FUNCTION, QUEUE)
+OWNER = NotificationOwner((FUNCTION, QUEUE))
 
 
 def own_entry(prefix: str = "") -> dict[str, Any]:

@@ -21,14 +21,13 @@ PLACEHOLDERS = {"account": "ACCOUNT", "region": "REGION", "bucket": "BUCKET", "f
 def documented_policies() -> dict[str, str]:
     """Return the IAM documents of the documentation by their file names.
 
-    The first one is the whole policy for direct delivery. The others list the further statements.
+    The first one is the whole policy for direct delivery. The other lists the further statements.
     """
     direct = _documented(Delivery.DIRECT)
     documents: dict[str, Any] = {"operator_policy.json": direct}
-    for delivery in (Delivery.SQS, Delivery.EVENTBRIDGE):
-        statements = _documented(delivery)["Statement"]
-        further = [statement for statement in statements if statement not in direct["Statement"]]
-        documents[f"operator_policy_{delivery}.json"] = further
+    statements = _documented(Delivery.EVENTBRIDGE)["Statement"]
+    further = [statement for statement in statements if statement not in direct["Statement"]]
+    documents["operator_policy_eventbridge.json"] = further
     return {name: json.dumps(document, indent=2) + "\n" for name, document in documents.items()}
 
 

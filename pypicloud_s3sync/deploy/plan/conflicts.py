@@ -49,7 +49,6 @@ def conflicts(desired: Desired, observed: Observed, *, force: bool = False) -> I
     yield from _foreign_role(desired, observed.role)
     yield from _foreign_function(desired, observed.function, force=force)
     yield from _foreign_delivery_resources(desired, observed.delivery_resources)
-    yield from _failed_events(desired, observed.delivery_resources)
     yield from _overlap(desired, observed.notifications)
     yield from _large_environment(desired, observed.function)
 
@@ -86,7 +85,10 @@ def _foreign_function(desired: Desired, function: Function | None, *, force: boo
     if function is None or is_owned(function, desired.bucket):
         return
     owner = function.tags.get(OWNER_TAG)
-    if owner is not None:
+    if function.package != "Zip":
+        message = f"the function {function.name} in {desired.region} is a container image: it takes no zip"
+        yield Problem(CONFLICT, message, "choose another name with -n")
+    elif owner is not None:
         message = f"the function {function.name} in {desired.region} already serves the bucket {owner}"
         yield Problem(CONFLICT, message, "choose another name with -n")
     elif not force:
@@ -109,18 +111,6 @@ def _foreign_delivery_resources(desired: Desired, resources: DeliveryResources) 
         if needed is not None and found is not None and not is_owned(found, desired.bucket):
             message = f"{found.arn} already exists and was not created by this tool"
             yield Problem(CONFLICT, message, "remove it")
-
-
-def _failed_events(desired: Desired, resources: DeliveryResources) -> Iterator[Problem]:
-    """Yield a problem if a queue of failed events would be deleted: nothing else holds these events."""
-    failed = resources.dead_letters
-    if desired.delivery_resources.dead_letters is None and failed is not None and failed.messages:
-        yield Problem(
-            CONFLICT,
-            f"the queue {failed.name} holds {failed.messages} failed events, and s3sync.delivery ="
-            f" {desired.delivery} would delete it",
-            "process its messages again, or purge it",
-        )
 
 
 def _overlap(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Problem]:

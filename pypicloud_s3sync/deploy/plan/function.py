@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from ...sync.environment import redact
-from ..delivery import deliveries_of
+from ..delivery import deliveries_of, has_switch
 from ..models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
     OWNER_TAG,
+    SWITCH_TAG,
     Action,
     Change,
     Desired,
@@ -22,8 +23,11 @@ from ..models import (
     bundle_tag,
     split_bundle_tag,
 )
-from ..policy import keep_receiving
+from ..notifications import EVENTBRIDGE
 from .conflicts import is_owned
+
+#: For a log group that this tool creates.
+DEFAULT_RETENTION_DAYS = 30
 
 
 def code_is_known(desired: Desired, function: Function | None) -> bool:
@@ -38,28 +42,9 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
 
 
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Yield the action for the role, which keeps the right to receive while a queue is drained."""
-    wanted, role = desired.role, observed.role
-    if wanted is None:
-        return
-    if role is not None and wanted.policy is not None and has_obsolete_queue(desired, observed):
-        wanted = replace(wanted, policy=keep_receiving(wanted.policy, role.policy))
-    yield from _role(wanted, role)
-
-
-def narrow_role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Yield the action that removes the right to receive, after the queue is gone."""
-    wanted, role = desired.role, observed.role
-    if wanted is None or role is None or wanted.policy is None or not has_obsolete_queue(desired, observed):
-        return
-    before = keep_receiving(wanted.policy, role.policy)
-    if before != wanted.policy:
-        yield from _role(wanted, replace(wanted, policy=before))
-
-
-def has_obsolete_queue(desired: Desired, observed: Observed) -> bool:
-    """Return whether a queue has to be drained and removed."""
-    return desired.delivery_resources.queue is None and observed.delivery_resources.queue is not None
+    """Yield the action for the role, unless the settings name an existing one."""
+    if desired.role is not None:
+        yield from _role(desired.role, observed.role)
 
 
 def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
@@ -67,6 +52,8 @@ def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
         shown = (Change("trust", None, wanted.trust), Change("policy", None, wanted.policy))
         yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)
         return
+    # Without a setting, a boundary that someone else put on the role stays.
+    wanted = replace(wanted, boundary=wanted.boundary or role.boundary)
     changes = differences(
         {
             "trust": role.trust,
@@ -95,11 +82,16 @@ def obsolete_role_actions(desired: Desired, role: Role | None) -> Iterator[Actio
 def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Action]:
     """Yield the action for the log group; without one, the function would create it without a retention."""
     if group is None:
+        wanted = replace(wanted, retention_days=wanted.retention_days or DEFAULT_RETENTION_DAYS)
         shown = (Change("retention_days", None, wanted.retention_days),)
         yield Action("create", "log group", wanted.name, "log_group.create", {"group": wanted}, shown)
         return
     # A log group that this tool did not create gets no owner tag, so that disable does not delete it.
     owned = OWNER_TAG in group.tags
+    # Without a setting, a retention that someone chose stays: a shorter one would delete events. An own group
+    # without one is left over from an interrupted run.
+    kept = group.retention_days or (DEFAULT_RETENTION_DAYS if owned else None)
+    wanted = replace(wanted, retention_days=wanted.retention_days or kept)
     changes = differences(
         {
             "retention_days": group.retention_days,
@@ -112,9 +104,21 @@ def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Acti
         yield Action("update", "log group", wanted.name, "log_group.update", arguments, changes)
 
 
-def function_actions(desired: Desired, function: Function | None, *, force: bool) -> Iterator[Action]:
+def switch_tag(desired: Desired, observed: Observed) -> dict[str, str]:
+    """Return the tag that says who turned on EventBridge, if this run does.
+
+    It is set before EventBridge is turned on: if the run is interrupted in between, the next one knows.
+    """
+    turns_on = desired.subscription.eventbridge and EVENTBRIDGE not in observed.notifications
+    return {SWITCH_TAG: "switched-on"} if turns_on else {}
+
+
+def function_actions(desired: Desired, observed: Observed, *, force: bool) -> Iterator[Action]:
     """Yield the actions for the function: its code, its configuration and its tags."""
-    wanted = desired.function
+    function = observed.function
+    tags = {**desired.function.tags, **switch_tag(desired, observed)}
+    wanted = replace(desired.function, tags=tags)
+    desired = replace(desired, function=wanted)
     if function is None:
         shown = tuple(Change(key, None, value) for key, value in redact(wanted.configuration).items())
         arguments = {"function": wanted, "fingerprint": desired.fingerprint}
@@ -161,6 +165,9 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     after.pop("Architectures")
     # Foreign variables, for example PPC_*, are kept.
     after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
+    if before.get("DeadLetterConfig"):
+        # A foreign dead-letter target stays: its owner handles the failed events.
+        after["DeadLetterConfig"] = before["DeadLetterConfig"]
     changes = differences(redact(before), redact(after))
     if before != after or function.failure:
         arguments = {"name": function.name, "configuration": after}
@@ -179,9 +186,12 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
 def delivery_tag_actions(desired: Desired, function: Function | None) -> Iterator[Action]:
     """Yield the action that removes previous deliveries from the function's tag, once they are gone."""
     if function is not None and deliveries_of(function) - {desired.delivery}:
-        before = "+".join(sorted(deliveries_of(function) | {desired.delivery}))
-        tag = {DELIVERY_TAG: desired.delivery}
-        yield from _tags(function, {DELIVERY_TAG: before}, tag)
+        before = {DELIVERY_TAG: "+".join(sorted(deliveries_of(function) | {desired.delivery}))}
+        tags: dict[str, str] = {DELIVERY_TAG: desired.delivery}
+        if has_switch(function) and not desired.subscription.eventbridge:
+            before |= {SWITCH_TAG: function.tags[SWITCH_TAG]}
+            tags |= {SWITCH_TAG: ""}
+        yield from _tags(function, before, tags)
 
 
 def _tags(function: Function, before: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[Action]:

@@ -1,8 +1,8 @@
 """Plan the actions that turn the observed resources into the desired ones.
 
-``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, function, queues
-or rule, permission, and the notification last, because S3 checks the permission then. ``disable`` uses the
-reverse order.
+``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, queues, function,
+event source mapping, rule, permission, and the notification, because S3 checks the permission then. What a
+previous delivery needed is removed last. ``disable`` uses the reverse order.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from ..models import Action, Desired, Observed, Plan
 from .conflicts import is_owned, refuse_conflicts
 from .delivery import (
     delivery_actions,
+    mapping_removal_actions,
     notification_actions,
     notification_removal_actions,
     obsolete_delivery_actions,
     permission_actions,
     permission_removal_actions,
-    removal_actions,
+    queue_actions,
+    queue_removal_actions,
+    rule_removal_actions,
 )
 from .function import (
     delivery_tag_actions,
     function_actions,
     log_group_actions,
-    narrow_role_actions,
     obsolete_role_actions,
     role_actions,
 )
@@ -54,14 +56,12 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
     actions = (
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
-        *function_actions(desired, observed.function, force=force),
+        *queue_actions(desired, observed),
+        *function_actions(desired, observed, force=force),
         *delivery_actions(desired, observed),
         *permission_actions(desired, observed.statements),
         *notification_actions(desired, observed),
-        # Obsolete resources are removed last, when nothing uses them any more.
-        *permission_removal_actions(desired.names, observed.statements, desired.permission),
         *obsolete_delivery_actions(desired, observed),
-        *narrow_role_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
         *obsolete_role_actions(desired, observed.role),
     )
@@ -73,16 +73,23 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
     actions = (
         *notification_removal_actions(desired, observed),
         *permission_removal_actions(desired.names, observed.statements),
-        *removal_actions(observed.delivery_resources, desired, drain=False),
+        *mapping_removal_actions(desired, observed),
+        *rule_removal_actions(observed.delivery_resources.rule, desired.bucket),
+        *_function_removal_actions(desired, observed),
+        *queue_removal_actions(desired, observed),
         *_removals(desired, observed),
     )
     return Plan(actions, desired, observed)
 
 
+def _function_removal_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    if is_owned(observed.function, desired.bucket):
+        name = desired.names.function
+        yield Action("delete", "function", name, "function.delete", {"name": name})
+
+
 def _removals(desired: Desired, observed: Observed) -> Iterator[Action]:
     names, bucket = desired.names, desired.bucket
-    if is_owned(observed.function, bucket):
-        yield Action("delete", "function", names.function, "function.delete", {"name": names.function})
     if is_owned(observed.log_group, bucket):
         yield Action("delete", "log group", names.log_group, "log_group.delete", {"name": names.log_group})
     if is_owned(observed.role, bucket):

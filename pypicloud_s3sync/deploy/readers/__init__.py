@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..aws import Clients
-from ..models import Desired, Identity, Observed
+from ..models import CacheTables, Desired, Identity, Observed, Queue
 from .buckets import bucket_region
 from .calls import Calls
 from .delivery import find_delivery_resources
@@ -14,8 +14,9 @@ from .identity import caller_identity
 from .log_groups import find_log_group
 from .notifications import bucket_notifications
 from .permissions import permission_statements
+from .queues import find_queue
 from .roles import find_role
-from .tables import account_of_tables, missing_tables
+from .tables import account_of_tables, cache_tables
 
 __all__ = ["Reader"]
 
@@ -39,9 +40,13 @@ class Reader:
         """Return the region of a bucket: empty if S3 does not report it, None if there is no such bucket."""
         return bucket_region(self.calls, bucket, account)
 
-    def missing_tables(self) -> list[str]:
-        """Return the names of the DynamoDB cache's tables that do not exist."""
-        return missing_tables(self.calls)
+    def cache_tables(self) -> CacheTables:
+        """Return the tables of a DynamoDB cache."""
+        return cache_tables(self.calls)
+
+    def queue(self, name: str) -> Queue | None:
+        """Return a queue, or None if it does not exist."""
+        return find_queue(self.calls, name)
 
     def account_of_tables(self) -> str:
         """Return the account of the credentials that the settings have for the DynamoDB tables."""

@@ -1,14 +1,10 @@
-"""Read the resources between the bucket and the function, only for deliveries that may have some.
-
-With ``direct`` delivery, the caller needs no permission to read queues or rules, because the function's tag
-says which other deliveries may have resources.
-"""
+"""Read the resources between the bucket and the function."""
 
 from __future__ import annotations
 
 from ...config.options import Delivery
-from ..delivery import deliveries_of
-from ..models import SWITCH_TAG, DeliveryResources, Desired, Function
+from ..delivery import deliveries_of, has_switch
+from ..models import DeliveryResources, Desired, Function
 from .calls import Calls
 from .queues import find_mapping, find_queue
 from .rules import find_rule, other_rules
@@ -18,6 +14,8 @@ def find_delivery_resources(
     calls: Calls, desired: Desired, function: Function | None, *, enabling: bool
 ) -> DeliveryResources:
     """Return the existing resources of the desired delivery and of previous ones.
+
+    The rule is read only if it may exist, so that other deliveries need no permission to read rules.
 
     Parameters
     ----------
@@ -29,18 +27,14 @@ def find_delivery_resources(
         Whether the plan is to enable; if it removes the rule, other rules are read as well.
     """
     deliveries, names = {desired.delivery} | deliveries_of(function), desired.names
-    has_queue, has_rule = Delivery.SQS in deliveries, Delivery.EVENTBRIDGE in deliveries
-    rule = find_rule(calls, names.rule) if has_rule else None
+    rule = find_rule(calls, names.rule) if Delivery.EVENTBRIDGE in deliveries else None
     removes_rule = not (enabling and desired.delivery is Delivery.EVENTBRIDGE)
-    needs_others = rule is not None and SWITCH_TAG in rule.tags and removes_rule
+    needs_others = (has_switch(rule) or has_switch(function)) and removes_rule
+    queue_arn = desired.delivery_resources.queue.arn if desired.delivery_resources.queue else ""
     return DeliveryResources(
-        queue=find_queue(calls, names.queue) if has_queue else None,
-        dead_letters=find_queue(calls, names.dead_letters) if has_queue else None,
-        mapping=(
-            find_mapping(calls, names.queue, desired.owner.queue_arn, desired.function.arn)
-            if has_queue
-            else None
-        ),
+        queue=find_queue(calls, names.queue),
+        dead_letters=find_queue(calls, names.dead_letters),
+        mapping=find_mapping(calls, names.queue, queue_arn, desired.function.arn),
         rule=rule,
         other_rules=tuple(other_rules(calls, desired.bucket, names.rule)) if needs_others else (),
     )

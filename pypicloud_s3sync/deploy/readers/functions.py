@@ -31,6 +31,7 @@ def find_function(calls: Calls, name: str) -> Function | None:
         tags=found.get("Tags") or {},
         code_sha256=configuration["CodeSha256"],
         failure=_failure(configuration),
+        package=configuration.get("PackageType", "Zip"),
         reserved_concurrency=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
     )
 
@@ -77,5 +78,6 @@ def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
             "SubnetIds": sorted(vpc.get("SubnetIds", [])),
             "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", [])),
         },
+        "DeadLetterConfig": dict(configuration.get("DeadLetterConfig") or {}),
         "Environment": configuration.get("Environment", {}).get("Variables", {}),
     }

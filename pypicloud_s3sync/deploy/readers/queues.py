@@ -11,7 +11,11 @@ from ..models import EventSourceMapping, Queue
 from .calls import Calls
 
 #: The attributes that this tool manages: plain ones, and those that hold a JSON document.
-PLAIN_ATTRIBUTES = ("VisibilityTimeout", "MessageRetentionPeriod", "SqsManagedSseEnabled")
+PLAIN_ATTRIBUTES = (
+    *("VisibilityTimeout", "MessageRetentionPeriod", "SqsManagedSseEnabled"),
+    # Read so that it is kept: this tool never sets a key.
+    "KmsMasterKeyId",
+)
 DOCUMENT_ATTRIBUTES = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
 
 
@@ -48,7 +52,9 @@ def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) ->
                 "FunctionResponseTypes": mapping.get("FunctionResponseTypes", []),
                 "Enabled": mapping["State"] not in ("Disabling", "Disabled"),
             }
-            return EventSourceMapping(queue_arn, function_arn, configuration, mapping["UUID"])
+            if mapping.get("ScalingConfig"):
+                configuration["ScalingConfig"] = mapping["ScalingConfig"]
+            return EventSourceMapping(queue_arn, function_arn, configuration, uuid=mapping["UUID"])
     return None
 
 

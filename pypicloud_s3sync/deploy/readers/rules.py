@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ..delivery import TARGET, listens_to
+from ..delivery import TARGET
+from ..event_patterns import may_match
 from ..models import Rule
 from .calls import Calls
-
-#: The fields of a target that decide which events the function receives, and in which form.
-TARGET_FIELDS = ("Id", "Arn", "Input", "InputPath", "InputTransformer")
 
 
 def find_rule(calls: Calls, name: str) -> Rule | None:
@@ -27,7 +25,7 @@ def find_rule(calls: Calls, name: str) -> Rule | None:
         arn=found["Arn"],
         pattern=json.loads(found.get("EventPattern") or "{}"),
         state=found["State"],
-        target=None if target is None else {key: target[key] for key in TARGET_FIELDS if key in target},
+        target=None if target is None else dict(target),
         tags={tag["Key"]: tag["Value"] for tag in tags.get("Tags", [])},
     )
 
@@ -39,7 +37,7 @@ def other_rules(calls: Calls, bucket: str, name: str) -> Iterator[str]:
         page = calls.find("events", "list_rules", "the event bus", **arguments) or {}
         for rule in page.get("Rules", []):
             pattern = rule.get("EventPattern")
-            if rule["Name"] != name and pattern and listens_to(json.loads(pattern), bucket):
+            if rule["Name"] != name and pattern and may_match(json.loads(pattern), bucket):
                 yield rule["Name"]
         if not page.get("NextToken"):
             return

@@ -1,7 +1,8 @@
-"""Read which tables of the DynamoDB cache exist, and in which account they are."""
+"""Read the tables of the DynamoDB cache."""
 
 from __future__ import annotations
 
+from ..models import CacheTables
 from ..policy import table_names
 from .calls import Calls
 from .identity import caller_identity
@@ -12,10 +13,30 @@ def account_of_tables(calls: Calls) -> str:
     return caller_identity(Calls(calls.clients.with_credentials_of_tables())).account
 
 
-def missing_tables(calls: Calls) -> list[str]:
-    """Return the names of the DynamoDB cache's tables that do not exist."""
-    return [
-        table
-        for table in table_names(calls.clients.settings)
-        if calls.find("dynamodb", "describe_table", f"the table {table}", TableName=table) is None
-    ]
+def cache_tables(calls: Calls) -> CacheTables:
+    """Return which tables of a DynamoDB cache exist, how they are billed, and the keys that encrypt them."""
+    settings = calls.clients.settings
+    if settings.cache_backend != "dynamo":
+        return CacheTables()
+    found = {
+        table: calls.find("dynamodb", "describe_table", f"the table {table}", TableName=table)
+        for table in table_names(settings)
+    }
+    descriptions = [response["Table"] for response in found.values() if response is not None]
+    return CacheTables(
+        missing=tuple(table for table, response in found.items() if response is None),
+        # The summary is absent from a table that was always provisioned: botocore, dynamodb 2012-08-10.
+        on_demand=all(
+            description.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+            for description in descriptions
+        ),
+        keys=tuple(
+            sorted(
+                {
+                    description["SSEDescription"]["KMSMasterKeyArn"]
+                    for description in descriptions
+                    if description.get("SSEDescription", {}).get("KMSMasterKeyArn")
+                }
+            )
+        ),
+    )

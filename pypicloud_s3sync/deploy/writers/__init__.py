@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..aws import Clients
@@ -15,6 +16,9 @@ from .roles import RoleWriter
 from .rules import RuleWriter
 
 __all__ = ["Writers"]
+
+#: How often a wait reports its progress, in seconds.
+PAUSE_INTERVAL = 5
 
 
 class Writers:
@@ -31,6 +35,7 @@ class Writers:
 
     def __init__(self, clients: Clients, bucket: str, account: str) -> None:
         calls = Calls(clients)
+        self._calls = calls
         self._writers: dict[str, Any] = {
             "role": RoleWriter(calls),
             "log_group": LogGroupWriter(calls),
@@ -41,6 +46,12 @@ class Writers:
             "permission": PermissionWriter(calls),
             "notification": NotificationWriter(calls, bucket, account),
         }
+
+    def pause(self, duration: int, report: Callable[[int], None]) -> None:
+        """Wait; report the elapsed seconds every few seconds."""
+        for elapsed in range(0, duration, PAUSE_INTERVAL):
+            report(elapsed)
+            self._calls.pause(min(PAUSE_INTERVAL, duration - elapsed))
 
     def perform(self, call: str, **arguments: Any) -> None:
         """Call the method that ``call`` names as ``writer.method``."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError, WaiterError
@@ -57,6 +58,21 @@ class Calls:
         action = action or iam_action(service, operation)
         with translated(action, resource, self.clients.settings.endpoint_url):
             return getattr(self.clients[service], operation)(**arguments)
+
+    def invoke(self, client: Any, function: str, payload: Mapping[str, Any]) -> Any:
+        """Invoke a function through the client of :meth:`.Clients.invoker`; return Lambda's response."""
+        resource = f"the function {function}"
+        with translated("lambda:InvokeFunction", resource, self.clients.settings.endpoint_url):
+            return client.invoke(FunctionName=function, LogType="Tail", Payload=json.dumps(payload).encode())
+
+    def do_batch(self, service: str, operation: str, resource: str, url: str, entries: list[Any]) -> None:
+        """Call an operation of SQS on several messages; raise an error if one of them fails."""
+        # The right is that of the operation on one message.
+        action = iam_action(service, operation).removesuffix("Batch")
+        response = self.do(service, operation, resource, action=action, QueueUrl=url, Entries=entries)
+        for failed in response.get("Failed", []):
+            reason = f"{failed.get('Code')}: {failed.get('Message')}"
+            raise AwsError(f"{action} on {resource} failed: {reason}; run again")
 
     def delete_if_exists(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
         """Call an operation that deletes a resource; ignore a resource that does not exist."""

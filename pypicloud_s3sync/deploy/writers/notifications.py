@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...exceptions import AwsError
+from botocore.exceptions import ClientError
+
+from ...exceptions import AwsError, ConflictError
 from .. import notifications
 from ..models import NotificationOwner, Subscription
 from ..readers import Reader
 from .calls import Calls
 
-#: S3's message while a new permission has not propagated from Lambda.
-PERMISSION_PROPAGATION = ("Unable to validate the following destination",)
+#: S3's message if it may not use a destination, for example until a new permission has propagated.
+INVALID_DESTINATION = "Unable to validate the following destination"
 
 
 class NotificationWriter:
@@ -34,32 +36,83 @@ class NotificationWriter:
 
     def put(self, owner: NotificationOwner, subscription: Subscription) -> None:
         """Add the entry, in place of the entries that it replaces."""
-        self._rewrite(lambda current: notifications.subscribed(current, owner, subscription), validate=True)
+        self._rewrite(owner, lambda current: notifications.subscribed(current, owner, subscription))
 
     def remove(self, owner: NotificationOwner, eventbridge: bool | None = None) -> None:
-        """Remove the entry without validation: a foreign entry with a broken destination would prevent it."""
-        self._rewrite(lambda current: notifications.unsubscribed(current, owner, eventbridge), validate=False)
+        """Remove the entries, even if S3 cannot use the destination of a foreign entry."""
+        self._rewrite(
+            owner, lambda current: notifications.unsubscribed(current, owner, eventbridge), validate=False
+        )
 
-    def _rewrite(self, change: Callable[[Mapping[str, Any]], dict[str, Any]], *, validate: bool) -> None:
-        # S3 has no conditional write here, so read again just before writing and ignore the plan's copy.
-        current = self.reader.notifications(self.bucket)
-        wanted = change(current)
-        if notifications.equivalent(current, wanted):
-            return
-        self.calls.retry_on(PERMISSION_PROPAGATION, lambda: self._write(wanted, validate=validate))
-        written = self.reader.notifications(self.bucket)
-        if not notifications.equivalent(change(written), written):
+    def _rewrite(
+        self,
+        owner: NotificationOwner,
+        change: Callable[[Mapping[str, Any]], dict[str, Any]],
+        *,
+        validate: bool = True,
+    ) -> None:
+        def read_and_write() -> bool:
+            # S3 has no conditional write, so read just before each write: others may have changed the rest.
+            current = self.reader.notifications(self.bucket)
+            wanted = change(current)
+            if notifications.equivalent(current, wanted):
+                return False
+            self._write(owner, wanted, validate=validate)
+            return True
+
+        if self.calls.retry_on((INVALID_DESTINATION,), read_and_write):
+            self._verify(change)
+
+    def _verify(self, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
+        """Wait until S3 returns the change; bucket configurations are eventually consistent.
+
+        See https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
+        """
+
+        def is_written() -> bool:
+            written = self.reader.notifications(self.bucket)
+            return notifications.equivalent(change(written), written)
+
+        if not self.calls.until(is_written):
             raise AwsError(
                 f"the notifications of the bucket {self.bucket} were changed by another program"
                 " at the same time: run again"
             )
 
-    def _write(self, configuration: Mapping[str, Any], *, validate: bool) -> None:
-        self.calls.do(
-            *("s3", "put_bucket_notification_configuration", f"the bucket {self.bucket}"),
-            action="s3:PutBucketNotification",
-            Bucket=self.bucket,
-            NotificationConfiguration=dict(configuration),
-            ExpectedBucketOwner=self.account,
-            SkipDestinationValidation=not validate,
-        )
+    def _write(self, owner: NotificationOwner, configuration: Mapping[str, Any], *, validate: bool) -> None:
+        try:
+            self.calls.do(
+                *("s3", "put_bucket_notification_configuration", f"the bucket {self.bucket}"),
+                action="s3:PutBucketNotification",
+                Bucket=self.bucket,
+                NotificationConfiguration=dict(configuration),
+                ExpectedBucketOwner=self.account,
+                SkipDestinationValidation=not validate,
+            )
+        except AwsError as error:
+            foreign = _foreign_destination(error, configuration, owner)
+            if foreign is None:
+                raise
+            raise ConflictError(
+                f"S3 refuses every change of the notifications of the bucket {self.bucket}, because it cannot"
+                f" use the destination of a foreign entry: {foreign}; correct or remove that notification"
+            ) from error
+
+
+def _foreign_destination(
+    error: AwsError, configuration: Mapping[str, Any], owner: NotificationOwner
+) -> str | None:
+    """Return the foreign destination that S3 rejects, with its reason; None if it may reject an own one.
+
+    S3 names each rejected destination: ``ArgumentName1`` holds its ARN, ``ArgumentValue1`` the reason.
+    """
+    cause = error.__cause__
+    if INVALID_DESTINATION not in str(error) or not isinstance(cause, ClientError):
+        return None
+    details = {key: str(value) for key, value in cause.response["Error"].items() if "Argument" in key}
+    text = " ".join(details.values())
+    rejected = [arn for arn in notifications.destinations(configuration) if arn in text]
+    if not rejected or any(owner.receives(arn) for arn in rejected):
+        return None
+    reasons = "; ".join(value for key, value in sorted(details.items()) if key.startswith("ArgumentValue"))
+    return f"{rejected[0]} ({reasons})" if reasons else rejected[0]

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ...exceptions import AwsError
-from ..delivery import COUNTS, message_count
 from ..models import EventSourceMapping, Queue
 from .calls import Calls
 
@@ -84,30 +82,14 @@ class MappingWriter:
             ),
         )
 
-    def delete(self, uuid: str, url: str | None = None, queue: str = "") -> None:
-        """Make Lambda stop polling; if a queue is given, after its last message is handled."""
-        if url is not None:
-            self._drain(url, queue)
+    def delete(self, uuid: str) -> None:
+        """Make Lambda stop polling."""
         self.calls.retry_on(
             MAPPING_PROPAGATION,
             lambda: self.calls.delete_if_exists(
                 "lambda", "delete_event_source_mapping", f"the event source mapping {uuid}", UUID=uuid
             ),
         )
-
-    def _drain(self, url: str, queue: str) -> None:
-        resource = f"the queue {queue}"
-
-        def empty() -> bool:
-            arguments = {"QueueUrl": url, "AttributeNames": list(COUNTS)}
-            response = self.calls.find("sqs", "get_queue_attributes", resource, **arguments)
-            return message_count(response.get("Attributes", {})) == 0
-
-        if not self.calls.until(empty):
-            raise AwsError(
-                f"{resource} still holds events, which would be lost if it were deleted:"
-                " see the function's log for the cause, and run again when the queue is empty"
-            )
 
 
 def _resource(mapping: EventSourceMapping) -> str:

@@ -41,8 +41,6 @@ class RoleWriter:
         if role.boundary and role.boundary != before.boundary:
             boundary = {"PermissionsBoundary": role.boundary}
             self.calls.do("iam", "put_role_permissions_boundary", resource, RoleName=name, **boundary)
-        elif before.boundary and not role.boundary:
-            self.calls.do("iam", "delete_role_permissions_boundary", resource, RoleName=name)
         if not role.tags.items() <= before.tags.items():
             self.calls.do("iam", "tag_role", resource, RoleName=name, Tags=_tag_list(role.tags))
 

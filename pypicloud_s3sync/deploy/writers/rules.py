@@ -1,8 +1,9 @@
-"""Create, update and delete the rule that sends the bucket's events from EventBridge to the function."""
+"""Create, update and delete the rule that sends the bucket's events from EventBridge to the queue."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
@@ -18,7 +19,7 @@ class RuleWriter:
         self.calls = calls
 
     def create(self, rule: Rule) -> None:
-        """Create the rule, then add the function as its target."""
+        """Create the rule, then add the queue as its target."""
         self._put(rule, Tags=_tag_list(rule))
         self._put_target(rule)
 
@@ -45,9 +46,7 @@ class RuleWriter:
     def _put_target(self, rule: Rule) -> None:
         resource = f"the rule {rule.name}"
         response = self.calls.do("events", "put_targets", resource, Rule=rule.name, Targets=[rule.target])
-        for entry in response.get("FailedEntries", []):
-            reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
-            raise AwsError(f"events:PutTargets on {resource} failed: {reason}")
+        _raise_for_failed("events:PutTargets", resource, response)
 
     def delete(self, name: str) -> None:
         """Delete the rule after its targets, foreign ones included, as EventBridge requires."""
@@ -55,8 +54,16 @@ class RuleWriter:
         response = self.calls.find("events", "list_targets_by_rule", resource, Rule=name)
         targets = [target["Id"] for target in response.get("Targets", [])]
         if targets:
-            self.calls.delete_if_exists("events", "remove_targets", resource, Rule=name, Ids=targets)
+            response = self.calls.find("events", "remove_targets", resource, Rule=name, Ids=targets)
+            _raise_for_failed("events:RemoveTargets", resource, response)
         self.calls.delete_if_exists("events", "delete_rule", resource, Name=name)
+
+
+def _raise_for_failed(action: str, resource: str, response: Mapping[str, Any]) -> None:
+    """Raise an error for an entry that failed although the call succeeded."""
+    for entry in response.get("FailedEntries", []):
+        reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
+        raise AwsError(f"{action} on {resource} failed: {reason}; run again")
 
 
 def _tag_list(rule: Rule) -> list[dict[str, str]]:

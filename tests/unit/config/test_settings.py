@@ -49,7 +49,7 @@ def refusal(env: Mapping[str, str] | None = None, /, **more: str | None) -> str:
 def test_the_defaults_are_those_of_the_documentation() -> None:
     found = settings()
     assert (found.function_name, found.memory_size, found.timeout) == ("pypicloud_s3_sync", 512, 60)
-    assert (found.architecture, found.log_retention_days, found.delivery) == ("x86_64", 30, "direct")
+    assert (found.architecture, found.log_retention_days, found.delivery) == ("x86_64", None, "direct")
     assert found.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert (found.role_arn, found.bundle, found.endpoint_url, found.tags) == (None, None, None, {})
 

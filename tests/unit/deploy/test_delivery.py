@@ -5,25 +5,36 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.delivery import (
     deliveries_of,
-    listens_to,
     may_turn_off_eventbridge,
     owns_eventbridge,
 )
+from pypicloud_s3sync.deploy.desired import desire
 from pypicloud_s3sync.deploy.models import (
     DELIVERY_TAG,
     OWNER_TAG,
     SWITCH_TAG,
+    CacheTables,
     DeliveryResources,
     Observed,
     Queue,
 )
-from support.fakes import ACCOUNT, BUCKET, NOTHING, REGION, deployed, make_desired, not_none
+from support.fakes import (
+    ACCOUNT,
+    BUCKET,
+    IDENTITY,
+    NOTHING,
+    REGION,
+    deployed,
+    make_desired,
+    make_settings,
+    not_none,
+)
 
 WITH_QUEUE = make_desired(s3sync__delivery="sqs", s3sync__timeout="30", s3sync__tags="team=infra")
 WITH_RULE = make_desired(s3sync__delivery="eventbridge", s3sync__tags="team=infra")
@@ -36,29 +47,50 @@ QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{WITH_QUEUE.names.queue}"
 RULE_ARN = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{WITH_RULE.names.rule}"
 
 
-def test_direct_delivery_needs_no_resources_in_between() -> None:
-    assert DIRECT.delivery_resources == DeliveryResources()
+@pytest.mark.parametrize("delivery", Delivery)
+def test_every_delivery_has_both_queues_and_the_mapping(delivery: Delivery) -> None:
+    resources = make_desired(s3sync__delivery=delivery).delivery_resources
+    assert (resources.queue, resources.dead_letters) == (
+        DIRECT.delivery_resources.queue,
+        DIRECT.delivery_resources.dead_letters,
+    )
+    assert resources.mapping == DIRECT.delivery_resources.mapping
+
+
+@pytest.mark.parametrize("delivery", Delivery)
+def test_the_queue_is_the_dead_letter_target_of_the_function(delivery: Delivery) -> None:
+    desired = make_desired(s3sync__delivery=delivery)
+    assert desired.function.configuration["DeadLetterConfig"] == {"TargetArn": QUEUE_ARN}
+
+
+def test_s3_invokes_the_function_of_a_direct_delivery() -> None:
     assert DIRECT.subscription.kind == "LambdaFunctionConfigurations"
     assert not_none(DIRECT.permission)["Principal"] == "s3.amazonaws.com"
 
 
-def test_only_s3_may_send_to_the_queue_and_only_for_the_bucket_and_its_account() -> None:
-    (statement,) = QUEUE.attributes["Policy"]["Statement"]
-    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
-    assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", QUEUE_ARN)
-    assert statement["Condition"] == {
+def test_only_s3_and_the_rule_may_send_to_the_queue_and_only_for_the_bucket_and_its_account() -> None:
+    by_bucket, by_rule = QUEUE.attributes["Policy"]["Statement"]
+    assert by_bucket["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert by_bucket["Condition"] == {
         "ArnEquals": {"aws:SourceArn": f"arn:aws:s3:::{BUCKET}"},
         "StringEquals": {"aws:SourceAccount": ACCOUNT},
     }
+    assert by_rule["Principal"] == {"Service": "events.amazonaws.com"}
+    assert by_rule["Condition"] == {"ArnEquals": {"aws:SourceArn": RULE_ARN}}
+    for statement in (by_bucket, by_rule):
+        assert (statement["Action"], statement["Resource"]) == ("sqs:SendMessage", QUEUE_ARN)
 
 
-def test_a_message_is_hidden_for_six_timeouts_and_dead_lettered_after_five_attempts() -> None:
+@pytest.mark.parametrize("timeout", [1, 30, 60, 61, 900])
+def test_a_message_is_attempted_for_at_least_twelve_hours(timeout: int) -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
-    assert QUEUE.attributes["VisibilityTimeout"] == "180"
-    assert QUEUE.attributes["RedrivePolicy"] == {
-        "deadLetterTargetArn": DEAD_LETTERS.arn,
-        "maxReceiveCount": 5,
-    }
+    queue = not_none(make_desired(s3sync__timeout=str(timeout)).delivery_resources.queue)
+    visibility = int(queue.attributes["VisibilityTimeout"])
+    receives = queue.attributes["RedrivePolicy"]["maxReceiveCount"]
+    assert visibility >= 6 * timeout
+    assert 12 * 3600 <= visibility * receives < 13.5 * 3600
+    assert 5 <= receives <= 1000
+    assert queue.attributes["RedrivePolicy"]["deadLetterTargetArn"] == DEAD_LETTERS.arn
 
 
 def test_failed_events_are_kept_for_the_longest_time_and_only_the_queue_may_send_them() -> None:
@@ -67,6 +99,35 @@ def test_failed_events_are_kept_for_the_longest_time_and_only_the_queue_may_send
         "redrivePermission": "byQueue",
         "sourceQueueArns": [QUEUE_ARN],
     }
+
+
+@pytest.mark.parametrize(
+    ("cache", "tables", "concurrency"),
+    [
+        ({}, CacheTables(), 2),
+        ({}, CacheTables(on_demand=True), 20),
+        (
+            {"pypi__db": "redis", "db__url": "redis://cache.example", "db__region_name": None},
+            CacheTables(),
+            5,
+        ),
+    ],
+    ids=["provisioned", "on demand", "redis"],
+)
+def test_a_new_mapping_has_as_much_concurrency_as_the_cache_bears(
+    cache: dict[str, str | None], tables: CacheTables, concurrency: int
+) -> None:
+    mapping = not_none(
+        desire(make_settings(**cache), IDENTITY, REGION, "", tables).delivery_resources.mapping
+    )
+    assert mapping.initial == {"ScalingConfig": {"MaximumConcurrency": concurrency}}
+    assert "ScalingConfig" not in mapping.configuration
+
+
+def test_the_settings_may_give_the_concurrency() -> None:
+    mapping = not_none(make_desired(s3sync__maximum_concurrency="7").delivery_resources.mapping)
+    assert mapping.configuration["ScalingConfig"] == {"MaximumConcurrency": 7}
+    assert mapping.initial == {}
 
 
 @pytest.mark.parametrize("queue", [QUEUE, DEAD_LETTERS], ids=["queue", "dead letters"])
@@ -84,14 +145,9 @@ def test_no_permission_is_needed_if_lambda_polls_a_queue() -> None:
     assert not_none(WITH_QUEUE.subscription.entry)["QueueArn"] == QUEUE_ARN
 
 
-def test_only_the_rule_may_invoke_the_function_of_an_eventbridge_delivery() -> None:
-    assert WITH_RULE.permission == {
-        "FunctionName": "sync",
-        "StatementId": WITH_RULE.names.rule_statement,
-        "Action": "lambda:InvokeFunction",
-        "Principal": "events.amazonaws.com",
-        "SourceArn": RULE_ARN,
-    }
+def test_the_rule_of_an_eventbridge_delivery_sends_to_the_queue() -> None:
+    assert WITH_RULE.permission is None
+    assert not_none(RULE.target)["Arn"] == QUEUE_ARN
     assert (WITH_RULE.subscription.entry, WITH_RULE.subscription.eventbridge) == (None, True)
 
 
@@ -140,22 +196,3 @@ def test_eventbridge_may_be_turned_off_if_it_is_owned_and_no_foreign_rule_needs_
     assert may_turn_off_eventbridge(observed({SWITCH_TAG: "switched-on"}))
     assert not may_turn_off_eventbridge(observed({SWITCH_TAG: "switched-on"}, other_rules=("foreign",)))
     assert not may_turn_off_eventbridge(observed({}))
-
-
-@pytest.mark.parametrize(
-    ("pattern", "listens"),
-    [
-        (RULE.pattern, True),
-        ({"source": ["aws.s3"]}, True),
-        ({"account": [ACCOUNT]}, True),
-        ({"source": [{"prefix": "aws."}]}, True),
-        ({"source": ["aws.s3"], "detail": {"bucket": {"name": [{"prefix": "amzn"}]}}}, True),
-        ({"source": ["aws.s3"], "detail": {"bucket": {"name": ["another", BUCKET]}}}, True),
-        ({"source": ["aws.s3"], "detail": {"bucket": {"name": ["another"]}}}, False),
-        ({"source": ["aws.ec2"]}, False),
-    ],
-)
-def test_a_pattern_shows_whether_a_rule_may_receive_the_events_of_the_bucket(
-    pattern: Mapping[str, Any], listens: bool
-) -> None:
-    assert listens_to(pattern, BUCKET) is listens

@@ -62,10 +62,22 @@ def test_sync_is_on_if_everything_is_as_desired() -> None:
     assert document["actions"] == []
 
 
+RESOURCES_OF_DELIVERY = DEPLOYED.delivery_resources
+QUEUE, DEAD_LETTERS = not_none(RESOURCES_OF_DELIVERY.queue), not_none(RESOURCES_OF_DELIVERY.dead_letters)
+MAPPING = not_none(RESOURCES_OF_DELIVERY.mapping)
+
+
+def with_resources(**changes: Any) -> dict[str, Any]:
+    return {"delivery_resources": replace(RESOURCES_OF_DELIVERY, **changes)}
+
+
 MISSING: dict[str, dict[str, Any]] = {
     "role": {"role": None},
     "log group": {"log_group": None},
+    "dead-letter queue": with_resources(dead_letters=None),
+    "queue": with_resources(queue=None),
     "function": {"function": None},
+    "event source mapping": with_resources(mapping=None),
     "permission": {"statements": ()},
     "notification": {"notifications": {}},
 }
@@ -81,7 +93,12 @@ def test_sync_is_partial_if_one_resource_is_missing(kind: str) -> None:
 DIFFERENT = {
     "role": replace(DEPLOYED, role=replace(ROLE, policy=None)),
     "log group": replace(DEPLOYED, log_group=replace(GROUP, retention_days=None)),
+    "dead-letter queue": replace(
+        DEPLOYED, **with_resources(dead_letters=replace(DEAD_LETTERS, attributes={}))
+    ),
+    "queue": replace(DEPLOYED, **with_resources(queue=replace(QUEUE, attributes={}))),
     "function": with_configuration(Timeout=3),
+    "event source mapping": replace(DEPLOYED, **with_resources(mapping=replace(MAPPING, configuration={}))),
     "permission": replace(DEPLOYED, statements=({**DEPLOYED.statements[0], "Principal": "*"},)),
     "notification": replace(
         DEPLOYED,
@@ -111,7 +128,7 @@ def test_a_missing_resource_outweighs_one_that_differs() -> None:
 
 def test_sync_is_off_if_only_the_log_group_exists() -> None:
     """An earlier function, or a visit to the console, may have created it."""
-    document = status(replace(NOTHING, log_group=DESIRED.log_group))
+    document = status(replace(NOTHING, log_group=DEPLOYED.log_group))
     assert document["state"] == "off"
     assert states(document)["log group"] == "ok"
     foreign = replace(DESIRED.log_group, retention_days=None, tags={})
@@ -163,7 +180,10 @@ def test_the_status_names_settings_and_resources() -> None:
     assert [resource["name"] for resource in document["resources"]] == [
         DESIRED.names.role,
         "/aws/lambda/sync",
+        DESIRED.names.dead_letters,
+        DESIRED.names.queue,
         "sync",
+        DESIRED.names.queue,
         DESIRED.names.statement,
         DESIRED.names.notification,
     ]

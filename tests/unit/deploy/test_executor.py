@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -38,6 +39,10 @@ class FakeWriters:
         self.log.append("bundle")
         return BUNDLE
 
+    def pause(self, duration: int, report: Callable[[int], None]) -> None:
+        self.log.append(f"pause {duration}")
+        report(0)
+
     def perform(self, call: str, **arguments: Any) -> None:
         self.log.append(call)
         self.arguments = arguments
@@ -53,7 +58,7 @@ class Run:
         self.reported: list[Progress] = []
 
     def execute(self, plan: Plan) -> Run:
-        # FakeWriters has the only method of Writers that execute() calls.
+        # FakeWriters has the methods of Writers that execute() calls.
         execute(plan, cast(Writers, self.writers), self.writers.bundle, self.reported.append)
         return self
 
@@ -124,12 +129,24 @@ def test_each_step_is_reported_when_it_starts_and_when_it_is_done() -> None:
         for step in (
             "create role",
             "create log group",
+            "create dead-letter queue",
+            "create queue",
             "create function",
+            "create event source mapping",
             "create permission",
             "create notification",
         )
         for state in ("running", "done")
     ]
+
+
+def test_an_action_with_a_delay_waits_first_and_says_why() -> None:
+    run = Run().execute(plan_of(Action("delete", "permission", "p", "permission.remove", delay=300)))
+    assert run.writers.log == ["pause 300", "permission.remove"]
+    waiting = run.reported[0]
+    assert (waiting.done, waiting.total) == (0, 300)
+    assert waiting.message == "waiting 5 minutes"
+    assert "no event may be lost" in str(waiting.note)
 
 
 def test_messages_name_the_resource() -> None:
@@ -141,7 +158,10 @@ def test_the_first_failure_is_reported_and_ends_the_run() -> None:
     run = Run(FakeWriters("function.create", AwsError("AccessDenied for lambda:CreateFunction")))
     with pytest.raises(AwsError):
         run.execute(plan_enable(DESIRED, NOTHING))
-    assert run.writers.log == ["bundle", "role.create", "log_group.create", "function.create"]
+    assert run.writers.log == [
+        *("bundle", "role.create", "log_group.create", "queue.create", "queue.create"),
+        "function.create",
+    ]
     assert run.steps[-2:] == [("create function", "running"), ("create function", "failed")]
     assert run.messages[-1] == "AccessDenied for lambda:CreateFunction"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import boto3
 import pytest
 
 from pypicloud_s3sync.deploy import notifications
@@ -14,7 +13,6 @@ from support.notifications import (
     FOREIGN_FUNCTION,
     FOREIGN_QUEUE,
     FOREIGN_TOPIC,
-    FUNCTION,
     OWN,
     OWNER,
     for_functions,
@@ -151,21 +149,3 @@ def test_the_own_entry_does_not_overlap_with_itself() -> None:
     configuration = {**FOREIGN, **for_functions(*FOREIGN["LambdaFunctionConfigurations"], OWN)}
     assert overlapping(configuration) is None
     assert overlapping(configuration, own_entry("pkgs/")) is None, "overlaps after a change of the prefix"
-
-
-def test_another_entry_for_the_own_function_overlaps() -> None:
-    """S3 refuses it like any other entry, so it must be named and not replaced."""
-    item = {
-        "Id": "manual",
-        "LambdaFunctionArn": FUNCTION,
-        "Events": ["s3:ObjectCreated:*"],
-        **with_filter(prefix="a"),
-    }
-    assert overlapping(for_functions(item)) == f"manual (s3:ObjectCreated:*, prefix 'a') to {FUNCTION}"
-
-
-def test_every_kind_of_destination_is_checked() -> None:
-    """A kind that S3 adds to its API must be added to DESTINATIONS, or its overlaps are missed."""
-    client = boto3.client("s3", region_name="us-east-1")
-    shape: Any = client.meta.service_model.shape_for("NotificationConfiguration")
-    assert set(shape.members) == {*notifications.DESTINATIONS, "EventBridgeConfiguration"}

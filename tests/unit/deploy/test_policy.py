@@ -33,7 +33,7 @@ SQL: dict[str, str | None] = {
     "db__region_name": None,
 }
 VPC: dict[str, str | None] = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
-COMMON_SIDS = {"ReadPackages", "SeeMissingPackages", "WriteLog"}
+COMMON_SIDS = {"ReadPackages", "SeeMissingPackages", "WriteLog", "RetryEvents"}
 DYNAMO_SIDS = {"FindTables", "WriteRows", "FindRowsOfName", "WriteSummaries"}
 SETTINGS: list[dict[str, str | None]] = [
     {},
@@ -80,6 +80,10 @@ def test_the_role_for_a_dynamodb_cache_allows_exactly_what_the_handler_calls() -
         "WriteLog": (
             ["logs:CreateLogStream", "logs:PutLogEvents"],
             f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{LOG_GROUP}:*",
+        ),
+        "RetryEvents": (
+            ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"],
+            f"arn:aws:sqs:{REGION}:{ACCOUNT}:{resource_names(make_settings(), REGION).queue}",
         ),
         "FindTables": (["dynamodb:ListTables"], "*"),
         "WriteRows": (
@@ -132,7 +136,7 @@ def test_the_role_cannot_change_the_bucket_or_its_own_permissions(changes: dict[
     for statement in statements(changes).values():
         for action in statement["Action"]:
             service, operation = action.split(":")
-            assert service in ("s3", "logs", "dynamodb", "ec2"), action
+            assert service in ("s3", "logs", "sqs", "dynamodb", "ec2"), action
             assert service != "s3" or not operation.startswith(changing), action
 
 
@@ -215,7 +219,7 @@ def test_every_arn_has_the_partition_of_the_caller(partition: str) -> None:
     found = statements(VPC, Identity(ACCOUNT, partition))
     arns = [statement["Resource"] for statement in found.values() if statement["Resource"] != "*"]
     assert {arn.split(":")[1] for arn in arns} == {partition}
-    assert len(arns) == 6
+    assert len(arns) == 7
 
 
 # The trust policy

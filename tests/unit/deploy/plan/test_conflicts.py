@@ -114,3 +114,10 @@ def test_each_message_is_one_line(desired: Any, observed: Observed) -> None:
     with pytest.raises(ConflictError) as refused:
         plan_enable(desired, observed)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_container_image_is_refused_before_anything_is_created(force: bool) -> None:
+    observed = replace(NOTHING, function=replace(FOREIGN_FUNCTION, package="Image"))
+    with pytest.raises(ConflictError, match=r"is a container image: it takes no zip: .* with -n|with -n"):
+        plan_enable(DESIRED, observed, force=force)

@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, SWITCH_TAG, DeliveryResources, Observed, Plan
+from pypicloud_s3sync.deploy.delivery import owns_eventbridge
+from pypicloud_s3sync.deploy.models import (
+    DELIVERY_TAG,
+    SWITCH_TAG,
+    DeliveryResources,
+    NotificationOwner,
+    Observed,
+    Plan,
+)
+from pypicloud_s3sync.deploy.notifications import subscribed
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.policy import RECEIVE
+from pypicloud_s3sync.deploy.policy import SIDS
 from pypicloud_s3sync.exceptions import ConflictError
 from support.fakes import BUCKET, NOTHING, deployed, make_desired, not_none
 from support.plans import actions, calls
@@ -19,19 +28,28 @@ from support.plans import actions, calls
 DESIRED = {delivery: make_desired(s3sync__delivery=delivery) for delivery in Delivery}
 DEPLOYED = {delivery: deployed(desired) for delivery, desired in DESIRED.items()}
 SWITCHED_ON = {SWITCH_TAG: "switched-on"}
-#: The calls that create the resources of a delivery, after role, log group and function.
+#: The calls that create the resources of every delivery.
+COMMON = [
+    "role.create",
+    "log_group.create",
+    "queue.create",
+    "queue.create",
+    "function.create",
+    "mapping.create",
+]
+#: The calls that create the rest.
 CREATIONS = {
     Delivery.DIRECT: ["permission.add", "notification.put"],
-    Delivery.SQS: ["queue.create", "queue.create", "mapping.create", "notification.put"],
-    Delivery.EVENTBRIDGE: ["rule.create", "permission.add", "notification.put"],
+    Delivery.SQS: ["notification.put"],
+    Delivery.EVENTBRIDGE: ["rule.create", "notification.put"],
 }
 #: The calls that remove the resources of a delivery, before the rest.
 REMOVALS = {
-    Delivery.DIRECT: ["notification.remove", "permission.remove"],
-    Delivery.SQS: ["notification.remove", "mapping.delete", "queue.delete", "queue.delete"],
-    Delivery.EVENTBRIDGE: ["permission.remove", "rule.delete"],
+    Delivery.DIRECT: ["notification.remove", "permission.remove", "mapping.delete"],
+    Delivery.SQS: ["notification.remove", "mapping.delete"],
+    Delivery.EVENTBRIDGE: ["mapping.delete", "rule.delete"],
 }
-REMOVALS_OF_THE_REST = ["function.delete", "log_group.delete", "role.delete"]
+REMOVALS_OF_THE_REST = ["function.delete", "queue.delete", "queue.delete", "log_group.delete", "role.delete"]
 QUEUE = not_none(DEPLOYED[Delivery.SQS].delivery_resources.queue)
 DEAD_LETTERS = not_none(DEPLOYED[Delivery.SQS].delivery_resources.dead_letters)
 MAPPING = not_none(DEPLOYED[Delivery.SQS].delivery_resources.mapping)
@@ -47,8 +65,7 @@ def with_resources(delivery: Delivery, **changes: Any) -> Observed:
 def with_owned_eventbridge(other_rules: tuple[str, ...] = ()) -> Observed:
     """Return AWS after this tool turned on EventBridge for the bucket."""
     rule = replace(RULE, tags={**RULE.tags, **SWITCHED_ON})
-    resources = DeliveryResources(rule=rule, other_rules=other_rules)
-    return replace(DEPLOYED[Delivery.EVENTBRIDGE], delivery_resources=resources)
+    return with_resources(Delivery.EVENTBRIDGE, rule=rule, other_rules=other_rules)
 
 
 # Creating and removing
@@ -57,7 +74,7 @@ def with_owned_eventbridge(other_rules: tuple[str, ...] = ()) -> Observed:
 @pytest.mark.parametrize("delivery", Delivery)
 def test_the_resources_of_a_delivery_are_created_with_the_notification_last(delivery: Delivery) -> None:
     plan = plan_enable(DESIRED[delivery], NOTHING)
-    assert calls(plan) == ["role.create", "log_group.create", "function.create", *CREATIONS[delivery]]
+    assert calls(plan) == [*COMMON, *CREATIONS[delivery]]
 
 
 @pytest.mark.parametrize("delivery", Delivery)
@@ -90,45 +107,84 @@ def move(before: Delivery, after: Delivery, **changes: Any) -> Plan:
     return plan_enable(DESIRED[after], replace(DEPLOYED[before], **changes))
 
 
-def test_from_direct_to_a_queue_the_notification_moves_before_the_permission_is_removed() -> None:
-    assert calls(move(Delivery.DIRECT, Delivery.SQS)) == [
-        *("role.update", "function.tag", "queue.create", "queue.create", "mapping.create"),
-        *("notification.put", "permission.remove", "function.tag"),
-    ]
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (Delivery.DIRECT, Delivery.SQS, ["notification.put", "permission.remove"]),
+        (Delivery.SQS, Delivery.DIRECT, ["permission.add", "notification.put"]),
+        (
+            *(Delivery.DIRECT, Delivery.EVENTBRIDGE),
+            ["rule.create", "notification.put", "notification.put", "permission.remove"],
+        ),
+        (Delivery.SQS, Delivery.EVENTBRIDGE, ["rule.create", "notification.put", "notification.put"]),
+        (Delivery.EVENTBRIDGE, Delivery.SQS, ["notification.put", "rule.delete"]),
+        (Delivery.EVENTBRIDGE, Delivery.DIRECT, ["permission.add", "notification.put", "rule.delete"]),
+    ],
+)
+def test_a_move_adds_the_new_way_before_it_removes_the_previous_one(
+    before: Delivery, after: Delivery, expected: list[str]
+) -> None:
+    assert calls(move(before, after)) == ["function.tag", *expected, "function.tag"]
 
 
-def test_from_a_queue_to_direct_the_queue_is_drained_and_the_role_narrowed_after_it_is_deleted() -> None:
-    plan = move(Delivery.SQS, Delivery.DIRECT)
-    assert calls(plan) == [
-        *("function.tag", "permission.add", "notification.put"),
-        *("mapping.delete", "queue.delete", "queue.delete", "role.update", "function.tag"),
-    ]
-    (drain,) = actions(plan, "mapping.delete")
-    assert drain.arguments["url"] == "https://queue.example/queue"
-    (narrow,) = actions(plan, "role.update")
-    assert RECEIVE not in str(narrow.arguments["role"].policy)
+@pytest.mark.parametrize("before", Delivery)
+@pytest.mark.parametrize("after", Delivery)
+def test_a_move_keeps_both_queues_and_the_mapping(before: Delivery, after: Delivery) -> None:
+    plan = move(before, after)
+    assert {"queue.delete", "mapping.delete", "queue.update", "mapping.update"}.isdisjoint(calls(plan))
 
 
-def test_a_role_with_other_changes_keeps_the_right_to_receive_until_the_queue_is_deleted() -> None:
-    desired = make_desired(storage__prefix="pkgs/")
-    first, last = actions(plan_enable(desired, DEPLOYED[Delivery.SQS]), "role.update")
-    assert "pkgs/" in str(first.arguments["role"].policy)
-    assert RECEIVE in str(first.arguments["role"].policy)
-    assert last.arguments["role"] == desired.role
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(before, after) for before in Delivery for after in Delivery if before is not after],
+)
+def test_the_previous_way_is_removed_after_s3_has_stopped_using_it(before: Delivery, after: Delivery) -> None:
+    """S3 uses the previous configuration for up to five minutes."""
+    plan = move(before, after)
+    delays = [action.delay for action in plan.actions]
+    first = calls(plan).index("notification.put") + 1
+    if (before, after) == (Delivery.SQS, Delivery.DIRECT):
+        assert delays == [0] * len(delays), "the queue receives events of either delivery"
+    else:
+        assert delays == [0] * first + [300] + [0] * (len(delays) - first - 1)
 
 
-def test_from_direct_to_eventbridge_the_entry_is_replaced_before_the_permission_is_removed() -> None:
-    assert calls(move(Delivery.DIRECT, Delivery.EVENTBRIDGE)) == [
-        *("function.tag", "rule.create", "permission.add", "notification.put"),
-        *("permission.remove", "function.tag"),
-    ]
+def test_an_emulator_is_not_waited_for() -> None:
+    desired = make_desired(s3sync__delivery="sqs", s3sync__endpoint_url="http://localhost:4566")
+    assert {action.delay for action in plan_enable(desired, DEPLOYED[Delivery.DIRECT]).actions} == {0}
 
 
-def test_from_eventbridge_to_a_queue_an_owned_eventbridge_is_turned_off_with_the_entry() -> None:
+def test_a_new_deployment_is_not_delayed() -> None:
+    for desired in DESIRED.values():
+        assert {action.delay for action in plan_enable(desired, NOTHING).actions} == {0}
+
+
+def test_the_entry_stays_until_s3_sends_to_eventbridge() -> None:
+    """S3 needs some minutes to send the first event to EventBridge."""
+    first, last = actions(move(Delivery.DIRECT, Delivery.EVENTBRIDGE), "notification.put")
+    configuration = DEPLOYED[Delivery.DIRECT].notifications
+    owner: NotificationOwner = first.arguments["owner"]
+    during = subscribed(configuration, owner, first.arguments["subscription"])
+    assert during == {**configuration, "EventBridgeConfiguration": {}}
+    assert subscribed(during, owner, last.arguments["subscription"]) == {"EventBridgeConfiguration": {}}
+    assert [change.field for change in first.changes] == ["EventBridge"]
+    assert [change.field for change in last.changes] == ["entry"]
+
+
+def test_an_owned_eventbridge_is_turned_off_after_s3_uses_the_entry() -> None:
     plan = plan_enable(DESIRED[Delivery.SQS], with_owned_eventbridge())
-    (put,) = actions(plan, "notification.put")
-    assert put.arguments["subscription"].eventbridge is False
-    assert calls(plan)[-3:] == ["permission.remove", "rule.delete", "function.tag"]
+    first, last = actions(plan, "notification.put")
+    assert first.arguments["subscription"].eventbridge is None
+    assert (last.arguments["subscription"].eventbridge, last.delay) == (False, 300)
+    assert calls(plan)[-3:] == ["notification.put", "rule.delete", "function.tag"]
+
+
+def test_the_permission_of_an_earlier_rule_is_removed() -> None:
+    """Versions before the queues let the rule invoke the function."""
+    desired = DESIRED[Delivery.EVENTBRIDGE]
+    statement = {"Sid": desired.names.rule_statement}
+    observed = replace(DEPLOYED[Delivery.EVENTBRIDGE], statements=(statement,))
+    assert calls(plan_enable(desired, observed)) == ["permission.remove"]
 
 
 def test_the_function_is_tagged_with_both_deliveries_during_a_move() -> None:
@@ -137,14 +193,29 @@ def test_the_function_is_tagged_with_both_deliveries_during_a_move() -> None:
     assert last.arguments["tags"] == {DELIVERY_TAG: "direct"}
 
 
+def test_the_net_is_added_to_a_function_without_one_before_anything_is_changed() -> None:
+    """The function goes on handling events while the queues, the role and the mapping are added."""
+    desired = DESIRED[Delivery.DIRECT]
+    observed = DEPLOYED[Delivery.DIRECT]
+    function = not_none(observed.function)
+    without = {**function.configuration, "DeadLetterConfig": {}}
+    observed = replace(
+        observed,
+        function=replace(function, configuration=without),
+        delivery_resources=DeliveryResources(),
+    )
+    assert calls(plan_enable(desired, observed)) == [
+        *("queue.create", "queue.create", "function.update_configuration", "mapping.create"),
+    ]
+
+
 # Foreign resources and failed events
 
 
-def test_a_queue_with_failed_events_is_not_deleted() -> None:
-    observed = with_resources(Delivery.SQS, dead_letters=replace(DEAD_LETTERS, messages=3))
-    with pytest.raises(ConflictError, match=r"holds 3 failed events.*process its messages again"):
-        plan_enable(DESIRED[Delivery.DIRECT], observed)
-    assert plan_enable(DESIRED[Delivery.SQS], observed).in_sync
+def test_the_plan_of_disable_shows_how_many_events_are_deleted_with_the_queues() -> None:
+    observed = with_resources(Delivery.DIRECT, dead_letters=replace(DEAD_LETTERS, messages=3))
+    _, deletion = actions(plan_disable(DESIRED[Delivery.DIRECT], observed), "queue.delete")
+    assert [(change.field, change.before) for change in deletion.changes] == [("messages", 3)]
 
 
 @pytest.mark.parametrize("part", ["queue", "dead_letters"])
@@ -164,6 +235,16 @@ def test_a_foreign_rule_of_the_same_name_is_refused_and_kept() -> None:
 
 
 # Differences
+
+
+FOREIGN_STATEMENT = {
+    "Sid": "DenyInsecureTransport",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "sqs:*",
+    "Resource": QUEUE.arn,
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
 
 
 def with_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,6 +291,47 @@ def test_foreign_tags_and_attributes_make_no_difference() -> None:
     assert plan_enable(DESIRED[Delivery.SQS], with_resources(Delivery.SQS, queue=queue)).in_sync
 
 
+def test_statements_that_others_added_to_the_queue_stay() -> None:
+    policy = {"Version": "2008-10-17", "Id": "x", "Statement": [FOREIGN_STATEMENT]}
+    observed = with_resources(Delivery.SQS, **with_attributes({"Policy": policy}))
+    (update,) = plan_enable(DESIRED[Delivery.SQS], observed).actions
+    merged = update.arguments["queue"].attributes["Policy"]
+    assert merged["Statement"][0] == FOREIGN_STATEMENT
+    assert [statement["Sid"] for statement in merged["Statement"][1:]] == list(SIDS)
+    assert (merged["Version"], merged["Id"]) == ("2008-10-17", "x")
+    after = with_resources(Delivery.SQS, **with_attributes({"Policy": merged}))
+    assert plan_enable(DESIRED[Delivery.SQS], after).in_sync
+
+
+def test_a_queue_with_a_kms_key_keeps_it() -> None:
+    attributes = {"KmsMasterKeyId": "alias/company", "SqsManagedSseEnabled": "false"}
+    observed = with_resources(Delivery.SQS, **with_attributes(attributes))
+    assert plan_enable(DESIRED[Delivery.SQS], observed).in_sync
+
+
+def test_a_concurrency_that_was_set_by_hand_stays_unless_the_settings_have_one() -> None:
+    configuration = {**MAPPING.configuration, "ScalingConfig": {"MaximumConcurrency": 7}}
+    observed = with_resources(Delivery.SQS, mapping=replace(MAPPING, configuration=configuration))
+    assert plan_enable(DESIRED[Delivery.SQS], observed).in_sync
+    desired = make_desired(s3sync__delivery="sqs", s3sync__maximum_concurrency="9")
+    (update,) = plan_enable(desired, observed).actions
+    assert update.arguments["mapping"].configuration["ScalingConfig"] == {"MaximumConcurrency": 9}
+
+
+def test_what_others_set_on_the_target_of_the_rule_stays() -> None:
+    foreign = {"RetryPolicy": {"MaximumRetryAttempts": 3}, "DeadLetterConfig": {"Arn": "q"}}
+    observed = with_resources(
+        Delivery.EVENTBRIDGE, rule=replace(RULE, target={**not_none(RULE.target), **foreign})
+    )
+    assert plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed).in_sync
+    changed = with_resources(
+        Delivery.EVENTBRIDGE,
+        rule=replace(RULE, target={"Id": "pypicloud-s3sync", "Arn": "f", "InputPath": "$.detail", **foreign}),
+    )
+    (update,) = plan_enable(DESIRED[Delivery.EVENTBRIDGE], changed).actions
+    assert update.arguments["rule"].target == {**not_none(RULE.target), **foreign}
+
+
 # EventBridge on the bucket
 
 
@@ -228,7 +350,32 @@ def test_a_rule_is_not_tagged_if_eventbridge_is_on_already() -> None:
 
 def test_a_rule_is_tagged_before_eventbridge_is_turned_on_again() -> None:
     observed = replace(DEPLOYED[Delivery.EVENTBRIDGE], notifications={})
-    assert calls(plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)) == ["rule.update", "notification.put"]
+    assert calls(plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)) == [
+        *("function.tag", "rule.update", "notification.put")
+    ]
+
+
+def test_the_function_says_too_that_this_tool_turned_on_eventbridge() -> None:
+    """The rule may be deleted by hand."""
+    (create,) = actions(plan_enable(DESIRED[Delivery.EVENTBRIDGE], NOTHING), "function.create")
+    assert create.arguments["function"].tags.items() >= SWITCHED_ON.items()
+    function = not_none(DEPLOYED[Delivery.EVENTBRIDGE].function)
+    tagged = replace(function, tags={**function.tags, **SWITCHED_ON})
+    observed = replace(with_resources(Delivery.EVENTBRIDGE, rule=None), function=tagged)
+    (remove,) = actions(plan_disable(DESIRED[Delivery.EVENTBRIDGE], observed), "notification.remove")
+    assert remove.arguments["eventbridge"] is False
+
+
+def test_the_function_no_longer_says_so_after_a_move() -> None:
+    observed = with_owned_eventbridge()
+    function = not_none(observed.function)
+    observed = replace(observed, function=replace(function, tags={**function.tags, **SWITCHED_ON}))
+    last = actions(plan_enable(DESIRED[Delivery.SQS], observed), "function.tag")[-1]
+    assert last.arguments["tags"] == {DELIVERY_TAG: "sqs", SWITCH_TAG: ""}
+    after = not_none(DEPLOYED[Delivery.SQS].function)
+    after = replace(after, tags={**after.tags, SWITCH_TAG: ""})
+    assert plan_enable(DESIRED[Delivery.SQS], replace(DEPLOYED[Delivery.SQS], function=after)).in_sync
+    assert not owns_eventbridge(replace(DEPLOYED[Delivery.SQS], function=after))
 
 
 def test_disable_turns_off_an_owned_eventbridge() -> None:

@@ -49,9 +49,8 @@ TAGGED = make_desired(s3sync__tags="team=infra")
         ({"trust": {"Statement": []}}, "trust"),
         ({"policy": None}, "policy"),
         ({"policy": {"Version": "2012-10-17", "Statement": POLICY["Statement"][:1]}}, "policy"),
-        ({"boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}, "boundary"),
     ],
-    ids=["trust", "no policy", "less policy", "boundary"],
+    ids=["trust", "no policy", "less policy"],
 )
 def test_a_role_that_differs_is_updated_and_the_change_is_shown(change: dict[str, Any], field: str) -> None:
     before = replace(ROLE, **change)
@@ -82,26 +81,48 @@ def test_a_foreign_role_of_the_same_name_is_kept_if_a_role_is_given() -> None:
 # The log group
 
 
+WITH_RETENTION = make_desired(s3sync__log_retention_days="30")
+
+
 @pytest.mark.parametrize("retention", [None, 7, 3653])
-def test_a_different_retention_is_updated(retention: int | None) -> None:
-    group = replace(DESIRED.log_group, retention_days=retention)
-    action = only_action(plan_enable(DESIRED, deployed(DESIRED, log_group=group)))
-    assert action.call == "log_group.update"
-    assert [(change.field, change.before, change.after) for change in action.changes] == [
-        ("retention_days", retention, 30)
-    ]
+def test_the_retention_of_the_settings_is_applied(retention: int | None) -> None:
+    for tags in (DESIRED.log_group.tags, {"team": "x"}):
+        group = LogGroup(NAMES.log_group, retention, tags)
+        action = only_action(plan_enable(WITH_RETENTION, deployed(WITH_RETENTION, log_group=group)))
+        assert action.call == "log_group.update"
+        assert [(change.field, change.before, change.after) for change in action.changes] == [
+            ("retention_days", retention, 30)
+        ]
 
 
-def test_a_foreign_log_group_keeps_its_tags_and_gets_the_retention() -> None:
-    group = LogGroup(NAMES.log_group, None, {"team": "x"})
-    action = only_action(plan_enable(DESIRED, deployed(DESIRED, log_group=group)))
-    assert [change.field for change in action.changes] == ["retention_days"]
-    assert action.arguments["owned"] is False
-
-
-def test_a_foreign_log_group_with_the_right_retention_is_left_alone() -> None:
-    group = LogGroup(NAMES.log_group, 30, {"team": "x"})
+@pytest.mark.parametrize("tags", [DESIRED.log_group.tags, {"team": "x"}], ids=["own", "foreign"])
+@pytest.mark.parametrize("retention", [7, 3653])
+def test_a_retention_that_someone_chose_stays_without_a_setting(retention: int, tags: dict[str, str]) -> None:
+    group = LogGroup(NAMES.log_group, retention, tags)
     assert plan_enable(DESIRED, deployed(DESIRED, log_group=group)).in_sync
+
+
+def test_a_foreign_log_group_that_keeps_its_events_forever_stays() -> None:
+    group = LogGroup(NAMES.log_group, None, {"team": "x"})
+    assert plan_enable(DESIRED, deployed(DESIRED, log_group=group)).in_sync
+
+
+def test_an_interrupted_creation_of_the_log_group_is_finished() -> None:
+    group = replace(DESIRED.log_group, retention_days=None)
+    action = only_action(plan_enable(DESIRED, deployed(DESIRED, log_group=group)))
+    assert [(change.field, change.after) for change in action.changes] == [("retention_days", 30)]
+
+
+def test_a_boundary_that_someone_put_on_the_role_stays_without_a_setting() -> None:
+    role = replace(ROLE, boundary="arn:aws:iam::aws:policy/ReadOnlyAccess")
+    assert plan_enable(DESIRED, deployed(DESIRED, role=role)).in_sync
+    (update,) = plan_enable(DESIRED, deployed(DESIRED, role=replace(role, policy=None))).actions
+    assert update.arguments["role"].boundary == role.boundary
+
+
+def test_a_dead_letter_target_that_someone_set_stays() -> None:
+    target = {"DeadLetterConfig": {"TargetArn": "arn:aws:sns:eu-west-1:111122223333:failures"}}
+    assert plan_enable(DESIRED, with_configuration(**target)).in_sync
 
 
 # Tags
@@ -110,7 +131,7 @@ def test_a_foreign_log_group_with_the_right_retention_is_left_alone() -> None:
 @pytest.mark.parametrize("tags", [{}, {"team": "x"}, {"team": "x", "cost": "12"}], ids=str)
 @pytest.mark.parametrize("part", ["role", "log_group"])
 def test_the_tags_of_the_settings_are_set_on_role_and_log_group(part: str, tags: dict[str, str]) -> None:
-    before = replace(getattr(TAGGED, part), tags={OWNER_TAG: BUCKET, **tags})
+    before = replace(getattr(deployed(TAGGED), part), tags={OWNER_TAG: BUCKET, **tags})
     action = only_action(plan_enable(TAGGED, deployed(TAGGED, **{part: before})))
     assert action.call == f"{part}.update"
     assert [change.field for change in action.changes] == ["tags"]

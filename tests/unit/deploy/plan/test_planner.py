@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import OWNER_TAG
+from pypicloud_s3sync.deploy.models import OWNER_TAG, DeliveryResources
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
 from support.fakes import FINGERPRINT, NOTHING, deployed, make_desired, permission_statement
 from support.notifications import for_functions
@@ -34,11 +34,14 @@ NAMES = DESIRED.names
 
 
 def test_everything_is_created_in_a_safe_order() -> None:
-    """S3 checks the function when the notification is put, and Lambda checks the role with the function."""
+    """S3 checks the function when the notification is put, and Lambda checks the queue with the function."""
     assert calls(plan_enable(DESIRED, NOTHING)) == [
         "role.create",
         "log_group.create",
+        "queue.create",
+        "queue.create",
         "function.create",
+        "mapping.create",
         "permission.add",
         "notification.put",
     ]
@@ -55,7 +58,10 @@ def test_each_action_names_its_resource() -> None:
     assert created == {
         "role": NAMES.role,
         "log group": NAMES.log_group,
+        "dead-letter queue": NAMES.dead_letters,
+        "queue": NAMES.queue,
         "function": NAMES.function,
+        "event source mapping": NAMES.queue,
         "permission": NAMES.statement,
         "notification": NAMES.notification,
     }
@@ -110,15 +116,12 @@ def test_the_function_is_created_with_its_fingerprint_and_the_bundle() -> None:
 def test_force_takes_over_a_foreign_function() -> None:
     plan = plan_enable(DESIRED, replace(NOTHING, function=FOREIGN_FUNCTION), force=True)
     assert calls(plan) == [
-        "role.create",
-        "log_group.create",
-        "function.update_code",
-        "function.update_configuration",
-        "function.tag",
-        "permission.add",
-        "notification.put",
+        *("role.create", "log_group.create", "queue.create", "queue.create"),
+        *("function.update_code", "function.update_configuration", "function.tag"),
+        *("mapping.create", "permission.add", "notification.put"),
     ]
-    assert plan.actions[4].arguments["tags"] == DESIRED.function.tags
+    (tag,) = actions(plan, "function.tag")
+    assert tag.arguments["tags"] == DESIRED.function.tags
 
 
 # Disable
@@ -128,7 +131,10 @@ def test_created_resources_are_removed_in_the_reverse_order() -> None:
     assert calls(plan_disable(DESIRED, DEPLOYED)) == [
         "notification.remove",
         "permission.remove",
+        "mapping.delete",
         "function.delete",
+        "queue.delete",
+        "queue.delete",
         "log_group.delete",
         "role.delete",
     ]
@@ -154,7 +160,7 @@ def test_a_missing_resource_is_not_removed_and_the_others_are(part: str) -> None
     missing, call = REMOVALS[part]
     removals = calls(plan_disable(DESIRED, deployed(DESIRED, **{part: missing})))
     assert call not in removals
-    assert len(removals) == len(REMOVALS) - 1
+    assert len(removals) == len(plan_disable(DESIRED, DEPLOYED).actions) - 1
 
 
 @pytest.mark.parametrize("tags", [{}, {"team": "x"}, {OWNER_TAG: "another-bucket"}], ids=str)
@@ -162,14 +168,23 @@ def test_a_missing_resource_is_not_removed_and_the_others_are(part: str) -> None
 def test_a_foreign_resource_is_kept(part: str, tags: dict[str, str]) -> None:
     removals = calls(plan_disable(DESIRED, with_tags(part, tags)))
     assert REMOVALS[part][1] not in removals
-    assert len(removals) == len(REMOVALS) - 1
+    kept = {REMOVALS[part][1], "notification.remove"} if part == "function" else {REMOVALS[part][1]}
+    expected = [call for call in calls(plan_disable(DESIRED, DEPLOYED)) if call not in kept]
+    assert removals == expected
 
 
-def test_a_foreign_function_is_kept_without_the_own_permission_and_notification() -> None:
-    plan = plan_disable(DESIRED, deployed(DESIRED, function=FOREIGN_FUNCTION, role=None, log_group=None))
-    assert calls(plan) == ["notification.remove", "permission.remove"]
-    assert plan.actions[0].arguments == {"owner": DESIRED.owner, "eventbridge": None}
-    assert plan.actions[1].arguments == {"function": "sync", "statement": NAMES.statement}
+def test_the_notification_of_a_foreign_function_is_kept_without_the_own_permission() -> None:
+    """An entry belongs to the owner of its receiver."""
+    observed = deployed(DESIRED, function=FOREIGN_FUNCTION, role=None, log_group=None)
+    plan = plan_disable(DESIRED, replace(observed, delivery_resources=DeliveryResources()))
+    assert calls(plan) == ["permission.remove"]
+    assert plan.actions[0].arguments == {"function": "sync", "statement": NAMES.statement}
+
+
+def test_an_entry_of_a_function_that_was_deleted_by_hand_is_removed() -> None:
+    """S3 would refuse every later write because of it."""
+    observed = replace(NOTHING, notifications=for_functions({**ENTRY, "Id": ""}))
+    assert calls(plan_disable(DESIRED, observed)) == ["notification.remove"]
 
 
 def test_the_resources_of_ppc_create_s3_sync_are_kept() -> None:
@@ -202,7 +217,7 @@ def test_an_obsolete_own_role_is_deleted_if_a_role_is_given() -> None:
 
 def test_disable_finds_the_resources_after_the_settings_have_changed() -> None:
     changed = make_desired(s3sync__memory_size="1024", storage__prefix="x/", s3sync__tags="a=b")
-    assert len(plan_disable(changed, DEPLOYED).actions) == len(REMOVALS)
+    assert calls(plan_disable(changed, DEPLOYED)) == calls(plan_disable(DESIRED, DEPLOYED))
 
 
 def test_disable_needs_no_bundle() -> None:

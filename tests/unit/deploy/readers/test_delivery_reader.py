@@ -28,29 +28,29 @@ def find(
     return resources, clients
 
 
-def test_nothing_is_read_for_a_direct_delivery() -> None:
-    resources, clients = find({}, Delivery.DIRECT)
+READS = ["get_queue_url", "get_queue_url", "list_event_source_mappings"]
+
+
+@pytest.mark.parametrize("delivery", [Delivery.DIRECT, Delivery.SQS])
+def test_no_right_to_read_rules_is_needed_without_a_rule(delivery: Delivery) -> None:
+    resources, clients = find({"get_queue_url": NO_QUEUE}, delivery)
     assert resources == DeliveryResources()
-    assert clients.calls == []
+    assert clients.operations == READS
 
 
-def test_the_resources_of_a_previous_delivery_are_read_because_of_the_tag() -> None:
+def test_the_rule_of_a_previous_delivery_is_read_because_of_the_tag() -> None:
     function = replace(DESIRED[Delivery.DIRECT].function, tags={DELIVERY_TAG: "direct+eventbridge"})
-    resources, clients = find({"describe_rule": NOT_FOUND}, Delivery.DIRECT, function)
-    assert clients.operations == ["describe_rule"]
+    answers = {"describe_rule": NOT_FOUND, "get_queue_url": NO_QUEUE}
+    resources, clients = find(answers, Delivery.DIRECT, function)
+    assert clients.operations == ["describe_rule", *READS]
     assert resources == DeliveryResources()
-
-
-def test_missing_queues_and_mappings_are_none() -> None:
-    resources, clients = find({"get_queue_url": NO_QUEUE}, Delivery.SQS)
-    assert resources == DeliveryResources()
-    assert clients.operations == ["get_queue_url", "get_queue_url", "list_event_source_mappings"]
 
 
 def answers_for_rule(tags: dict[str, str]) -> dict[str, Any]:
     return {
         "describe_rule": {"Arn": RULE.arn, "State": "ENABLED", "EventPattern": json.dumps(RULE.pattern)},
         "list_tags_for_resource": {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]},
+        "get_queue_url": NO_QUEUE,
         "list_rules": {"Rules": [{"Name": "foreign", "EventPattern": json.dumps({"source": ["aws.s3"]})}]},
     }
 

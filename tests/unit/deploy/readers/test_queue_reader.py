@@ -36,7 +36,7 @@ def answers(**attributes: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("count", [5, "5"], ids=["number", "string"])
+@pytest.mark.parametrize("count", [120, "120"], ids=["number", "string"])
 def test_a_created_queue_equals_the_desired_one(count: object) -> None:
     """SQS returns the count in the type in which it was written."""
     redrive = json.dumps({**QUEUE.attributes["RedrivePolicy"], "maxReceiveCount": count})
@@ -85,13 +85,18 @@ def find(**fields: Any) -> tuple[EventSourceMapping | None, FakeClients]:
 @pytest.mark.parametrize("state", ["Creating", "Enabling", "Enabled", "Updating"])
 def test_a_created_mapping_equals_the_desired_one(state: str) -> None:
     mapping, clients = find(State=state)
-    assert mapping == replace(MAPPING, uuid=UUID)
+    assert mapping == replace(MAPPING, uuid=UUID, initial={})
     assert clients.arguments("list_event_source_mappings") == {"EventSourceArn": MAPPING.queue_arn}
 
 
 @pytest.mark.parametrize("state", ["Disabling", "Disabled"])
 def test_a_disabled_mapping_is_not_enabled(state: str) -> None:
     assert not_none(find(State=state)[0]).configuration["Enabled"] is False
+
+
+def test_the_concurrency_of_a_mapping_is_read() -> None:
+    scaling = {"ScalingConfig": {"MaximumConcurrency": 7}}
+    assert not_none(find(**scaling)[0]).configuration.items() >= scaling.items()
 
 
 def test_a_mapping_that_is_being_deleted_is_none() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import Identity
+from pypicloud_s3sync.deploy.models import CacheTables, Identity
 from pypicloud_s3sync.deploy.readers import Reader
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import ACCOUNT, BUCKET, NOTHING, REGION, FakeClients, make_desired, refusal
@@ -30,6 +30,7 @@ EMPTY: dict[str, Any] = {
     "get_role_policy": NO_ROLE,
     "get_function": NOT_FOUND,
     "get_policy": NOT_FOUND,
+    "get_queue_url": refusal("AWS.SimpleQueueService.NonExistentQueue"),
 }
 
 
@@ -44,6 +45,7 @@ def test_nothing_is_observed_in_an_empty_account() -> None:
     assert clients.operations == [
         *("get_function", "get_role", "describe_log_groups", "get_policy"),
         "get_bucket_notification_configuration",
+        *("get_queue_url", "get_queue_url", "list_event_source_mappings"),
     ]
 
 
@@ -89,9 +91,29 @@ def test_a_missing_bucket_has_no_notifications() -> None:
     assert Reader(clients).notifications(BUCKET) == {}
 
 
-def test_missing_tables_are_named() -> None:
-    clients = FakeClients({"describe_table": [{"Table": {}}, NOT_FOUND]})
-    assert Reader(clients).missing_tables() == ["PackageSummary"]
+# The tables of the cache
+
+ON_DEMAND = {"Table": {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}}
+PROVISIONED = {"Table": {"BillingModeSummary": {"BillingMode": "PROVISIONED"}}}
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+
+
+@pytest.mark.parametrize(
+    ("answers", "tables"),
+    [
+        ([ON_DEMAND, ON_DEMAND], CacheTables(on_demand=True)),
+        ([ON_DEMAND, PROVISIONED], CacheTables()),
+        ([{"Table": {}}, ON_DEMAND], CacheTables()),
+        ([ON_DEMAND, NOT_FOUND], CacheTables(missing=("PackageSummary",), on_demand=True)),
+        (
+            [{"Table": {"SSEDescription": {"KMSMasterKeyArn": KEY}}}, {"Table": {"SSEDescription": {}}}],
+            CacheTables(keys=(KEY,)),
+        ),
+    ],
+    ids=["on demand", "one is provisioned", "always provisioned", "missing", "a key"],
+)
+def test_the_tables_of_the_cache_are_read(answers: list[Any], tables: CacheTables) -> None:
+    assert Reader(FakeClients({"describe_table": answers})).cache_tables() == tables
 
 
 # The region of the bucket

@@ -28,9 +28,14 @@ def answers(**target: Any) -> dict[str, Any]:
     }
 
 
-def test_a_created_rule_equals_the_desired_one_regardless_of_foreign_settings() -> None:
+def test_a_created_rule_equals_the_desired_one() -> None:
+    assert find_rule(Calls(FakeClients(answers())), RULE.name) == RULE
+
+
+def test_what_others_set_on_the_target_is_read() -> None:
     foreign = {"RetryPolicy": {"MaximumRetryAttempts": 3}, "DeadLetterConfig": {"Arn": "q"}}
-    assert find_rule(Calls(FakeClients(answers(**foreign))), RULE.name) == RULE
+    rule = find_rule(Calls(FakeClients(answers(**foreign))), RULE.name)
+    assert not_none(rule).target == {**TARGET, **foreign}
 
 
 def test_a_target_that_receives_a_part_of_the_event_differs() -> None:

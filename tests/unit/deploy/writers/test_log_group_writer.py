@@ -11,7 +11,7 @@ from pypicloud_s3sync.deploy.models import OWNER_TAG
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from support.fakes import ACCOUNT, BUCKET, FakeCalls, make_desired, refusal
 
-GROUP = make_desired(s3sync__tags="team=infra").log_group
+GROUP = make_desired(s3sync__tags="team=infra", s3sync__log_retention_days="30").log_group
 ARN = f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{GROUP.name}"
 GROUPS = {
     "describe_log_groups": {

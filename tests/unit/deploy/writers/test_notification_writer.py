@@ -8,7 +8,7 @@ import pytest
 
 from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_INTERVAL
 from pypicloud_s3sync.deploy.writers.notifications import NotificationWriter
-from pypicloud_s3sync.exceptions import AwsError
+from pypicloud_s3sync.exceptions import AwsError, ConflictError
 from support.fakes import ACCOUNT, BUCKET, FakeCalls, FakeTime, make_desired, not_none, refusal
 from support.notifications import GET, PUT, FakeBucket
 
@@ -98,6 +98,56 @@ def test_adding_the_entry_is_retried_until_the_permission_has_propagated() -> No
     bucket.put(time)
     assert bucket.configuration == WITH_OWN
     assert time.pauses == [PROPAGATION_INTERVAL] * 2
+
+
+def invalid(*destinations: str) -> Exception:
+    """Return S3's error for destinations that it may not use, as its XML names them."""
+    error = refusal("InvalidArgument", "Unable to validate the following destination configurations")
+    details: Any = error.response["Error"]
+    for index, arn in enumerate(destinations, 1):
+        details[f"ArgumentName{index}"] = f"{arn}, null"
+        details[f"ArgumentValue{index}"] = f"Not authorized to invoke function [{arn}]"
+    return error
+
+
+def test_an_entry_that_is_added_while_the_write_is_retried_is_kept() -> None:
+    added = [{"Id": "t", "TopicArn": "arn:t", "Events": ["s3:Replication:*"]}]
+    bucket = Bucket(FOREIGN)
+
+    def refuse(**arguments: Any) -> dict[str, Any]:
+        bucket.configuration = {**FOREIGN, "TopicConfigurations": added}
+        bucket.answers[PUT] = bucket.write
+        raise invalid(DESIRED.function.arn)
+
+    bucket.answers[PUT] = refuse
+    bucket.put()
+    assert bucket.configuration == {**WITH_OWN, "TopicConfigurations": added}
+
+
+def test_a_foreign_destination_that_s3_cannot_use_is_named_immediately() -> None:
+    time = FakeTime()
+    bucket = Bucket(FOREIGN, {PUT: invalid("arn:q")})
+    with pytest.raises(ConflictError, match=r"foreign entry: arn:q \(Not authorized .*; correct or remove"):
+        bucket.put(time)
+    assert time.pauses == []
+
+
+def test_a_write_is_retried_if_s3_cannot_use_the_own_destination_either() -> None:
+    time = FakeTime()
+    error = invalid("arn:q", DESIRED.function.arn)
+    bucket = Bucket(FOREIGN)
+    bucket.answers[PUT] = [error, bucket.write]
+    bucket.put(time)
+    assert time.pauses == [PROPAGATION_INTERVAL]
+
+
+def test_the_old_configuration_is_read_for_some_time_after_the_write() -> None:
+    """Bucket configurations are eventually consistent."""
+    time = FakeTime()
+    bucket = Bucket(FOREIGN)
+    bucket.answers[GET] = [FOREIGN, FOREIGN, FOREIGN, bucket.read]
+    bucket.put(time)
+    assert bucket.operations == [GET, PUT, GET, GET, GET]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidArgument"])

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_TIMEOUT
 from pypicloud_s3sync.deploy.writers.queues import MappingWriter, QueueWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import UUID, FakeCalls, FakeTime, created, make_desired, not_none, refusal
@@ -18,8 +17,6 @@ QUEUE, MAPPING = not_none(DESIRED.queue), not_none(DESIRED.mapping)
 CREATED = not_none(created(DESIRED).queue)
 NO_QUEUE = refusal("AWS.SimpleQueueService.NonExistentQueue")
 NOT_FOUND = refusal("ResourceNotFoundException", status=404)
-IN_FLIGHT = {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "2"}}
-EMPTY = {"Attributes": {"ApproximateNumberOfMessages": "0", "ApproximateNumberOfMessagesNotVisible": "0"}}
 URL = "https://queue.example/queue"
 
 
@@ -109,28 +106,7 @@ def test_a_mapping_is_updated_by_its_id() -> None:
     assert calls.clients.arguments("update_event_source_mapping")["UUID"] == UUID
 
 
-def test_a_mapping_is_deleted_after_its_queue_is_empty() -> None:
-    calls = FakeCalls({"get_queue_attributes": [IN_FLIGHT, IN_FLIGHT, EMPTY]})
-    MappingWriter(calls).delete(UUID, URL, "queue")
-    assert calls.clients.operations == ["get_queue_attributes"] * 3 + ["delete_event_source_mapping"]
-
-
-def test_a_mapping_is_kept_if_its_queue_does_not_become_empty() -> None:
-    time = FakeTime()
-    calls = FakeCalls({"get_queue_attributes": IN_FLIGHT}, time)
-    with pytest.raises(AwsError, match="the queue queue still holds events, which would be lost"):
-        MappingWriter(calls).delete(UUID, URL, "queue")
-    assert "delete_event_source_mapping" not in calls.clients.operations
-    assert sum(time.pauses) > PROPAGATION_TIMEOUT
-
-
-def test_a_mapping_of_a_missing_queue_is_deleted() -> None:
-    calls = FakeCalls({"get_queue_attributes": NO_QUEUE})
-    MappingWriter(calls).delete(UUID, URL, "queue")
-    assert calls.clients.operations[-1] == "delete_event_source_mapping"
-
-
-def test_a_mapping_is_deleted_immediately_if_no_queue_is_given() -> None:
+def test_a_mapping_is_deleted_by_its_id() -> None:
     calls = FakeCalls()
     MappingWriter(calls).delete(UUID)
     assert calls.clients.operations == ["delete_event_source_mapping"]

@@ -46,12 +46,12 @@ def test_a_role_is_created_with_its_permissions_boundary() -> None:
         ({}, []),
         ({"trust": {}}, ["update_assume_role_policy"]),
         ({"policy": None}, ["put_role_policy"]),
-        ({"boundary": BOUNDARY}, ["delete_role_permissions_boundary"]),
+        ({"boundary": BOUNDARY}, []),
         ({"tags": {OWNER_TAG: BUCKET}}, ["tag_role"]),
         ({"tags": {**ROLE.tags, "team": "x"}}, ["tag_role"]),
         ({"tags": {**ROLE.tags, "cost-center": "x"}}, []),
     ],
-    ids=["nothing", "trust", "policy", "obsolete boundary", "missing tag", "different tag", "foreign tag"],
+    ids=["nothing", "trust", "policy", "a foreign boundary", "missing tag", "different tag", "foreign tag"],
 )
 def test_only_the_parts_that_differ_are_updated(change: dict[str, Any], operations: list[str]) -> None:
     calls = FakeCalls()

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError, WaiterError
 
 from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_INTERVAL, PROPAGATION_TIMEOUT
 from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION
-from pypicloud_s3sync.deploy.writers.notifications import PERMISSION_PROPAGATION
+from pypicloud_s3sync.deploy.writers.notifications import INVALID_DESTINATION
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import FakeCalls, FakeClients, FakeTime, refusal
 
@@ -89,7 +89,7 @@ def get_role(calls: FakeCalls, messages: tuple[str, ...]) -> Any:
     return calls.retry_on(messages, lambda: calls.do("iam", "get_role", "the role r", RoleName="r"))
 
 
-@pytest.mark.parametrize("message", [*ROLE_PROPAGATION, *PERMISSION_PROPAGATION])
+@pytest.mark.parametrize("message", [*ROLE_PROPAGATION, INVALID_DESTINATION])
 def test_a_call_is_retried_until_the_change_has_propagated(message: str) -> None:
     time = FakeTime()
     calls = FakeCalls({"get_role": [refusal("X", f"It {message} yet.")] * 3 + ["response"]}, time)
@@ -112,7 +112,7 @@ def test_any_other_error_is_raised_immediately(code: str) -> None:
     time = FakeTime()
     calls = FakeCalls({"get_role": refusal(code, "The runtime is not supported.")}, time)
     with pytest.raises(AwsError, match="The runtime is not supported"):
-        get_role(calls, ROLE_PROPAGATION + PERMISSION_PROPAGATION)
+        get_role(calls, (*ROLE_PROPAGATION, INVALID_DESTINATION))
     assert calls.clients.operations == ["get_role"]
     assert time.pauses == []
 

@@ -16,7 +16,7 @@ from pypicloud_s3sync.deploy.writers import Writers
 from support.fakes import ACCOUNT, BUCKET, NOTHING, FakeClients, deployed, make_desired, not_none
 from support.notifications import FakeBucket
 
-DESIRED = make_desired(s3sync__tags="team=infra")
+DESIRED = make_desired(s3sync__tags="team=infra", s3sync__log_retention_days="30")
 ROLE, GROUP, FUNCTION = not_none(DESIRED.role), DESIRED.log_group, DESIRED.function
 BUNDLE = Bundle(b"zip", 3)
 

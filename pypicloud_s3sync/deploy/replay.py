@@ -1,0 +1,212 @@
+"""Let the function process the events in its dead-letter queue again, and delete those that succeed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..exceptions import ConflictError, EventError
+from ..sync import events
+from .aws import Clients
+from .models import Names, Progress, Queue, Reporter
+from .writers.calls import Calls
+
+STEP = "replay failed events"
+#: The most messages that one call returns or deletes: botocore, sqs 2012-11-05.
+BATCH = 10
+#: How long a call waits for messages, in seconds. Only a call that waits asks all of SQS's servers:
+#: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+WAIT_SECONDS = 2
+#: How long a message is hidden from the next calls of the same run, in seconds: 12 hours, the maximum.
+HIDDEN_SECONDS = 43_200
+
+
+@dataclass(frozen=True)
+class FailedEvent:
+    """A message that failed again: its id, the keys in it, and the reason if the function's log has one."""
+
+    message_id: str
+    keys: tuple[str, ...]
+    error: str
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """The result of a replay: the number of messages that succeeded, and those that failed again."""
+
+    succeeded: int
+    failed: tuple[FailedEvent, ...]
+
+    @property
+    def message(self) -> str:
+        """The result in one line."""
+        if not self.succeeded and not self.failed:
+            return "There are no failed events."
+        done = f"{self.succeeded} event{'s' * (self.succeeded != 1)} processed"
+        return f"{done}, {len(self.failed)} failed again." if self.failed else f"{done}."
+
+    def document(self) -> dict[str, Any]:
+        """Return the result as JSON."""
+        failed = [
+            {"message_id": event.message_id, "keys": list(event.keys), "error": event.error}
+            for event in self.failed
+        ]
+        counts = {"succeeded": self.succeeded, "failed": failed}
+        return {"command": "replay", **counts, "message": self.message}
+
+
+def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, report: Reporter) -> Replayed:
+    """Process the failed events again, in batches, until the dead-letter queue has no others.
+
+    An event that fails again stays in the queue.
+
+    Parameters
+    ----------
+    clients : Clients
+    names : Names
+    queue : Queue or None
+        The dead-letter queue.
+    timeout : int
+        The function's timeout in seconds.
+    report : callable
+        Receives the number of processed messages.
+
+    Raises
+    ------
+    ConflictError
+        If there is no dead-letter queue.
+    AwsError
+        If AWS refuses a call. What was processed before is deleted from the queue.
+    """
+    if queue is None:
+        raise ConflictError(f"the queue {names.dead_letters} does not exist: run enable first")
+    run = _Replay(clients, names.function, queue, timeout)
+    succeeded, failed = 0, []
+    report(Progress(STEP, "running", "processing failed events", 0, queue.messages))
+    try:
+        for messages in run.batches():
+            failures = run.process(messages)
+            failed += failures
+            succeeded += len(messages) - len(failures)
+            done = succeeded + len(failed)
+            total = max(queue.messages, done)
+            report(Progress(STEP, "running", "processing failed events", done, total))
+    finally:
+        run.show_again()
+    result = Replayed(succeeded, tuple(failed))
+    report(Progress(STEP, "done", result.message))
+    return result
+
+
+class _Replay:
+    """The calls of one replay."""
+
+    def __init__(self, clients: Clients, function: str, queue: Queue, timeout: int) -> None:
+        self.calls = Calls(clients)
+        self.function = function
+        self.queue = queue
+        self.resource = f"the queue {queue.name}"
+        self._invoker = clients.invoker(timeout)
+        self._hidden: list[Mapping[str, Any]] = []
+
+    def batches(self) -> Iterator[Sequence[Mapping[str, Any]]]:
+        """Yield the messages of the queue; each is hidden until :meth:`show_again`."""
+        while True:
+            response = self.calls.do(
+                *("sqs", "receive_message", self.resource),
+                QueueUrl=self.queue.url,
+                MaxNumberOfMessages=BATCH,
+                WaitTimeSeconds=WAIT_SECONDS,
+                VisibilityTimeout=HIDDEN_SECONDS,
+                MessageAttributeNames=["All"],
+            )
+            messages = response.get("Messages", [])
+            if not messages:
+                return
+            self._hidden += messages
+            yield messages
+
+    def process(self, messages: Sequence[Mapping[str, Any]]) -> list[FailedEvent]:
+        """Invoke the function with messages, delete those that succeed, and return the others."""
+        response = self.calls.invoke(self._invoker, self.function, self._event(messages))
+        answer = json.loads(response["Payload"].read() or b"null")
+        if "FunctionError" in response:
+            reason = str((answer or {}).get("errorMessage") or response["FunctionError"])
+            return [_failed(message, reason) for message in messages]
+        items = (answer or {}).get("batchItemFailures", [])
+        ids = {item["itemIdentifier"] for item in items}
+        self._delete([message for message in messages if message["MessageId"] not in ids])
+        reasons = _reasons(response.get("LogResult", ""))
+        return [_failed(message, reasons) for message in messages if message["MessageId"] in ids]
+
+    def _event(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return messages as Lambda passes them: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": self.queue.arn,
+            }
+            for message in messages
+        ]
+        return {"Records": records}
+
+    def _delete(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        if not messages:
+            return
+        entries: Any = [
+            {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"]}
+            for index, message in enumerate(messages)
+        ]
+        self.calls.do_batch("sqs", "delete_message_batch", self.resource, self.queue.url, entries)
+        self._hidden = [message for message in self._hidden if message not in messages]
+
+    def show_again(self) -> None:
+        """Make the messages that were not deleted visible again, so that they are counted as failed."""
+        for start in range(0, len(self._hidden), BATCH):
+            entries: Any = [
+                {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
+                for index, message in enumerate(self._hidden[start : start + BATCH])
+            ]
+            operation = "change_message_visibility_batch"
+            self.calls.do_batch("sqs", operation, self.resource, self.queue.url, entries)
+
+
+def _failed(message: Mapping[str, Any], reason: str | Mapping[str, str]) -> FailedEvent:
+    keys = _keys(message)
+    if isinstance(reason, Mapping):
+        reason = "; ".join(reason[key] for key in keys if key in reason) or "see the function's log"
+    return FailedEvent(message["MessageId"], keys, reason)
+
+
+def _keys(message: Mapping[str, Any]) -> tuple[str, ...]:
+    record = {"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]}
+    try:
+        return tuple(dict.fromkeys(record.key for record in events.parse({"Records": [record]}).records))
+    except EventError:
+        return ()
+
+
+def _reasons(log_result: str) -> dict[str, str]:
+    """Return the error of each key in the last lines of an invocation's log, which Lambda returns encoded."""
+    try:
+        lines = base64.b64decode(log_result).decode(errors="replace").splitlines()
+    except binascii.Error:
+        return {}
+    found = {}
+    for line in lines:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(document, dict) and document.get("action") == "failed":
+            found[str(document.get("key"))] = str(document.get("error", ""))
+    return found

@@ -1,0 +1,153 @@
+"""Processing the events in the dead-letter queue again."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.models import Progress
+from pypicloud_s3sync.deploy.replay import Replayed
+from pypicloud_s3sync.deploy.replay import replay as replay_events
+from pypicloud_s3sync.exceptions import AwsError, ConflictError
+from support.fakes import FakeClients, created, make_desired, not_none, refusal
+from support.moto_world import notification_of
+
+DESIRED = make_desired()
+QUEUE = replace(not_none(created(DESIRED.delivery_resources).dead_letters), messages=3)
+
+
+class FailedEvents(FakeClients):
+    """A dead-letter queue and a function; messages with an id in ``broken`` fail.
+
+    Parameters
+    ----------
+    keys : str
+        The key of each message, whose id is ``m-KEY``.
+    broken : tuple of str
+        The ids of the messages that fail.
+    """
+
+    def __init__(
+        self, *keys: str, broken: tuple[str, ...] = (), answers: dict[str, Any] | None = None
+    ) -> None:
+        self.messages = [
+            {"MessageId": f"m-{key}", "ReceiptHandle": f"r-{key}", "Body": json.dumps(notification_of(key))}
+            for key in keys
+        ]
+        self.broken = broken
+        self.deleted: list[str] = []
+        self.shown: list[str] = []
+        self.reported: list[Progress] = []
+        super().__init__(
+            {
+                "receive_message": self.receive,
+                "invoke": self.invoke,
+                "delete_message_batch": self.delete,
+                "change_message_visibility_batch": self.show,
+                **(answers or {}),
+            }
+        )
+
+    def receive(self, MaxNumberOfMessages: int, **arguments: Any) -> dict[str, Any]:
+        batch, self.messages = self.messages[:MaxNumberOfMessages], self.messages[MaxNumberOfMessages:]
+        return {"Messages": batch} if batch else {}
+
+    def invoke(self, Payload: bytes, **arguments: Any) -> dict[str, Any]:
+        records = json.loads(Payload)["Records"]
+        ids = [record["messageId"] for record in records if record["messageId"] in self.broken]
+        lines = [
+            json.dumps({"action": "failed", "key": message.removeprefix("m-"), "error": "S3Error: no right"})
+            for message in ids
+        ]
+        answer = {"batchItemFailures": [{"itemIdentifier": message} for message in ids]}
+        log = "\n".join(["START", *lines, "END"])
+        return {
+            "Payload": io.BytesIO(json.dumps(answer).encode()),
+            "LogResult": base64.b64encode(log.encode()).decode(),
+        }
+
+    def delete(self, Entries: list[dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
+        return {}
+
+    def show(self, Entries: list[dict[str, Any]], **arguments: Any) -> dict[str, Any]:
+        assert {entry["VisibilityTimeout"] for entry in Entries} == {0}
+        self.shown += [entry["ReceiptHandle"] for entry in Entries]
+        return {}
+
+    def replay(self) -> Replayed:
+        return replay_events(self, DESIRED.names, QUEUE, 60, self.reported.append)
+
+
+def test_events_that_succeed_are_deleted() -> None:
+    clients = FailedEvents("a", "b", "c")
+    result = clients.replay()
+    assert (result.succeeded, result.failed) == (3, ())
+    assert clients.deleted == ["r-a", "r-b", "r-c"]
+    assert result.message == "3 events processed."
+
+
+def test_an_event_that_fails_again_stays_in_the_queue_and_its_reason_is_reported() -> None:
+    clients = FailedEvents("a", "b", broken=("m-b",))
+    result = clients.replay()
+    assert clients.deleted == ["r-a"]
+    assert clients.shown == ["r-b"]
+    assert result.document()["failed"] == [
+        {"message_id": "m-b", "keys": ["b"], "error": "S3Error: no right"},
+    ]
+    assert result.message == "1 event processed, 1 failed again."
+
+
+def test_all_messages_are_processed_in_batches_of_ten_and_each_once() -> None:
+    keys = [f"k{number}" for number in range(25)]
+    clients = FailedEvents(*keys, broken=("m-k3", "m-k17"))
+    result = clients.replay()
+    assert (result.succeeded, len(result.failed)) == (23, 2)
+    assert clients.operations.count("invoke") == 3
+    assert [progress.done for progress in clients.reported if progress.state == "running"] == [0, 10, 20, 25]
+
+
+def test_a_function_that_raises_an_error_deletes_nothing() -> None:
+    error = {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorMessage": "Task timed out"}')}
+    clients = FailedEvents("a", "b", answers={"invoke": error})
+    result = clients.replay()
+    assert clients.deleted == []
+    assert [event.error for event in result.failed] == ["Task timed out"] * 2
+    assert clients.shown == ["r-a", "r-b"]
+
+
+def test_messages_are_visible_again_if_a_call_fails() -> None:
+    clients = FailedEvents("a", "b", answers={"invoke": refusal("AccessDeniedException")})
+    with pytest.raises(AwsError, match="AccessDenied for lambda:InvokeFunction on the function sync"):
+        clients.replay()
+    assert clients.shown == ["r-a", "r-b"]
+
+
+def test_a_message_that_cannot_be_deleted_is_an_error() -> None:
+    failed = {"Failed": [{"Id": "0", "Code": "ReceiptHandleIsInvalid", "Message": "x", "SenderFault": True}]}
+    clients = FailedEvents("a", answers={"delete_message_batch": failed})
+    with pytest.raises(AwsError, match=r"sqs:DeleteMessage on the queue .* ReceiptHandleIsInvalid"):
+        clients.replay()
+
+
+def test_a_message_that_is_no_event_is_named_by_its_id() -> None:
+    clients = FailedEvents(broken=("m-x",))
+    clients.messages = [{"MessageId": "m-x", "ReceiptHandle": "r-x", "Body": "not JSON"}]
+    (event,) = clients.replay().failed
+    assert (event.message_id, event.keys, event.error) == ("m-x", (), "see the function's log")
+
+
+def test_nothing_is_done_without_failed_events() -> None:
+    clients = FailedEvents()
+    assert clients.replay().message == "There are no failed events."
+    assert clients.operations == ["receive_message"]
+
+
+def test_a_missing_queue_is_an_error() -> None:
+    with pytest.raises(ConflictError, match="does not exist: run enable first"):
+        replay_events(FailedEvents(), DESIRED.names, None, 60, lambda progress: None)
