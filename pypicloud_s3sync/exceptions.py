@@ -6,6 +6,7 @@ The text of an error is one line that says what failed, on what, and what to do 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class S3SyncError(Exception):
@@ -29,13 +30,21 @@ class AwsError(S3SyncError):
         The IAM action that failed, for example ``lambda:CreateFunction``.
     resource : str
         The ARN of the resource; empty if AWS did not name it.
+    allowable : bool
+        Whether an IAM policy of the caller can allow the action, if it was denied.
     """
 
-    def __init__(self, message: str, code: str = "", action: str = "", resource: str = "") -> None:
+    #: An IAM policy that allows everything that the caller may lack, not only this action.
+    policy: Mapping[str, Any] | None = None
+
+    def __init__(
+        self, message: str, code: str = "", action: str = "", resource: str = "", *, allowable: bool = True
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.action = action
         self.resource = resource
+        self.allowable = allowable
 
 
 class ConflictError(S3SyncError):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..config.settings import SyncSettings, load_ini, read
-from ..deploy import Deployment, documents
+from ..deploy import Deployment, documents, results
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
@@ -55,9 +55,12 @@ class Command:
         """Turn S3 sync on, or update it to match the settings."""
         with self._deployment() as deployment:
             plan = deployment.enable(force=force)
-        document = {"result": "ok", **documents.plan_document(plan, "enable")}
-        function = plan.desired.names.function
-        done = f"S3 sync is on: {function} keeps the cache in sync with the bucket {self.settings.bucket}."
+        message = results.enabled(plan)
+        document = {"result": "ok", "message": message, **documents.plan_document(plan, "enable")}
+        done = (
+            f"S3 sync is on: {plan.desired.names.function} keeps the cache in sync with the bucket"
+            f" {self.settings.bucket}. {results.missed_events(plan)}"
+        ).strip()
         return self._show(document, lambda: self._print(plan_summary(document) if plan.in_sync else done))
 
     def status(self) -> int:
@@ -71,8 +74,9 @@ class Command:
         """Remove what enable created."""
         with self._deployment() as deployment:
             plan = deployment.disable()
-        document = {"result": "ok", **documents.plan_document(plan, "disable")}
-        summary = plan_summary(document) if plan.in_sync else "S3 sync is off."
+        message = results.disabled(plan)
+        document = {"result": "ok", "message": message, **documents.plan_document(plan, "disable")}
+        summary = plan_summary(document) if plan.in_sync else message
         return self._show(document, lambda: self._print(summary))
 
     def replay(self) -> int:

@@ -51,8 +51,8 @@ class SyncSettings:
     is the short name of the cache that it is or extends. ``cache_settings`` holds ``pypi.db`` and every
     ``db.*`` setting except credentials. It is not printed, as ``db.url`` may contain a password.
     ``certificates`` are the files that ``db.url`` names, by option; ``function_db_url`` names their copies in
-    the function. ``region`` is None if only the bucket can tell it. ``s3_endpoint_url`` is a VPC endpoint of
-    S3 that this host uses.
+    the function. ``region`` is None if only the bucket can tell it; ``region_origin`` names the setting, the
+    variable or the option that it comes from. ``s3_endpoint_url`` is this host's VPC endpoint of S3.
     """
 
     bucket: str
@@ -65,6 +65,7 @@ class SyncSettings:
     credentials: Credentials | None
     db_credentials: Credentials | None
     region: str | None
+    region_origin: str | None
     s3_endpoint_url: str | None
     function_name: str
     role_arn: str | None
@@ -199,10 +200,21 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         cache_settings=cache_settings,
         certificates=files.certificates,
         function_db_url=files.db_url,
+        region_origin=_region_origin(settings, overrides or {}),
         credentials=_credentials(settings, "storage."),
         db_credentials=_credentials(settings, "db."),
         **options,
     )
+
+
+def _region_origin(settings: EnvironSettings, overrides: Mapping[str, str | None]) -> str | None:
+    if overrides.get("region"):
+        return "-r"
+    for name in (f"{PREFIX}region", "storage.region_name"):
+        if str(settings.get(name) or "").strip():
+            variable = "PPC_" + name.upper().replace(".", "_")
+            return variable if settings.get(name) == os.environ.get(variable) else name
+    return None
 
 
 def _check_known(settings: EnvironSettings) -> None:

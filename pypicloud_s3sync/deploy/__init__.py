@@ -11,13 +11,14 @@ The pipeline of a run::
 - :mod:`.readers` read the current resources from AWS and change nothing.
 - :mod:`.plan` compares the two, with :mod:`.notifications` for the part that other owners share; pure.
 - :mod:`.executor` performs the plan's actions through :mod:`.writers`, and nothing else.
-- :mod:`.documents` describes a plan as JSON; pure.
+- :mod:`.status` reads the state, with what is in the way and what fails (:mod:`.problems`, :mod:`.health`).
+- :mod:`.documents` describes plan and state as JSON; pure.
 - :mod:`.bundle` builds the function's code.
 
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
-from . import documents, run_files, run_lock, run_record
+from . import documents, results, run_files, run_lock, run_record
 from .aws_errors import failure, policy_that_allows
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
@@ -30,6 +31,7 @@ __all__ = [
     "documents",
     "failure",
     "policy_that_allows",
+    "results",
     "run_files",
     "run_lock",
     "run_record",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime
 import json
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -27,7 +28,12 @@ WINDOWS = tuple(datetime.timedelta(minutes=minutes) for minutes in (15, 24 * 60,
 PAGES = 20
 
 
-def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str, Any]:
+def activity(
+    clients: Clients,
+    names: Names,
+    now: datetime.datetime,
+    reading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
     """Return the last packages that were synced, and the events and failures of the last day.
 
     Parameters
@@ -37,6 +43,8 @@ def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str
         The names of the function and its log group.
     now : datetime.datetime
         The current time, with a time zone.
+    reading : callable, optional
+        Returns a context for the calls, which adds to their errors what they need.
 
     Returns
     -------
@@ -46,16 +54,17 @@ def activity(clients: Clients, names: Names, now: datetime.datetime) -> dict[str
         ``failing``: ``{"events", "failed", "since"}`` or None; ``problems``: what could not be read. If there
         are no packages or hours, ``packages_message`` or ``hours_message`` says why.
     """
-    packages, packages_problems = _read_packages(clients, names, now)
-    hours, hours_problems = _read_hours(clients, names, now)
+    packages, packages_problems = _read_packages(clients, names, now, reading())
+    hours, hours_problems = _read_hours(clients, names, now, reading())
     return {**packages, **hours, "problems": packages_problems + hours_problems}
 
 
 def _read_packages(
-    clients: Clients, names: Names, now: datetime.datetime
+    clients: Clients, names: Names, now: datetime.datetime, reading: AbstractContextManager[None]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
-        packages = _packages(clients, names.log_group, now)
+        with reading:
+            packages = _packages(clients, names.log_group, now)
     except AwsError as error:
         problem = unreadable(error, "The last packages are unknown")
         return {"packages": [], "packages_message": str(error)}, [problem.document]
@@ -64,10 +73,11 @@ def _read_packages(
 
 
 def _read_hours(
-    clients: Clients, names: Names, now: datetime.datetime
+    clients: Clients, names: Names, now: datetime.datetime, reading: AbstractContextManager[None]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     try:
-        intervals = read_metrics(clients, names.function, now)
+        with reading:
+            intervals = read_metrics(clients, names.function, now)
     except AwsError as error:
         problem = unreadable(error, "It is unknown whether events fail")
         return {"hours": [], "hours_message": str(error), "failing": None}, [problem.document]

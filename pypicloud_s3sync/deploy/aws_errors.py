@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ from botocore.exceptions import (
 
 from ..exceptions import AwsError
 from ..sync.masking import mask
+from .denials import Denial
 from .problems import DENIED, UNKNOWN, Problem
 
 # Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
@@ -35,9 +35,6 @@ MISSING = {
     *("ResourceNotFoundException", "NotFound"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
 }
-NOT_AUTHORIZED = re.compile(
-    r"not authorized to perform: (?P<action>[\w-]+:\w+) on (?:the )?resource: (?P<resource>\S+)"
-)
 SET_CREDENTIALS = (
     "set them in the environment, in ~/.aws, or as storage.aws_access_key_id"
     " and storage.aws_secret_access_key"
@@ -54,15 +51,53 @@ def is_missing(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in MISSING
 
 
+def is_denied(error: Exception) -> bool:
+    """Return whether AWS denied a call."""
+    return isinstance(error, AwsError) and error.code in DENIED_CODES
+
+
 def policy_that_allows(error: Exception) -> dict[str, Any] | None:
-    """Return an IAM policy that allows what AWS denied; None if the error is not a denial.
+    """Return an IAM policy that allows what AWS denied; None if no policy can, or the error is no denial.
 
     If AWS does not name the resource, the policy allows the action on all resources.
     """
-    if not isinstance(error, AwsError) or error.code not in DENIED_CODES or not error.action:
+    if not isinstance(error, AwsError) or not is_denied(error) or not error.allowable:
+        return None
+    if error.policy is not None:
+        return dict(error.policy)
+    if not error.action:
         return None
     allow = {"Effect": "Allow", "Action": error.action, "Resource": error.resource or "*"}
     return {"Version": "2012-10-17", "Statement": [allow]}
+
+
+def denied(action: str, resource: str, code: str, reason: str) -> AwsError:
+    """Return the error for a call that AWS denied.
+
+    Parameters
+    ----------
+    action, resource : str
+        The IAM action that was called, and the resource as the message names it.
+    code, reason : str
+        AWS's error code and message.
+    """
+    denial = Denial.of(reason)
+    # AWS may deny another action than the one that was called: CreateFunction needs iam:PassRole.
+    named = denial.action and denial.action.lower() != action.lower()
+    shown, where = (denial.action, denial.resource or resource) if named else (action, resource)
+    message = f"AccessDenied for {shown} on {where}: {denial.remedy} ({reason})"
+    return AwsError(message, code, denial.action or action, denial.resource, allowable=denial.allowable)
+
+
+@contextmanager
+def offering(policy: Callable[[AwsError], Mapping[str, Any]]) -> Iterator[None]:
+    """Add a policy to an error for a denied call, so that the caller learns of all missing rights at once."""
+    try:
+        yield
+    except AwsError as error:
+        if is_denied(error) and error.allowable and error.action:
+            error.policy = policy(error)
+        raise
 
 
 def unreadable(error: AwsError, consequence: str) -> Problem:
@@ -71,7 +106,7 @@ def unreadable(error: AwsError, consequence: str) -> Problem:
     if policy is not None:
         remedy = "add this policy to the IAM role or user that runs this"
         return Problem(DENIED, f"{consequence}: {error}", remedy, policy)
-    kind = DENIED if error.code in DENIED_CODES else UNKNOWN
+    kind = DENIED if is_denied(error) else UNKNOWN
     return Problem(kind, f"{consequence}: {error}", "remove the cause, then read the state again")
 
 
@@ -106,10 +141,9 @@ def translated(action: str, resource: str, endpoint: str | None = None) -> Itera
     except ClientError as error:
         problem: Mapping[str, Any] = error.response["Error"]
         code, reason = problem["Code"], _reason(problem.get("Message"))
-        denied = NOT_AUTHORIZED.search(reason)
-        arn = denied["resource"] if denied else ""
-        denied_action = denied["action"] if denied else action
-        raise AwsError(_message(action, resource, code, reason), code, denied_action, arn) from error
+        if code in DENIED_CODES:
+            raise denied(action, resource, code, reason) from error
+        raise AwsError(_message(action, resource, code, reason), code, action) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AwsError(
             f"no AWS credentials for {action} on {resource}: {SET_CREDENTIALS}", "", action
@@ -137,12 +171,6 @@ def _port(endpoint: str) -> int:
 
 
 def _message(action: str, resource: str, code: str, reason: str) -> str:
-    if code in DENIED_CODES:
-        # AWS may deny another action than the one that was called: CreateFunction needs iam:PassRole.
-        denied = NOT_AUTHORIZED.search(reason)
-        if denied and denied["action"].lower() != action.lower():
-            action, resource = denied["action"], denied["resource"]
-        return f"AccessDenied for {action} on {resource}: allow it for the caller in IAM ({reason})"
     if code in EXPIRED:
         return f"the AWS credentials have expired ({action} on {resource}): renew them and run again"
     if code in REJECTED_CODES:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..exceptions import AwsError, ConfigError, ConflictError
+from ..exceptions import ConfigError, ConflictError
 from . import run_lock
 from .activity import activity
 from .aws import Clients
-from .aws_errors import unreadable
 from .bundle import Bundle
 from .bundle.source import BundleSource
 from .desired import desire, resource_names
-from .documents import status_document
 from .executor import execute
-from .health import failing, failing_problem, queue_problem
-from .metrics import read_metrics
-from .models import CacheTables, Desired, Identity, Observed, Plan, Reporter
-from .plan.conflicts import conflicts, is_owned
-from .plan.planner import compare, plan_disable, plan_enable
-from .problems import SETTINGS, TABLES, Problem
+from .location import Location, locate
+from .models import Plan, Reporter
+from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
 from .replay import Replayed, replay
+from .results import disabled, enabled
+from .status import foreign_tables, missing_tables, read_status
 from .writers import Writers
 
 
@@ -70,7 +67,7 @@ class Deployment:
         with run_lock.hold(self.settings, "enable", self.report, self._run) as (run, report):
             plan, writers = self._plan(force=force)
             execute(plan, writers, self._bundle.get, report)
-            run.message = "Nothing to do." if plan.in_sync else "S3 sync is on."
+            run.message = enabled(plan)
         return plan
 
     def plan_disable(self) -> Plan:
@@ -82,126 +79,59 @@ class Deployment:
         with run_lock.hold(self.settings, "disable", self.report, self._run) as (run, report):
             plan, writers = self._plan_disable()
             execute(plan, writers, self._bundle.get, report)
-            run.message = "Nothing to do." if plan.in_sync else "S3 sync is off."
+            run.message = disabled(plan)
         return plan
 
     def replay(self) -> Replayed:
         """Let the function process its failed events again; see :func:`.replay.replay`."""
         with run_lock.hold(self.settings, "replay", self.report, self._run) as (run, report):
-            clients, _, region = self._locate()
-            names = resource_names(self.settings, region)
-            queue = Reader(clients).queue(names.dead_letters)
-            result = replay(clients, names, queue, self.settings.timeout, report)
+            location = self._locate()
+            names = resource_names(self.settings, location.region)
+            queue = Reader(location.clients).queue(names.dead_letters)
+            result = replay(location.clients, names, queue, self.settings.timeout, report)
             run.message = result.message
         return result
 
     def status(self) -> dict[str, Any]:
         """Return the state, with everything that is in the way; see :func:`.documents.status_document`."""
-        clients, identity, region = self._locate()
-        reader = Reader(clients)
-        tables = reader.cache_tables()
-        desired = desire(self.settings, identity, region, self._bundle.fingerprint(), tables)
-        observed = reader.observe(desired, enabling=True)
-        problems = [
-            *self._foreign_tables(reader, identity),
-            *self._missing_tables(tables),
-            *conflicts(desired, observed),
-            *self._failures(clients, desired, observed),
-        ]
-        return status_document(compare(desired, observed), self.settings, problems)
+        location = self._locate(bucket_may_be_gone=True)
+        return read_status(self.settings, location, self._bundle.fingerprint())
 
     def activity(self) -> dict[str, Any]:
         """Return the recent activity of the function; see :func:`.activity.activity`."""
-        clients, _, region = self._locate()
-        names = resource_names(self.settings, region)
-        return activity(clients, names, datetime.datetime.now(datetime.UTC))
+        location = self._locate()
+        names = resource_names(self.settings, location.region)
+        now = datetime.datetime.now(datetime.UTC)
+        return activity(location.clients, names, now, location.reading)
 
     def bundle(self) -> Bundle:
         """Build or fetch the function's code, and return it."""
         return self._bundle.get(self.report)
 
     def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
-        clients, identity, region = self._locate()
-        reader = Reader(clients)
-        for problem in self._foreign_tables(reader, identity):
-            raise ConfigError(str(problem))
-        tables = reader.cache_tables()
-        for problem in self._missing_tables(tables):
-            raise ConflictError(str(problem))
-        desired = desire(self.settings, identity, region, self._bundle.fingerprint(), tables)
-        observed = reader.observe(desired, enabling=True)
-        plan = plan_enable(desired, observed, force=force)
-        return plan, Writers(clients, self.settings.bucket, identity.account)
+        location = self._locate()
+        reader = Reader(location.clients)
+        with location.reading():
+            for problem in foreign_tables(self.settings, location.identity, reader):
+                raise ConfigError(str(problem))
+            tables = reader.cache_tables()
+            for problem in missing_tables(self.settings, tables):
+                raise ConflictError(str(problem))
+            desired = desire(
+                self.settings, location.identity, location.region, self._bundle.fingerprint(), tables
+            )
+            observed = reader.observe(desired, enabling=True)
+        return plan_enable(desired, observed, force=force), self._writers(location)
 
     def _plan_disable(self) -> tuple[Plan, Writers]:
-        clients, identity, region = self._locate(bucket_may_be_gone=True)
-        desired = desire(self.settings, identity, region, fingerprint="")
-        observed = Reader(clients).observe(desired, enabling=False)
-        return plan_disable(desired, observed), Writers(clients, self.settings.bucket, identity.account)
+        location = self._locate(bucket_may_be_gone=True)
+        desired = desire(self.settings, location.identity, location.region, fingerprint="")
+        with location.reading():
+            observed = Reader(location.clients).observe(desired, enabling=False)
+        return plan_disable(desired, observed), self._writers(location)
 
-    def _locate(self, *, bucket_may_be_gone: bool = False) -> tuple[Clients, Identity, str]:
-        """Return clients, the caller and the bucket's region, which all resources but the role must share."""
-        clients = self._clients(self.settings, None)
-        identity = Reader(clients).identity()
-        bucket = self.settings.bucket
-        bucket_region = Reader(clients).bucket_region(bucket, identity.account)
-        region = self.settings.region or bucket_region
-        if bucket_region is None and not (bucket_may_be_gone and region):
-            raise ConflictError(
-                f"the bucket {bucket} does not exist: correct storage.bucket,"
-                " or start pypicloud once, which creates the bucket"
-            )
-        if not region:
-            raise ConfigError(
-                f"no region is set, and S3 does not report the region of the bucket {bucket}:"
-                " set storage.region_name, or use -r"
-            )
-        if bucket_region and bucket_region != region:
-            raise ConfigError(
-                f"the bucket {bucket} is in {bucket_region}, not in {region}, and S3 notifies only functions"
-                f" in the bucket's region: set storage.region_name = {bucket_region}"
-                f" or use -r {bucket_region}"
-            )
-        if clients.region != region:
-            clients = self._clients(self.settings, region)
-        return clients, identity, region
+    def _locate(self, *, bucket_may_be_gone: bool = False) -> Location:
+        return locate(self.settings, self._clients, bucket_may_be_gone=bucket_may_be_gone)
 
-    def _foreign_tables(self, reader: Reader, identity: Identity) -> Iterator[Problem]:
-        """Yield a problem if the tables are in another account: the role could not name them."""
-        if not self.settings.tables_may_be_foreign:
-            return
-        account = reader.account_of_tables()
-        if account != identity.account:
-            yield Problem(
-                SETTINGS,
-                f"db.aws_access_key_id belongs to the account {account}, but the credentials for the bucket"
-                f" belong to {identity.account}",
-                "the function can use the tables of its own account only, so move the tables, or use"
-                " credentials of one account",
-            )
-
-    def _missing_tables(self, tables: CacheTables) -> Iterator[Problem]:
-        if tables.missing:
-            yield Problem(
-                TABLES,
-                f"the DynamoDB table {tables.missing[0]} does not exist in {self.settings.db_region}",
-                "check db.region_name, db.namespace and db.tablenames; if the table was deleted, restart"
-                " pypicloud, which creates its tables when it starts",
-            )
-
-    def _failures(self, clients: Clients, desired: Desired, observed: Observed) -> Iterator[Problem]:
-        """Yield the problems of a function that runs; CloudWatch is not asked about one that does not."""
-        waiting = queue_problem(observed.delivery_resources.dead_letters)
-        if waiting is not None:
-            yield waiting
-        if not is_owned(observed.function, desired.bucket):
-            return
-        now = datetime.datetime.now(datetime.UTC)
-        try:
-            intervals = read_metrics(clients, desired.names.function, now)
-        except AwsError as error:
-            yield unreadable(error, "It is unknown whether events fail")
-            return
-        failures = failing(intervals, now)
-        if failures is not None:
-            yield failing_problem(failures, desired.names.log_group)
+    def _writers(self, location: Location) -> Writers:
+        return Writers(location.clients, self.settings.bucket, location.identity.account)

@@ -9,10 +9,8 @@ from typing import Any
 
 from .metrics import HOUR, Interval
 from .models import Plan, Queue
-from .problems import FAILING, PAUSED, Problem
+from .problems import ADD_MISSED, FAILING, PAUSED, Problem
 
-#: How to add the packages whose events were missed.
-ADD_MISSED = 'click "Rebuild package list" on pypicloud\'s Admin page to add what was missed'
 #: Failures without any success since: the first one may still be waiting for its retry.
 FAILURES = 2
 #: Failures beside successes matter from this number and this share of the events on.

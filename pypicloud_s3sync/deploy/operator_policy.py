@@ -14,7 +14,9 @@ from typing import Any
 from ..config.options import Delivery
 from ..config.partitions import partition_of
 from ..config.settings import SyncSettings
+from ..exceptions import AwsError
 from .desired import PREFIX_OF_LONG, ROLE_PATH, resource_names
+from .models import Identity
 from .policy import VERSION, allow, table_names
 
 #: Stands for an account or a region that is not known; IAM allows it in that part of an ARN:
@@ -244,3 +246,15 @@ def scope_of(settings: SyncSettings, account: str | None) -> Scope:
     of_role = settings.role_arn.split(":")[4] if settings.role_arn else None
     partition = partition_of(settings.likely_region or "")
     return Scope(partition.name if partition else "aws", account or of_role or ANY, settings.region or ANY)
+
+
+def policy_for_reading(
+    settings: SyncSettings, identity: Identity, region: str, error: AwsError
+) -> dict[str, Any]:
+    """Return all rights that reading needs, and what a denial names besides, for example ``kms:Decrypt``."""
+    scope = Scope(identity.partition, identity.account, region)
+    policy = operator_policy(settings, [Purpose.PANEL], scope)
+    if any(error.action in statement["Action"] for statement in policy["Statement"]):
+        return policy
+    also = {"Effect": "Allow", "Action": [error.action], "Resource": [error.resource or "*"]}
+    return {**policy, "Statement": [*policy["Statement"], also]}

@@ -21,6 +21,9 @@ DENIED = "denied"
 #: A call that reads how the function is doing failed for another reason.
 UNKNOWN = "unknown"
 
+#: How to add the packages whose events were missed.
+ADD_MISSED = 'click "Rebuild package list" on pypicloud\'s Admin page to add what was missed'
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -85,7 +85,7 @@ class S3SyncViews:
         settings = self._settings()
         run = run_lock.current(settings)
         if run is not None:
-            return {"state": "running", "in_sync": False, "running": run}
+            return {"state": "running", "in_sync": False, "healthy": False, "running": run}
         last = run_lock.last(settings)
         since = 0 if last is None else last["ended"] + 1
         # A client whose connection broke learns how the run ended, even if AWS cannot be read.
@@ -178,6 +178,6 @@ def _without_port(host: str) -> str:
 
 
 def _max_age(request: Any) -> float:
-    """Return the age in seconds that an answer may have: ``Cache-Control: max-age=60`` in the request."""
-    age = request.cache_control.max_age
-    return age if isinstance(age, int) else 0
+    """Return the age in seconds that an answer may have: ``?max_age=60`` in the request."""
+    age = request.params.get("max_age", "")
+    return float(age) if age.isascii() and age.isdecimal() else 0

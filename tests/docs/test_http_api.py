@@ -128,7 +128,12 @@ def run_with(*ends: Any) -> Iterator[dict[str, Any]]:
     for end in ends:
         with suppress(AwsError), run_lock.hold(settings, "enable", lambda progress: None) as (_, report):
             report(Progress("build bundle", "running", "zipped", 5, 6))
-            yield {"state": "running", "in_sync": False, "running": run_lock.current(settings)}
+            yield {
+                "state": "running",
+                "in_sync": False,
+                "healthy": False,
+                "running": run_lock.current(settings),
+            }
             if end is not None:
                 raise end
         yield {"last_run": run_lock.last(settings)}

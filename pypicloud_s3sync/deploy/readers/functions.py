@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
+from ..aws_errors import DENIED_CODES, denied
 from ..models import Function
 from .calls import Calls
 
@@ -40,9 +41,9 @@ def _refuse_unreadable_tags(name: str, found: Mapping[str, Any]) -> None:
     """Raise an error if the tags cannot be read: without them, an own function looks like a foreign one."""
     if "TagsError" in found:
         code, reason = found["TagsError"]["ErrorCode"], found["TagsError"]["Message"]
-        message = (
-            f"{code} for lambda:ListTags on the function {name}: allow it for the caller in IAM ({reason})"
-        )
+        if code in DENIED_CODES:
+            raise denied("lambda:ListTags", f"the function {name}", code, reason)
+        message = f"lambda:ListTags on the function {name} failed: {code}: {reason}"
         raise AwsError(message, code, "lambda:ListTags")
 
 

@@ -76,7 +76,7 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
         used.append(self.settings)
         raise ConflictError("stop")
 
-    for name in ("plan", "enable", "status", "disable", "bundle"):
+    for name in ("plan", "enable", "status", "disable", "replay", "bundle"):
         monkeypatch.setattr(Deployment, name, stop)
 
     def settings(*arguments: object) -> SyncSettings:
@@ -91,7 +91,7 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
 
 
 def test_the_commands_are_those_of_the_documentation() -> None:
-    assert set(cli.commands) == {"plan", "enable", "status", "disable", "bundle", "policy"}
+    assert set(cli.commands) == {"plan", "enable", "status", "disable", "replay", "bundle", "policy"}
 
 
 @pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy"}))
@@ -128,7 +128,7 @@ def test_the_help_lists_the_commands_in_the_order_of_their_use_with_examples(run
     status, out, _ = run("--help")
     assert status == 0
     listed = re.findall(r"^  (\w+) +[A-Z]", out.partition("Commands:")[2], re.MULTILINE)
-    assert listed[:5] == ["plan", "enable", "status", "disable", "bundle"]
+    assert listed[:6] == ["plan", "enable", "status", "disable", "replay", "bundle"]
     assert "ppc-s3sync enable production.ini" in out
     assert "Exit status: 0" in out
 

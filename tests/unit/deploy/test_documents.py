@@ -10,11 +10,13 @@ import pytest
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_document
-from pypicloud_s3sync.deploy.models import Desired, Observed, Role
-from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Function, Observed, Role, bundle_tag
+from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
+from pypicloud_s3sync.deploy.problems import Problem
 from support.fakes import (
     ACCOUNT,
     BUCKET,
+    CODE,
     FINGERPRINT,
     NOTHING,
     REGION,
@@ -249,3 +251,127 @@ def test_documents_contain_the_changes_but_not_the_arguments() -> None:
     """Arguments contain the unmasked environment."""
     for action in plan_document(plan_enable(DESIRED, NOTHING), "enable")["actions"]:
         assert set(action) == {"verb", "resource", "name", "changes"}
+
+
+# What is wrong
+
+
+def problems(document: dict[str, Any]) -> list[str]:
+    return [problem["problem"] for problem in document["problems"]]
+
+
+def test_a_healthy_state_is_on_in_sync_and_without_problems() -> None:
+    document = status(DEPLOYED)
+    assert (document["state"], document["in_sync"], document["healthy"]) == ("on", True, True)
+    assert document["problems"] == []
+    assert document["installed"] is True
+
+
+def test_failing_events_are_part_of_the_state() -> None:
+    document = with_problems(DEPLOYED, Problem("failing", "m", "r"))
+    assert (document["state"], document["in_sync"], document["healthy"]) == ("failing", True, False)
+    assert document["problems"] == [{"problem": "failing", "message": "m", "remedy": "r"}]
+
+
+@pytest.mark.parametrize("kind", ["denied", "unknown"])
+def test_a_state_that_cannot_be_read_is_not_healthy(kind: str) -> None:
+    document = with_problems(DEPLOYED, Problem(kind, "m", "r", {"Version": "2012-10-17"}))
+    assert (document["state"], document["healthy"]) == ("on", False)
+    assert document["problems"][0]["policy"] == {"Version": "2012-10-17"}
+
+
+def test_a_function_without_concurrency_is_paused_although_it_equals_the_settings() -> None:
+    document = status(replace(DEPLOYED, function=replace(FUNCTION, reserved_concurrency=0)))
+    assert (document["state"], document["in_sync"], document["healthy"]) == ("paused", True, False)
+    assert problems(document) == ["paused"]
+
+
+@pytest.mark.parametrize("kind", ["conflict", "tables"])
+@pytest.mark.parametrize("observed", [NOTHING, DEPLOYED], ids=["nothing", "everything"])
+def test_a_conflict_is_shown_beside_the_parts(kind: str, observed: Observed) -> None:
+    document = with_problems(observed, Problem(kind, "m", "r"))
+    assert (document["state"], document["healthy"]) == ("conflict", False)
+    assert set(states(document)) == set(KINDS)
+    assert document["installed"] is (observed is DEPLOYED)
+
+
+def test_a_foreign_function_is_no_installation() -> None:
+    observed = replace(NOTHING, function=replace(FUNCTION, tags={}))
+    document = with_problems(observed, Problem("conflict", "m", "r"))
+    assert document["installed"] is False
+    (function,) = [part for part in document["resources"] if part["resource"] == "function"]
+    assert function["foreign"] is True
+
+
+@pytest.mark.parametrize(
+    ("problem", "observed", "state"),
+    [
+        ("failing", replace(DEPLOYED, statements=()), "partial"),
+        ("failing", with_configuration(Timeout=3), "differs"),
+        ("failing", replace(DEPLOYED, function=replace(FUNCTION, reserved_concurrency=0)), "paused"),
+        ("conflict", replace(DEPLOYED, statements=()), "conflict"),
+    ],
+)
+def test_the_state_is_the_worst_and_the_problems_are_listed_all_the_same(
+    problem: str, observed: Observed, state: str
+) -> None:
+    document = with_problems(observed, Problem(problem, "m", "r"))
+    assert document["state"] == state
+    assert problem in problems(document)
+
+
+def with_problems(observed: Observed, *found: Problem) -> dict[str, Any]:
+    return status_document(compare(DESIRED, observed), make_settings(), found)
+
+
+# The row of a part
+
+
+def part(document: dict[str, Any], kind: str) -> dict[str, Any]:
+    (found,) = [resource for resource in document["resources"] if resource["resource"] == kind]
+    return dict(found)
+
+
+def test_a_row_says_what_differs_with_its_unit() -> None:
+    found = part(status(with_configuration(MemorySize=128)), "function")
+    assert found["differences"] == [{"field": "memory", "before": 128, "after": 512, "unit": "MB"}]
+
+
+def test_a_missing_part_has_no_differences() -> None:
+    assert part(status(NOTHING), "function")["differences"] == []
+
+
+def code(function: Function) -> tuple[Any, Any]:
+    document = status(replace(DEPLOYED, function=function))
+    found = part(document, "function")
+    assert found["code"] == document["code"]
+    return document["code"], found["differences"]
+
+
+def test_the_code_is_current_older_or_different_and_no_hash_is_shown() -> None:
+    assert code(FUNCTION) == ("current", [])
+    older = replace(FUNCTION, tags={**FUNCTION.tags, BUNDLE_TAG: bundle_tag("earlier", CODE)})
+    assert code(older) == ("older", [{"field": "code", "before": "older", "after": "current"}])
+    different = replace(FUNCTION, code_sha256="by hand")
+    assert code(different) == ("different", [{"field": "code", "before": "different", "after": "current"}])
+    assert status(NOTHING)["code"] is None
+
+
+def test_another_architecture_is_named_too() -> None:
+    (difference,) = code(
+        replace(FUNCTION, configuration={**FUNCTION.configuration, "Architectures": ["arm64"]})
+    )[1]
+    assert difference == {"field": "architecture", "before": "arm64", "after": "x86_64"}
+
+
+def test_a_part_that_exists_has_a_link_to_the_console_unless_it_is_an_emulators() -> None:
+    assert part(status(DEPLOYED), "function")["console_url"].endswith("#/functions/sync")
+    assert "console_url" not in part(status(NOTHING), "function")
+    emulated = status(DEPLOYED, s3sync__endpoint_url="http://127.0.0.1:4566")
+    assert all("console_url" not in resource for resource in emulated["resources"])
+    assert emulated["metrics_url"] is None
+
+
+def test_only_what_is_off_is_explained() -> None:
+    assert "about" not in status(DEPLOYED)
+    assert "Lambda function" in status(NOTHING)["about"]

@@ -7,8 +7,16 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.operator_policy import ANY, Purpose, Scope, operator_policy, scope_of
-from support.fakes import ACCOUNT, BUCKET, REGION, make_settings
+from pypicloud_s3sync.deploy.operator_policy import (
+    ANY,
+    Purpose,
+    Scope,
+    operator_policy,
+    policy_for_reading,
+    scope_of,
+)
+from pypicloud_s3sync.exceptions import AwsError
+from support.fakes import ACCOUNT, BUCKET, IDENTITY, REGION, make_settings
 from support.policies import DIRECTORY, actions_of, as_list, documented_policies
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/teams/packages/sync"
@@ -76,10 +84,9 @@ def test_each_purpose_allows_what_it_needs(
         if not action.partition(":")[2].startswith(reading)
     }
     assert bool(changes) is writes
-    assert ("WriteQueues" in found, "ReadQueues" in found) == (
-        writes and delivery == "sqs",
-        delivery == "sqs",
-    )
+    assert "ReadQueues" in found
+    for name in ("WriteQueues", "WriteMapping", "ReplayFailedEvents", "ReplayWithFunction"):
+        assert (name in found) is writes
     assert ("WriteRule" in found) is (writes and delivery == "eventbridge")
 
 
@@ -149,3 +156,24 @@ def test_the_documents_of_the_documentation_are_made_by_the_same_code(name: str)
     wanted = documented_policies()[name]
     message = f"tests/policies/{name} is out of date: run `python -m support.policies` in tests/"
     assert (DIRECTORY / name).read_text() == wanted, message
+
+
+# The rights of reading that a denial offers
+
+
+def offered(action: str, **changes: str) -> dict[str, Any]:
+    error = AwsError("m", "AccessDenied", action)
+    return policy_for_reading(make_settings(**changes), IDENTITY, REGION, error)
+
+
+@pytest.mark.parametrize("delivery", ["direct", "sqs", "eventbridge"])
+def test_a_denied_read_offers_all_rights_of_reading_and_none_of_writing(delivery: str) -> None:
+    for statement in offered("iam:GetRole", s3sync__delivery=delivery)["Statement"]:
+        for action in actions_of(statement):
+            assert action.split(":")[1].startswith(("Get", "List", "Describe", "Filter")), action
+
+
+def test_an_action_beyond_reading_is_added() -> None:
+    *reading, added = offered("kms:Decrypt")["Statement"]
+    assert reading == offered("iam:GetRole")["Statement"]
+    assert added == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["*"]}

@@ -67,7 +67,7 @@ def test_unreadable_tags_are_an_error() -> None:
     """Without its tags, an own function would look like a foreign one."""
     error = {"TagsError": {"ErrorCode": "AccessDeniedException", "Message": "not authorized"}}
     expected = (
-        r"AccessDeniedException for lambda:ListTags on the function sync: allow it for the caller in IAM"
+        r"AccessDenied for lambda:ListTags on the function sync: allow it for the caller in IAM"
         r" \(not authorized\)"
     )
     with pytest.raises(AwsError, match=expected) as raised:

@@ -1,0 +1,65 @@
+"""Say what a run has done, and what it cannot make up for."""
+
+from __future__ import annotations
+
+from . import notifications
+from .delivery import deliveries_of
+from .models import Action, Plan
+from .problems import ADD_MISSED
+
+#: The parts that carry events, and the fields that decide whether they do; None means all of them.
+CARRIERS: dict[str, frozenset[str] | None] = {
+    "notification": None,
+    "permission": None,
+    "event source mapping": frozenset({"Enabled"}),
+    "queue": frozenset({"Policy"}),
+    "rule": frozenset({"pattern", "state", "target"}),
+    # Events fail without the function or its role; an update of either says nothing about them.
+    "function": frozenset(),
+    "role": frozenset(),
+}
+
+
+def enabled(plan: Plan) -> str:
+    """Return the result of ``enable`` in one or two sentences."""
+    if plan.in_sync:
+        return "Nothing to do."
+    return f"S3 sync is on. {missed_events(plan)}".strip()
+
+
+def disabled(plan: Plan) -> str:
+    """Return the result of ``disable`` in a sentence."""
+    return "Nothing to do." if plan.in_sync else "S3 sync is off."
+
+
+def missed_events(plan: Plan) -> str:
+    """Return a warning if events may have been missed before the plan was executed; otherwise an empty text.
+
+    A first installation has missed none: what the bucket held before is another matter. A move to another
+    delivery misses none either, because both ways work meanwhile.
+    """
+    if deliveries_of(plan.observed.function) - {plan.desired.delivery}:
+        return ""
+    parts = [action.resource for action in plan.actions if _carries_events(action)]
+    if not parts or not _was_installed(plan):
+        return ""
+    listed = ", ".join(dict.fromkeys(parts))
+    remedy = ADD_MISSED[0].upper() + ADD_MISSED[1:]
+    return f"Events may have been missed, because parts were missing or different ({listed}). {remedy}."
+
+
+def _carries_events(action: Action) -> bool:
+    if action.verb == "delete" or action.resource not in CARRIERS:
+        return False
+    fields = CARRIERS[action.resource]
+    return (
+        action.verb == "create" or fields is None or any(change.field in fields for change in action.changes)
+    )
+
+
+def _was_installed(plan: Plan) -> bool:
+    """Return whether some part existed; a log group alone means nothing."""
+    observed = plan.observed
+    resources = observed.delivery_resources
+    entries = list(notifications.owned_entries(observed.notifications, plan.desired.owner))
+    return any((observed.role, observed.function, entries, resources.queue, resources.rule))

@@ -1,0 +1,45 @@
+"""Saying what S3 sync is, what it creates and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pypicloud_s3sync.deploy.about import METRICS, PRICED, about, event_costs
+from pypicloud_s3sync.sync.telemetry import ACTIONS
+from support.fakes import make_settings
+
+COSTS = (Path(__file__).parents[3] / "docs" / "production.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("delivery", "part"), [("direct", "notification"), ("sqs", "queues"), ("eventbridge", "rule")]
+)
+def test_what_is_created_follows_from_the_delivery(delivery: str, part: str) -> None:
+    text = about(make_settings(s3sync__delivery=delivery))
+    assert part in text
+    assert "Lambda function" in text
+
+
+def test_the_costs_are_computed_from_the_settings() -> None:
+    """Ten gigabytes for 0.2 seconds, a thousand times, and the requests."""
+    large = make_settings(s3sync__memory_size="10240")
+    assert event_costs(large) == pytest.approx(
+        1000 * (10 * 0.2 * 0.0000166667 + 2e-7 + 8e-7 + 4e-6), rel=1e-3
+    )
+    assert "cost about $0.04" in about(large)
+    assert "cost less than $0.01" in about(make_settings())
+
+
+def test_the_prices_are_those_of_the_documentation() -> None:
+    assert f"as of {PRICED}" in COSTS
+    for price in ("$0.20 per million requests", "$0.0000166667 per GB-second", "$0.30 per custom metric"):
+        assert price in COSTS
+    assert "$1.50" in COSTS
+    assert "$1.50" in about(make_settings())
+
+
+def test_each_metric_of_the_function_is_paid_for() -> None:
+    """A metric for each action, and the lag."""
+    assert len(ACTIONS) + 1 == METRICS

@@ -1,0 +1,117 @@
+"""Deciding from counts whether events fail."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from pypicloud_s3sync.deploy.health import Failing, failing, paused_problems, queue_problem
+from pypicloud_s3sync.deploy.metrics import HOUR, PERIOD, Interval
+from pypicloud_s3sync.deploy.models import Queue
+from pypicloud_s3sync.deploy.plan.planner import compare
+from support.fakes import deployed, make_desired, not_none
+
+NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
+SECONDS = int(NOW.timestamp())
+
+
+def ago(seconds: int, events: int, failed: int = 0, dropped: int = 0) -> Interval:
+    """Return the interval of some seconds ago."""
+    return Interval((SECONDS - seconds) // PERIOD * PERIOD, 1, events, failed, dropped)
+
+
+HEALTHY = [ago(hour * HOUR, 1000) for hour in range(23, 0, -1)]
+STEADILY_FAILING = [ago(hour * HOUR, 88943, 10419) for hour in range(23, -1, -1)]
+
+FAILING = {
+    "a tenth of millions of events": STEADILY_FAILING,
+    "a tenth of millions of events at once": [ago(600, 2_134_624, 250_053)],
+    "the only event, three times": [ago(300, 3, 3)],
+    "every event since this morning": [*HEALTHY[:20], ago(HOUR, 40, 40), ago(60, 10, 10)],
+    "two keys, hours ago, and nothing since": [*HEALTHY[:5], ago(9 * HOUR, 2, 2)],
+    "one event in eighty of the last minutes": [*HEALTHY, ago(60, 900, 12)],
+    "an event that Lambda gave up": [*HEALTHY[:10], ago(8 * HOUR, 10, 1, dropped=1), *HEALTHY[16:]],
+    "an outage that has just ended": [*HEALTHY[:12], ago(HOUR, 2000, 1900), ago(60, 500)],
+}
+NOT_FAILING = {
+    "nothing happened": [],
+    "nothing failed": HEALTHY,
+    "one error and its retry a day ago": [ago(23 * HOUR, 2, 1)],
+    "one error and its retry just now": [ago(60, 2, 1)],
+    "one error whose retry is due": [*HEALTHY, ago(60, 1, 1)],
+    "one error among many": [*HEALTHY, ago(60, 1000, 1)],
+    "nine errors among many": [*HEALTHY, ago(60, 5000, 9)],
+    "an outage of the night, without a lost event": [ago(9 * HOUR, 2000, 1900), *HEALTHY[16:]],
+}
+
+
+@pytest.mark.parametrize("intervals", FAILING.values(), ids=FAILING)
+def test_events_fail(intervals: list[Interval]) -> None:
+    found = not_none(failing(intervals, NOW))
+    assert found.failed == sum(interval.failed for interval in intervals)
+    assert found.events == sum(interval.events for interval in intervals)
+    assert found.since <= SECONDS
+
+
+@pytest.mark.parametrize("intervals", NOT_FAILING.values(), ids=NOT_FAILING)
+def test_events_do_not_fail(intervals: list[Interval]) -> None:
+    assert failing(intervals, NOW) is None
+
+
+def test_the_numbers_are_those_of_a_day_and_the_beginning_is_that_of_the_failures() -> None:
+    intervals = [*HEALTHY[:20], ago(2 * HOUR, 5, 5), ago(60, 5, 5)]
+    found = not_none(failing(intervals, NOW))
+    assert found == Failing(20_010, 10, intervals[-2].time)
+    assert found.document == {"events": 20_010, "failed": 10, "since": "2026-11-24T07:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"), [(1, "1 failed event waits"), (1234, "1,234 failed events wait")]
+)
+def test_messages_in_the_queue_of_failed_events_are_a_problem(messages: int, words: str) -> None:
+    problem = not_none(queue_problem(Queue("failed-x", "arn", {}, {}, messages=messages)))
+    assert problem.problem == "failing"
+    assert words in problem.message
+    assert "failed-x" in problem.message
+
+
+def test_an_empty_queue_of_failed_events_is_none() -> None:
+    assert queue_problem(Queue("failed-x", "arn", {}, {})) is None
+    assert queue_problem(None) is None
+
+
+@pytest.mark.parametrize("reserved", [None, 1, 50])
+def test_a_function_with_some_concurrency_is_not_paused(reserved: int | None) -> None:
+    desired = make_desired()
+    observed = deployed(desired)
+    function = replace(not_none(observed.function), reserved_concurrency=reserved)
+    assert paused_problems(compare(desired, replace(observed, function=function))) == []
+
+
+def test_a_function_without_concurrency_is_paused_and_the_remedy_is_a_command() -> None:
+    desired = make_desired()
+    observed = deployed(desired)
+    function = replace(not_none(observed.function), reserved_concurrency=0)
+    (problem,) = paused_problems(compare(desired, replace(observed, function=function)))
+    assert problem.problem == "paused"
+    assert "reserved concurrency" in problem.message
+    assert "aws lambda delete-function-concurrency --function-name sync --region eu-west-1" in problem.remedy
+
+
+def test_a_disabled_mapping_and_a_disabled_rule_pause() -> None:
+    desired = make_desired(s3sync__delivery="sqs")
+    observed = deployed(desired)
+    mapping = not_none(observed.delivery_resources.mapping)
+    disabled = replace(mapping, configuration={**mapping.configuration, "Enabled": False})
+    resources = replace(observed.delivery_resources, mapping=disabled)
+    (problem,) = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
+    assert "event source mapping" in problem.message
+
+    desired = make_desired(s3sync__delivery="eventbridge")
+    observed = deployed(desired)
+    rule = replace(not_none(observed.delivery_resources.rule), state="DISABLED")
+    resources = replace(observed.delivery_resources, rule=rule)
+    (problem,) = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
+    assert "rule" in problem.message
