@@ -178,6 +178,6 @@ def _without_port(host: str) -> str:
 
 
 def _max_age(request: Any) -> float:
-    """Return the age in seconds that an answer may have: ``?max_age=60`` in the request."""
-    age = request.params.get("max_age", "")
-    return float(age) if age.isascii() and age.isdecimal() else 0
+    """Return the age in seconds that an answer may have: ``Cache-Control: max-age=60`` in the request."""
+    age = request.cache_control.max_age
+    return age if isinstance(age, int) else 0
