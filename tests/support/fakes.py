@@ -22,7 +22,7 @@ from pypicloud_s3sync.deploy.models import (
 )
 from pypicloud_s3sync.deploy.notifications import subscribed
 from pypicloud_s3sync.deploy.writers.calls import Calls
-from support.service_models import ClientModel, client_model
+from support.service_models import client_model
 
 ACCOUNT = "111122223333"
 BUCKET = "amzn-s3-demo-bucket"
@@ -128,7 +128,7 @@ class FakeClients(Clients):
         self.settings = make_settings(s3sync__endpoint_url=endpoint_url)
         self.region = REGION
         self.answers = answers or {}
-        #: ``(operation, arguments)`` of each call; a waiter's operation is ``wait function_active_v2``.
+        #: ``(operation, arguments)`` of each call.
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def __getitem__(self, service: str) -> Any:
@@ -173,25 +173,6 @@ class _FakeClient:
             return self._clients.answer(operation, arguments)
 
         return call
-
-    def get_waiter(self, name: str) -> _FakeWaiter:
-        self._model.check_waiter(name)
-        return _FakeWaiter(self._clients, self._model, name)
-
-
-class _FakeWaiter:
-    def __init__(self, clients: FakeClients, model: ClientModel, name: str) -> None:
-        self._clients = clients
-        self._model = model
-        self._name = name
-
-    def wait(self, **arguments: Any) -> Any:
-        config = arguments.get("WaiterConfig", {})
-        if not set(config) <= {"Delay", "MaxAttempts"}:
-            raise AssertionError(f"invalid WaiterConfig: {config}")
-        sent = {key: value for key, value in arguments.items() if key != "WaiterConfig"}
-        self._model.check_arguments(self._model.waiters[self._name], sent)
-        return self._clients.answer(f"wait {self._name}", arguments)
 
 
 class FakeTime:

@@ -12,26 +12,19 @@ from botocore.exceptions import UnknownServiceError
 from botocore.loaders import create_loader
 from botocore.model import ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
-from botocore.waiter import WaiterModel
 
 
 @dataclass(frozen=True)
 class ClientModel:
-    """The operations of a service's client with their input shapes, and its waiters with their operations."""
+    """The operations of a service's client with their input shapes."""
 
     service: str
     inputs: Mapping[str, Shape | None]
-    waiters: Mapping[str, str]
 
     def check_operation(self, operation: str) -> None:
         """Fail if the client has no such operation."""
         if operation not in self.inputs:
             raise AssertionError(f"the {self.service} client has no operation {operation!r}")
-
-    def check_waiter(self, name: str) -> None:
-        """Fail if the client has no such waiter."""
-        if name not in self.waiters:
-            raise AssertionError(f"the {self.service} client has no waiter {name!r}")
 
     def check_arguments(self, operation: str, arguments: Mapping[str, Any]) -> None:
         """Fail if an operation does not accept the arguments."""
@@ -51,14 +44,5 @@ def client_model(service: str) -> ClientModel:
         model = ServiceModel(loader.load_service_model(service, "service-2"), service)
     except UnknownServiceError:
         raise AssertionError(f"boto3 has no client for the service {service!r}") from None
-    try:
-        waiter_model = WaiterModel(loader.load_service_model(service, "waiters-2"))
-    except UnknownServiceError:
-        waiters = {}
-    else:
-        waiters = {
-            xform_name(name): xform_name(waiter_model.get_waiter(name).operation)
-            for name in waiter_model.waiter_names
-        }
     inputs = {xform_name(name): model.operation_model(name).input_shape for name in model.operation_names}
-    return ClientModel(service, inputs, waiters)
+    return ClientModel(service, inputs)

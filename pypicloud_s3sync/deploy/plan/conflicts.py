@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from ..models import (
 )
 from ..problems import CONFLICT, SETTINGS, Problem
 
-#: In bytes, names and values together: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+#: In bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096
 
 
@@ -129,7 +130,7 @@ def _overlap(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Pro
 def _large_environment(desired: Desired, function: Function | None) -> Iterator[Problem]:
     before = {} if function is None else function.configuration.get("Environment", {})
     variables = {**before, **desired.function.configuration["Environment"]}
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in variables.items())
+    size = environment_size(variables)
     if size > ENVIRONMENT_LIMIT:
         yield Problem(
             SETTINGS,
@@ -137,3 +138,12 @@ def _large_environment(desired: Desired, function: Function | None) -> Iterator[
             f" allows {ENVIRONMENT_LIMIT}",
             "shorten the db.* settings or remove variables that were added",
         )
+
+
+def environment_size(variables: Mapping[str, str]) -> int:
+    """Return the size of an environment in bytes as Lambda measures it: as compact JSON.
+
+    Lambda's error for a larger one ends with the text that it measured, for example
+    ``String measured: {"A":"{\\"b\\":1}"}``: quotes inside a value count twice.
+    """
+    return len(json.dumps(dict(variables), ensure_ascii=False, separators=(",", ":")).encode())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import ClientError
 
 from ...exceptions import AwsError
 from ..aws import Clients
@@ -17,10 +17,6 @@ from ..aws_errors import iam_action, is_missing, translated
 #: until the name of a deleted queue can be used again.
 PROPAGATION_TIMEOUT = 90
 PROPAGATION_INTERVAL = 1
-#: boto3's waiters check once a second for up to five minutes; most functions are ready within a second.
-WAITER: Any = {"Delay": 0.25, "MaxAttempts": 1200}
-#: The waiters that are used, all of Lambda.
-FunctionWaiter = Literal["function_active_v2", "function_updated_v2"]
 
 
 class Calls:
@@ -98,24 +94,16 @@ class Calls:
                     raise
             self.pause(PROPAGATION_INTERVAL)
 
-    def until(self, condition: Callable[[], bool]) -> bool:
+    def until(
+        self,
+        condition: Callable[[], bool],
+        timeout: float = PROPAGATION_TIMEOUT,
+        interval: float = PROPAGATION_INTERVAL,
+    ) -> bool:
         """Wait until the condition is true, for a limited time; return whether it became true."""
-        deadline = self.clock() + PROPAGATION_TIMEOUT
+        deadline = self.clock() + timeout
         while not condition():
             if self.clock() > deadline:
                 return False
-            self.pause(PROPAGATION_INTERVAL)
+            self.pause(interval)
         return True
-
-    def wait(self, waiter: FunctionWaiter, resource: str, **arguments: Any) -> None:
-        """Wait until one of Lambda's waiters succeeds."""
-        with translated("lambda:GetFunction", resource, self.clients.settings.endpoint_url):
-            try:
-                self.clients["lambda"].get_waiter(waiter).wait(**arguments, WaiterConfig=WAITER)
-            except WaiterError as error:
-                response: Any = error.last_response
-                configuration = response.get("Configuration", {})
-                reason = configuration.get("StateReason") or configuration.get("LastUpdateStatusReason")
-                raise AwsError(
-                    f"{resource} did not become ready: {reason or error}; see its page in the AWS console"
-                ) from error

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.exceptions import WaiterError
-
 from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
@@ -19,6 +17,10 @@ ROLE_PROPAGATION = (
     "KMS key is invalid for CreateGrant",
     "does not have permissions to call",
 )
+#: How long Lambda may take to create or update a function, in seconds. Network interfaces in a VPC take
+#: several minutes; most functions are ready within a second.
+READY_TIMEOUT = 600
+READY_INTERVAL = 0.25
 
 
 class FunctionWriter:
@@ -36,7 +38,7 @@ class FunctionWriter:
         self.bucket = bucket
 
     def create(self, function: Function, fingerprint: str, bundle: Bundle) -> None:
-        """Create the function and wait until it is active."""
+        """Create the function and wait until it is ready."""
         settings = dict(function.configuration)
         tags = {**function.tags, BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         with self._code(bundle) as code:
@@ -51,7 +53,7 @@ class FunctionWriter:
                     **_api_arguments(settings),
                 ),
             )
-            self.wait_until_active(function.name)
+            self.wait_until_ready(function.name)
 
     def update_code(
         self, name: str, arn: str, fingerprint: str, architecture: str, deployed: str | None, bundle: Bundle
@@ -67,17 +69,17 @@ class FunctionWriter:
         bundle : Bundle
         """
         if bundle.code_sha256 != deployed:
-            self._wait_until_idle(name)
+            self._wait_until_settled(name)
             with self._code(bundle) as code:
                 arguments = {"FunctionName": name, "Architectures": [architecture], **code}
                 self.calls.do("lambda", "update_function_code", f"the function {name}", **arguments)
-                self.wait_until_active(name)
+                self.wait_until_ready(name)
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
     def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
         """Update the configuration, which also repairs a function that has failed."""
-        self._wait_until_idle(name)
+        self._wait_until_settled(name)
         self.calls.retry_on(
             ROLE_PROPAGATION,
             lambda: self.calls.do(
@@ -86,7 +88,7 @@ class FunctionWriter:
                 **_api_arguments(configuration),
             ),
         )
-        self.wait_until_active(name)
+        self.wait_until_ready(name)
 
     def tag(self, name: str, arn: str, tags: Mapping[str, str]) -> None:
         """Set the owner tag and the tags of the settings."""
@@ -96,18 +98,30 @@ class FunctionWriter:
         """Delete the function."""
         self.calls.delete_if_exists("lambda", "delete_function", f"the function {name}", FunctionName=name)
 
-    def _wait_until_idle(self, name: str) -> None:
-        """Wait until no update is in progress; ignore a failed function, which the next update may repair."""
-        try:
-            self.wait_until_active(name)
-        except AwsError as error:
-            if not isinstance(error.__cause__, WaiterError):
-                raise
+    def wait_until_ready(self, name: str) -> None:
+        """Wait until the function is ready; raise an error with Lambda's reason if it has failed."""
+        found = self._wait_until_settled(name)
+        if "Failed" in (found.get("State"), found.get("LastUpdateStatus")):
+            raise _not_ready(name, found, "it has failed")
 
-    def wait_until_active(self, name: str) -> None:
-        """Wait until the function is active and no update is in progress."""
-        self.calls.wait("function_active_v2", f"the function {name}", FunctionName=name)
-        self.calls.wait("function_updated_v2", f"the function {name}", FunctionName=name)
+    def _wait_until_settled(self, name: str) -> Mapping[str, Any]:
+        """Wait until Lambda accepts an update of the function, and return its configuration.
+
+        It accepts one of a failed function, which the update may repair, and of an inactive one, which has
+        been idle for weeks. boto3's waiters wait for an active function only.
+        https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html
+        """
+        found: dict[str, Any] = {}
+
+        def is_settled() -> bool:
+            found.clear()
+            response = self.calls.do("lambda", "get_function", f"the function {name}", FunctionName=name)
+            found.update(response.get("Configuration", {}))
+            return found.get("State") != "Pending" and found.get("LastUpdateStatus") != "InProgress"
+
+        if not self.calls.until(is_settled, READY_TIMEOUT, READY_INTERVAL):
+            raise _not_ready(name, found, f"timed out after {READY_TIMEOUT // 60} minutes")
+        return found
 
     @contextmanager
     def _code(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
@@ -130,3 +144,8 @@ class FunctionWriter:
 
 def _api_arguments(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {**configuration, "Environment": {"Variables": dict(configuration["Environment"])}}
+
+
+def _not_ready(name: str, configuration: Mapping[str, Any], otherwise: str) -> AwsError:
+    reason = configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or otherwise
+    return AwsError(f"the function {name} did not become ready: {reason}; see its page in the AWS console")

@@ -42,17 +42,3 @@ def test_an_operation_of_another_service_fails() -> None:
 def test_an_unknown_service_fails() -> None:
     with pytest.raises(AssertionError, match="no client for the service 'lamda'"):
         FakeClients()["lamda"]
-
-
-def test_a_waiter_is_checked_by_name_and_arguments() -> None:
-    clients = FakeClients()
-    clients["lambda"].get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
-    assert clients.operations == ["wait function_active_v2"]
-    with pytest.raises(AssertionError, match="the lambda client has no waiter 'function_ready'"):
-        clients["lambda"].get_waiter("function_ready")
-    with pytest.raises(AssertionError, match="the sts client has no waiter 'function_active_v2'"):
-        clients["sts"].get_waiter("function_active_v2")
-    with pytest.raises(AssertionError, match=r"invalid arguments of lambda\.get_function"):
-        clients["lambda"].get_waiter("function_active_v2").wait(Function="f")
-    with pytest.raises(AssertionError, match="invalid WaiterConfig"):
-        clients["lambda"].get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Tries": 1})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pypicloud_s3sync.deploy.models import OWNER_TAG, Observed
+from pypicloud_s3sync.deploy.plan.conflicts import environment_size
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 from support.fakes import ACCOUNT, BUCKET, NOTHING, deployed, make_desired
@@ -83,14 +85,38 @@ def test_an_overlapping_notification_is_refused_and_named_even_with_force(force:
 def with_environment_of(size: int) -> Observed:
     """Return AWS with a foreign variable on the function, so that its environment will have this size."""
     own: dict[str, str] = DESIRED.function.configuration["Environment"]
-    free = size - sum(len(name) + len(value) for name, value in own.items())
-    return with_configuration(Environment={**own, "X": "x" * (free - 1)})
+    free = size - len(json.dumps({**own, "X": ""}, separators=(",", ":")))
+    return with_configuration(Environment={**own, "X": "x" * free})
 
 
 def test_an_environment_that_is_too_large_for_lambda_is_refused() -> None:
     with pytest.raises(ConfigError, match="sync would be 4097 bytes, but Lambda allows 4096: shorten"):
         plan_enable(DESIRED, with_environment_of(4097))
     assert plan_enable(DESIRED, with_environment_of(4096)).in_sync
+
+
+@pytest.mark.parametrize(
+    ("variables", "measured"),
+    [
+        ({}, "{}"),
+        ({"A": "b", "C": ""}, '{"A":"b","C":""}'),
+        ({"A": '{"b": "c"}'}, r'{"A":"{\"b\": \"c\"}"}'),
+        ({"A": "back\\slash\n"}, r'{"A":"back\\slash\n"}'),
+    ],
+    ids=["empty", "plain", "quotes", "escapes"],
+)
+def test_the_size_of_an_environment_is_that_of_the_json_which_lambda_measures(
+    variables: dict[str, str], measured: str
+) -> None:
+    assert environment_size(variables) == len(measured)
+
+
+def test_quotes_inside_a_variable_count_twice() -> None:
+    """The settings of the cache are JSON, so a sum of names and values is far too small."""
+    value = json.dumps({"a": ["b"] * 600})
+    assert len(value) < 4096
+    with pytest.raises(ConfigError, match="Lambda allows 4096"):
+        plan_enable(DESIRED, with_configuration(Environment={"X": value}))
 
 
 def test_the_size_of_an_environment_is_measured_in_bytes() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pypicloud.util import PackageParseError, parse_filename
 
@@ -16,7 +18,7 @@ BUNDLE = Bundle(b"zip", 3)
 #: The function's configuration as an update sends it.
 CONFIGURATION = {key: value for key, value in FUNCTION.configuration.items() if key != "Architectures"}
 LIMIT = "pypicloud_s3sync.deploy.writers.functions.DIRECT_UPLOAD_LIMIT"
-SETTLED = ["wait function_active_v2", "wait function_updated_v2"]
+SETTLED = ["get_function"]
 
 
 def create(calls: FakeCalls) -> None:
@@ -91,6 +93,71 @@ def test_updating_a_configuration_is_retried_until_its_role_has_propagated() -> 
     calls = FakeCalls({"update_function_configuration": [error, {}]})
     FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
     assert calls.clients.operations.count("update_function_configuration") == 2
+
+
+# Waiting for Lambda
+
+
+def state(**fields: str) -> dict[str, Any]:
+    """Return GetFunction's answer; the fields are those of the configuration."""
+    return {"Configuration": {"State": "Active", "LastUpdateStatus": "Successful", **fields}}
+
+
+PENDING = state(State="Pending", StateReasonCode="Creating", StateReason="The function is being created.")
+UPDATING = state(LastUpdateStatus="InProgress")
+WAKING = state(State="Pending", StateReasonCode="Restoring", StateReason="The function is being restored.")
+INACTIVE = state(State="Inactive", StateReasonCode="Idle", StateReason="The function is idle.")
+FAILED = state(State="Failed", StateReasonCode="InvalidSubnet", StateReason="The subnet is full")
+FAILED_UPDATE = state(LastUpdateStatus="Failed", LastUpdateStatusReason="The key is disabled")
+
+
+@pytest.mark.parametrize("unsettled", [PENDING, UPDATING, WAKING])
+def test_a_function_is_updated_once_it_is_settled(unsettled: dict[str, Any]) -> None:
+    time = FakeTime()
+    calls = FakeCalls({"get_function": [unsettled, unsettled, state(), UPDATING, state()]}, time)
+    FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
+    update = "update_function_configuration"
+    assert calls.clients.operations == ["get_function"] * 3 + [update] + ["get_function"] * 2
+    assert len(time.pauses) == 3
+
+
+@pytest.mark.parametrize("settled", [INACTIVE, FAILED, FAILED_UPDATE])
+def test_an_inactive_or_failed_function_is_updated_immediately(settled: dict[str, Any]) -> None:
+    """Lambda makes a function in a VPC inactive after some idle weeks, and never active by itself."""
+    time = FakeTime()
+    calls = FakeCalls({"get_function": [settled, WAKING, state()]}, time)
+    FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
+    assert (
+        calls.clients.operations == ["get_function", "update_function_configuration"] + ["get_function"] * 2
+    )
+    assert len(time.pauses) == 1
+
+
+def test_a_function_that_stays_inactive_after_an_update_is_ready() -> None:
+    calls = FakeCalls({"get_function": INACTIVE})
+    FunctionWriter(calls, BUCKET).update_configuration("sync", CONFIGURATION)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (FAILED, "The subnet is full"),
+        (FAILED_UPDATE, "The key is disabled"),
+        (state(State="Failed"), "it has failed"),
+        (PENDING, "The function is being created"),
+        (UPDATING, "timed out after 10 minutes"),
+    ],
+)
+def test_a_function_that_does_not_become_ready_is_an_error_with_the_reason_of_aws(
+    answer: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(AwsError, match=f"the function sync did not become ready: {reason}"):
+        create(FakeCalls({"get_function": answer}))
+
+
+def test_a_wait_that_is_denied_names_the_action_that_it_needs() -> None:
+    with pytest.raises(AwsError, match="AccessDenied for lambda:GetFunction on the function sync"):
+        create(FakeCalls({"get_function": refusal("AccessDeniedException")}))
 
 
 def test_deleting_a_missing_function_is_no_error() -> None:

@@ -1,11 +1,11 @@
-"""Calling operations that change AWS: error messages, retries while changes propagate, and waiting."""
+"""Calling operations that change AWS: error messages and retries while changes propagate."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, WaiterError
+from botocore.exceptions import EndpointConnectionError
 
 from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_INTERVAL, PROPAGATION_TIMEOUT
 from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION
@@ -128,51 +128,3 @@ def test_retries_end_with_the_first_error_for_another_reason() -> None:
     with pytest.raises(AwsError, match="broken"):
         get_role(calls, ROLE_PROPAGATION)
     assert calls.clients.operations == ["get_role", "get_role"]
-
-
-# Waiting for Lambda
-
-
-def wait(calls: FakeCalls) -> None:
-    calls.wait("function_active_v2", "the function f", FunctionName="f")
-
-
-def test_waiting_uses_the_waiter_of_lambda() -> None:
-    calls = FakeCalls()
-    wait(calls)
-    ((operation, arguments),) = calls.clients.calls
-    assert operation == "wait function_active_v2"
-    assert arguments["FunctionName"] == "f"
-
-
-@pytest.mark.parametrize(
-    ("last_response", "reason"),
-    [
-        ({"Configuration": {"StateReason": "The subnet is full"}}, "The subnet is full"),
-        ({"Configuration": {"LastUpdateStatusReason": "The image is broken"}}, "The image is broken"),
-        ({"Configuration": {}}, "Max attempts exceeded"),
-        ({}, "Max attempts exceeded"),
-    ],
-    ids=["state", "update", "no reason", "no configuration"],
-)
-def test_a_function_that_does_not_become_ready_is_an_error_with_the_reason_of_aws(
-    last_response: Any, reason: str
-) -> None:
-    error = WaiterError("FunctionActiveV2", "Max attempts exceeded", last_response)
-    with pytest.raises(AwsError, match=reason) as raised:
-        wait(FakeCalls({"wait function_active_v2": error}))
-    assert str(raised.value).startswith("the function f did not become ready")
-    assert "\n" not in str(raised.value)
-
-
-def test_a_waiter_that_is_denied_names_the_action_that_it_needs() -> None:
-    with pytest.raises(AwsError, match="AccessDenied for lambda:GetFunction on the function f"):
-        wait(FakeCalls({"wait function_active_v2": refusal("AccessDeniedException")}))
-
-
-def test_a_denial_inside_a_waiter_error_is_reported() -> None:
-    """boto3's waiters wrap unexpected errors in a WaiterError."""
-    response: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-    error = WaiterError("FunctionActiveV2", "An error occurred (AccessDeniedException)", response)
-    with pytest.raises(AwsError, match="AccessDenied"):
-        wait(FakeCalls({"wait function_active_v2": error}))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from botocore.exceptions import WaiterError
-
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.bundle import Bundle
 from pypicloud_s3sync.deploy.executor import execute
@@ -92,17 +90,12 @@ def test_each_action_of_a_plan_is_performed_with_valid_calls() -> None:
 
 def test_a_failed_function_gets_new_code_and_configuration() -> None:
     """The repair of a VPC may coincide with an update of packages: then both differ."""
-    clients = FakeClients()
-    response: Any = {"Configuration": {"StateReason": "the subnet is full"}}
-    failure = WaiterError("FunctionActiveV2", "Failed", response)
+    failure = {"Configuration": {"State": "Failed", "StateReason": "the subnet is full"}}
     updates = {"update_function_code", "update_function_configuration"}
-
-    def fail_before_an_update(**arguments: Any) -> dict[str, Any]:
-        if updates.isdisjoint(clients.operations):
-            raise failure
-        return {}
-
-    clients.answers["wait function_active_v2"] = fail_before_an_update
+    clients = FakeClients()
+    clients.answers["get_function"] = lambda **arguments: (
+        failure if updates.isdisjoint(clients.operations) else {}
+    )
     function = not_none(deployed(DESIRED).function)
     failed = replace(function, failure="the subnet is full", code_sha256="other code")
     plan = plan_enable(DESIRED, deployed(DESIRED, function=failed))
