@@ -35,6 +35,11 @@ MISSING = {
     *("ResourceNotFoundException", "NotFound"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
 }
+EXISTING = {
+    *("EntityAlreadyExists", "EntityAlreadyExistsException"),
+    *("ResourceAlreadyExistsException", "ResourceConflictException"),
+    *("QueueAlreadyExists", "QueueNameExists", "AWS.SimpleQueueService.QueueNameExists"),
+}
 SET_CREDENTIALS = (
     "set them in the environment, in ~/.aws, or as storage.aws_access_key_id"
     " and storage.aws_secret_access_key"
@@ -49,6 +54,11 @@ def iam_action(service: str, operation: str) -> str:
 def is_missing(error: ClientError) -> bool:
     """Return whether the error means that the resource does not exist."""
     return error.response["Error"]["Code"] in MISSING
+
+
+def is_existing(error: Exception) -> bool:
+    """Return whether AWS refused to create a resource because it exists."""
+    return isinstance(error, AwsError) and error.code in EXISTING
 
 
 def is_denied(error: Exception) -> bool:

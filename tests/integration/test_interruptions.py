@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.models import LogGroup
+from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications
 from support.interruptions import calls_of_killed_runs, kill, mutating_calls
@@ -132,3 +134,34 @@ def test_one_run_finishes_a_disable_that_was_killed_halfway(site: Site, delivery
     deployment(site, delivery).disable()
     assert delivery_resources(site) == NO_RESOURCES
     assert remains(site) == NOTHING
+
+
+@pytest.mark.parametrize("delivery", Delivery)
+def test_runs_whose_calls_are_all_repeated_after_a_lost_response_do_not_notice(
+    site: Site, delivery: Delivery
+) -> None:
+    """AWS answers a repeated creation that the resource exists, and a repeated deletion that it does not."""
+    foreign = create_notifications(site)
+    site.watch.loses_responses = True
+    deployment(site, delivery).enable()
+    assert deployment(site, delivery).plan().in_sync
+    deployment(site, delivery).disable()
+    assert site.notifications() == foreign
+    assert delivery_resources(site) == NO_RESOURCES
+    assert remains(site) == {**NOTHING, "notifications": foreign}
+
+
+def test_a_log_group_that_a_late_invocation_creates_during_a_run_is_used_and_removed(site: Site) -> None:
+    planned = site.deployment().plan().desired.log_group.name
+    create = LogGroupWriter.create
+
+    def create_late(writer: LogGroupWriter, group: LogGroup) -> None:
+        site.client("logs").create_log_group(logGroupName=planned)
+        create(writer, group)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LogGroupWriter, "create", create_late)
+        site.deployment().enable()
+    assert site.deployment().plan().in_sync
+    removed = [action.resource for action in site.deployment().plan_disable().actions]
+    assert "log group" in removed

@@ -32,11 +32,13 @@ class Killed(BaseException):
 
 
 class Watch:
-    """Creates clients that record mutating calls, and that can be killed after one of them."""
+    """Creates clients that record mutating calls, can be killed after one of them, or lose all responses."""
 
     def __init__(self) -> None:
         self.mutations: list[str] = []
         self.kill_after: int | None = None
+        #: Whether the response to each mutating call is lost once, so that boto3 repeats the call.
+        self.loses_responses = False
         #: The clients of each region by service. Creating one takes longer than most calls, so a test's
         #: deployments share them.
         self.created: dict[str, dict[str, Any]] = {}
@@ -51,6 +53,16 @@ class Watch:
         if self.kill_after == len(self.mutations):
             raise Killed(f"after {self.mutations[-1]}")
 
+    def needs_retry(self, response: Any, operation: Any, attempts: int, **kwargs: Any) -> int | None:
+        """Return 0, the delay in seconds, if botocore shall repeat the call.
+
+        The emulator creates a second mapping, which Lambda refuses with a ResourceConflictException.
+        """
+        kept = (*READS, "CreateEventSourceMapping")
+        if not self.loses_responses or operation.name.startswith(kept) or attempts > 1:
+            return None
+        return 0 if response is not None and response[0].status_code < 400 else None
+
 
 class WatchedClients(Clients):
     """Clients that report each call to a :class:`Watch`."""
@@ -63,6 +75,7 @@ class WatchedClients(Clients):
     def _create(self, service: str) -> Any:
         client = super()._create(service)
         client.meta.events.register("after-call", self._watch.after_call)
+        client.meta.events.register_first("needs-retry", self._watch.needs_retry)
         return client
 
 

@@ -165,7 +165,7 @@ def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ..
     found = find_statement(statements, name)
     if found is None:
         yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
-    elif not _permits(found, wanted):
+    elif not permits(found, wanted):
         before = json.dumps(found, sort_keys=True)
         changes = (Change("statement", before, dict(wanted)),)
         yield Action("update", "permission", name, "permission.replace", {"permission": wanted}, changes)
@@ -186,7 +186,7 @@ def find_statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mappi
     return next((statement for statement in statements if statement.get("Sid") == sid), None)
 
 
-def _permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Return whether a statement is what AddPermission creates from the arguments ``wanted``."""
     conditions = {
         key.lower(): value

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from ...exceptions import AwsError
 from ..aws import Clients
-from ..aws_errors import iam_action, is_missing, translated
+from ..aws_errors import iam_action, is_existing, is_missing, translated
 
 #: How long a change may take to propagate between IAM, Lambda and S3, in seconds. SQS needs a whole minute
 #: until the name of a deleted queue can be used again.
@@ -69,6 +69,23 @@ class Calls:
         for failed in response.get("Failed", []):
             reason = f"{failed.get('Code')}: {failed.get('Message')}"
             raise AwsError(f"{action} on {resource} failed: {reason}; run again")
+
+    def create(self, call: Callable[[], Any], adopt: Callable[[], bool]) -> None:
+        """Create a resource; if it exists since the plan was made, try to adopt it.
+
+        If the response to a call is lost, boto3 repeats the call, and AWS answers that the resource exists.
+
+        Parameters
+        ----------
+        call : callable
+        adopt : callable
+            Returns whether the existing resource is what ``call`` creates, after changing it if necessary.
+        """
+        try:
+            call()
+        except AwsError as error:
+            if not is_existing(error) or not adopt():
+                raise
 
     def delete_if_exists(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
         """Call an operation that deletes a resource; ignore a resource that does not exist."""

@@ -9,6 +9,8 @@ from typing import Any
 from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, Function, bundle_tag
+from ..readers import calls as reading
+from ..readers.functions import find_function
 from .calls import Calls
 
 #: Lambda's messages while a new role has not propagated to Lambda, KMS (environment) or EC2 (VPC).
@@ -42,18 +44,27 @@ class FunctionWriter:
         settings = dict(function.configuration)
         tags = {**function.tags, BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         with self._code(bundle) as code:
-            self.calls.retry_on(
-                ROLE_PROPAGATION,
-                lambda: self.calls.do(
+
+            def create() -> None:
+                self.calls.do(
                     *("lambda", "create_function", f"the function {function.name}"),
                     FunctionName=function.name,
                     Code=code,
                     PackageType="Zip",
                     Tags=tags,
                     **_api_arguments(settings),
-                ),
+                )
+
+            self.calls.create(
+                lambda: self.calls.retry_on(ROLE_PROPAGATION, create),
+                lambda: self._is_created(function.name, tags),
             )
             self.wait_until_ready(function.name)
+
+    def _is_created(self, name: str, tags: Mapping[str, str]) -> bool:
+        """Return whether the existing function has the tags of this creation, which name its code as well."""
+        found = find_function(reading.Calls(self.calls.clients), name)
+        return found is not None and found.tags == tags
 
     def update_code(
         self, name: str, arn: str, fingerprint: str, architecture: str, deployed: str | None, bundle: Bundle

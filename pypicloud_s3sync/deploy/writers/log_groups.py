@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import LogGroup
+from ..readers import calls as reading
+from ..readers.log_groups import find_log_group
 from .calls import Calls
 
 
@@ -16,15 +18,33 @@ class LogGroupWriter:
 
     def create(self, group: LogGroup) -> None:
         """Create the log group with its retention."""
-        resource = f"the log group {group.name}"
-        self.calls.do("logs", "create_log_group", resource, logGroupName=group.name, tags=dict(group.tags))
+        resource, arguments = f"the log group {group.name}", {"logGroupName": group.name}
+        self.calls.create(
+            lambda: self.calls.do("logs", "create_log_group", resource, tags=dict(group.tags), **arguments),
+            lambda: self._adopt(group),
+        )
         self._put_retention(group)
+
+    def _adopt(self, group: LogGroup) -> bool:
+        """Tag a log group that a late invocation of the function created since the plan was made.
+
+        Such a group has neither tags nor a retention.
+        """
+        found = find_log_group(reading.Calls(self.calls.clients), group.name)
+        if found is None or (found.tags != group.tags and (found.tags or found.retention_days)):
+            return False
+        self._tag(group, found)
+        return True
 
     def update(self, group: LogGroup, before: LogGroup, owned: bool) -> None:
         """Update the retention, and the tags if this tool created the log group."""
         if group.retention_days != before.retention_days:
             self._put_retention(group)
-        if owned and not group.tags.items() <= before.tags.items():
+        if owned:
+            self._tag(group, before)
+
+    def _tag(self, group: LogGroup, before: LogGroup) -> None:
+        if not group.tags.items() <= before.tags.items():
             resource, arn = f"the log group {group.name}", self._arn(group.name)
             self.calls.do("logs", "tag_resource", resource, resourceArn=arn, tags=dict(group.tags))
 

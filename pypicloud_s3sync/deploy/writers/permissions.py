@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..plan.delivery import find_statement, permits
+from ..readers import calls as reading
+from ..readers.permissions import permission_statements
 from .calls import Calls
 
 
@@ -15,7 +18,17 @@ class PermissionWriter:
 
     def add(self, permission: Mapping[str, str]) -> None:
         """Add the statement; ``permission`` holds the arguments of AddPermission."""
-        self.calls.do("lambda", "add_permission", f"the function {permission['FunctionName']}", **permission)
+        name = permission["FunctionName"]
+        self.calls.create(
+            lambda: self.calls.do("lambda", "add_permission", f"the function {name}", **permission),
+            lambda: self._is_added(permission),
+        )
+
+    def _is_added(self, permission: Mapping[str, str]) -> bool:
+        """Return whether the existing statement is the one that this permission creates."""
+        statements = permission_statements(reading.Calls(self.calls.clients), permission["FunctionName"])
+        found = find_statement(statements, permission["StatementId"])
+        return found is not None and permits(found, permission)
 
     def replace(self, permission: Mapping[str, str]) -> None:
         """Remove the statement and add it again, since Lambda cannot update one; S3 retries meanwhile."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import EventSourceMapping, Queue
+from ..readers import calls as reading
+from ..readers.queues import find_mapping, find_queue
 from .calls import Calls
 
 #: SQS's error code during the minute after a queue of the same name was deleted.
@@ -26,15 +28,27 @@ class QueueWriter:
 
     def create(self, queue: Queue) -> None:
         """Create the queue; retry while SQS blocks the name of a recently deleted queue."""
-        self.calls.retry_on(
-            DELETED_RECENTLY,
-            lambda: self.calls.do(
+
+        def create() -> None:
+            self.calls.do(
                 *("sqs", "create_queue", f"the queue {queue.name}"),
                 QueueName=queue.name,
                 Attributes=_as_strings(queue.attributes),
                 tags=dict(queue.tags),
-            ),
-        )
+            )
+
+        self.calls.create(lambda: self.calls.retry_on(DELETED_RECENTLY, create), lambda: self._adopt(queue))
+
+    def _adopt(self, queue: Queue) -> bool:
+        """Update the existing queue if it has the tags of this creation.
+
+        SQS compares the attributes of a repeated call with what it made of those of the first one.
+        """
+        found = find_queue(reading.Calls(self.calls.clients), queue.name)
+        if found is None or found.tags != queue.tags:
+            return False
+        self.update(queue, found)
+        return True
 
     def update(self, queue: Queue, before: Queue) -> None:
         """Update the attributes and tags that differ."""
@@ -61,15 +75,30 @@ class MappingWriter:
 
     def create(self, mapping: EventSourceMapping) -> None:
         """Make Lambda poll the queue; until then, events wait in the queue."""
-        self.calls.retry_on(
-            MAPPING_PROPAGATION,
-            lambda: self.calls.do(
+
+        def create() -> None:
+            self.calls.do(
                 *("lambda", "create_event_source_mapping", _resource(mapping)),
                 EventSourceArn=mapping.queue_arn,
                 FunctionName=mapping.function_arn,
                 **mapping.configuration,
-            ),
+            )
+
+        self.calls.retry_on(
+            MAPPING_PROPAGATION, lambda: self.calls.create(create, lambda: self._adopt(mapping))
         )
+
+    def _adopt(self, mapping: EventSourceMapping) -> bool:
+        """Give an existing mapping the configuration; one that is being deleted still counts for Lambda."""
+        queue = mapping.queue_arn.rsplit(":", 1)[-1]
+        found = find_mapping(
+            reading.Calls(self.calls.clients), queue, mapping.queue_arn, mapping.function_arn
+        )
+        if found is None:
+            return False
+        if found.configuration != mapping.configuration:
+            self.update(found.uuid, mapping)
+        return True
 
     def update(self, uuid: str, mapping: EventSourceMapping) -> None:
         """Update the configuration of the mapping."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from ..models import Role
 from ..policy import POLICY_NAME
+from ..readers import calls as reading
+from ..readers.roles import find_role
 from .calls import Calls
 
 
@@ -18,6 +20,10 @@ class RoleWriter:
 
     def create(self, role: Role) -> None:
         """Create the role with its policy."""
+        self.calls.create(lambda: self._create(role), lambda: self._is_created(role))
+        self._put_policy(role)
+
+    def _create(self, role: Role) -> None:
         boundary = {"PermissionsBoundary": role.boundary} if role.boundary else {}
         self.calls.do(
             *("iam", "create_role", f"the role {role.name}"),
@@ -28,7 +34,14 @@ class RoleWriter:
             Tags=_tag_list(role.tags),
             **boundary,
         )
-        self._put_policy(role)
+
+    def _is_created(self, role: Role) -> bool:
+        """Return whether the existing role has what only its creation sets."""
+        found = find_role(reading.Calls(self.calls.clients), role.name)
+        return found is not None and (found.arn, found.trust, found.boundary, found.tags) == (
+            *(role.arn, role.trust, role.boundary),
+            role.tags,
+        )
 
     def update(self, role: Role, before: Role) -> None:
         """Update the parts that differ."""
