@@ -1,6 +1,7 @@
 """Play many random histories on every core: ``make soak``, or ``python tests/soak.py [COUNT [SEED]]``.
 
-COUNT is 100,000 by default. The first history has the seed SEED, by default 0.
+COUNT is 100,000 by default. The first history has the seed SEED, by default 0. Before that, the interleavings
+of three handlers are explored: every one of them, or as many as fit into the memory of ``STATES`` states.
 """
 
 from __future__ import annotations
@@ -9,11 +10,35 @@ import multiprocessing
 import os
 import sys
 import time
+from typing import Any
 
+from support import models
 from support.backends import Backend, Dynamo, Redis, Sql
+from support.exploration import explorations
 from support.histories import check
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
+#: The largest number of states of one exploration.
+STATES = 3_000_000
+#: The operations of each exploration, one size after the other.
+OPERATIONS = (1, 2, 3, 4)
+
+
+def explore() -> int:
+    """Explore ever larger scopes with each model; return how many have a counterexample."""
+    failed = 0
+    for operations in OPERATIONS:
+        scope: dict[str, Any] = {"operations": operations, "handlers": 3, "server": False, "pairs": True}
+        for name, exploration in explorations((models.Sql, models.Dynamo, models.Redis), **scope):
+            try:
+                result = exploration.run(STATES)
+            except AssertionError as error:
+                print(f"{name}, {operations} operations: {error}", flush=True)
+                continue
+            failed += bool(result.counterexample)
+            print(f"{name}, {operations} operations: {result.states:,} states", flush=True)
+            print("".join(f"  {move}\n" for move in result.counterexample), end="")
+    return failed
 
 
 def play(seed: int) -> str | None:
@@ -28,7 +53,7 @@ def play(seed: int) -> str | None:
 
 def main(count: int = 100_000, seed: int = 0) -> int:
     """Play the histories of ``count`` seeds; return the exit status, which is 1 if any failed."""
-    started, played, failed = time.monotonic(), 0, 0
+    started, played, failed = time.monotonic(), 0, explore()
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for failure in pool.imap_unordered(play, range(seed, seed + count), chunksize=100):
             played += 1

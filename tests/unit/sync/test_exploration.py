@@ -1,0 +1,63 @@
+"""In a small scope, every interleaving ends with a cache that equals the bucket; nothing is sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.pending import PendingFile
+from support.exploration import SCOPES, Exploration
+from support.models import Dynamo, Model, Redis, Sql
+
+#: Other tests cover the code.
+pytestmark = pytest.mark.no_cover
+
+FILES, KEYS, SPLIT = SCOPES
+#: The model, the scope, and its size. `make soak` explores more.
+EXPLORATIONS = [
+    *((Sql, scope, {"operations": 3, "server": False}) for scope in SCOPES),
+    *((Sql, scope, {"operations": 2}) for scope in (FILES, SPLIT)),
+    *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
+    *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
+    *((Redis, scope, {"operations": 1}) for scope in SCOPES),
+    (Redis, FILES, {"operations": 2, "server": False, "crashes": 0}),
+]
+
+
+class OneRead(Syncer):
+    """A syncer without the second read."""
+
+    def _read_again(self, bucket: str, written: Iterable[PendingFile]) -> None:
+        for file in written:
+            file.done = True
+
+
+def explore(model: type[Model], scope: str, syncer: type[Syncer] = Syncer, **size: Any) -> Exploration:
+    keys, names = SCOPES[scope]
+    return Exploration(model(), keys, names, syncer, **size)
+
+
+@pytest.mark.parametrize(
+    ("model", "scope", "size"),
+    EXPLORATIONS,
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_no_interleaving_diverges(
+    model: type[Model], scope: str, size: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = explore(model, scope, **size).run()
+    with capsys.disabled():
+        print(
+            f"\n{model.__name__}, {scope}, {size}: {result.states:,} states, {result.at_rest} at rest", end=""
+        )
+    assert not result.counterexample, "\n".join(result.counterexample)
+    assert result.at_rest > 1
+
+
+@pytest.mark.parametrize("model", [Dynamo, Redis, Sql], ids=lambda model: model.__name__)
+def test_without_the_second_read_a_counterexample_is_found_at_once(model: type[Model]) -> None:
+    result = explore(model, FILES, OneRead, operations=2, server=False, crashes=0).run(10_000)
+    assert result.counterexample
