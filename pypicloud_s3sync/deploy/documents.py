@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..config.options import Delivery
@@ -78,7 +79,12 @@ def _action(action: Action) -> dict[str, Any]:
     }
 
 
-def status_document(plan: Plan, settings: SyncSettings, problems: Iterable[Problem] = ()) -> dict[str, Any]:
+def status_document(
+    plan: Plan,
+    settings: SyncSettings,
+    problems: Iterable[Problem] = (),
+    ages: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return the current state, and whether it differs from the settings, as JSON.
 
     ``state`` is ``on``, ``off``, ``partial`` (something is missing), ``differs``, ``failing`` (events fail),
@@ -91,6 +97,8 @@ def status_document(plan: Plan, settings: SyncSettings, problems: Iterable[Probl
     settings : SyncSettings
     problems : iterable of Problem
         What was found besides the plan: conflicts, and failures.
+    ages : dict
+        The age in seconds of the oldest event that is ``waiting`` and that has ``failed``, if known.
     """
     resources = [_resource(plan, kind) for kind in RESOURCES[plan.desired.delivery]] + _obsolete(plan)
     found = [*problems, *paused_problems(plan)]
@@ -113,6 +121,7 @@ def status_document(plan: Plan, settings: SyncSettings, problems: Iterable[Probl
         "memory_size": settings.memory_size,
         "timeout": settings.timeout,
         "delivery": settings.delivery,
+        "events": _events(plan, ages),
         "code": code_state(plan),
         "bundle": {"deployed": _deployed_bundle(plan), "server": plan.desired.fingerprint},
         "metrics_url": metrics_url(plan) if _has_pages(plan, settings) else None,
@@ -120,6 +129,19 @@ def status_document(plan: Plan, settings: SyncSettings, problems: Iterable[Probl
         "resources": [_with_url(resource, plan, settings) for resource in resources],
         "actions": [_action(action) for action in plan.actions],
         **({"about": about(settings)} if not _is_installed(resources) else {}),
+    }
+
+
+def _events(plan: Plan, ages: Mapping[str, int]) -> dict[str, Any]:
+    """Return how many events wait and have failed, how old they are, and where failed ones go."""
+    resources, function = plan.observed.delivery_resources, plan.observed.function
+    target = function.configuration.get("DeadLetterConfig", {}).get("TargetArn") if function else None
+    return {
+        "waiting": resources.queue.messages if resources.queue else 0,
+        "oldest_waiting_seconds": ages.get("waiting"),
+        "failed": resources.dead_letters.messages if resources.dead_letters else 0,
+        "oldest_failed_seconds": ages.get("failed"),
+        "dead_letter_target": target or None,
     }
 
 

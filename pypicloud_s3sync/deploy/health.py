@@ -89,7 +89,7 @@ def failing_problem(failures: Failing, log_group: str) -> Problem:
     counts = (
         f"{failures.failed:,} of {failures.events:,} events failed in the last 24 hours"
         if failures.failed
-        else "Lambda dropped events in the last 24 hours"
+        else "Lambda lost events in the last 24 hours: it could not send them to the queue"
     )
     return Problem(
         FAILING,
@@ -106,7 +106,7 @@ def queue_problem(queue: Queue | None) -> Problem | None:
     return Problem(
         FAILING,
         f"{waiting} in the queue {queue.name}",
-        "remove the cause of the failures, then process the queue's messages again or purge it",
+        "remove the cause of the failures, then process them again with `ppc-s3sync replay` or on this page",
     )
 
 

@@ -19,7 +19,7 @@ HOUR = 3600
 PERIOD = 300
 HOURS = 24
 #: Lambda's own metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-LAMBDA_METRICS = ("Invocations", "Errors", "AsyncEventsDropped", "DeadLetterErrors")
+LAMBDA_METRICS = ("Invocations", "Errors", "DeadLetterErrors")
 #: The function's metrics; see :mod:`pypicloud_s3sync.sync.telemetry`.
 RECORD_METRICS = ("Saved", "Cleared", "Ignored", "Failed")
 
@@ -38,7 +38,7 @@ class Interval:
     failed : int
         The events that failed.
     dropped : int
-        The events that Lambda gave up, and that are in no queue either.
+        The events that Lambda gave up and could not send to the queue.
     """
 
     time: int
@@ -117,8 +117,50 @@ def _interval(time: int, counts: Mapping[str, int]) -> Interval:
     if not succeeded and not count("failed"):
         # A function of another version, or none of its invocations reached the end.
         succeeded = max(0, count("invocations") - count("errors"))
-    dropped = count("asynceventsdropped", "deadlettererrors")
-    return Interval(time, count("invocations"), failed + succeeded, failed, dropped)
+    return Interval(time, count("invocations"), failed + succeeded, failed, count("deadlettererrors"))
+
+
+def read_ages(
+    clients: Clients, queues: Mapping[str, str], now: datetime.datetime
+) -> dict[str, int]:
+    """Return the age of the oldest message in each queue, in seconds, as far as CloudWatch knows it; one call.
+
+    Parameters
+    ----------
+    clients : Clients
+    queues : dict
+        The names of the queues, by the keys of the result.
+    now : datetime.datetime
+
+    Raises
+    ------
+    AwsError
+        If CloudWatch refuses the call or does not answer.
+    """
+    queries: list[MetricDataQueryTypeDef] = [
+        {
+            "Id": key,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/SQS",
+                    "MetricName": "ApproximateAgeOfOldestMessage",
+                    "Dimensions": [{"Name": "QueueName", "Value": name}],
+                },
+                "Period": PERIOD,
+                "Stat": "Maximum",
+            },
+        }
+        for key, name in queues.items()
+    ]
+    resource = " and ".join(f"the queue {name}" for name in queues.values())
+    with translated("cloudwatch:GetMetricData", resource, clients.settings.endpoint_url):
+        page = clients["cloudwatch"].get_metric_data(
+            MetricDataQueries=queries,
+            StartTime=now - datetime.timedelta(seconds=4 * PERIOD),
+            EndTime=now,
+            ScanBy="TimestampDescending",
+        )
+    return {result["Id"]: int(result["Values"][0]) for result in page["MetricDataResults"] if result["Values"]}
 
 
 def by_hour(intervals: Iterable[Interval], now: datetime.datetime) -> list[Interval]:

@@ -13,8 +13,8 @@ from .desired import desire
 from .documents import status_document
 from .health import failing, failing_problem, queue_problem
 from .location import Location
-from .metrics import read_metrics
-from .models import CacheTables, Desired, Identity, Observed
+from .metrics import read_ages, read_metrics
+from .models import CacheTables, DeliveryResources, Desired, Identity, Observed
 from .plan.conflicts import conflicts, is_owned
 from .plan.planner import compare
 from .problems import SETTINGS, TABLES, Problem
@@ -48,7 +48,8 @@ def read_status(settings: SyncSettings, location: Location, fingerprint: str) ->
         ]
     problems += conflicts(desired, observed)
     problems += _failures(location, desired, observed)
-    return status_document(compare(desired, observed), settings, problems)
+    ages, unknown = _ages(location, observed.delivery_resources)
+    return status_document(compare(desired, observed), settings, [*problems, *unknown], ages)
 
 
 def _missing_bucket(location: Location) -> Iterator[Problem]:
@@ -80,6 +81,19 @@ def missing_tables(settings: SyncSettings, tables: CacheTables) -> Iterator[Prob
             "check db.region_name, db.namespace and db.tablenames; if the table was deleted, restart"
             " pypicloud, which creates its tables when it starts",
         )
+
+
+def _ages(location: Location, resources: DeliveryResources) -> tuple[dict[str, int], list[Problem]]:
+    """Return the age of the oldest event that waits and that failed, or the problem that it cannot be read."""
+    queues = {"waiting": resources.queue, "failed": resources.dead_letters}
+    used = {key: queue.name for key, queue in queues.items() if queue is not None and queue.messages}
+    if not used:
+        return {}, []
+    try:
+        with location.reading():
+            return read_ages(location.clients, used, datetime.datetime.now(datetime.UTC)), []
+    except AwsError as error:
+        return {}, [unreadable(error, "It is unknown how old the events in the queues are")]
 
 
 def _failures(location: Location, desired: Desired, observed: Observed) -> Iterator[Problem]:

@@ -194,8 +194,11 @@
 
         // The run
 
-        $scope.confirm = function () {
-          const verb = $scope.plan.verb;
+        $scope.confirm = () => start($scope.plan.verb);
+
+        $scope.replay = () => $scope.planning || start("replay");
+
+        function start(verb) {
           $scope.plan = null;
           $scope.busy = verb;
           $scope.run = runs.started(verb, $scope.state);
@@ -204,7 +207,7 @@
           requests
             .post($scope.run.command, addStep)
             .then((result) => (result ? finish(result) : follow()), notStarted);
-        };
+        }
 
         function addStep(line) {
           runs.addStep($scope.run, line);

@@ -9,7 +9,7 @@
     /^(create (role|function)|update role|(create|update) (permission|notification|queue|event source mapping|rule))$/;
   const FIELDS = ["command", "since", "ended", "result", "message", "policy"];
   const LONGEST = 3600000; // milliseconds that a step may take
-  const PAST = { enable: "Enabled", repair: "Repaired", disable: "Disabled" };
+  const PAST = { enable: "Enabled", repair: "Repaired", disable: "Disabled", replay: "Processed failed events" };
 
   angular.module("pypicloud").factory("s3syncRuns", [
     "s3syncWords",

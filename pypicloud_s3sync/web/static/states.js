@@ -43,6 +43,11 @@
   const COMMANDS = {
     enable: { verb: "Enable", running: "Enabling S3 sync", other: "S3 sync is being changed" },
     repair: { verb: "Repair", running: "Repairing S3 sync", other: "S3 sync is being changed" },
+    replay: {
+      verb: "Process again",
+      running: "Processing failed events again",
+      other: "Failed events are being processed again",
+    },
     disable: { verb: "Disable", running: "Disabling S3 sync", other: "S3 sync is being disabled" },
   };
 

@@ -32,7 +32,7 @@ def test_one_call_reads_lambdas_metrics_and_those_of_the_function() -> None:
     }
     own = {("pypicloud-s3sync", name) for name in ("Saved", "Cleared", "Ignored", "Failed")}
     lambdas = {
-        ("AWS/Lambda", name) for name in ("Invocations", "Errors", "AsyncEventsDropped", "DeadLetterErrors")
+        ("AWS/Lambda", name) for name in ("Invocations", "Errors", "DeadLetterErrors")
     }
     assert metrics == own | lambdas
     assert arguments["EndTime"] - arguments["StartTime"] == datetime.timedelta(hours=24)
@@ -56,13 +56,13 @@ def test_an_error_that_was_reported_counts_once() -> None:
     assert (interval.events, interval.failed) == (3, 1)
 
 
-def test_dropped_events_and_those_that_no_queue_took_are_counted() -> None:
-    (interval,) = read(result("asynceventsdropped", 2), result("deadlettererrors", 1))
-    assert interval.dropped == 3
+def test_events_that_the_queue_did_not_take_are_counted() -> None:
+    (interval,) = read(result("deadlettererrors", 1))
+    assert interval.dropped == 1
 
 
 def test_zeros_are_no_interval() -> None:
-    assert read(result("errors", 0), result("asynceventsdropped", 0)) == []
+    assert read(result("errors", 0), result("deadlettererrors", 0)) == []
 
 
 def test_all_pages_are_read() -> None:
