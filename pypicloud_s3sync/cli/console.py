@@ -20,7 +20,13 @@ STATES = {
     "off": "S3 sync is off",
     "partial": "S3 sync is incomplete",
     "differs": "S3 sync is on, but differs from the settings",
+    "failing": "S3 sync is on, but events fail",
+    "paused": "S3 sync is paused: events are not handled",
+    "conflict": "Something is in the way of S3 sync",
 }
+#: A longer difference, for example of a policy, is shown by ``plan`` only.
+MOST_OF_A_LINE = 60
+CODE = {"current": "current", "older": "older than the server's", "different": "not deployed by this tool"}
 
 
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
@@ -105,29 +111,55 @@ def show_replayed(console: Console, document: Mapping[str, Any]) -> None:
 
 def show_status(console: Console, document: Mapping[str, Any]) -> None:
     """Print a status document."""
-    print_line(console, STATES[document["state"]] + ".", "bold")
+    unknown = document["state"] == "on" and not document.get("healthy", True)
+    title = "S3 sync is on, but it is unknown whether it works" if unknown else STATES[document["state"]]
+    print_line(console, title + ".", "bold")
+    for problem in document.get("problems", ()):
+        print_line(console, f"  ! {problem['message']}", "yellow")
+        print_line(console, f"    {problem['remedy']}")
     rows = [
         ("bucket", document["bucket"] + (f" under {document['prefix']}" if document["prefix"] else "")),
         ("region", document["region"]),
         ("cache", document["cache"]),
         ("runtime", f"{document['runtime']} on {document['architecture']}"),
         ("delivery", document["delivery"]),
-        *((part["resource"], f"{MARKS[part['state']]} {_part(part)}") for part in document["resources"]),
+        *((part["resource"], f"{_mark(part)} {_part(part)}") for part in document["resources"]),
+        *([("code", CODE[document["code"]])] if document.get("code") else []),
     ]
     _table(console, rows)
     if document["foreign_notifications"]:
         foreign = document["foreign_notifications"]
         print_line(console, f"  {foreign} other notification{'s' * (foreign != 1)} on this bucket")
+    if "about" in document:
+        print_line(console, document["about"])
     if not document["in_sync"]:
         hint = "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings."
         print_line(console, hint)
 
 
+def _mark(part: Mapping[str, Any]) -> str:
+    return "!" if part.get("foreign") else MARKS[part["state"]]
+
+
 def _part(part: Mapping[str, Any]) -> str:
+    """Return a resource in a line: its name, its state or what differs, and the messages of a queue."""
     count = part.get("messages")
     messages = f"  ({count} message{'s' * (count != 1)})" if count else ""
-    state = "" if part["state"] == "ok" else f"  ({part['state']})"
-    return f"{part['name']}{state}{messages}"
+    state = "not created by this tool" if part.get("foreign") else _state(part)
+    return f"{part['name']}{f'  ({state})' if state else ''}{messages}"
+
+
+def _state(part: Mapping[str, Any]) -> str:
+    short = ", ".join(
+        text for item in part.get("differences", ()) if len(text := _difference(item)) <= MOST_OF_A_LINE
+    )
+    return "" if part["state"] == "ok" else short or part["state"]
+
+
+def _difference(item: Mapping[str, Any]) -> str:
+    """Return what differs, for example ``memory 512 → 1024 MB``."""
+    before, after = ("none" if item[key] is None else str(item[key]) for key in ("before", "after"))
+    return f"{item['field']} {before} → {after}" + (f" {item['unit']}" if "unit" in item else "")
 
 
 def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:

@@ -214,3 +214,51 @@ def test_a_resource_is_shown_with_its_state(resource: dict[str, Any], line: str)
 )
 def test_foreign_notifications_are_counted(count: int, line: str) -> None:
     assert shown_status(status(foreign_notifications=count))[-1] == line
+
+
+# What is wrong
+
+
+STATES = ("on", "off", "partial", "differs", "failing", "paused", "conflict")
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_a_title(state: str) -> None:
+    assert shown_status(status(state=state, healthy=state == "on"))[0].endswith(".")
+
+
+def test_a_state_that_is_not_known_to_work_is_not_called_on() -> None:
+    title = shown_status(status(healthy=False, problems=[]))[0]
+    assert title == "S3 sync is on, but it is unknown whether it works."
+
+
+def test_each_problem_is_shown_with_what_to_do() -> None:
+    problems = [{"problem": "paused", "message": "the function never runs", "remedy": "run `x`"}]
+    lines = shown_status(status(state="paused", healthy=False, problems=problems))
+    assert lines[1:3] == ["  ! the function never runs", "    run `x`"]
+
+
+def test_a_row_says_what_differs_and_a_long_difference_is_left_to_plan() -> None:
+    differences = [
+        {"field": "memory", "before": 512, "after": 1024, "unit": "MB"},
+        {"field": "boundary", "before": None, "after": "b"},
+        {"field": "policy", "before": "x" * 100, "after": None},
+    ]
+    part = {"resource": "function", "name": "sync", "state": "differs", "differences": differences}
+    (line,) = [line for line in shown_status(status(resources=[part])) if "sync  " in line]
+    assert line.endswith("~ sync  (memory 512 → 1024 MB, boundary none → b)")
+
+
+def test_a_part_of_another_owner_is_marked() -> None:
+    part = {"resource": "role", "name": "r", "state": "differs", "differences": [], "foreign": True}
+    lines = shown_status(status(resources=[part]))
+    assert any(line.endswith("! r  (not created by this tool)") for line in lines)
+
+
+@pytest.mark.parametrize(("code", "words"), [("current", "current"), ("older", "older than the server's")])
+def test_the_code_is_described_in_words(code: str, words: str) -> None:
+    assert any(line.split() == ["code", *words.split()] for line in shown_status(status(code=code)))
+
+
+def test_what_is_off_is_explained() -> None:
+    assert "what it is" in shown_status(status(state="off", about="what it is"))
