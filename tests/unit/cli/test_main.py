@@ -423,3 +423,17 @@ def test_with_json_a_failure_is_a_document_and_a_line_on_stderr(run: Run, ini: P
     assert document["result"] == "failed"
     assert document["message"].startswith("Invalid value 'nowhere' for s3sync.region")
     assert err == f"ppc-s3sync: {document['message']}\n"
+
+
+def test_a_denied_read_names_all_rights_at_once(
+    run: Run, ini: Path, fail_with: Callable[[BaseException], None]
+) -> None:
+    error = AwsError("AccessDenied for iam:GetRole on the role r", "AccessDenied", "iam:GetRole")
+    error.policy = {
+        "Statement": [{"Action": ["iam:GetRole", "lambda:GetPolicy"]}, {"Action": "s3:ListBucket"}]
+    }
+    fail_with(error)
+    status, out, err = run("plan", ini, "bucket=b", "--json")
+    assert status == 1
+    assert err.endswith("; reading needs all of iam:GetRole, lambda:GetPolicy, s3:ListBucket\n")
+    assert json.loads(out)["policy"] == error.policy
