@@ -123,6 +123,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         ("cache", document["cache"]),
         ("runtime", f"{document['runtime']} on {document['architecture']}"),
         ("delivery", document["delivery"]),
+        ("events", _events(document["events"])),
         *((part["resource"], f"{_mark(part)} {_part(part)}") for part in document["resources"]),
         *([("code", CODE[document["code"]])] if document.get("code") else []),
     ]
@@ -139,6 +140,24 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
 
 def _mark(part: Mapping[str, Any]) -> str:
     return "!" if part.get("foreign") else MARKS[part["state"]]
+
+
+def _events(events: Mapping[str, Any]) -> str:
+    """Return how many events wait and have failed, with the age of the oldest if it is known."""
+    counts = []
+    for kind in ("waiting", "failed"):
+        age = events[f"oldest_{kind}_seconds"]
+        oldest = "" if age is None else f" (the oldest for {_age(age)})"
+        counts.append(f"{events[kind]:,} {kind}{oldest}")
+    return ", ".join(counts)
+
+
+def _age(seconds: int) -> str:
+    """Return an age in its largest unit, for example ``3 h``."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 def _part(part: Mapping[str, Any]) -> str:

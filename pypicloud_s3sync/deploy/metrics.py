@@ -120,10 +120,8 @@ def _interval(time: int, counts: Mapping[str, int]) -> Interval:
     return Interval(time, count("invocations"), failed + succeeded, failed, count("deadlettererrors"))
 
 
-def read_ages(
-    clients: Clients, queues: Mapping[str, str], now: datetime.datetime
-) -> dict[str, int]:
-    """Return the age of the oldest message in each queue, in seconds, as far as CloudWatch knows it; one call.
+def read_ages(clients: Clients, queues: Mapping[str, str], now: datetime.datetime) -> dict[str, int]:
+    """Return the age of the oldest message in each queue, in seconds, if CloudWatch knows it; one call.
 
     Parameters
     ----------
@@ -160,7 +158,8 @@ def read_ages(
             EndTime=now,
             ScanBy="TimestampDescending",
         )
-    return {result["Id"]: int(result["Values"][0]) for result in page["MetricDataResults"] if result["Values"]}
+    found = page["MetricDataResults"]
+    return {result["Id"]: int(result["Values"][0]) for result in found if result["Values"]}
 
 
 def by_hour(intervals: Iterable[Interval], now: datetime.datetime) -> list[Interval]:

@@ -84,7 +84,7 @@ def missing_tables(settings: SyncSettings, tables: CacheTables) -> Iterator[Prob
 
 
 def _ages(location: Location, resources: DeliveryResources) -> tuple[dict[str, int], list[Problem]]:
-    """Return the age of the oldest event that waits and that failed, or the problem that it cannot be read."""
+    """Return the age of the oldest event that waits and that failed, or the problem of reading it."""
     queues = {"waiting": resources.queue, "failed": resources.dead_letters}
     used = {key: queue.name for key, queue in queues.items() if queue is not None and queue.messages}
     if not used:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_document
 from pypicloud_s3sync.deploy.health import Failing, failing_problem
 from pypicloud_s3sync.deploy.plan.conflicts import conflicts
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
@@ -164,7 +165,7 @@ def test_problems_are_shown_with_their_remedy_and_policy(panel: Panel) -> None:
 def test_a_conflict_is_shown_beside_the_parts_with_disable(panel: Panel) -> None:
     panel.show(CONFLICT, "Something is in the way of S3 sync")
     assert "reports" in panel.page.locator(".s3sync-problem").inner_text()
-    assert panel.page.locator(".s3sync-parts li").count() == 5
+    assert panel.page.locator(".s3sync-parts li").count() == len(RESOURCES[Delivery.DIRECT])
     assert panel.buttons() == ["Disable S3 sync", "Refresh"]
 
 
@@ -187,7 +188,7 @@ def test_the_off_state_says_what_it_is_and_folds_the_parts(panel: Panel) -> None
 
 def test_a_part_that_differs_says_how_in_its_row(panel: Panel) -> None:
     panel.show(DIFFERS, "S3 sync differs from the settings")
-    row = panel.page.locator(".s3sync-parts li").nth(2)
+    row = panel.page.locator(".s3sync-parts li").filter(has=panel.page.locator(".s3sync-difference"))
     assert row.locator(".s3sync-difference").all_inner_texts() == ["memory 1024 → 512 MB"]
     assert "s3sync-warning" in row.locator(".fa").first.get_attribute("class")
 
@@ -236,7 +237,8 @@ def test_a_plan_can_be_confirmed_at_its_top_and_at_its_bottom(panel: Panel) -> N
 
 def test_a_plan_folds_long_lists_leaves_empty_values_out_and_has_units(panel: Panel) -> None:
     plan = json.loads(json.dumps(ENABLE))
-    plan["actions"][2]["changes"] += [
+    (create,) = [action for action in plan["actions"] if action["resource"] == "function"]
+    create["changes"] += [
         {"field": name, "before": None, "after": value}
         for name, value in (("Layers", []), ("KmsKeyArn", ""), ("VpcConfig", {"SubnetIds": []}))
     ]
@@ -247,7 +249,8 @@ def test_a_plan_folds_long_lists_leaves_empty_values_out_and_has_units(panel: Pa
     assert "retention 30 days" in panel.text()
     assert "memory" not in panel.text()
     assert "entry-7" not in panel.text()
-    panel.page.locator(".s3sync-plan > li").nth(2).locator("summary").press("Enter")
+    function = panel.page.locator(".s3sync-plan > li").filter(has_text="create function")
+    function.locator("summary").press("Enter")
     text = panel.text()
     assert "memory 512 MB" in text
     assert "timeout 60 s" in text
@@ -265,6 +268,17 @@ def test_a_repair_says_repair_in_its_button_question_run_and_result(panel: Panel
     panel.title("S3 sync is on")
     assert "Repaired" in panel.text()
     assert "POST /enable" in panel.requests
+
+
+def test_failed_events_are_processed_again_with_one_click(panel: Panel) -> None:
+    failed = {**ON, "events": {**ON["events"], "failed": 2}}
+    done = {"step": "replay failed events", "state": "done", "message": "2 events processed."}
+    result = {"result": "ok", "message": "2 events processed."}
+    panel.show([failed, ON], "S3 sync is on", replay=stream(done, result))
+    panel.click("Process 2 failed events again")
+    panel.page.get_by_text("Processed failed events").wait_for(timeout=SOON)
+    assert "POST /replay" in panel.requests
+    assert panel.buttons() == ["Disable S3 sync", "Refresh"]
 
 
 # Runs

@@ -50,6 +50,13 @@ def status(**more: Any) -> dict[str, Any]:
         "runtime": "python3.12",
         "architecture": "x86_64",
         "delivery": "direct",
+        "events": {
+            "waiting": 0,
+            "oldest_waiting_seconds": None,
+            "failed": 0,
+            "oldest_failed_seconds": None,
+            "dead_letter_target": None,
+        },
         "foreign_notifications": 0,
         "resources": [{"resource": "role", "name": "sync-role", "state": "ok"}],
         **more,
@@ -163,6 +170,7 @@ def test_a_healthy_state_is_shown_with_its_resources() -> None:
         "  cache     dynamo",
         "  runtime   python3.12 on x86_64",
         "  delivery  direct",
+        "  events    0 waiting, 0 failed",
         "  role      ✓ sync-role",
     ]
 
@@ -181,6 +189,26 @@ def test_any_other_state_is_shown_with_what_to_do(state: str, title: str) -> Non
     assert lines[-1].startswith(
         "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply"
     )
+
+
+@pytest.mark.parametrize(
+    ("waiting", "failed", "shown"),
+    [
+        ((1234, 45), (0, None), "1,234 waiting (the oldest for 45 s), 0 failed"),
+        ((3, None), (2, 7200), "3 waiting, 2 failed (the oldest for 2 h)"),
+        ((1, 600), (1, 200_000), "1 waiting (the oldest for 10 min), 1 failed (the oldest for 2 d)"),
+    ],
+)
+def test_events_that_wait_and_failed_are_counted_with_their_age(
+    waiting: tuple[int, int | None], failed: tuple[int, int | None], shown: str
+) -> None:
+    events = {
+        "waiting": waiting[0],
+        "oldest_waiting_seconds": waiting[1],
+        "failed": failed[0],
+        "oldest_failed_seconds": failed[1],
+    }
+    assert f"  events    {shown}" in shown_status(status(events=events))
 
 
 def test_the_prefix_of_the_bucket_is_shown() -> None:

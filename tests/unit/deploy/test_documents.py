@@ -375,3 +375,25 @@ def test_a_part_that_exists_has_a_link_to_the_console_unless_it_is_an_emulators(
 def test_only_what_is_off_is_explained() -> None:
     assert "about" not in status(DEPLOYED)
     assert "Lambda function" in status(NOTHING)["about"]
+
+
+def test_the_events_that_wait_and_failed_are_counted() -> None:
+    resources = with_resources(
+        queue=replace(QUEUE, messages=3), dead_letters=replace(DEAD_LETTERS, messages=2)
+    )
+    plan = plan_enable(DESIRED, replace(DEPLOYED, **resources))
+    events = status_document(plan, make_settings(), ages={"failed": 60})["events"]
+    assert events == {
+        "waiting": 3,
+        "oldest_waiting_seconds": None,
+        "failed": 2,
+        "oldest_failed_seconds": 60,
+        "dead_letter_target": QUEUE.arn,
+    }
+
+
+def test_a_dead_letter_target_that_someone_set_is_named() -> None:
+    arn = "arn:aws:sns:eu-west-1:111122223333:failures"
+    document = status(with_configuration(DeadLetterConfig={"TargetArn": arn}))
+    assert document["events"]["dead_letter_target"] == arn
+    assert document["state"] == "on"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from pypicloud_s3sync.deploy.metrics import HOUR, Interval, by_hour, read_metrics
+from pypicloud_s3sync.deploy.metrics import HOUR, Interval, by_hour, read_ages, read_metrics
 from support.fakes import FakeClients
 
 NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
@@ -31,9 +31,7 @@ def test_one_call_reads_lambdas_metrics_and_those_of_the_function() -> None:
         for query in arguments["MetricDataQueries"]
     }
     own = {("pypicloud-s3sync", name) for name in ("Saved", "Cleared", "Ignored", "Failed")}
-    lambdas = {
-        ("AWS/Lambda", name) for name in ("Invocations", "Errors", "DeadLetterErrors")
-    }
+    lambdas = {("AWS/Lambda", name) for name in ("Invocations", "Errors", "DeadLetterErrors")}
     assert metrics == own | lambdas
     assert arguments["EndTime"] - arguments["StartTime"] == datetime.timedelta(hours=24)
 
@@ -80,3 +78,18 @@ def test_hours_are_sums_and_there_are_always_24() -> None:
     assert len(hours) == 24
     assert hours[-1] == Interval(SECONDS // HOUR * HOUR, 0, 3)
     assert (hours[-6].events, hours[-6].failed) == (4, 4)
+
+
+def test_the_age_of_the_oldest_message_is_read_for_each_queue() -> None:
+    answer = {
+        "MetricDataResults": [
+            {"Id": "waiting", "Timestamps": [NOW, NOW], "Values": [90.0, 30.0]},
+            {"Id": "failed", "Timestamps": [], "Values": []},
+        ]
+    }
+    clients = FakeClients({"get_metric_data": answer})
+    assert read_ages(clients, {"waiting": "q", "failed": "failed-q"}, NOW) == {"waiting": 90}
+    sent = clients.arguments("get_metric_data")
+    assert sent["ScanBy"] == "TimestampDescending"
+    names = [query["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for query in sent["MetricDataQueries"]]
+    assert names == ["q", "failed-q"]
