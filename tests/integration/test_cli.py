@@ -64,7 +64,10 @@ def test_a_user_plans_enables_checks_and_disables_s3_sync(run: Run, ini: Path, s
     ] == [
         "role ",
         "log group /aws/lambda/",
+        "dead-letter queue failed-",
+        "queue ",
         "function ",
+        "event source mapping ",
         "permission ",
         "notification pypicloud-s3sync-",
     ]

@@ -306,7 +306,8 @@ def test_a_missing_bucket_is_an_error_and_is_not_created(site: Site) -> None:
 
 
 def test_a_bucket_in_another_region_than_the_function_is_refused(site: Site) -> None:
-    with pytest.raises(ConfigError, match=r"is in us-east-1, not in eu-west-1.*or use -r us-east-1"):
+    expected = r"is in us-east-1, but s3sync\.region says eu-west-1.* = us-east-1"
+    with pytest.raises(ConfigError, match=expected):
         site.deployment(s3sync__region="eu-west-1").enable()
     assert site.watch.mutations == []
 
