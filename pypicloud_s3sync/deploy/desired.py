@@ -39,6 +39,7 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
     return Names(
         function=settings.function_name,
         role=_unique(*parts, limit=64),
+        spare_role=_unique(settings.function_name, "spare", *parts[1:], limit=64),
         role_path=ROLE_PATH,
         log_group=f"/aws/lambda/{settings.function_name}",
         statement=_unique(*parts, limit=100),
@@ -94,18 +95,20 @@ def desire(
     arns = delivery.Arns.of(
         names, settings.bucket, function_arn(names.function, region, identity), identity, region
     )
-    role = _role(settings, identity, region, names, tags)
+    role = _role(settings, identity, region, names, tags, names.role)
+    role_arn = settings.role_arn or role.arn
     return Desired(
         names=names,
         bucket=settings.bucket,
         region=region,
-        role=role,
-        role_arn=role.arn if role else str(settings.role_arn),
+        role=None if settings.role_arn else role,
+        role_arn=role_arn,
+        spare_role=_role(settings, identity, region, names, tags, names.spare_role),
         log_group=LogGroup(names.log_group, settings.log_retention_days, tags),
         function=Function(
             names.function,
             arns.function,
-            _configuration(settings, region, role.arn if role else str(settings.role_arn), arns.queue),
+            _configuration(settings, region, role_arn, arns.queue),
             {**tags, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
@@ -120,14 +123,12 @@ def desire(
 
 
 def _role(
-    settings: SyncSettings, identity: Identity, region: str, names: Names, tags: dict[str, str]
-) -> Role | None:
-    if settings.role_arn:
-        return None
+    settings: SyncSettings, identity: Identity, region: str, names: Names, tags: dict[str, str], name: str
+) -> Role:
     return Role(
-        name=names.role,
+        name=name,
         path=names.role_path,
-        arn=f"arn:{identity.partition}:iam::{identity.account}:role{names.role_path}{names.role}",
+        arn=f"arn:{identity.partition}:iam::{identity.account}:role{names.role_path}{name}",
         trust=policy.trust_policy(),
         policy=policy.role_policy(settings, identity, region, names),
         boundary=settings.permissions_boundary,

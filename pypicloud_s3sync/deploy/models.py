@@ -17,6 +17,8 @@ DELIVERY_TAG = "pypicloud-s3sync:delivery"
 #: On the rule and the function, since either may be deleted by hand: this tool turned on EventBridge for the
 #: bucket. An empty value means that it no longer is this tool's.
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
+#: On the function: the unique id of the role that its grant on the environment's KMS key belongs to.
+ROLE_TAG = "pypicloud-s3sync:role"
 
 
 def bundle_tag(fingerprint: str, code_sha256: str) -> str:
@@ -57,6 +59,7 @@ class Names:
 
     function: str
     role: str
+    spare_role: str
     role_path: str
     log_group: str
     statement: str
@@ -69,7 +72,11 @@ class Names:
 
 @dataclass(frozen=True)
 class Role:
-    """An IAM role. Documents are parsed JSON; ``policy`` is this tool's inline policy only."""
+    """An IAM role. Documents are parsed JSON; ``policy`` is this tool's inline policy only.
+
+    ``unique_id`` differs between two roles of the same name, of which one was deleted; it is empty for a
+    desired role.
+    """
 
     name: str
     path: str
@@ -78,6 +85,7 @@ class Role:
     policy: Mapping[str, Any] | None
     boundary: str | None
     tags: Mapping[str, str]
+    unique_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -210,8 +218,9 @@ class Subscription:
 class Desired:
     """The resources that the settings ask for.
 
-    ``role`` is None if the settings name an existing role. ``permission`` is None unless S3 invokes the
-    function. ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
+    ``role`` is None if the settings name an existing role. ``spare_role`` is what the function gets for a
+    moment while its role is given to it anew. ``permission`` is None unless S3 invokes the function.
+    ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
     """
 
     names: Names
@@ -219,6 +228,7 @@ class Desired:
     region: str
     role: Role | None
     role_arn: str
+    spare_role: Role
     log_group: LogGroup
     function: Function
     delivery: Delivery
@@ -232,7 +242,11 @@ class Desired:
 
 @dataclass(frozen=True)
 class Observed:
-    """The resources in AWS; ``given_role`` is the role that the settings name, if they name one."""
+    """The resources in AWS.
+
+    ``given_role`` is the role that the settings name, if they name one. ``spare_role`` is left over from an
+    interrupted run; it is read for ``disable`` only.
+    """
 
     role: Role | None
     given_role: Role | None
@@ -241,6 +255,7 @@ class Observed:
     statements: tuple[Mapping[str, Any], ...]
     notifications: Mapping[str, Any]
     delivery_resources: DeliveryResources = DeliveryResources()
+    spare_role: Role | None = None
 
 
 @dataclass(frozen=True)

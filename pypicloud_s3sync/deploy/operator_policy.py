@@ -71,7 +71,7 @@ class Patterns:
     def exact(cls, settings: SyncSettings, region: str) -> Patterns:
         """Return the names in a region."""
         names = resource_names(settings, region)
-        return cls((names.role,), (names.queue, names.dead_letters), (names.rule,))
+        return cls((names.role, names.spare_role), (names.queue, names.dead_letters), (names.rule,))
 
     @classmethod
     def of_function(cls, function: str) -> Patterns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .models import Action
 
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
-VPC = "Lambda creates network interfaces in the VPC, which can take several minutes"
+VPC = "Lambda creates or deletes network interfaces in the VPC, which can take several minutes"
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 ROLE = "a new role can take a minute until Lambda may use it"
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
@@ -30,6 +30,8 @@ def reason(action: Action) -> str | None:
     """Return why an action may take long, or None if it does not."""
     if action.resource == "event source mapping":
         return MAPPING
+    if action.call == "function.leave_vpc":
+        return VPC
     if action.resource in ("function", "code") and action.verb != "delete" and _is_in_vpc(action):
         return VPC
     return _BY_RESOURCE.get((action.verb, action.resource))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.models import LogGroup
+from pypicloud_s3sync.deploy.models import ROLE_TAG, LogGroup
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications
@@ -165,3 +165,30 @@ def test_a_log_group_that_a_late_invocation_creates_during_a_run_is_used_and_rem
     assert site.deployment().plan().in_sync
     removed = [action.resource for action in site.deployment().plan_disable().actions]
     assert "log group" in removed
+
+
+def delete_role(site: Site) -> None:
+    iam, name = site.client("iam"), site.deployment().plan().desired.names.role
+    iam.delete_role_policy(RoleName=name, PolicyName="sync")
+    iam.delete_role(RoleName=name)
+
+
+def test_the_next_run_finishes_giving_a_function_its_new_role_after_any_call(site: Site) -> None:
+    site.deployment().enable()
+    names = site.deployment().plan().desired.names
+    delete_role(site)
+    calls = mutating_calls(site, lambda: site.deployment().enable())
+    for killed_after in range(1, len(calls)):
+        delete_role(site)
+        kill(site, lambda: site.deployment().enable(), after=killed_after)
+        site.deployment().enable()
+        assert site.deployment().plan().in_sync, f"killed after {calls[killed_after - 1]}"
+        role = site.client("iam").get_role(RoleName=names.role)["Role"]
+        function = site.client("lambda").get_function(FunctionName=site.function)
+        assert function["Tags"][ROLE_TAG] == role["RoleId"]
+        assert function["Configuration"]["Role"] == role["Arn"]
+        assert site.remains()["roles"] == [names.role]
+    delete_role(site)
+    kill(site, lambda: site.deployment().enable(), after=4)
+    site.deployment().disable()
+    assert remains(site) == NOTHING

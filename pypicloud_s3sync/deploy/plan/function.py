@@ -12,6 +12,7 @@ from ..models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
     OWNER_TAG,
+    ROLE_TAG,
     SWITCH_TAG,
     Action,
     Change,
@@ -125,7 +126,7 @@ def function_actions(desired: Desired, observed: Observed, *, force: bool) -> It
         yield Action("create", "function", wanted.name, "function.create", arguments, shown)
         return
     yield from _code(desired, function, force=force)
-    yield from _configuration(desired, function)
+    yield from _configuration(desired, function, observed)
 
 
 def _code(desired: Desired, function: Function, *, force: bool) -> Iterator[Action]:
@@ -158,7 +159,7 @@ def _code_changes(desired: Desired, function: Function, architecture: str) -> tu
     return (Change("CodeSha256", function.code_sha256, rebuilt),)
 
 
-def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
+def _configuration(desired: Desired, function: Function, observed: Observed) -> Iterator[Action]:
     before = dict(function.configuration)
     after = dict(desired.function.configuration)
     before.pop("Architectures", None)
@@ -177,10 +178,38 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
+    role = observed.role if desired.role is not None else observed.given_role
+    yield from _renewal(desired, function, role)
     # Tagged before another delivery's resources are created, so that the next run finds an interrupted move.
     deliveries = deliveries_of(function) | {desired.delivery}
     tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
+    if role is not None and role.unique_id and before["Role"] != role.arn:
+        tags[ROLE_TAG] = role.unique_id
     yield from _tags(function, managed_tags(function.tags, tags), tags)
+
+
+def _renewal(desired: Desired, function: Function, role: Role | None) -> Iterator[Action]:
+    """Yield the action that gives the function its role anew, if that was deleted and created again.
+
+    Lambda encrypts the environment and grants its decryption to the role's unique id, so a function with a
+    new role of the same name fails without a log. Another role in between makes Lambda renew the grant:
+    https://repost.aws/knowledge-center/lambda-kmsaccessdeniedexception-errors
+    """
+    before = function.tags.get(ROLE_TAG, "")
+    if role is None and desired.role is None:
+        return
+    # A function that still has the spare role is left over from an interrupted run.
+    arns = (desired.role_arn, desired.spare_role.arn)
+    if role is not None and (role.unique_id == before or function.configuration["Role"] not in arns):
+        return
+    arguments = {
+        "name": function.name,
+        "arn": function.arn,
+        "role_arn": desired.role_arn,
+        "spare": desired.spare_role,
+    }
+    shown = (Change("role id", before or None, role.unique_id if role else "that of the new role"),)
+    yield Action("update", "function", function.name, "function.renew_role", arguments, shown)
 
 
 def delivery_tag_actions(desired: Desired, function: Function | None) -> Iterator[Action]:

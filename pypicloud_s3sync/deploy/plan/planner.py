@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..models import Action, Desired, Observed, Plan
+from ..models import Action, Change, Desired, Observed, Plan
 from .conflicts import is_owned, refuse_conflicts
 from .delivery import (
     delivery_actions,
@@ -83,8 +83,13 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
 
 
 def _function_removal_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    if is_owned(observed.function, desired.bucket):
+    function = observed.function
+    if function is not None and is_owned(function, desired.bucket):
         name = desired.names.function
+        network = function.configuration.get("VpcConfig", {})
+        if network.get("SubnetIds"):
+            shown = (Change("VpcConfig", network, None),)
+            yield Action("update", "function", name, "function.leave_vpc", {"name": name}, shown)
         yield Action("delete", "function", name, "function.delete", {"name": name})
 
 
@@ -92,5 +97,6 @@ def _removals(desired: Desired, observed: Observed) -> Iterator[Action]:
     names, bucket = desired.names, desired.bucket
     if is_owned(observed.log_group, bucket):
         yield Action("delete", "log group", names.log_group, "log_group.delete", {"name": names.log_group})
-    if is_owned(observed.role, bucket):
-        yield Action("delete", "role", names.role, "role.delete", {"name": names.role})
+    for role in (observed.role, observed.spare_role):
+        if role is not None and is_owned(role, bucket):
+            yield Action("delete", "role", role.name, "role.delete", {"name": role.name})

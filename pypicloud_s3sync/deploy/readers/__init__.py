@@ -76,6 +76,7 @@ class Reader:
             log_group=find_log_group(self.calls, names.log_group),
             function=function,
             statements=permission_statements(self.calls, names.function),
+            spare_role=None if enabling else find_role(self.calls, names.spare_role),
             notifications=self.notifications(desired.bucket),
             delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
         )

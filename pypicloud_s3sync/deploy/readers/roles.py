@@ -28,6 +28,7 @@ def find_role(calls: Calls, name: str) -> Role | None:
         policy=_document(inline["PolicyDocument"]) if inline else None,
         boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
         tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+        unique_id=role.get("RoleId", ""),
     )
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
-from ..models import BUNDLE_TAG, Function, bundle_tag
+from ..models import BUNDLE_TAG, ROLE_TAG, Function, Role, bundle_tag
 from ..readers import calls as reading
 from ..readers.functions import find_function
 from .calls import Calls
+from .roles import RoleWriter
 
 #: Lambda's messages while a new role has not propagated to Lambda, KMS (environment) or EC2 (VPC).
 ROLE_PROPAGATION = (
@@ -42,7 +43,11 @@ class FunctionWriter:
     def create(self, function: Function, fingerprint: str, bundle: Bundle) -> None:
         """Create the function and wait until it is ready."""
         settings = dict(function.configuration)
-        tags = {**function.tags, BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
+        tags = {
+            **function.tags,
+            **self._role_tag(settings["Role"]),
+            BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256),
+        }
         with self._code(bundle) as code:
 
             def create() -> None:
@@ -88,15 +93,49 @@ class FunctionWriter:
         tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
 
+    def renew_role(self, name: str, arn: str, role_arn: str, spare: Role) -> None:
+        """Give the function the spare role and its own role again, so that Lambda renews its grant.
+
+        The tag comes last: until then, the next run repeats everything.
+        """
+        roles = RoleWriter(self.calls)
+        roles.create(spare)
+        for role in (spare.arn, role_arn):
+            self._update_configuration(name, Role=role)
+        roles.delete(spare.name)
+        tags = self._role_tag(role_arn)
+        self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
+
+    def _role_tag(self, role_arn: str) -> dict[str, str]:
+        name = role_arn.rsplit("/", 1)[-1]
+        role = self.calls.find("iam", "get_role", f"the role {name}", RoleName=name).get("Role", {})
+        return {ROLE_TAG: role["RoleId"]} if "RoleId" in role else {}
+
+    def leave_vpc(self, name: str) -> None:
+        """Detach the function from its VPC while it has its role, with which Lambda deletes the interfaces.
+
+        Without the role, Lambda accepts no update: the function is deleted nevertheless.
+        https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
+        """
+        network: Any = {"SubnetIds": [], "SecurityGroupIds": []}
+        try:
+            self._update_configuration(name, VpcConfig=network)
+        except AwsError as error:
+            if error.code not in ("InvalidParameterValueException", "ResourceNotFoundException"):
+                raise
+
     def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
         """Update the configuration, which also repairs a function that has failed."""
+        self._update_configuration(name, **_api_arguments(configuration))
+
+    def _update_configuration(self, name: str, **arguments: Any) -> None:
         self._wait_until_settled(name)
         self.calls.retry_on(
             ROLE_PROPAGATION,
             lambda: self.calls.do(
                 *("lambda", "update_function_configuration", f"the function {name}"),
                 FunctionName=name,
-                **_api_arguments(configuration),
+                **arguments,
             ),
         )
         self.wait_until_ready(name)

@@ -44,9 +44,10 @@ def resources(found: dict[str, dict[str, Any]]) -> Iterator[str]:
 
 def test_it_names_the_resources_exactly() -> None:
     found = statements(s3sync__delivery="sqs")
-    role = found["WriteRole"]["Resource"]
-    assert role.startswith(f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/sync-{REGION}-{BUCKET}-")
-    assert found["PassRoleToLambda"]["Resource"] == role
+    roles = found["WriteRole"]["Resource"]
+    for role, name in zip(roles, ["sync", "sync-spare"], strict=True):
+        assert role.startswith(f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/{name}-{REGION}-{BUCKET}-")
+    assert found["PassRoleToLambda"]["Resource"] == roles
     assert found["WriteFunction"]["Resource"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
     assert found["ReadTables"]["Resource"] == [
         f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/DynamoPackage",

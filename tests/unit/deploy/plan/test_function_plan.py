@@ -11,6 +11,7 @@ from pypicloud_s3sync.deploy.models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
     OWNER_TAG,
+    ROLE_TAG,
     Change,
     Desired,
     Function,
@@ -41,6 +42,44 @@ TAGGED = make_desired(s3sync__tags="team=infra")
 
 
 # The role
+
+
+OLD, NEW = "AROAOLDEXAMPLE", "AROANEWEXAMPLE"
+
+
+def function_with_grant_of(unique_id: str) -> Function:
+    return replace(FUNCTION, tags={**FUNCTION.tags, ROLE_TAG: unique_id})
+
+
+def test_a_function_whose_grant_belongs_to_a_deleted_role_gets_its_role_anew() -> None:
+    observed = deployed(DESIRED, role=replace(ROLE, unique_id=NEW), function=function_with_grant_of(OLD))
+    action = only_action(plan_enable(DESIRED, observed))
+    assert (action.verb, action.resource, action.call) == ("update", "function", "function.renew_role")
+    assert action.changes == (Change("role id", OLD, NEW),)
+    assert action.arguments["role_arn"] == ROLE.arn
+    assert action.arguments["spare"].policy == ROLE.policy
+
+
+def test_a_given_role_that_was_created_anew_is_given_to_the_function_anew() -> None:
+    given, function = replace(GIVEN, unique_id=NEW), deployed(WITH_GIVEN).function
+    function = replace(not_none(function), tags={**not_none(function).tags, ROLE_TAG: OLD})
+    action = only_action(
+        plan_enable(WITH_GIVEN, deployed(WITH_GIVEN, role=None, given_role=given, function=function))
+    )
+    assert (action.call, action.arguments["role_arn"]) == ("function.renew_role", GIVEN_ARN)
+
+
+def test_a_role_that_is_the_same_is_not_given_anew() -> None:
+    observed = deployed(DESIRED, role=replace(ROLE, unique_id=NEW), function=function_with_grant_of(NEW))
+    assert plan_enable(DESIRED, observed).in_sync
+
+
+def test_another_role_is_recorded_after_the_update_that_renews_the_grant() -> None:
+    function = function_with_grant_of(OLD)
+    function = replace(function, configuration={**function.configuration, "Role": "arn:other"})
+    plan = plan_enable(DESIRED, deployed(DESIRED, role=replace(ROLE, unique_id=NEW), function=function))
+    assert calls(plan) == ["function.update_configuration", "function.tag"]
+    assert plan.actions[-1].arguments["tags"][ROLE_TAG] == NEW
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,6 @@ def test_planning_does_not_modify_its_arguments() -> None:
 @pytest.mark.parametrize(
     ("missing", "call"),
     [
-        ({"role": None}, "role.create"),
         ({"log_group": None}, "log_group.create"),
         ({"statements": ()}, "permission.add"),
         ({"notifications": {}}, "notification.put"),
@@ -99,6 +98,11 @@ def test_planning_does_not_modify_its_arguments() -> None:
 )
 def test_only_a_missing_resource_is_created(missing: dict[str, Any], call: str) -> None:
     assert calls(plan_enable(DESIRED, deployed(DESIRED, **missing))) == [call]
+
+
+def test_a_missing_role_is_created_and_given_to_the_function_anew() -> None:
+    plan = plan_enable(DESIRED, deployed(DESIRED, role=None))
+    assert calls(plan) == ["role.create", "function.renew_role"]
 
 
 def test_a_missing_function_is_created_with_its_permission() -> None:
@@ -117,7 +121,7 @@ def test_force_takes_over_a_foreign_function() -> None:
     plan = plan_enable(DESIRED, replace(NOTHING, function=FOREIGN_FUNCTION), force=True)
     assert calls(plan) == [
         *("role.create", "log_group.create", "queue.create", "queue.create"),
-        *("function.update_code", "function.update_configuration", "function.tag"),
+        *("function.update_code", "function.update_configuration", "function.renew_role", "function.tag"),
         *("mapping.create", "permission.add", "notification.put"),
     ]
     (tag,) = actions(plan, "function.tag")
@@ -139,6 +143,24 @@ def test_created_resources_are_removed_in_the_reverse_order() -> None:
         "role.delete",
     ]
     assert {action.verb for action in plan_disable(DESIRED, DEPLOYED).actions} == {"delete"}
+
+
+def test_a_function_leaves_its_vpc_before_it_is_deleted_with_its_role() -> None:
+    """Lambda needs the role to delete the network interfaces."""
+    network = {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}
+    removal = calls(plan_disable(DESIRED, with_configuration(VpcConfig=network)))
+    assert removal[3:5] == ["function.leave_vpc", "function.delete"]
+    assert removal.index("function.delete") < removal.index("role.delete")
+    foreign = replace(FOREIGN_FUNCTION, configuration={"VpcConfig": network})
+    assert "function.leave_vpc" not in calls(plan_disable(DESIRED, deployed(DESIRED, function=foreign)))
+
+
+def test_the_spare_role_that_an_interrupted_run_left_is_removed() -> None:
+    observed = deployed(DESIRED, spare_role=DESIRED.spare_role)
+    names = [action.name for action in actions(plan_disable(DESIRED, observed), "role.delete")]
+    assert names == [NAMES.role, NAMES.spare_role]
+    foreign = replace(DESIRED.spare_role, tags={})
+    assert len(actions(plan_disable(DESIRED, deployed(DESIRED, spare_role=foreign)), "role.delete")) == 1
 
 
 def test_nothing_is_removed_if_nothing_exists() -> None:

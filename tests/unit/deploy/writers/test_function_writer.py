@@ -8,7 +8,7 @@ import pytest
 from pypicloud.util import PackageParseError, parse_filename
 
 from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION, FunctionWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import BUCKET, FakeCalls, FakeTime, make_desired, refusal
@@ -28,7 +28,7 @@ def create(calls: FakeCalls) -> None:
 def test_a_function_is_created_and_waited_for() -> None:
     calls = FakeCalls()
     create(calls)
-    assert calls.clients.operations == ["create_function", *SETTLED]
+    assert calls.clients.operations == ["get_role", "create_function", *SETTLED]
     created = calls.clients.arguments("create_function")
     assert created["Code"] == {"ZipFile": b"zip"}
     assert created["Environment"] == {"Variables": FUNCTION.configuration["Environment"]}
@@ -44,7 +44,7 @@ def test_creating_a_function_is_retried_until_its_role_has_propagated(message: s
     error = refusal("InvalidParameterValueException", message)
     calls = FakeCalls({"create_function": [error, error, {}]}, time)
     create(calls)
-    assert calls.clients.operations == ["create_function"] * 3 + SETTLED
+    assert calls.clients.operations == ["get_role"] + ["create_function"] * 3 + SETTLED
     assert len(time.pauses) == 2
 
 
@@ -52,7 +52,7 @@ def test_any_other_error_of_a_creation_is_raised_immediately() -> None:
     calls = FakeCalls({"create_function": refusal("AccessDeniedException")})
     with pytest.raises(AwsError, match="AccessDenied for lambda:CreateFunction on the function sync"):
         create(calls)
-    assert calls.clients.operations == ["create_function"]
+    assert calls.clients.operations == ["get_role", "create_function"]
 
 
 @pytest.mark.parametrize("deployed", [None, "other code"])
@@ -160,6 +160,84 @@ def test_a_wait_that_is_denied_names_the_action_that_it_needs() -> None:
         create(FakeCalls({"get_function": refusal("AccessDeniedException")}))
 
 
+# The role and the network
+
+
+DESIRED = make_desired()
+ROLE_ARN = DESIRED.role_arn
+
+
+def renew(calls: FakeCalls) -> None:
+    FunctionWriter(calls, BUCKET).renew_role("sync", FUNCTION.arn, ROLE_ARN, DESIRED.spare_role)
+
+
+def roles_given(calls: FakeCalls) -> list[str]:
+    updates = [sent for name, sent in calls.clients.calls if name == "update_function_configuration"]
+    assert all(set(sent) == {"FunctionName", "Role"} for sent in updates)
+    return [sent["Role"] for sent in updates]
+
+
+def test_a_role_is_given_anew_with_the_spare_role_in_between_and_then_recorded() -> None:
+    """AWS documents another role in between: the same ARN once more may change nothing."""
+    calls = FakeCalls({"get_role": {"Role": {"RoleId": "AROANEW"}}})
+    renew(calls)
+    assert roles_given(calls) == [DESIRED.spare_role.arn, ROLE_ARN]
+    operations = calls.clients.operations
+    assert operations[:2] == ["create_role", "put_role_policy"]
+    assert operations[-3:] == ["delete_role", "get_role", "tag_resource"]
+    assert calls.clients.arguments("tag_resource")["Tags"] == {ROLE_TAG: "AROANEW"}
+
+
+def test_giving_a_role_anew_waits_until_lambda_may_use_the_new_roles() -> None:
+    time = FakeTime()
+    not_yet = refusal("InvalidParameterValueException", "The role defined cannot be assumed by Lambda.")
+    calls = FakeCalls({"update_function_configuration": [not_yet, {}, not_yet, {}]}, time)
+    renew(calls)
+    assert len(time.pauses) == 2
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["create_role", "put_role_policy", "update_function_configuration", "delete_role", "tag_resource"],
+)
+def test_a_role_is_not_recorded_before_it_was_given_anew(operation: str) -> None:
+    calls = FakeCalls({operation: refusal("AccessDenied")})
+    with pytest.raises(AwsError, match="AccessDenied"):
+        renew(calls)
+    assert "tag_resource" not in calls.clients.operations[:-1]
+
+
+def test_a_new_function_is_tagged_with_the_id_of_its_role() -> None:
+    calls = FakeCalls({"get_role": {"Role": {"RoleId": "AROANEW"}}})
+    create(calls)
+    assert calls.clients.arguments("create_function")["Tags"][ROLE_TAG] == "AROANEW"
+
+
+def test_a_function_leaves_its_vpc_and_is_waited_for() -> None:
+    calls = FakeCalls({"get_function": [state(), UPDATING, state()]})
+    FunctionWriter(calls, BUCKET).leave_vpc("sync")
+    sent = calls.clients.arguments("update_function_configuration")
+    assert sent == {"FunctionName": "sync", "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}}
+    assert calls.clients.operations[-2:] == ["get_function", "get_function"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("InvalidParameterValueException", "The role defined for the function cannot be assumed."),
+        refusal("ResourceNotFoundException", status=404),
+    ],
+)
+def test_a_function_that_cannot_leave_its_vpc_is_deleted_nevertheless(error: Exception) -> None:
+    FunctionWriter(FakeCalls({"update_function_configuration": error}), BUCKET).leave_vpc("sync")
+
+
+def test_a_denied_departure_from_a_vpc_is_an_error() -> None:
+    calls = FakeCalls({"update_function_configuration": refusal("AccessDeniedException")})
+    with pytest.raises(AwsError, match="lambda:UpdateFunctionConfiguration"):
+        FunctionWriter(calls, BUCKET).leave_vpc("sync")
+
+
 def test_deleting_a_missing_function_is_no_error() -> None:
     error = refusal("ResourceNotFoundException", status=404)
     FunctionWriter(FakeCalls({"delete_function": error}), BUCKET).delete("sync")
@@ -192,7 +270,9 @@ def test_a_bundle_of_exactly_the_limit_is_uploaded_directly(monkeypatch: pytest.
 def test_a_new_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
     calls = FakeCalls()
     create(calls)
-    assert calls.clients.operations == ["put_object", "create_function", *SETTLED, "delete_object"]
+    assert calls.clients.operations == [
+        *("get_role", "put_object", "create_function", *SETTLED, "delete_object")
+    ]
     assert calls.clients.arguments("put_object") == {"Bucket": BUCKET, "Key": KEY, "Body": b"zip"}
     assert calls.clients.arguments("create_function")["Code"] == UPLOADED
     assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY}
@@ -215,7 +295,7 @@ def test_a_large_bundle_is_removed_from_the_bucket_after_an_error() -> None:
     calls = FakeCalls({"create_function": refusal("AccessDeniedException")})
     with pytest.raises(AwsError, match="lambda:CreateFunction"):
         create(calls)
-    assert calls.clients.operations == ["put_object", "create_function", "delete_object"]
+    assert calls.clients.operations == ["get_role", "put_object", "create_function", "delete_object"]
 
 
 @pytest.mark.usefixtures("low_limit")
@@ -223,7 +303,7 @@ def test_no_function_is_created_if_a_large_bundle_cannot_be_uploaded() -> None:
     calls = FakeCalls({"put_object": refusal("AccessDenied")})
     with pytest.raises(AwsError, match=f"AccessDenied for s3:PutObject on s3://{BUCKET}/{KEY}"):
         create(calls)
-    assert calls.clients.operations == ["put_object"]
+    assert calls.clients.operations == ["get_role", "put_object"]
 
 
 def test_a_bundle_in_the_bucket_is_not_a_package() -> None:

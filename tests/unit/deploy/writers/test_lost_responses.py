@@ -154,7 +154,7 @@ def test_a_log_group_that_this_run_or_a_late_invocation_has_created_is_completed
 def test_a_function_that_this_run_has_created_is_waited_for() -> None:
     calls = FakeCalls(function_answers({**FUNCTION.tags, BUNDLE_TAG: f"inputs/{BUNDLE.code_sha256}"}))
     create_function(calls)
-    assert calls.clients.operations == ["create_function", "get_function", "get_function"]
+    assert calls.clients.operations == ["get_role", "create_function", "get_function", "get_function"]
 
 
 def test_a_queue_that_this_run_has_created_gets_the_attributes_that_differ() -> None:

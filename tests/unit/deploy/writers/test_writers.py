@@ -15,6 +15,7 @@ from support.fakes import ACCOUNT, BUCKET, NOTHING, FakeClients, deployed, make_
 from support.notifications import FakeBucket
 
 DESIRED = make_desired(s3sync__tags="team=infra", s3sync__log_retention_days="30")
+IN_VPC = make_desired(s3sync__vpc_subnet_ids="subnet-1", s3sync__vpc_security_group_ids="sg-1")
 ROLE, GROUP, FUNCTION = not_none(DESIRED.role), DESIRED.log_group, DESIRED.function
 BUNDLE = Bundle(b"zip", 3)
 
@@ -40,6 +41,8 @@ def plans() -> list[Plan]:
         plan_enable(DESIRED, NOTHING),
         plan_enable(DESIRED, observed),
         plan_disable(DESIRED, deployed(DESIRED)),
+        plan_enable(DESIRED, deployed(DESIRED, role=None)),
+        plan_disable(IN_VPC, deployed(IN_VPC)),
     ]
     for delivery, part in (
         (Delivery.SQS, "queue"),
@@ -79,7 +82,7 @@ def test_each_action_of_a_plan_is_performed_with_valid_calls() -> None:
         *("role.create", "role.update", "role.delete"),
         *("log_group.create", "log_group.update", "log_group.delete"),
         *("function.create", "function.update_code", "function.update_configuration", "function.tag"),
-        "function.delete",
+        *("function.renew_role", "function.leave_vpc", "function.delete"),
         *("queue.create", "queue.update", "queue.delete"),
         *("mapping.create", "mapping.update", "mapping.delete"),
         *("rule.create", "rule.update", "rule.delete"),
