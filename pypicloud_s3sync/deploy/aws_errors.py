@@ -40,6 +40,8 @@ EXISTING = {
     *("ResourceAlreadyExistsException", "ResourceConflictException"),
     *("QueueAlreadyExists", "QueueNameExists", "AWS.SimpleQueueService.QueueNameExists"),
 }
+#: Lambda's message for a role that may not use the queue or the VPC, for example a role of the settings.
+ROLE_LACKS = "execution role does not have permissions to call"
 SET_CREDENTIALS = (
     "set them in the environment, in ~/.aws, or as storage.aws_access_key_id"
     " and storage.aws_secret_access_key"
@@ -188,7 +190,8 @@ def _message(action: str, resource: str, code: str, reason: str) -> str:
             f"AWS rejected the credentials ({code} for {action} on {resource}): {SET_CREDENTIALS}"
             " (those of another partition, such as China or GovCloud, need storage.region_name too)"
         )
-    return f"{action} on {resource} failed: {code}: {reason}"
+    remedy = "; allow it in the policy of the function's role" if ROLE_LACKS in reason else ""
+    return f"{action} on {resource} failed: {code}: {reason}{remedy}"
 
 
 def _reason(message: str | None) -> str:

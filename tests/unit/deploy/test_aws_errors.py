@@ -185,6 +185,12 @@ def test_an_environment_quoted_by_lambda_is_left_out() -> None:
     assert "hunter2" not in message
 
 
+def test_a_right_that_the_function_s_role_lacks_is_not_blamed_on_the_caller() -> None:
+    reason = "The provided execution role does not have permissions to call SendMessage on SQS"
+    message = str(translate(refusal("InvalidParameterValueException", reason)))
+    assert message.endswith(f"{reason}; allow it in the policy of the function's role")
+
+
 def test_other_errors_are_not_translated() -> None:
     errors: tuple[BaseException, ...] = (BundleError("x"), KeyError("y"), KeyboardInterrupt())
     for error in errors:
