@@ -95,7 +95,9 @@ def desire(
     arns = delivery.Arns.of(
         names, settings.bucket, function_arn(names.function, region, identity), identity, region
     )
-    role = _role(settings, identity, region, names, tags, names.role)
+    tables = tables or CacheTables()
+    role_policy = policy.role_policy(settings, identity, region, names, tables.keys)
+    role = _role(settings, identity, names, tags, role_policy, names.role)
     role_arn = settings.role_arn or role.arn
     return Desired(
         names=names,
@@ -103,7 +105,7 @@ def desire(
         region=region,
         role=None if settings.role_arn else role,
         role_arn=role_arn,
-        spare_role=_role(settings, identity, region, names, tags, names.spare_role),
+        spare_role=_role(settings, identity, names, tags, role_policy, names.spare_role),
         log_group=LogGroup(names.log_group, settings.log_retention_days, tags),
         function=Function(
             names.function,
@@ -112,7 +114,7 @@ def desire(
             {**tags, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
-        delivery_resources=delivery.delivery_resources(settings, names, arns, tags, tables or CacheTables()),
+        delivery_resources=delivery.delivery_resources(settings, names, arns, tags, tables),
         permission=delivery.permission(settings, names, arns),
         owner=delivery.notification_owner(arns),
         subscription=delivery.subscription(settings, names, arns),
@@ -123,14 +125,19 @@ def desire(
 
 
 def _role(
-    settings: SyncSettings, identity: Identity, region: str, names: Names, tags: dict[str, str], name: str
+    settings: SyncSettings,
+    identity: Identity,
+    names: Names,
+    tags: dict[str, str],
+    role_policy: dict[str, object],
+    name: str,
 ) -> Role:
     return Role(
         name=name,
         path=names.role_path,
         arn=f"arn:{identity.partition}:iam::{identity.account}:role{names.role_path}{name}",
         trust=policy.trust_policy(),
-        policy=policy.role_policy(settings, identity, region, names),
+        policy=role_policy,
         boundary=settings.permissions_boundary,
         tags=tags,
     )

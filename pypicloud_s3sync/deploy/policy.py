@@ -70,7 +70,13 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def role_policy(settings: SyncSettings, identity: Identity, region: str, names: Names) -> dict[str, Any]:
+def role_policy(
+    settings: SyncSettings,
+    identity: Identity,
+    region: str,
+    names: Names,
+    table_keys: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """Return a policy that allows what the function does, on the resources that it uses only.
 
     Parameters
@@ -81,6 +87,8 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
         The function's region.
     names : Names
         The log group among them exists before the function, which therefore need not create it.
+    table_keys : tuple of str, optional
+        The ARNs of the KMS keys that encrypt the DynamoDB tables.
     """
     bucket = f"arn:{identity.partition}:s3:::{settings.bucket}"
     queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
@@ -97,7 +105,36 @@ def role_policy(settings: SyncSettings, identity: Identity, region: str, names: 
         statements += _dynamo(settings, identity)
     if settings.vpc_subnet_ids:
         statements.append(allow("ReachVpc", list(VPC_ACTIONS), "*"))
+    if table_keys:
+        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        actions = ["kms:Decrypt", "kms:DescribeKey"]
+        service = {"StringLike": {"kms:ViaService": f"dynamodb.{settings.db_region}.*"}}
+        statements.append({**allow("UseKeyOfTables", actions, *table_keys), "Condition": service})
     return {"Version": VERSION, "Statement": statements}
+
+
+def with_key_of_queue(policy: Mapping[str, Any], queue_arn: str, key: str | None) -> dict[str, Any]:
+    """Return the role's policy with the right to use the customer-managed key that someone set on the queue.
+
+    Lambda receives from the queue, and sends failed events to it, with the function's role:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+    A policy names a key by its ARN, or by its alias in a condition; AWS's own key needs no right:
+    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
+    """
+    if not key or key.endswith("alias/aws/sqs"):
+        return dict(policy)
+    _, partition, _, region, account, _ = queue_arn.split(":")
+    keys = f"arn:{partition}:kms:{region}:{account}:key/"
+    alias = key[key.index("alias/") :] if "alias/" in key else None
+    condition: dict[str, Any] = {"StringLike": {"kms:ViaService": f"sqs.{region}.*"}}
+    if alias is not None:
+        condition["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
+    resource = f"{keys}*" if alias is not None else key if key.startswith("arn:") else keys + key
+    statement = {
+        **allow("UseKeyOfQueue", ["kms:Decrypt", "kms:GenerateDataKey"], resource),
+        "Condition": condition,
+    }
+    return {**policy, "Statement": [*policy["Statement"], statement]}
 
 
 def _literal(text: str) -> str:

@@ -25,6 +25,7 @@ from ..models import (
     split_bundle_tag,
 )
 from ..notifications import EVENTBRIDGE
+from ..policy import with_key_of_queue
 from .conflicts import is_owned
 
 #: For a log group that this tool creates.
@@ -45,7 +46,15 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Yield the action for the role, unless the settings name an existing one."""
     if desired.role is not None:
-        yield from _role(desired.role, observed.role)
+        yield from _role(_with_key_of_queue(desired.role, observed), observed.role)
+
+
+def _with_key_of_queue(role: Role, observed: Observed) -> Role:
+    queue = observed.delivery_resources.queue
+    if queue is None or role.policy is None:
+        return role
+    key = queue.attributes.get("KmsMasterKeyId")
+    return replace(role, policy=with_key_of_queue(role.policy, queue.arn, key))
 
 
 def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
@@ -179,7 +188,7 @@ def _configuration(desired: Desired, function: Function, observed: Observed) -> 
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
     role = observed.role if desired.role is not None else observed.given_role
-    yield from _renewal(desired, function, role)
+    yield from _renewal(desired, function, role, observed)
     # Tagged before another delivery's resources are created, so that the next run finds an interrupted move.
     deliveries = deliveries_of(function) | {desired.delivery}
     tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
@@ -188,7 +197,7 @@ def _configuration(desired: Desired, function: Function, observed: Observed) -> 
     yield from _tags(function, managed_tags(function.tags, tags), tags)
 
 
-def _renewal(desired: Desired, function: Function, role: Role | None) -> Iterator[Action]:
+def _renewal(desired: Desired, function: Function, role: Role | None, observed: Observed) -> Iterator[Action]:
     """Yield the action that gives the function its role anew, if that was deleted and created again.
 
     Lambda encrypts the environment and grants its decryption to the role's unique id, so a function with a
@@ -206,7 +215,7 @@ def _renewal(desired: Desired, function: Function, role: Role | None) -> Iterato
         "name": function.name,
         "arn": function.arn,
         "role_arn": desired.role_arn,
-        "spare": desired.spare_role,
+        "spare": _with_key_of_queue(desired.spare_role, observed),
     }
     shown = (Change("role id", before or None, role.unique_id if role else "that of the new role"),)
     yield Action("update", "function", function.name, "function.renew_role", arguments, shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,16 +10,28 @@ from moto import mock_aws
 from pypicloud.cache.dynamo import DynamoCache
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.deploy.desired import resource_names
-from pypicloud_s3sync.deploy.models import Identity
+from pypicloud_s3sync.deploy.desired import desire, resource_names
+from pypicloud_s3sync.deploy.models import CacheTables, Identity
+from pypicloud_s3sync.deploy.plan.planner import plan_enable
 from pypicloud_s3sync.deploy.policy import (
     VPC_ACTIONS,
     lambda_may_assume,
     role_policy,
     table_names,
     trust_policy,
+    with_key_of_queue,
 )
-from support.fakes import ACCOUNT, BUCKET, IDENTITY, REGION, make_settings
+from support.fakes import (
+    ACCOUNT,
+    BUCKET,
+    IDENTITY,
+    REGION,
+    created,
+    deployed,
+    make_desired,
+    make_settings,
+    not_none,
+)
 
 LOG_GROUP = "/aws/lambda/sync"
 TABLES = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
@@ -289,3 +302,67 @@ def test_a_trust_policy_that_allows_lambda_is_recognised_in_any_form(document: d
 @pytest.mark.parametrize("document", NOT_ASSUMABLE.values(), ids=NOT_ASSUMABLE)
 def test_a_trust_policy_that_does_not_allow_lambda_is_recognised(document: dict[str, Any]) -> None:
     assert not lambda_may_assume(document)
+
+
+# Customer-managed keys
+
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
+
+
+def test_the_role_may_use_exactly_the_keys_of_the_tables_through_dynamodb() -> None:
+    tables = CacheTables(keys=(KEY,))
+    desired = desire(make_settings(), IDENTITY, REGION, "inputs", tables)
+    statements = [item for item in not_none(not_none(desired.role).policy)["Statement"] if "kms" in str(item)]
+    assert statements == [
+        {
+            "Sid": "UseKeyOfTables",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:DescribeKey"],
+            "Resource": KEY,
+            "Condition": {"StringLike": {"kms:ViaService": f"dynamodb.{REGION}.*"}},
+        }
+    ]
+
+
+def test_without_customer_keys_the_role_has_no_right_on_any_key() -> None:
+    assert "kms" not in str(not_none(make_desired().role).policy)
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "alias"),
+    [
+        (KEY, KEY, None),
+        ("1234abcd", KEY, None),
+        ("alias/mine", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*", "alias/mine"),
+        (
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/mine",
+            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*",
+            "alias/mine",
+        ),
+    ],
+    ids=["arn", "id", "alias", "arn of an alias"],
+)
+def test_the_role_may_use_the_key_that_somebody_set_on_the_queue(
+    key: str, resource: str, alias: str | None
+) -> None:
+    desired = make_desired()
+    queue = not_none(created(desired.delivery_resources).queue)
+    resources = replace(
+        created(desired.delivery_resources),
+        queue=replace(queue, attributes={**queue.attributes, "KmsMasterKeyId": key}),
+    )
+    plan = plan_enable(desired, deployed(desired, delivery_resources=resources))
+    (action,) = plan.actions
+    assert action.call == "role.update"
+    statement = action.arguments["role"].policy["Statement"][-1]
+    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert statement["Resource"] == resource
+    condition = statement["Condition"]
+    assert condition["StringLike"] == {"kms:ViaService": f"sqs.{REGION}.*"}
+    assert condition.get("ForAnyValue:StringEquals") == (alias and {"kms:ResourceAliases": alias})
+
+
+@pytest.mark.parametrize("key", [None, "", "alias/aws/sqs", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sqs"])
+def test_a_queue_without_a_customer_key_needs_no_right(key: str | None) -> None:
+    policy = not_none(not_none(make_desired().role).policy)
+    assert with_key_of_queue(policy, f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue", key) == policy
