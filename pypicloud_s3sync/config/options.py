@@ -14,6 +14,10 @@ from .partitions import parse_region
 from .runtimes import ARCHITECTURES, FALLBACK_RUNTIME, RUNTIMES
 
 PREFIX = "s3sync."
+#: The values of ``s3sync.secrets`` besides the ARN of a secret.
+SSM, ENVIRONMENT = "ssm", "environment"
+#: The ARN of a secret with the six characters that Secrets Manager appends to its name.
+SECRET_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+-[A-Za-z0-9]{6}")
 #: The only values that CloudWatch Logs accepts: botocore, logs 2014-03-28, PutRetentionPolicy.
 RETENTION_DAYS = (
     *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
@@ -93,6 +97,12 @@ def _tags(text: str) -> dict[str, str]:
     return tags
 
 
+def _secret_store(text: str) -> str:
+    if text not in (SSM, ENVIRONMENT) and SECRET_ARN.fullmatch(text) is None:
+        raise ValueError(f"{SSM}, {ENVIRONMENT}, or the ARN of a secret of Secrets Manager")
+    return text
+
+
 _ROLE = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
 _POLICY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
 URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
@@ -169,6 +179,13 @@ OPTIONS = (
         str,
         None,
         "Path or `s3://bucket/key` of a ready zip to deploy. By default, the bundle is built.",
+    ),
+    Option(
+        "secrets",
+        _secret_store,
+        SSM,
+        "Where the function finds the settings that hold a password: `ssm` (an encrypted parameter, which is"
+        " created), the ARN of a secret of yours in Secrets Manager, or `environment` (its environment).",
     ),
     Option(
         "endpoint_url",

@@ -21,7 +21,7 @@ from . import partitions
 from .caches import check_cache
 from .classes import cache_backend, short_name
 from .ini import load_ini
-from .options import OPTIONS, PREFIX, URL, Delivery, Option
+from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, URL, Delivery, Option
 from .runtimes import default_runtime
 from .storage import check_storage, s3_endpoint
 
@@ -53,6 +53,7 @@ class SyncSettings:
     ``certificates`` are the files that ``db.url`` names, by option; ``function_db_url`` names their copies in
     the function. ``region`` is None if only the bucket can tell it; ``region_origin`` names the setting, the
     variable or the option that it comes from. ``s3_endpoint_url`` is this host's VPC endpoint of S3.
+    ``secret_store`` is the option ``secrets``.
     """
 
     bucket: str
@@ -82,6 +83,7 @@ class SyncSettings:
     permissions_boundary: str | None
     tags: Mapping[str, str]
     bundle: str | None
+    secret_store: str
     endpoint_url: str | None
 
     @property
@@ -106,6 +108,29 @@ class SyncSettings:
         """The settings of the cache for the function, in which ``db.url`` names files of the bundle."""
         changed = {"db.url": self.function_db_url} if self.function_db_url else {}
         return {**self.cache_settings, **changed}
+
+    @property
+    def withheld_settings(self) -> dict[str, str]:
+        """The settings of the cache that hold a secret and are kept outside the function's environment."""
+        if self.secret_store == ENVIRONMENT:
+            return {}
+        settings = self.function_cache_settings.items()
+        return {name: value for name, value in settings if secrets_of([(name, value)])}
+
+    @property
+    def secret_arn(self) -> str | None:
+        """The ARN of the user's own secret in Secrets Manager, if ``s3sync.secrets`` names one."""
+        return self.secret_store if SECRET_ARN.fullmatch(self.secret_store) else None
+
+    @property
+    def keeps_parameter(self) -> bool:
+        """Whether secrets are kept in an SSM parameter."""
+        return self.secret_store == SSM and bool(self.withheld_settings)
+
+    @property
+    def may_have_parameter(self) -> bool:
+        """Whether an SSM parameter may exist; a DynamoDB cache usually needs none."""
+        return self.keeps_parameter or self.cache_backend != "dynamo"
 
     @property
     def db_region(self) -> str | None:
@@ -177,6 +202,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
             settings[PREFIX + name] = value
     _check_known(settings)
     options = {option.name: _convert(option, settings) for option in OPTIONS}
+    options["secret_store"] = options.pop("secrets")
     options["runtime"] = options["runtime"] or default_runtime()
     options["endpoint_url"] = options["endpoint_url"] or _checked("AWS_ENDPOINT_URL", URL, os.environ)
     options["region"] = options["region"] or _checked(

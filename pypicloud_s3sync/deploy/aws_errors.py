@@ -32,7 +32,7 @@ REJECTED_CODES = {
 }
 MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
-    *("ResourceNotFoundException", "NotFound"),
+    *("ResourceNotFoundException", "NotFound", "ParameterNotFound", "InvalidResourceId"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
 }
 EXISTING = {

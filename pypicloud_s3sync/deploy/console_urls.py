@@ -41,10 +41,12 @@ def _pages(plan: Plan) -> dict[str, str]:
     names, region, bucket = plan.desired.names, plan.desired.region, plan.desired.bucket
     resources = plan.observed.delivery_resources
     log_group = _nested(names.log_group)
+    parameter = quote(names.parameter, safe="")
     function = f"lambda/home?region={region}#/functions/{names.function}"
     pages = {
         "role": f"iam/home#/roles/details/{plan.desired.role_arn.rsplit('/', 1)[-1]}",
         "log group": f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{log_group}",
+        "parameter": f"systems-manager/parameters/{parameter}/description?region={region}",
         "function": function,
         "event source mapping": f"{function}?tab=configure",
         "permission": f"{function}?tab=configure",

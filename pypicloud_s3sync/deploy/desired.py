@@ -6,8 +6,7 @@ import hashlib
 import re
 
 from ..config.settings import SyncSettings
-from ..sync import environment
-from . import delivery, policy
+from . import delivery, parameters, policy
 from .models import (
     DELIVERY_TAG,
     OWNER_TAG,
@@ -24,6 +23,8 @@ from .models import (
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
 #: The path of the roles, so that an operator's permissions can be limited to it.
 ROLE_PATH = "/pypicloud-s3sync/"
+#: The path of the parameters, for the same reason.
+PARAMETER_PATH = "/pypicloud-s3sync/"
 #: The beginning of the name of a resource whose function's name is too long for it.
 PREFIX_OF_LONG = "pypicloud-s3sync"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
@@ -48,6 +49,7 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
         queue=_unique(*parts, limit=80),
         dead_letters=_unique("failed", *parts, limit=80),
         rule=_unique(*parts, limit=64),
+        parameter=f"{PARAMETER_PATH}{_unique(*parts, limit=200)}",
     )
 
 
@@ -110,7 +112,7 @@ def desire(
         function=Function(
             names.function,
             arns.function,
-            _configuration(settings, region, role_arn, arns.queue),
+            _configuration(settings, region, names, role_arn, arns.queue),
             {**tags, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
@@ -121,6 +123,8 @@ def desire(
         fingerprint=fingerprint,
         # An emulator uses a new configuration immediately.
         propagation=0 if settings.endpoint_url else delivery.PROPAGATION_SECONDS,
+        parameter=parameters.parameter(settings, names, tags),
+        may_have_parameter=settings.may_have_parameter,
     )
 
 
@@ -143,7 +147,9 @@ def _role(
     )
 
 
-def _configuration(settings: SyncSettings, region: str, role_arn: str, queue_arn: str) -> dict[str, object]:
+def _configuration(
+    settings: SyncSettings, region: str, names: Names, role_arn: str, queue_arn: str
+) -> dict[str, object]:
     return {
         "Description": DESCRIPTION,
         "Role": role_arn,
@@ -157,7 +163,5 @@ def _configuration(settings: SyncSettings, region: str, role_arn: str, queue_arn
             "SecurityGroupIds": sorted(settings.vpc_security_group_ids),
         },
         "DeadLetterConfig": {"TargetArn": queue_arn},
-        "Environment": environment.write(
-            settings.function_cache_settings, settings.bucket, settings.prefix, region
-        ),
+        "Environment": parameters.variables(settings, region, names),
     }

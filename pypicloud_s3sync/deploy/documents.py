@@ -20,6 +20,7 @@ from .models import (
     Function,
     LogGroup,
     Observed,
+    Parameter,
     Plan,
     Queue,
     Role,
@@ -40,12 +41,13 @@ RESOURCES = {
 #: Fields whose values mean nothing to people; ``code`` says what they show.
 HASHES = ("fingerprint", "CodeSha256")
 #: The parts whose names another owner may have taken.
-FOREIGN: Mapping[str, Callable[[Observed], Role | Function | LogGroup | Queue | Rule | None]] = {
+FOREIGN: Mapping[str, Callable[[Observed], Role | Function | LogGroup | Parameter | Queue | Rule | None]] = {
     "role": lambda observed: observed.role,
     "function": lambda observed: observed.function,
     "queue": lambda observed: observed.delivery_resources.queue,
     "dead-letter queue": lambda observed: observed.delivery_resources.dead_letters,
     "rule": lambda observed: observed.delivery_resources.rule,
+    "parameter": lambda observed: observed.parameter,
 }
 
 
@@ -100,7 +102,7 @@ def status_document(
     ages : dict
         The age in seconds of the oldest event that is ``waiting`` and that has ``failed``, if known.
     """
-    resources = [_resource(plan, kind) for kind in RESOURCES[plan.desired.delivery]] + _obsolete(plan)
+    resources = [_resource(plan, kind) for kind in _kinds(plan)] + _obsolete(plan)
     found = [*problems, *paused_problems(plan)]
     state = _state(resources, found)
     return {
@@ -143,6 +145,12 @@ def _events(plan: Plan, ages: Mapping[str, int]) -> dict[str, Any]:
         "oldest_failed_seconds": ages.get("failed"),
         "dead_letter_target": target or None,
     }
+
+
+def _kinds(plan: Plan) -> tuple[str, ...]:
+    """Return the kinds of the desired resources, in the order in which they are created."""
+    kinds = RESOURCES[plan.desired.delivery]
+    return kinds if plan.desired.parameter is None else (*kinds[:2], "parameter", *kinds[2:])
 
 
 def _resource(plan: Plan, kind: str) -> dict[str, Any]:
@@ -214,7 +222,7 @@ def _obsolete(plan: Plan) -> list[dict[str, Any]]:
     return [
         {"resource": action.resource, "name": action.name, "state": "differs", "differences": []}
         for action in plan.actions
-        if action.verb == "delete" and action.resource not in RESOURCES[plan.desired.delivery]
+        if action.verb == "delete" and action.resource not in _kinds(plan)
     ]
 
 
@@ -233,6 +241,7 @@ def _name(plan: Plan, kind: str) -> str:
         "queue": names.queue,
         "event source mapping": names.queue,
         "rule": names.rule,
+        "parameter": names.parameter,
         "permission": permission.get("StatementId", ""),
         "notification": names.notification,
     }

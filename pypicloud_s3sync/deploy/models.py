@@ -68,6 +68,7 @@ class Names:
     queue: str
     dead_letters: str
     rule: str
+    parameter: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,19 @@ class LogGroup:
     name: str
     retention_days: int | None
     tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An SSM parameter whose value, a JSON document of secret settings, is encrypted.
+
+    ``secure`` is whether an existing one is encrypted.
+    """
+
+    name: str
+    value: str = field(repr=False)
+    tags: Mapping[str, str]
+    secure: bool = True
 
 
 @dataclass(frozen=True)
@@ -221,6 +235,8 @@ class Desired:
     ``role`` is None if the settings name an existing role. ``spare_role`` is what the function gets for a
     moment while its role is given to it anew. ``permission`` is None unless S3 invokes the function.
     ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
+    ``parameter`` is None if no setting holds a secret, or if secrets are kept elsewhere; without
+    ``may_have_parameter``, a parameter is read only if the function refers to it.
     """
 
     names: Names
@@ -238,6 +254,8 @@ class Desired:
     subscription: Subscription
     fingerprint: str
     propagation: int = 0
+    parameter: Parameter | None = None
+    may_have_parameter: bool = False
 
 
 @dataclass(frozen=True)
@@ -256,6 +274,7 @@ class Observed:
     notifications: Mapping[str, Any]
     delivery_resources: DeliveryResources = DeliveryResources()
     spare_role: Role | None = None
+    parameter: Parameter | None = None
 
 
 @dataclass(frozen=True)
@@ -276,7 +295,7 @@ class Action:
     verb : str
         ``create``, ``update`` or ``delete``.
     resource : str
-        ``role``, ``log group``, ``function``, ``code``, ``queue``, ``dead-letter queue``,
+        ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``queue``, ``dead-letter queue``,
         ``event source mapping``, ``rule``, ``permission`` or ``notification``.
     name : str
     call : str

@@ -15,7 +15,7 @@ from ..config.options import Delivery
 from ..config.partitions import partition_of
 from ..config.settings import SyncSettings
 from ..exceptions import AwsError
-from .desired import PREFIX_OF_LONG, ROLE_PATH, resource_names
+from .desired import PARAMETER_PATH, PREFIX_OF_LONG, ROLE_PATH, resource_names
 from .models import Identity
 from .policy import VERSION, allow, table_names
 
@@ -66,18 +66,21 @@ class Patterns:
     roles: tuple[str, ...]
     queues: tuple[str, ...]
     rules: tuple[str, ...]
+    parameters: tuple[str, ...]
 
     @classmethod
     def exact(cls, settings: SyncSettings, region: str) -> Patterns:
         """Return the names in a region."""
         names = resource_names(settings, region)
-        return cls((names.role, names.spare_role), (names.queue, names.dead_letters), (names.rule,))
+        queues = names.queue, names.dead_letters
+        return cls((names.role, names.spare_role), queues, (names.rule,), (names.parameter,))
 
     @classmethod
     def of_function(cls, function: str) -> Patterns:
         """Return patterns for the names in any region and for any bucket."""
         either = f"{function}-*", f"{PREFIX_OF_LONG}-*"
-        return cls(either, (f"{function}-*", f"failed-{function}-*"), either)
+        parameters = (f"{PARAMETER_PATH}{function}-*",)
+        return cls(either, (f"{function}-*", f"failed-{function}-*"), either, parameters)
 
 
 def operator_policy(
@@ -141,6 +144,9 @@ class _Statements:
         if settings.bundle and settings.bundle.startswith("s3://"):
             bundle = settings.bundle.removeprefix("s3://")
             yield allow("ReadBundle", ["s3:GetObject"], f"arn:{scope.partition}:s3:::{bundle}")
+        if settings.may_have_parameter:
+            actions = ["ssm:GetParameter", "ssm:ListTagsForResource"]
+            yield allow("ReadParameter", actions, *self._parameters)
         actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
         yield allow("ReadQueues", actions, *self._queues)
         yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")
@@ -178,6 +184,9 @@ class _Statements:
         yield allow("UploadLargeBundle", actions, f"{self._bucket}/pypicloud-s3sync/*")
         if settings.vpc_subnet_ids:
             yield allow("DescribeNetwork", list(NETWORK_ACTIONS), "*")
+        if settings.may_have_parameter:
+            actions = ["ssm:AddTagsToResource", "ssm:DeleteParameter", "ssm:PutParameter"]
+            yield allow("WriteParameter", actions, *self._parameters)
         actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"]
         yield allow("WriteQueues", actions, *self._queues)
         actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
@@ -227,6 +236,10 @@ class _Statements:
     @property
     def _queues(self) -> list[str]:
         return [self.scope.arn("sqs", name) for name in self.patterns.queues]
+
+    @property
+    def _parameters(self) -> list[str]:
+        return [self.scope.arn("ssm", f"parameter{name}") for name in self.patterns.parameters]
 
     @property
     def _rules(self) -> list[str]:

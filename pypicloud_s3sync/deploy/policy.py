@@ -103,6 +103,7 @@ def role_policy(
     ]
     if settings.cache_backend == "dynamo":
         statements += _dynamo(settings, identity)
+    statements += _secrets(settings, identity, region, names)
     if settings.vpc_subnet_ids:
         statements.append(allow("ReachVpc", list(VPC_ACTIONS), "*"))
     if table_keys:
@@ -178,6 +179,31 @@ def with_foreign_statements(wanted: Mapping[str, Any], found: Mapping[str, Any] 
         return dict(wanted)
     foreign = [item for item in _listed(found.get("Statement", [])) if item.get("Sid") not in SIDS]
     return {**found, "Statement": [*foreign, *wanted["Statement"]]} if foreign else dict(wanted)
+
+
+def _secrets(settings: SyncSettings, identity: Identity, region: str, names: Names) -> list[dict[str, Any]]:
+    """Return what the function needs to read its secrets.
+
+    AWS's own keys need no statement: their policies let everybody in the account use them through the service
+    whose value they may read. A secret may have another key, which may be used for this secret only. See
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html
+    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
+    """
+    if settings.keeps_parameter:
+        # The name begins with a slash.
+        arn = f"arn:{identity.partition}:ssm:{region}:{identity.account}:parameter{names.parameter}"
+        return [allow("ReadSecrets", ["ssm:GetParameter"], arn)]
+    secret = settings.secret_arn
+    if secret is None:
+        return []
+    condition = {
+        "StringEquals": {"kms:EncryptionContext:SecretARN": secret},
+        "StringLike": {"kms:ViaService": f"secretsmanager.{secret.split(':')[3]}.*"},
+    }
+    return [
+        allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret),
+        {**allow("DecryptSecret", ["kms:Decrypt"], "*"), "Condition": condition},
+    ]
 
 
 def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 It is an environment variable that holds a JSON object of pypicloud's own settings: ``pypi.db``, the ``db.*``
 options, ``storage.bucket``, ``storage.prefix`` and ``storage.region_name``. ``PPC_*`` variables override it,
-as they do in the server.
+as they do in the server. Settings that hold a secret are kept elsewhere; ``s3sync.secrets`` says where.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from urllib.parse import quote
 from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
+from . import secret_store
 from .masking import MASK, secrets_in_environment, secrets_of
 
 VARIABLE = "PYPICLOUD_SETTINGS"
+#: Names the SSM parameter, or the secret of Secrets Manager, that holds the other settings.
+SECRETS = "s3sync.secrets"
 #: Settings that may be shown. Any other setting may be a secret of some cache class.
 SHOWN = {
     *("pypi.db", "storage.bucket", "storage.prefix", "storage.region_name"),
     *("db.region_name", "db.host", "db.port", "db.secure", "db.namespace", "db.tablenames"),
+    SECRETS,
     *("db.clustered", "db.graceful_reload", "db.poolclass", "db.pool_recycle", "db.echo"),
 }
 #: The directory into which Lambda unpacks the bundle, and the one in it for the files that db.url names.
@@ -42,7 +46,9 @@ TIMEOUTS = {
 }
 
 
-def write(cache_settings: Mapping[str, str], bucket: str, prefix: str, region: str) -> dict[str, str]:
+def write(
+    cache_settings: Mapping[str, str], bucket: str, prefix: str, region: str, secrets: str | None = None
+) -> dict[str, str]:
     """Return the function's environment variables.
 
     Parameters
@@ -52,12 +58,15 @@ def write(cache_settings: Mapping[str, str], bucket: str, prefix: str, region: s
     bucket, prefix : str
     region : str
         The bucket's region.
+    secrets : str, optional
+        The name of the SSM parameter, or the ARN of the secret, that holds further settings of the cache.
     """
     settings = {
         **cache_settings,
         "storage.bucket": bucket,
         "storage.prefix": prefix,
         "storage.region_name": region,
+        **({SECRETS: secrets} if secrets else {}),
     }
     return {VARIABLE: json.dumps(settings, sort_keys=True, separators=(",", ":"))}
 
@@ -68,9 +77,13 @@ def read() -> EnvironSettings:
     Raises
     ------
     ConfigError
-        The variable is not set, or its value is not a JSON object.
+        The variable is not set, its value is not a JSON object, or the secrets that it names cannot be read.
     """
-    settings = EnvironSettings(_settings())
+    given = _settings()
+    reference = given.pop(SECRETS, None)
+    if reference:
+        given |= secret_store.read(reference, given.get("storage.region_name"))
+    settings = EnvironSettings(given)
     # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
@@ -106,13 +119,31 @@ def with_timeouts(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
 
 
+def reference_in(variables: Mapping[str, str]) -> str | None:
+    """Return the parameter or secret that a function's environment names; None if there is none."""
+    try:
+        settings = json.loads(variables.get(VARIABLE, ""))
+    except ValueError:
+        return None
+    found = settings.get(SECRETS) if isinstance(settings, dict) else None
+    return found if isinstance(found, str) else None
+
+
 def secrets() -> list[str]:
     """Return what no output of the function may contain: the secrets in its settings and its environment."""
     try:
         settings = _settings()
     except ConfigError:
         settings = {}
-    return [*secrets_of(settings.items()), *secrets_in_environment(os.environ)]
+    known = [*settings.items(), *secret_store.seen()]
+    return [*secrets_of(known), *secrets_in_environment(os.environ)]
+
+
+def refresh_secrets() -> bool:
+    """Read the secrets again that are kept outside the environment; return whether they have changed."""
+    settings = _settings()
+    reference = settings.get(SECRETS)
+    return bool(reference and secret_store.refresh(reference, settings.get("storage.region_name")))
 
 
 def redact(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..exceptions import OutOfTimeError
+from ..exceptions import OutOfTimeError, S3SyncError
+from . import environment
 from .converge import Syncer
 from .events import Record
+from .logins import is_login_failure
 from .pending import Outcome
 from .startup import syncer
 
@@ -73,7 +75,18 @@ class _Work:
         self._lock = threading.Lock()
 
     def run(self) -> None:
-        """Converge all keys; called in the thread."""
+        """Converge all keys; called in the thread.
+
+        If the database refuses the login, its password may have been rotated since this process read it:
+        it is read again, and what has failed is tried once more.
+        """
+        self._attempt()
+        if any(map(is_login_failure, self._failures())) and self._has_new_secrets():
+            syncer.cache_clear()
+            self._attempt()
+
+    def _attempt(self) -> None:
+        """Converge the keys that have no outcome yet."""
         try:
             started = syncer()
             with self._lock:
@@ -81,9 +94,36 @@ class _Work:
                     return
                 self._syncer = started
             for bucket, keys in self._keys.items():
-                started.converge(bucket, keys, report=self._report)
+                pending = [key for key in keys if (bucket, key) not in self._outcomes]
+                if pending:
+                    started.converge(bucket, pending, report=self._report)
         except BaseException as error:
             self._error = error
+
+    def _failures(self) -> list[BaseException]:
+        failures: list[BaseException] = [
+            outcome for outcome in self._outcomes.values() if isinstance(outcome, Exception)
+        ]
+        return failures if self._error is None else [*failures, self._error]
+
+    def _has_new_secrets(self) -> bool:
+        """Read the secrets again; return whether to try again with them."""
+        cause: Exception | None = None
+        try:
+            if not environment.refresh_secrets():
+                return False
+        except S3SyncError as error:
+            cause = error
+        with self._lock:
+            if self._over:
+                return False
+            self._outcomes = {
+                place: outcome
+                for place, outcome in self._outcomes.items()
+                if not isinstance(outcome, Exception)
+            }
+            self._error, self._syncer = cause, None
+        return cause is None
 
     def _report(self, bucket: str, key: str, outcome: Outcome | Exception) -> None:
         self._outcomes[bucket, key] = outcome

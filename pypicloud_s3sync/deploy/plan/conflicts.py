@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...exceptions import ConfigError, ConflictError
-from .. import notifications, policy
+from .. import notifications, parameters, policy
 from ..models import (
     OWNER_TAG,
     DeliveryResources,
@@ -15,6 +15,7 @@ from ..models import (
     Function,
     LogGroup,
     Observed,
+    Parameter,
     Queue,
     Role,
     Rule,
@@ -49,12 +50,13 @@ def conflicts(desired: Desired, observed: Observed, *, force: bool = False) -> I
     yield from _given_role(desired, observed.given_role)
     yield from _foreign_role(desired, observed.role)
     yield from _foreign_function(desired, observed.function, force=force)
+    yield from _parameter(desired.parameter, observed.parameter, desired.bucket)
     yield from _foreign_delivery_resources(desired, observed.delivery_resources)
     yield from _overlap(desired, observed.notifications)
     yield from _large_environment(desired, observed.function)
 
 
-def is_owned(resource: Role | Function | LogGroup | Queue | Rule | None, bucket: str) -> bool:
+def is_owned(resource: Role | Function | LogGroup | Parameter | Queue | Rule | None, bucket: str) -> bool:
     """Return whether a resource has the tag of what this tool created for the bucket."""
     return resource is not None and resource.tags.get(OWNER_TAG) == bucket
 
@@ -98,6 +100,21 @@ def _foreign_function(desired: Desired, function: Function | None, *, force: boo
             f"the function {function.name} already exists in {desired.region} and was not created by this"
             " tool",
             "choose another name with -n, or take it over with -f",
+        )
+
+
+def _parameter(wanted: Parameter | None, found: Parameter | None, bucket: str) -> Iterator[Problem]:
+    if wanted is None:
+        return
+    if found is not None and not is_owned(found, bucket):
+        message = f"the SSM parameter {found.name} already exists and was not created by this tool"
+        yield Problem(CONFLICT, message, "remove it, or set s3sync.secrets to environment or to a secret")
+    size = len(wanted.value.encode())
+    if size > parameters.LIMIT:
+        yield Problem(
+            SETTINGS,
+            f"the db.* settings with secrets are {size} bytes, but an SSM parameter holds {parameters.LIMIT}",
+            "shorten them, or set s3sync.secrets to the ARN of a secret in Secrets Manager",
         )
 
 

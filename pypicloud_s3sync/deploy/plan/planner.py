@@ -1,8 +1,8 @@
 """Plan the actions that turn the observed resources into the desired ones.
 
-``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, queues, function,
-event source mapping, rule, permission, and the notification, because S3 checks the permission then. What a
-previous delivery needed is removed last. ``disable`` uses the reverse order.
+``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, parameter,
+queues, function, event source mapping, rule, permission, and the notification, because S3 checks the
+permission then. What a previous delivery needed is removed last. ``disable`` uses the reverse order.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from .function import (
     obsolete_role_actions,
     role_actions,
 )
+from .parameters import obsolete_parameter_actions, parameter_actions, parameter_removal_actions
 
 
 def plan_enable(desired: Desired, observed: Observed, *, force: bool = False) -> Plan:
@@ -56,6 +57,7 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
     actions = (
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
+        *parameter_actions(desired, observed),
         *queue_actions(desired, observed),
         *function_actions(desired, observed, force=force),
         *delivery_actions(desired, observed),
@@ -63,6 +65,7 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
         *notification_actions(desired, observed),
         *obsolete_delivery_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
+        *obsolete_parameter_actions(desired, observed),
         *obsolete_role_actions(desired, observed.role),
     )
     return Plan(actions, desired, observed)
@@ -77,6 +80,7 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
         *rule_removal_actions(observed.delivery_resources.rule, desired.bucket),
         *_function_removal_actions(desired, observed),
         *queue_removal_actions(desired, observed),
+        *parameter_removal_actions(desired, observed),
         *_removals(desired, observed),
     )
     return Plan(actions, desired, observed)

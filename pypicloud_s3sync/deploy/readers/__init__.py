@@ -13,6 +13,7 @@ from .functions import find_function
 from .identity import caller_identity
 from .log_groups import find_log_group
 from .notifications import bucket_notifications
+from .parameters import find_parameter
 from .permissions import permission_statements
 from .queues import find_queue
 from .roles import find_role
@@ -79,4 +80,5 @@ class Reader:
             spare_role=None if enabling else find_role(self.calls, names.spare_role),
             notifications=self.notifications(desired.bucket),
             delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
+            parameter=find_parameter(self.calls, desired, function),
         )

@@ -10,6 +10,7 @@ from .calls import Calls
 from .functions import FunctionWriter
 from .log_groups import LogGroupWriter
 from .notifications import NotificationWriter
+from .parameters import ParameterWriter
 from .permissions import PermissionWriter
 from .queues import MappingWriter, QueueWriter
 from .roles import RoleWriter
@@ -39,6 +40,7 @@ class Writers:
         self._writers: dict[str, Any] = {
             "role": RoleWriter(calls),
             "log_group": LogGroupWriter(calls),
+            "parameter": ParameterWriter(calls),
             "function": FunctionWriter(calls, bucket),
             "queue": QueueWriter(calls),
             "mapping": MappingWriter(calls),

@@ -1,0 +1,36 @@
+"""Derive the SSM parameter that holds the function's secrets, and the environment that refers to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ..config.settings import SyncSettings
+from ..sync import environment
+from .models import Function, Names, Parameter
+
+#: In bytes; a larger value needs an advanced parameter, which costs money:
+#: https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+LIMIT = 4096
+
+
+def parameter(settings: SyncSettings, names: Names, tags: Mapping[str, str]) -> Parameter | None:
+    """Return the parameter with the secret settings; None if there are none or they are kept elsewhere."""
+    if not settings.keeps_parameter:
+        return None
+    value = json.dumps(settings.withheld_settings, sort_keys=True, separators=(",", ":"))
+    return Parameter(names.parameter, value, tags)
+
+
+def variables(settings: SyncSettings, region: str, names: Names) -> dict[str, str]:
+    """Return the function's environment variables, without the secrets that are kept elsewhere."""
+    withheld = settings.withheld_settings
+    shown = {name: value for name, value in settings.function_cache_settings.items() if name not in withheld}
+    reference = names.parameter if settings.keeps_parameter else settings.secret_arn
+    return environment.write(shown, settings.bucket, settings.prefix, region, reference)
+
+
+def refers_to(function: Function | None, name: str) -> bool:
+    """Return whether a function finds its secrets in a parameter."""
+    variables = {} if function is None else function.configuration.get("Environment", {})
+    return environment.reference_in(variables) == name

@@ -1,0 +1,30 @@
+"""Read the SSM parameter that holds the function's secrets."""
+
+from __future__ import annotations
+
+from ..models import Desired, Function, Parameter
+from ..parameters import refers_to
+from .calls import Calls
+
+
+def find_parameter(calls: Calls, desired: Desired, function: Function | None) -> Parameter | None:
+    """Return the parameter with its decrypted value; None if it does not exist.
+
+    It is read only if it may exist, so that other caches need no permission to read it.
+    """
+    name = desired.names.parameter
+    if not desired.may_have_parameter and not refers_to(function, name):
+        return None
+    resource = f"the SSM parameter {name}"
+    found = calls.find("ssm", "get_parameter", resource, Name=name, WithDecryption=True)
+    if found is None:
+        return None
+    tags = (
+        calls.find("ssm", "list_tags_for_resource", resource, ResourceType="Parameter", ResourceId=name) or {}
+    )
+    return Parameter(
+        name=name,
+        value=found["Parameter"]["Value"],
+        tags={tag["Key"]: tag["Value"] for tag in tags.get("TagList", [])},
+        secure=found["Parameter"].get("Type") == "SecureString",
+    )
