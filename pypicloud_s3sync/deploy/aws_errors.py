@@ -39,6 +39,7 @@ EXISTING = {
     *("EntityAlreadyExists", "EntityAlreadyExistsException"),
     *("ResourceAlreadyExistsException", "ResourceConflictException"),
     *("QueueAlreadyExists", "QueueNameExists", "AWS.SimpleQueueService.QueueNameExists"),
+    "ParameterAlreadyExists",
 }
 #: Lambda's message for a role that may not use the queue or the VPC, for example a role of the settings.
 ROLE_LACKS = "execution role does not have permissions to call"

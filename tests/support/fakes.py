@@ -75,6 +75,7 @@ def deployed(desired: Desired, **changes: Any) -> Observed:
         function=replace(desired.function, tags=tags, code_sha256=CODE),
         statements=(permission_statement(desired),) if desired.permission else (),
         notifications=subscribed({}, desired.owner, desired.subscription),
+        parameter=desired.parameter,
         delivery_resources=created(desired.delivery_resources),
     )
     return replace(observed, **changes)

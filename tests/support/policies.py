@@ -21,21 +21,23 @@ PLACEHOLDERS = {"account": "ACCOUNT", "region": "REGION", "bucket": "BUCKET", "f
 def documented_policies() -> dict[str, str]:
     """Return the IAM documents of the documentation by their file names.
 
-    The first one is the whole policy for direct delivery. The other lists the further statements.
+    The first one is the whole policy for direct delivery and DynamoDB. The others list further statements.
     """
-    direct = _documented(Delivery.DIRECT)
+    direct = _documented()
     documents: dict[str, Any] = {"operator_policy.json": direct}
-    statements = _documented(Delivery.EVENTBRIDGE)["Statement"]
-    further = [statement for statement in statements if statement not in direct["Statement"]]
-    documents["operator_policy_eventbridge.json"] = further
+    password = {"pypi__db": "redis", "db__url": "redis://:password@cache.example"}
+    for name, changes in (("eventbridge", {"s3sync__delivery": Delivery.EVENTBRIDGE}), ("secrets", password)):
+        statements = _documented(**changes)["Statement"]
+        further = [statement for statement in statements if statement not in direct["Statement"]]
+        documents[f"operator_policy_{name}.json"] = further
     return {name: json.dumps(document, indent=2) + "\n" for name, document in documents.items()}
 
 
-def _documented(delivery: Delivery) -> dict[str, Any]:
+def _documented(**changes: str | None) -> dict[str, Any]:
     settings = make_settings(
         s3sync__function_name=PLACEHOLDERS["function"],
-        s3sync__delivery=delivery,
         storage__bucket=PLACEHOLDERS["bucket"],
+        **changes,
     )
     cache = {**settings.cache_settings, "db.region_name": PLACEHOLDERS["region"]}
     settings = dataclasses.replace(settings, cache_settings=cache)

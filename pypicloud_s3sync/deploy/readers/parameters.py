@@ -8,13 +8,18 @@ from .calls import Calls
 
 
 def find_parameter(calls: Calls, desired: Desired, function: Function | None) -> Parameter | None:
-    """Return the parameter with its decrypted value; None if it does not exist.
+    """Return the parameter of a deployment; None if it does not exist.
 
     It is read only if it may exist, so that other caches need no permission to read it.
     """
     name = desired.names.parameter
     if not desired.may_have_parameter and not refers_to(function, name):
         return None
+    return read_parameter(calls, name)
+
+
+def read_parameter(calls: Calls, name: str) -> Parameter | None:
+    """Return a parameter with its decrypted value; None if it does not exist."""
     resource = f"the SSM parameter {name}"
     found = calls.find("ssm", "get_parameter", resource, Name=name, WithDecryption=True)
     if found is None:

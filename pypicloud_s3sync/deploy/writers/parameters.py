@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...exceptions import AwsError, ConflictError
-from ..models import OWNER_TAG, Parameter
+from ..models import Parameter
+from ..readers import calls as reading
+from ..readers.parameters import read_parameter
 from .calls import Calls
 
 
@@ -18,23 +19,13 @@ class ParameterWriter:
 
     def create(self, parameter: Parameter) -> None:
         """Create the parameter, encrypted with the account's key of Parameter Store."""
-        try:
-            self._put(parameter, Tags=_tag_list(parameter.tags))
-        except AwsError as error:
-            if error.code != "ParameterAlreadyExists":
-                raise
-            # The response to a call that succeeded may have been lost.
-            self._put_over_own(parameter, error)
+        self.calls.create(
+            lambda: self._put(parameter, Tags=_tag_list(parameter.tags)), lambda: self._is_created(parameter)
+        )
 
-    def _put_over_own(self, parameter: Parameter, cause: AwsError) -> None:
-        arguments = {"ResourceType": "Parameter", "ResourceId": parameter.name}
-        response = self.calls.do("ssm", "list_tags_for_resource", _resource(parameter.name), **arguments)
-        tags = {tag["Key"]: tag["Value"] for tag in response.get("TagList", [])}
-        if tags.get(OWNER_TAG) != parameter.tags[OWNER_TAG]:
-            raise ConflictError(
-                f"{_resource(parameter.name)} already exists and was not created by this tool: remove it"
-            ) from cause
-        self._put(parameter, Overwrite=True)
+    def _is_created(self, parameter: Parameter) -> bool:
+        """Return whether the existing parameter is the one that a call with a lost response has created."""
+        return read_parameter(reading.Calls(self.calls.clients), parameter.name) == parameter
 
     def update(self, parameter: Parameter, before: Parameter) -> None:
         """Update the value and the tags, as far as they differ."""

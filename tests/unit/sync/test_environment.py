@@ -200,12 +200,15 @@ class TestDocuments:
     """The plan and the status are printed, logged and sent to browsers."""
 
     @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
-    def test_they_do_not_contain_the_password(self, url: str) -> None:
+    @pytest.mark.parametrize("store", ["ssm", "environment"])
+    def test_they_do_not_contain_the_password(self, url: str, store: str) -> None:
         cache = "redis" if url.startswith("redis") else "sql"
         changes = {"pypi__db": cache, "db__region_name": None, "db__url": url, "db__password": SECRET}
+        changes["s3sync__secrets"] = store
         settings, desired = make_settings(**changes), make_desired(**changes)
         written = desired.function.configuration["Environment"][VARIABLE]
-        assert SECRET in written, "the function itself needs the password"
+        assert (SECRET in written) == (store == "environment")
+        assert store == "environment" or SECRET in not_none(desired.parameter).value
         for description, observed in observations(desired, written):
             for force in (False, True):
                 plan = plan_enable(desired, observed, force=force)

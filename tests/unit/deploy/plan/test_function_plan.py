@@ -335,7 +335,10 @@ def test_foreign_variables_make_no_difference_and_are_kept() -> None:
 
 def with_password(password: str) -> Desired:
     return make_desired(
-        pypi__db="redis", db__region_name=None, db__url=f"redis://:{password}@cache.example:6379/0"
+        pypi__db="redis",
+        db__region_name=None,
+        db__url=f"redis://:{password}@cache.example:6379/0",
+        s3sync__secrets="environment",
     )
 
 
