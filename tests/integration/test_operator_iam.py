@@ -173,7 +173,7 @@ def given_role(site: Site) -> str:
     return arn
 
 
-@pytest.mark.parametrize("variant", [*Delivery, "role_arn"])
+@pytest.mark.parametrize("variant", [*Delivery, "role_arn", "password"])
 def test_the_printed_policy_is_sufficient_and_each_statement_is_needed(
     site: Site,
     given_role: str,
@@ -184,6 +184,8 @@ def test_the_printed_policy_is_sufficient_and_each_statement_is_needed(
     changes = (
         {"s3sync__role_arn": given_role} if variant == "role_arn" else {"s3sync__delivery": str(variant)}
     )
+    if variant == "password":
+        changes = {"pypi__db": "redis", "db__url": "redis://:p-word@cache.example"}
     before = site.remains()
     ini = write_ini(site, tmp_path / "administrator.ini", **changes)
     status, policy = run(capsys, "policy", ini, "--account", site.aws.account_id)

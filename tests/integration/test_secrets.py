@@ -80,7 +80,7 @@ class Protected:
         return [parameter for parameter in found if self.site.bucket in parameter["Name"]]
 
     def written_anywhere(self) -> str:
-        """Return everything about the function that people may look at, the value of the parameter excepted."""
+        """Return everything about the function that people may look at, except the value of the parameter."""
         functions, logs = self.site.client("lambda"), self.site.client("logs")
         function = functions.get_function(FunctionName=self.site.function)
         group = f"/aws/lambda/{self.site.function}"

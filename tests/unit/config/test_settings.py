@@ -89,6 +89,13 @@ def test_every_option_is_read_and_converted() -> None:
         ("tags", "no value", "lines of key=value"),
         ("endpoint_url", "localhost", "a URL, for example http://localhost:4566"),
         ("permissions_boundary", "boundary", "the ARN of an IAM policy"),
+        ("secrets", "vault", "ssm, environment, or the ARN of a secret of Secrets Manager"),
+        # Without the characters that Secrets Manager appends, no policy could name exactly this secret.
+        (
+            "secrets",
+            "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache",
+            "ssm, environment, or the ARN of a secret of Secrets Manager",
+        ),
     ],
 )
 def test_an_invalid_value_is_named_with_what_is_expected(name: str, value: str, expected: str) -> None:

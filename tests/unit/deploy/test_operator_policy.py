@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired import resource_names
 from pypicloud_s3sync.deploy.operator_policy import (
     ANY,
     Purpose,
@@ -117,6 +118,15 @@ def test_the_tables_are_named_only_if_the_operator_reads_them() -> None:
     assert "ReadTables" not in statements(**keys), "other credentials read the tables"
     named = statements(db__namespace="eu-", db__region_name="eu-north-1")["ReadTables"]["Resource"]
     assert named[0] == f"arn:aws:dynamodb:eu-north-1:{ACCOUNT}:table/eu-DynamoPackage"
+
+
+def test_the_parameter_is_named_only_for_caches_that_may_have_a_password() -> None:
+    assert not {"ReadParameter", "WriteParameter"} & statements().keys()
+    found = statements(**REDIS)
+    name = resource_names(make_settings(**REDIS), REGION).parameter
+    assert found["ReadParameter"]["Resource"] == f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{name}"
+    assert "WriteParameter" in found
+    assert "WriteParameter" not in statements(Purpose.STATUS, **REDIS)
 
 
 def test_a_bundle_in_a_bucket_may_be_read() -> None:
