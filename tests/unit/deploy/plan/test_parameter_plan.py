@@ -21,7 +21,7 @@ def changes_for(password: str, **more: str | None) -> dict[str, str | None]:
     return {"pypi__db": "redis", "db__region_name": None, "db__url": URL.format(password), **more}
 
 
-def desired(password: str = "old-word", **more: str | None) -> Desired:
+def desired(password: str = "old-word", /, **more: str | None) -> Desired:
     return make_desired(**changes_for(password, **more))
 
 
