@@ -33,6 +33,7 @@ def show_plan(console: Console, document: Mapping[str, Any]) -> None:
     """Print a plan document as a diff."""
     title = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
     print_line(console, title)
+    _show_warnings(console, document)
     for action in document["actions"]:
         sign = SIGNS[action["verb"]]
         console.print()
@@ -117,6 +118,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     for problem in document.get("problems", ()):
         print_line(console, f"  ! {problem['message']}", "yellow")
         print_line(console, f"    {problem['remedy']}")
+    _show_warnings(console, document)
     rows = [
         ("bucket", document["bucket"] + (f" under {document['prefix']}" if document["prefix"] else "")),
         ("region", document["region"]),
@@ -136,6 +138,11 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     if not document["in_sync"]:
         hint = "Run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings."
         print_line(console, hint)
+
+
+def _show_warnings(console: Console, document: Mapping[str, Any]) -> None:
+    for warning in document.get("warnings", ()):
+        print_line(console, f"  ! {warning}", "yellow")
 
 
 def _mark(part: Mapping[str, Any]) -> str:

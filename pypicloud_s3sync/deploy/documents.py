@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..config.options import Delivery
+from ..config.runtimes import deprecation
 from ..config.settings import SyncSettings
 from . import notifications
 from .about import about
@@ -66,10 +67,17 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "region": plan.desired.region,
         "bucket": plan.desired.bucket,
         "in_sync": plan.in_sync,
+        "warnings": _warnings(plan),
         "foreign_notifications": _foreign_count(plan),
         "foreign": notifications.foreign_entries(plan.observed.notifications, plan.desired.owner),
         "actions": [_action(action) for action in plan.actions],
     }
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """Return what will need attention although everything works."""
+    warning = deprecation(plan.desired.function.configuration["Runtime"])
+    return [] if warning is None else [warning]
 
 
 def _action(action: Action) -> dict[str, Any]:
@@ -111,6 +119,7 @@ def status_document(
         "healthy": state == "on" and not found,
         "installed": _is_installed(resources),
         "problems": [problem.document for problem in found],
+        "warnings": _warnings(plan),
         "function": plan.desired.names.function,
         "function_arn": plan.desired.function.arn,
         "role_arn": plan.desired.role_arn,

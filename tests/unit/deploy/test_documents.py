@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.cli.console import make_console, show_status
+from pypicloud_s3sync.config import runtimes
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_document
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Function, Observed, Role, bundle_tag
@@ -399,3 +402,19 @@ def test_a_dead_letter_target_that_someone_set_is_named() -> None:
     document = status(with_configuration(DeadLetterConfig={"TargetArn": arn}))
     assert document["events"]["dead_letter_target"] == arn
     assert document["state"] == "on"
+
+
+def test_a_runtime_that_lambda_deprecates_soon_is_a_warning_of_plan_and_status_but_healthy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert status(DEPLOYED)["warnings"] == []
+    monkeypatch.setitem(runtimes.DEPRECATION, "python3.12", datetime.date(2020, 1, 1))
+    document = status(DEPLOYED)
+    assert document["healthy"]
+    assert plan_document(plan_enable(DESIRED, DEPLOYED), "enable")["warnings"] == document["warnings"]
+    (warning,) = document["warnings"]
+    assert "has deprecated the runtime python3.12" in warning
+    console = make_console(quiet=False)
+    with console.capture() as captured:
+        show_status(console, document)
+    assert "python3.12 since 2020-01-01" in " ".join(captured.get().split())
