@@ -219,6 +219,7 @@ def test_the_plan_document_lists_the_actions() -> None:
         "region": REGION,
         "bucket": BUCKET,
         "in_sync": False,
+        "warnings": [],
         "foreign_notifications": 0,
         "foreign": [],
         "actions": [
