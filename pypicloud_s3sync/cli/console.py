@@ -126,6 +126,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         ("runtime", f"{document['runtime']} on {document['architecture']}"),
         ("delivery", document["delivery"]),
         ("events", _events(document["events"])),
+        *_foreign_target(document),
         *((part["resource"], f"{_mark(part)} {_part(part)}") for part in document["resources"]),
         *([("code", CODE[document["code"]])] if document.get("code") else []),
     ]
@@ -157,6 +158,14 @@ def _events(events: Mapping[str, Any]) -> str:
         oldest = "" if age is None else f" (the oldest for {_age(age)})"
         counts.append(f"{events[kind]:,} {kind}{oldest}")
     return ", ".join(counts)
+
+
+def _foreign_target(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield where Lambda sends failed events, if that is not this tool's queue."""
+    target = document["events"]["dead_letter_target"]
+    queues = {part["name"] for part in document["resources"]}
+    if target is not None and target.rpartition(":")[2] not in queues:
+        yield "failed events", f"go to {target}, which someone else set"
 
 
 def _age(seconds: int) -> str:

@@ -97,6 +97,7 @@ def _parse_redis(text: str) -> DbUrl:
         raise ConfigError(
             f"db.url begins with {parts.scheme}://, which is not Redis: write redis://, or rediss:// for TLS"
         )
+    _ = parts.port  # raises ValueError if it is none
     options: dict[str, tuple[str, ...]] = {}
     for name, value in parse_qsl(parts.query):
         options[name] = (*options.get(name, ()), value)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from pyramid.settings import aslist
 
@@ -105,7 +106,18 @@ def _secret_store(text: str) -> str:
 
 _ROLE = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
 _POLICY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
-URL = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
+_ADDRESS = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
+
+
+def parse_endpoint(text: str) -> str:
+    """Return the address of a service, or raise ValueError."""
+    try:
+        parts = urlsplit(text)
+        is_complete = parts.hostname is not None and parts.port != 0
+    except ValueError:
+        is_complete = False
+    return _ADDRESS(text if is_complete else "")
+
 
 #: Every ``s3sync.*`` setting. The limits are those of botocore's model of Lambda, 2015-03-31.
 OPTIONS = (
@@ -189,7 +201,7 @@ OPTIONS = (
     ),
     Option(
         "endpoint_url",
-        URL,
+        parse_endpoint,
         None,
         "Address of an AWS emulator. The environment variable `AWS_ENDPOINT_URL` has the same effect.",
     ),

@@ -21,7 +21,7 @@ from . import partitions
 from .caches import check_cache
 from .classes import cache_backend, short_name
 from .ini import load_ini
-from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, URL, Delivery, Option
+from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, Delivery, Option, parse_endpoint
 from .runtimes import default_runtime
 from .storage import check_storage, s3_endpoint
 
@@ -204,7 +204,9 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     options = {option.name: _convert(option, settings) for option in OPTIONS}
     options["secret_store"] = options.pop("secrets")
     options["runtime"] = options["runtime"] or default_runtime()
-    options["endpoint_url"] = options["endpoint_url"] or _checked("AWS_ENDPOINT_URL", URL, os.environ)
+    options["endpoint_url"] = options["endpoint_url"] or _checked(
+        "AWS_ENDPOINT_URL", parse_endpoint, os.environ
+    )
     options["region"] = options["region"] or _checked(
         "storage.region_name", partitions.parse_region, settings
     )

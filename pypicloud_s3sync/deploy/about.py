@@ -20,10 +20,13 @@ SECONDS, HEADS, WRITES, READS = 0.2, 2, 6, 2
 METRICS = 5
 #: The events of the example.
 EVENTS = 1000
-#: What each delivery needs besides the function.
+#: Lambda asks the queue with five connections, each of which waits up to 20 seconds for an event:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html, https://aws.amazon.com/sqs/pricing/
+POLLS, PER_POLL = 5 * 3 * 60 * 24 * 30, 0.40 / 1_000_000
+#: How each delivery gets its events.
 CREATES = {
     Delivery.DIRECT: "a notification of the bucket",
-    Delivery.SQS: "two SQS queues and a notification of the bucket",
+    Delivery.SQS: "a notification of the bucket",
     Delivery.EVENTBRIDGE: "an EventBridge rule",
 }
 
@@ -32,8 +35,10 @@ def about(settings: SyncSettings) -> str:
     """Return what S3 sync is, what it creates with these settings, and about what it costs."""
     return (
         "S3 sync lets this server install packages that reach the bucket in other ways, for example through"
-        " S3 replication. It creates a Lambda function with a role and a log group, and"
-        f" {CREATES[settings.delivery]}. {EVENTS:,} packages a month cost {_dollars(event_costs(settings))},"
+        " S3 replication. It creates a Lambda function with a role and a log group, two SQS queues for events"
+        f" that fail, and {CREATES[settings.delivery]}."
+        f" {EVENTS:,} packages a month cost {_dollars(event_costs(settings))},"
+        f" reading the queue {_dollars(POLLS * PER_POLL)},"
         f" and the function's metrics up to ${METRICS * PER_METRIC_MONTH:.2f} a month"
         f" (AWS's public prices in us-east-1, {PRICED}, without free tiers)."
     )

@@ -40,7 +40,8 @@ class Limits:
     ``deadline`` is the time of the monotonic clock after which no further call is made.
     """
 
-    connect: float = 60
+    # AWS accepts a connection within a second; five attempts of a minute look like a command that hangs.
+    connect: float = 10
     read: float = 60
     attempts: int = 5
     deadline: float = float("inf")

@@ -42,12 +42,21 @@ def entry(kind: str, identifier: str, destination: str, prefix: str) -> dict[str
 def subscribed(
     configuration: Mapping[str, Any], owner: NotificationOwner, wanted: Subscription
 ) -> dict[str, Any]:
-    """Return the configuration with the wanted entry in place of all entries of this tool."""
+    """Return the configuration with the wanted entry in place of all entries of this tool.
+
+    An entry that differs in nothing but its id works, so it stays: another tool may rewrite ids on each run.
+    """
     rest = dict(configuration) if wanted.keeps_entries else _without_owned(configuration, owner)
     merged = _with_eventbridge(rest, wanted.eventbridge)
     if wanted.kind is not None and wanted.entry is not None:
-        merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(wanted.entry)]
+        same = (item for item in configuration.get(wanted.kind, []) if _is_same_except_id(item, wanted.entry))
+        merged[wanted.kind] = [*merged.get(wanted.kind, []), dict(next(same, wanted.entry))]
     return merged
+
+
+def _is_same_except_id(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Return whether an entry is the wanted one, except perhaps for its id."""
+    return _canonical_entry({**item, "Id": ""}) == _canonical_entry({**wanted, "Id": ""})
 
 
 def unsubscribed(

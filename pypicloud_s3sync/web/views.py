@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pypicloud.route import AdminResource
 from pyramid.csrf import check_csrf_token
@@ -102,7 +102,9 @@ class S3SyncViews:
     @json_errors
     def plan(self) -> Any:
         """Return what enable would change, or disable with ``?command=disable``."""
-        command = "disable" if self.request.params.get("command") == "disable" else "enable"
+        # Not request.params, which fails on a query that is no UTF-8.
+        wanted = parse_qs(self.request.query_string).get("command")
+        command = "disable" if wanted == ["disable"] else "enable"
         return READS.answer(self._settings(), f"plan {command}", PLANS[command])
 
     @view_config(request_method="GET", subpath=("activity",))

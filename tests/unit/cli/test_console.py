@@ -203,12 +203,31 @@ def test_events_that_wait_and_failed_are_counted_with_their_age(
     waiting: tuple[int, int | None], failed: tuple[int, int | None], shown: str
 ) -> None:
     events = {
+        **status()["events"],
         "waiting": waiting[0],
         "oldest_waiting_seconds": waiting[1],
         "failed": failed[0],
         "oldest_failed_seconds": failed[1],
     }
     assert f"  events    {shown}" in shown_status(status(events=events))
+
+
+@pytest.mark.parametrize(
+    ("target", "lines"),
+    [
+        (None, []),
+        ("arn:aws:sqs:eu-west-1:1:sync-queue", []),
+        (
+            "arn:aws:sns:eu-west-1:1:alarm",
+            ["  failed events  go to arn:aws:sns:eu-west-1:1:alarm, which someone else set"],
+        ),
+    ],
+)
+def test_a_dead_letter_target_that_someone_else_set_is_shown(target: str | None, lines: list[str]) -> None:
+    events = {**status()["events"], "dead_letter_target": target}
+    queue = {"resource": "queue", "name": "sync-queue", "state": "ok", "messages": 0}
+    shown = shown_status(status(events=events, resources=[queue]))
+    assert [line for line in shown if line.startswith("  failed events")] == lines
 
 
 def test_the_prefix_of_the_bucket_is_shown() -> None:

@@ -66,6 +66,8 @@ def test_psycopg_needs_sqlalchemy_2(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("redis", "postgresql://u:hunter2@db.example/x"),
         ("redis", "cache.example:6379"),
+        ("redis", "redis://cache.example:hunter2/0"),
+        ("redis", "redis://:p@cache.example:99999"),
         ("sql", "db.example/x"),
         ("sql", "postgresql://u:x@db.example:hunter2/x"),
     ],

@@ -88,6 +88,9 @@ def test_every_option_is_read_and_converted() -> None:
         ("delivery", "pigeon", "one of direct, sqs, eventbridge"),
         ("tags", "no value", "lines of key=value"),
         ("endpoint_url", "localhost", "a URL, for example http://localhost:4566"),
+        ("endpoint_url", "http://[", "a URL, for example http://localhost:4566"),
+        ("endpoint_url", "http://:4566", "a URL, for example http://localhost:4566"),
+        ("endpoint_url", "http://localhost:port", "a URL, for example http://localhost:4566"),
         ("permissions_boundary", "boundary", "the ARN of an IAM policy"),
         ("secrets", "vault", "ssm, environment, or the ARN of a secret of Secrets Manager"),
         # Without the characters that Secrets Manager appends, no policy could name exactly this secret.

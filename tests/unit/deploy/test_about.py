@@ -14,11 +14,12 @@ COSTS = (Path(__file__).parents[3] / "docs" / "production.md").read_text()
 
 
 @pytest.mark.parametrize(
-    ("delivery", "part"), [("direct", "notification"), ("sqs", "queues"), ("eventbridge", "rule")]
+    ("delivery", "part"), [("direct", "notification"), ("sqs", "notification"), ("eventbridge", "rule")]
 )
 def test_what_is_created_follows_from_the_delivery(delivery: str, part: str) -> None:
     text = about(make_settings(s3sync__delivery=delivery))
     assert part in text
+    assert "two SQS queues" in text
     assert "Lambda function" in text
 
 
@@ -38,6 +39,12 @@ def test_the_prices_are_those_of_the_documentation() -> None:
         assert price in COSTS
     assert "$1.50" in COSTS
     assert "$1.50" in about(make_settings())
+
+
+def test_reading_an_empty_queue_is_paid_for() -> None:
+    """Lambda asks it all the time, with every delivery."""
+    assert "reading the queue about $0.26" in about(make_settings())
+    assert "$0.26 per month" in COSTS
 
 
 def test_each_metric_of_the_function_is_paid_for() -> None:

@@ -91,6 +91,7 @@ def test_a_request_of_the_web_server_waits_seconds_and_a_run_minutes(service: st
     assert (config.connect_timeout, config.read_timeout) == (3, 10)
     assert config.retries["total_max_attempts"] == 2
     assert config_of(service).retries["total_max_attempts"] == 5
+    assert config_of(service).connect_timeout == 10
 
 
 def test_a_role_of_a_profile_is_assumed_within_the_same_limits() -> None:

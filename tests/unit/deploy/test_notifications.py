@@ -123,9 +123,9 @@ def test_a_previous_entry_is_replaced_and_removed_regardless_of_its_content() ->
 @pytest.mark.parametrize(
     "item",
     [
-        {"Id": "", "LambdaFunctionArn": FUNCTION, "Events": OWN["Events"]},
+        {"Id": "", "LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectCreated:*"]},
         {"LambdaFunctionArn": FUNCTION, "Events": ["s3:ObjectTagging:*"]},
-        {"Id": "another", "LambdaFunctionArn": FUNCTION, "Events": OWN["Events"]},
+        {"Id": "another", "LambdaFunctionArn": FUNCTION, "Events": OWN["Events"][:2]},
         {"Id": ID, "LambdaFunctionArn": f"{FUNCTION}:live", "Events": OWN["Events"]},
         *FROM_PYPICLOUD,
     ],
@@ -136,6 +136,23 @@ def test_an_entry_is_owned_if_it_sends_to_the_function(item: dict[str, Any]) -> 
     assert without_own(for_functions(item)) == {}
     assert with_own(for_functions(item)) == for_functions(OWN)
     assert notifications.overlapping(for_functions(item), OWNER, OWN) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Id": ""},
+        {"Id": "another"},
+        {"Id": "another", "Events": OWN["Events"][::-1]},
+        {"Id": "another", **with_filter(prefix="", suffix="")},
+    ],
+    ids=str,
+)
+def test_an_entry_that_works_keeps_the_id_that_another_tool_gave_it(changes: dict[str, Any]) -> None:
+    configuration = for_functions(*FOREIGN["LambdaFunctionConfigurations"], {**OWN, **changes})
+    assert as_bytes(with_own(configuration)) == as_bytes(configuration)
+    twice = for_functions({**OWN, **changes}, {**OWN, "Id": "x", "Events": ["s3:ObjectTagging:*"]})
+    assert with_own(twice) == for_functions({**OWN, **changes})
 
 
 @pytest.mark.parametrize("arn", [FOREIGN_FUNCTION, f"{FUNCTION}-2", f"{FUNCTION[:-1]}"])

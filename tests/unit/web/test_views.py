@@ -209,6 +209,13 @@ def test_a_post_of_pypiclouds_own_pages_is_accepted_behind_a_proxy_that_ends_tls
     assert response.json["error"] == "config"
 
 
+@pytest.mark.parametrize("query", ["%ff", "command=%ff", "command=disable&command=%80", "&=;%"])
+def test_a_malformed_query_is_no_error_of_the_server(app: TestApp, query: str) -> None:
+    """The request gets as far as the settings."""
+    response = use_basic(app).get(f"/admin/s3sync/plan?{query}", status=400)
+    assert response.json["error"] == "config"
+
+
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize(
     "content_type", ["multipart/form-data", "application/x-www-form-urlencoded; charset=utf-99", "x"]
