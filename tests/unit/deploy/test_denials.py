@@ -143,3 +143,13 @@ def test_the_policy_that_is_offered_names_only_arns(message: str, action: str, r
     assert policy["Statement"] == [
         {"Effect": "Allow", "Action": action or "s3:ListBucket", "Resource": resource or "*"}
     ]
+
+
+@pytest.mark.parametrize("action", ["DescribeSecurityGroups", "DescribeSubnets"])
+def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec2(action: str) -> None:
+    reason = (
+        f"Your access has been denied by EC2, please make sure your request credentials have permission to"
+        f" {action} for sg-0ccc. EC2 Error Code: UnauthorizedOperation. EC2 Error Message: You are not"
+        " authorized to perform this operation."
+    )
+    assert Denial.of(reason).action == f"ec2:{action}"
