@@ -132,6 +132,9 @@ def test_a_password_is_only_in_the_parameter_and_is_rotated_without_a_redeployme
     assert [action.call for action in rotation.actions] == ["parameter.update"]
     protected.uploaded_and_synced()
     after = site.client("lambda").get_function_configuration(FunctionName=site.function)
+    logged = protected.written_anywhere()
+    assert "saved" in logged
+    assert "username-password" not in logged, "the invocation that was refused reads the new password itself"
     assert [before["RevisionId"], before["LastModified"]] == [after["RevisionId"], after["LastModified"]]
 
     shown = [plan_document(each, "enable") for each in (plan, rotation)]
