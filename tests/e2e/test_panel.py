@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.demo import story
 from pypicloud_s3sync.demo.servers import FUNCTION, TwoRegions, free_ports, two_regions
 from pypicloud_s3sync.demo.tools import PASSWORD, USER, request
 from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
+from pypicloud_s3sync.deploy.documents import RESOURCES
 from pypicloud_s3sync.deploy.models import BUNDLE_TAG
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
 from support.apps import make_app
@@ -123,7 +125,7 @@ class TestPanel:
         page.get_by_role("button", name="Enable S3 sync").click()
         page.get_by_role("heading", name="Enable S3 sync?").wait_for(timeout=SOON)
         focused(page, "s3sync-confirm")
-        assert page.locator(".s3sync-plan > li").count() == 5
+        assert page.locator(".s3sync-plan > li").count() == len(RESOURCES[Delivery.DIRECT])
         assert page.get_by_text(MARKUP).is_visible()
         page.locator("summary").first.press("Enter")
         assert page.get_by_text("allow sts:AssumeRole").is_visible()
@@ -143,7 +145,8 @@ class TestPanel:
         assert clean.barriers() == []
         title(page, "S3 sync is on")
         focused(page, "s3sync-title")
-        assert page.locator(".s3sync-steps .s3sync-good").count() == 6
+        # A step for each part, and one for the bundle.
+        assert page.locator(".s3sync-steps .s3sync-good").count() == len(RESOURCES[Delivery.DIRECT]) + 1
         for name in ("role", "log group", "function", "permission", "notification"):
             assert FUNCTION in part(page, name)
         assert page.locator("dt:text-is('code') + dd").inner_text() == "current"

@@ -37,6 +37,7 @@
       function ($scope, $timeout, $interval, requests, runs, words, differences, chart, announce, focus) {
         let poll = null;
         let delay = QUICKEST;
+        let readingActivity = false;
         let lastSeen; // the start of the last run that the server has reported
 
         $scope.title = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
@@ -44,9 +45,10 @@
         // The state and the activity
 
         $scope.refresh = function () {
-          if ($scope.loading || $scope.planning) return;
-          load().then(() => announce($scope.title.text));
-          loadActivity();
+          if ($scope.loading || $scope.planning || readingActivity) return;
+          load()
+            .then(() => announce($scope.title.text))
+            .then(loadActivity);
         };
 
         $scope.reload = () => location.reload();
@@ -94,7 +96,7 @@
           const isNew = Boolean(last) && last.since !== lastSeen;
           const isShown = Boolean(run && run.isFresh);
           lastSeen = last ? last.since : lastSeen;
-          if ($scope.busy) return conclude(isNew ? last : { result: "unknown", message: FORGOTTEN });
+          if ($scope.busy) return learn(isNew ? last : { result: "unknown", message: FORGOTTEN });
           if (run && isShown) runs.dated(run, last);
           if (last && (isNew ? !isShown : run && !run.result)) $scope.run = runs.concluded(run, last);
           else if (run && !run.result) $scope.run = null;
@@ -106,7 +108,7 @@
             // The run has ended, although its effect on AWS cannot be read.
             lastSeen = last.since;
             $scope.state = "unknown";
-            conclude(last);
+            learn(last);
           }
           const isFinal = FINAL.indexOf(problem.error) >= 0;
           if (($scope.busy || $scope.state === "running") && !isFinal) {
@@ -127,12 +129,19 @@
           announce(problem.message);
         }
 
+        // Loaded after the state, because the server reads AWS for one request at a time.
         function loadActivity() {
           const isActivity = (answer) => Array.isArray(answer.packages) && Array.isArray(answer.hours);
-          requests.get("/activity", isActivity).then(showActivity, (problem) => {
-            const text = problem.message;
-            showActivity({ packages: [], packages_message: text, hours: [], hours_message: text });
-          });
+          readingActivity = true;
+          return requests
+            .get("/activity", isActivity)
+            .then(showActivity, (problem) => {
+              const text = problem.message;
+              showActivity({ packages: [], packages_message: text, hours: [], hours_message: text });
+            })
+            .finally(() => {
+              readingActivity = false;
+            });
         }
 
         function showActivity(activity) {
@@ -230,14 +239,19 @@
         function finish(result) {
           $scope.run.isFresh = true;
           conclude(result);
-          load();
+          load().then(loadActivity);
+        }
+
+        // Ends a run whose result a request for the state has brought.
+        function learn(result) {
+          conclude(result);
+          loadActivity();
         }
 
         function conclude(result) {
           $scope.run = runs.concluded($scope.run, result);
           $scope.busy = null;
           focus(result.result === "ok" ? "s3sync-title" : "s3sync-outcome");
-          loadActivity();
         }
 
         // Returns whether a problem says a message already.
@@ -249,8 +263,7 @@
           $timeout.cancel(poll);
           $interval.cancel(clock);
         });
-        load();
-        loadActivity();
+        load().then(loadActivity);
       },
     ]);
 })();
