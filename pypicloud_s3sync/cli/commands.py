@@ -11,10 +11,14 @@ import click
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents, results
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
+from ..deploy.template import Format, template
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
 from .steps import StepPrinter
 from .text import json_text
+
+#: The tools that deploy a template.
+_TOOLS = {Format.CLOUDFORMATION: "CloudFormation", Format.TERRAFORM: "Terraform"}
 
 
 class Command:
@@ -103,6 +107,17 @@ class Command:
         scope = scope_of(self.settings, account)
         click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))
         return 0
+
+    def template(self, form: str, output: str | None) -> int:
+        """Print the template of the resources, which is JSON in any case, or write it to a file."""
+        path = None if output is None else output_file.check(output)
+        document = template(self.settings, Format(form))
+        if output is None or path is None:
+            click.echo(json_text(document))
+            return 0
+        output_file.write(output, path, f"{json_text(document)}\n".encode())
+        summary = f"{output}: deploy it with {_TOOLS[Format(form)]}, then run ppc-s3sync enable"
+        return self._show({"file": output, "format": form}, lambda: self._print(summary))
 
     @contextmanager
     def _deployment(self, first: str = "comparing the settings with AWS") -> Iterator[Deployment]:

@@ -206,6 +206,28 @@ def policy(run: Run, /, purposes: tuple[str, ...], account: str | None, **argume
     return _command(run, **arguments).policy(purposes, account)
 
 
+@cli.command()
+@common_options
+@role_option
+@click.option(
+    *("--format", "form"),
+    type=click.Choice(["cloudformation", "terraform"]),
+    default="cloudformation",
+    show_default=True,
+    help="Format of the template; Terraform's is its JSON syntax.",
+)
+@click.option(*("-o", "--output"), metavar="FILE", help="File to write. [default: the template is printed]")
+@click.pass_obj
+def template(run: Run, /, form: str, output: str | None, **arguments: Any) -> int:
+    """Print what enable would create as a template, as JSON.
+
+    It is for teams whose changes are reviewed before they are deployed. It has everything but the bucket's
+    notifications, which also belong to others: enable adds its own after the template has been deployed. AWS
+    is not asked, so no credentials are needed.
+    """
+    return _command(run, **arguments).template(form, output)
+
+
 def _command(
     run: Run,
     *,

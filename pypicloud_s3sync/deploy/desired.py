@@ -27,6 +27,7 @@ ROLE_PATH = "/pypicloud-s3sync/"
 PARAMETER_PATH = "/pypicloud-s3sync/"
 #: The beginning of the name of a resource whose function's name is too long for it.
 PREFIX_OF_LONG = "pypicloud-s3sync"
+ROLE_DESCRIPTION = "Runs the Lambda function that keeps pypicloud's cache equal to its bucket"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from ..desired import ROLE_DESCRIPTION
 from ..models import Role
 from ..policy import POLICY_NAME
 from ..readers import calls as reading
@@ -30,7 +31,7 @@ class RoleWriter:
             RoleName=role.name,
             Path=role.path,
             AssumeRolePolicyDocument=json.dumps(role.trust),
-            Description="Runs the Lambda function that keeps pypicloud's cache equal to its bucket",
+            Description=ROLE_DESCRIPTION,
             Tags=_tag_list(role.tags),
             **boundary,
         )

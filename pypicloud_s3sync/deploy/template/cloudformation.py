@@ -1,0 +1,201 @@
+"""Write the resources of a template as an AWS CloudFormation template.
+
+The properties are those of https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..desired import DESCRIPTION, ROLE_DESCRIPTION
+from ..models import Queue
+from ..policy import POLICY_NAME
+from .resources import ACCOUNT, PARTITION, Resources, filled
+
+#: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.
+RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+NEXT_STEP = (
+    "The stack does not change the bucket's notifications, because they also belong to others."
+    " Run ppc-s3sync enable with the same configuration: it adds the notification of the sync."
+)
+
+
+def cloudformation(resources: Resources) -> dict[str, Any]:
+    """Return a CloudFormation template."""
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"{DESCRIPTION}: {resources.bucket} in {resources.region}",
+        "Parameters": {
+            "BundleBucket": {
+                "Type": "String",
+                "Description": "The bucket, in the same region, that holds the zip of ppc-s3sync bundle",
+            },
+            "BundleKey": {
+                "Type": "String",
+                "Description": "The key of the zip. A stack deploys another zip only under another key.",
+            },
+        },
+        "Rules": {
+            "Region": {
+                "Assertions": [
+                    {
+                        "Assert": {"Fn::Equals": [{"Ref": "AWS::Region"}, resources.region]},
+                        "AssertDescription": f"The bucket {resources.bucket} is in {resources.region}",
+                    }
+                ]
+            }
+        },
+        "Resources": _Writer(resources).resources(),
+        "Outputs": {
+            "FunctionArn": {"Value": {"Fn::GetAtt": ["Function", "Arn"]}},
+            "NextStep": {"Value": NEXT_STEP},
+        },
+    }
+
+
+class _Writer:
+    """Writes each resource; refers to another one by its logical id, so that it is created first."""
+
+    def __init__(self, resources: Resources) -> None:
+        self.of = resources
+        self.references = {
+            resources.function.arn: "Function",
+            resources.queue.arn: "Queue",
+            resources.dead_letters.arn: "DeadLetterQueue",
+            **({resources.role.arn: "Role"} if resources.role else {}),
+        }
+
+    def resources(self) -> dict[str, Any]:
+        """Return all resources by their logical ids."""
+        written = {
+            "Role": self._role(),
+            "LogGroup": self._log_group(),
+            "DeadLetterQueue": self._queue(self.of.dead_letters),
+            "Queue": self._queue(self.of.queue),
+            "QueuePolicy": self._queue_policy(),
+            "Function": self._function(),
+            "EventSourceMapping": self._mapping(),
+            "Rule": self._rule(),
+            "Permission": self._permission(),
+        }
+        return {name: resource for name, resource in written.items() if resource is not None}
+
+    def _role(self) -> dict[str, Any] | None:
+        role = self.of.role
+        if role is None:
+            return None
+        boundary = {"PermissionsBoundary": role.boundary} if role.boundary else {}
+        properties = {
+            "RoleName": role.name,
+            "Path": role.path,
+            "Description": ROLE_DESCRIPTION,
+            "AssumeRolePolicyDocument": role.trust,
+            "Policies": [{"PolicyName": POLICY_NAME, "PolicyDocument": self._referring(role.policy)}],
+            **boundary,
+            "Tags": _tag_list(role.tags),
+        }
+        return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+    def _log_group(self) -> dict[str, Any]:
+        group = self.of.log_group
+        properties = {
+            "LogGroupName": group.name,
+            "RetentionInDays": group.retention_days,
+            "Tags": _tag_list(group.tags),
+        }
+        return {"Type": "AWS::Logs::LogGroup", "Properties": properties}
+
+    def _queue(self, queue: Queue) -> dict[str, Any]:
+        attributes = {name: value for name, value in queue.attributes.items() if name != "Policy"}
+        for name in ("VisibilityTimeout", "MessageRetentionPeriod"):
+            if name in attributes:
+                attributes[name] = int(attributes[name])
+        attributes["SqsManagedSseEnabled"] = attributes["SqsManagedSseEnabled"] == "true"
+        # Each queue names the other one, so only one of them can refer to the other by its logical id.
+        allowed = attributes.pop("RedriveAllowPolicy", None)
+        properties = {
+            "QueueName": queue.name,
+            **self._referring(attributes),
+            **({"RedriveAllowPolicy": filled(allowed, substituted)} if allowed else {}),
+            "Tags": _tag_list(queue.tags),
+        }
+        return {"Type": "AWS::SQS::Queue", "Properties": properties}
+
+    def _queue_policy(self) -> dict[str, Any]:
+        properties = {
+            "Queues": [{"Ref": "Queue"}],
+            "PolicyDocument": self._referring(self.of.queue.attributes["Policy"]),
+        }
+        return {"Type": "AWS::SQS::QueuePolicy", "Properties": properties}
+
+    def _function(self) -> dict[str, Any]:
+        function = self.of.function
+        configuration = {**function.configuration}
+        variables = configuration.pop("Environment")
+        network = configuration.pop("VpcConfig")
+        properties = {
+            "FunctionName": function.name,
+            "PackageType": function.package,
+            "Code": {"S3Bucket": {"Ref": "BundleBucket"}, "S3Key": {"Ref": "BundleKey"}},
+            **self._referring(configuration),
+            **({"VpcConfig": network} if network["SubnetIds"] else {}),
+            "Environment": {"Variables": filled(variables, substituted)},
+            "Tags": _tag_list(function.tags),
+        }
+        # Without its log group, Lambda would create one that keeps its events forever.
+        return {"Type": "AWS::Lambda::Function", "DependsOn": "LogGroup", "Properties": properties}
+
+    def _mapping(self) -> dict[str, Any]:
+        mapping = self.of.mapping
+        properties = {
+            "EventSourceArn": self._referring(mapping.queue_arn),
+            "FunctionName": self._referring(mapping.function_arn),
+            **mapping.configuration,
+        }
+        return {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
+
+    def _rule(self) -> dict[str, Any] | None:
+        rule = self.of.rule
+        if rule is None:
+            return None
+        properties = {
+            "Name": rule.name,
+            "Description": DESCRIPTION,
+            "EventPattern": rule.pattern,
+            "State": rule.state,
+            "Targets": [self._referring(rule.target)],
+            "Tags": _tag_list(rule.tags),
+        }
+        return {"Type": "AWS::Events::Rule", **RETAINED, "Properties": properties}
+
+    def _permission(self) -> dict[str, Any] | None:
+        """Return the permission; CloudFormation chooses the id of the statement."""
+        permission = self.of.permission
+        if permission is None:
+            return None
+        properties = {key: value for key, value in permission.items() if key != "StatementId"}
+        properties["FunctionName"] = self.of.function.arn
+        return {"Type": "AWS::Lambda::Permission", **RETAINED, "Properties": self._referring(properties)}
+
+    def _referring(self, value: Any) -> Any:
+        """Return a value with references in place of ARNs of the stack's own resources."""
+
+        def fill(text: str) -> Any:
+            name = self.references.get(text)
+            return {"Fn::GetAtt": [name, "Arn"]} if name else substituted(text)
+
+        return filled(value, fill)
+
+
+def substituted(text: str) -> Any:
+    """Return a text with CloudFormation's pseudo parameters in place of account and partition."""
+    if ACCOUNT not in text and PARTITION not in text:
+        return text
+    # "${!x}" stands for the text "${x}", for example in a policy's resource.
+    literal = text.replace("${", "${!")
+    return {"Fn::Sub": literal.replace(ACCOUNT, "${AWS::AccountId}").replace(PARTITION, "${AWS::Partition}")}
+
+
+def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
