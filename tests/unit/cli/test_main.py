@@ -91,10 +91,19 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
 
 
 def test_the_commands_are_those_of_the_documentation() -> None:
-    assert set(cli.commands) == {"plan", "enable", "status", "disable", "replay", "bundle", "policy"}
+    assert set(cli.commands) == {
+        "plan",
+        "enable",
+        "status",
+        "disable",
+        "replay",
+        "bundle",
+        "policy",
+        "template",
+    }
 
 
-@pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy"}))
+@pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy", "template"}))
 def test_every_command_takes_a_name_and_a_region(
     settings_of: Callable[..., SyncSettings], ini: Path, command: str
 ) -> None:
@@ -180,6 +189,59 @@ def test_a_policy_for_something_else_is_a_usage_error(
     status, out, err = run("policy", ini, "bucket=b", *options)
     assert (status, out) == (2, "")
     assert message in err
+
+
+# Templates
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+@pytest.mark.parametrize(
+    ("form", "field"), [([], "Resources"), (["--format", "terraform"], "resource")], ids=str
+)
+def test_a_template_is_json_and_needs_no_credentials(
+    run: Run, ini: Path, monkeypatch: pytest.MonkeyPatch, form: list[str], field: str, options: list[str]
+) -> None:
+    monkeypatch.setattr("boto3.session.Session.__init__", lambda *_, **__: pytest.fail("AWS is asked"))
+    names = ["-n", "sync-2", "-r", "us-east-1", "-a", "arn:aws:iam::111122223333:role/sync"]
+    status, out, err = run("template", ini, "bucket=b", *names, *form, *options)
+    assert (status, err) == (0, "")
+    assert field in json.loads(out)
+    for name in ("sync-2", "us-east-1", "arn:aws:iam::111122223333:role/sync"):
+        assert name in out
+
+
+def test_a_template_can_be_written_to_a_file(run: Run, ini: Path, tmp_path: Path) -> None:
+    path = tmp_path / "stack.json"
+    printed = run("template", ini, "bucket=b")[1]
+    summary = f"{path}: deploy it with CloudFormation, then run ppc-s3sync enable"
+    status, out, _ = run("template", ini, "bucket=b", "-o", path)
+    assert (status, " ".join(out.split())) == (0, summary)
+    assert path.read_text() == printed
+    out = run("template", ini, "bucket=b", "--json", "--format", "terraform", "-o", path)[1]
+    assert json.loads(out) == {"file": str(path), "format": "terraform"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--format", "pulumi"], "'pulumi' is not one of 'cloudformation', 'terraform'"),
+        (["-o", "/nowhere/stack.json"], "cannot write /nowhere/stack.json"),
+    ],
+)
+def test_a_template_that_cannot_be_made_is_a_usage_error(
+    run: Run, ini: Path, options: list[str], message: str
+) -> None:
+    status, out, err = run("template", ini, "bucket=b", *options)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_a_template_needs_a_region(run: Run, ini: Path) -> None:
+    ini.write_text(INI.replace("storage.region_name = %(region)s\n", ""))
+    status, out, err = run("template", ini, "bucket=b")
+    assert (status, out) == (2, "")
+    assert "no region is set" in err
+    assert run("template", ini, "bucket=b", "-r", "us-east-1")[0] == 0
 
 
 # Errors

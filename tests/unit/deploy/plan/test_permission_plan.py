@@ -71,8 +71,14 @@ def test_a_permission_that_differs_is_replaced(changes: dict[str, Any]) -> None:
     assert action.arguments == {"permission": DESIRED.permission}
 
 
+def test_a_statement_with_another_id_is_enough_if_it_permits_the_same() -> None:
+    """CloudFormation chooses the ids of its statements."""
+    chosen = {**permission_statement(DESIRED), "Sid": "stack-Permission-1A2B3C"}
+    assert plan_enable(DESIRED, deployed(DESIRED, statements=(chosen,))).in_sync
+
+
 def test_foreign_statements_make_no_difference() -> None:
-    foreign = {**permission_statement(DESIRED), "Sid": "foreign"}
+    foreign = {**permission_statement(DESIRED), "Sid": "foreign", "Action": "lambda:GetFunction"}
     own = permission_statement(DESIRED)
     assert plan_enable(DESIRED, deployed(DESIRED, statements=(foreign, own))).in_sync
     assert calls(plan_enable(DESIRED, deployed(DESIRED, statements=(foreign,)))) == ["permission.add"]
