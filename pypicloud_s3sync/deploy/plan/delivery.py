@@ -163,7 +163,7 @@ def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ..
     name = wanted["StatementId"]
     shown = tuple(Change(key, None, value) for key, value in wanted.items() if key in PERMISSION_FIELDS)
     found = find_statement(statements, name)
-    if found is None and any(_permits(statement, wanted) for statement in statements):
+    if found is None and any(permits(statement, wanted) for statement in statements):
         # CloudFormation chooses the ids of its statements.
         return
     if found is None:

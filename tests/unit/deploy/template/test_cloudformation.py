@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,6 +30,14 @@ VARIANTS = [
         Delivery, CACHES.values(), ({}, VPC), (BOUNDARY, GIVEN_ROLE)
     )
 ]
+#: The ARN of a resource by its properties.
+ARNS: dict[str, Callable[[Any], str]] = {
+    "AWS::IAM::Role": lambda role: f"arn:aws:iam::{ACCOUNT}:role{role['Path']}{role['RoleName']}",
+    "AWS::SQS::Queue": lambda queue: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue['QueueName']}",
+    "AWS::Lambda::Function": lambda function: (
+        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function['FunctionName']}"
+    ),
+}
 
 
 def cloudformation(**changes: str | None) -> dict[str, Any]:
@@ -49,15 +58,6 @@ def resolved(value: Any, resources: dict[str, Any]) -> Any:
         case {"Fn::GetAtt": [name, "Arn"]}:
             return ARNS[resources[name]["Type"]](resources[name]["Properties"])
     return {key: resolved(item, resources) for key, item in value.items()}
-
-
-ARNS = {
-    "AWS::IAM::Role": lambda role: f"arn:aws:iam::{ACCOUNT}:role{role['Path']}{role['RoleName']}",
-    "AWS::SQS::Queue": lambda queue: f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue['QueueName']}",
-    "AWS::Lambda::Function": lambda function: (
-        f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function['FunctionName']}"
-    ),
-}
 
 
 def properties(**changes: str | None) -> dict[str, Any]:
