@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..desired import DESCRIPTION, ROLE_DESCRIPTION
-from ..models import Queue
+from ..models import ROLE_TAG, Queue
 from ..policy import POLICY_NAME
 from .resources import ACCOUNT, PARTITION, Resources, filled
 
@@ -141,10 +141,14 @@ class _Writer:
             **self._referring(configuration),
             **({"VpcConfig": network} if network["SubnetIds"] else {}),
             "Environment": {"Variables": filled(variables, substituted)},
-            "Tags": _tag_list(function.tags),
+            "Tags": [*_tag_list(function.tags), *self._role_tag()],
         }
         # Without its log group, Lambda would create one that keeps its events forever.
         return {"Type": "AWS::Lambda::Function", "DependsOn": "LogGroup", "Properties": properties}
+
+    def _role_tag(self) -> list[dict[str, Any]]:
+        """Return the tag by which ``enable`` sees that the function had its role from the beginning."""
+        return [{"Key": ROLE_TAG, "Value": {"Fn::GetAtt": ["Role", "RoleId"]}}] if self.of.role else []
 
     def _mapping(self) -> dict[str, Any]:
         mapping = self.of.mapping

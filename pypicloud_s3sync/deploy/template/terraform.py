@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from ..desired import DESCRIPTION, ROLE_DESCRIPTION
-from ..models import Queue
+from ..models import ROLE_TAG, Queue
 from ..policy import POLICY_NAME
 from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 
@@ -131,6 +131,8 @@ class _Writer:
         # Without the log group, Lambda would create one that keeps its events forever.
         depends_on = ["aws_cloudwatch_log_group.sync"]
         depends_on += ["aws_iam_role_policy.sync"] if self.of.role else []
+        # By this tag, enable sees that the function had its role from the beginning.
+        role_tag = {ROLE_TAG: "${aws_iam_role.sync.unique_id}"} if self.of.role else {}
         return {
             "function_name": function.name,
             "description": configuration["Description"],
@@ -148,11 +150,11 @@ class _Writer:
                 "target_arn": self._referring(configuration["DeadLetterConfig"]["TargetArn"])
             },
             "environment": {"variables": _texts(configuration["Environment"])},
-            "tags": _texts(function.tags),
+            "tags": {**_texts(function.tags), **role_tag},
             "depends_on": depends_on,
             "lifecycle": {
                 # The tags that ppc-s3sync enable sets.
-                "ignore_changes": _run_tags(),
+                "ignore_changes": _tags(*RUN_TAGS, ROLE_TAG),
                 "precondition": {
                     "condition": f'${{data.aws_region.current.region == "{region}"}}',
                     "error_message": f"The bucket {self.of.bucket} is in {region}.",
@@ -181,7 +183,7 @@ class _Writer:
             "event_pattern": self._json(rule.pattern),
             "state": rule.state,
             "tags": _texts(rule.tags),
-            "lifecycle": {"ignore_changes": _run_tags()},
+            "lifecycle": {"ignore_changes": _tags(*RUN_TAGS)},
         }
         target = {
             "rule": "${aws_cloudwatch_event_rule.sync.name}",
@@ -229,5 +231,5 @@ def _texts(values: Any) -> Any:
     return filled(values, interpolated)
 
 
-def _run_tags() -> list[str]:
-    return [f'tags["{name}"]' for name in RUN_TAGS]
+def _tags(*names: str) -> list[str]:
+    return [f'tags["{name}"]' for name in names]

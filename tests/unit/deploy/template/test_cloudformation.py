@@ -11,7 +11,7 @@ import pytest
 from cfnlint.api import lint
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.plan.planner import compare
 from pypicloud_s3sync.deploy.template import Format, template
 from support.fakes import ACCOUNT, NOTHING, REGION, make_desired, make_settings
@@ -57,6 +57,8 @@ def resolved(value: Any, resources: dict[str, Any]) -> Any:
             return text.replace("${!", "${")
         case {"Fn::GetAtt": [name, "Arn"]}:
             return ARNS[resources[name]["Type"]](resources[name]["Properties"])
+        case {"Fn::GetAtt": [name, "RoleId"]}:
+            return "AROA" if resources[name]["Type"] == "AWS::IAM::Role" else None
     return {key: resolved(item, resources) for key, item in value.items()}
 
 
@@ -95,6 +97,7 @@ def test_the_properties_are_those_of_the_resources_that_enable_creates(changes: 
     assert function.get("VpcConfig", {"SubnetIds": [], "SecurityGroupIds": []}) == network
     assert {name: function[name] for name in configuration} == configuration
     assert function["FunctionName"] == desired.names.function
+    assert (ROLE_TAG in [tag["Key"] for tag in function["Tags"]]) is (desired.role is not None)
     mapping = plan["event source mapping"]["mapping"]
     assert written["EventSourceMapping"] == {
         "EventSourceArn": mapping.queue_arn,
