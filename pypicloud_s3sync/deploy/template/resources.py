@@ -106,8 +106,8 @@ def _refuse_secrets(function: Function) -> None:
     for name, value in settings.items():
         if secrets_of([(name, value)]):
             raise ConfigError(
-                f"the template would contain the password of {name}: use a database without one in {name},"
-                " or create the function with ppc-s3sync enable"
+                f"the template would contain the password of {name}: set s3sync.secrets = ssm, or the ARN of"
+                " a secret in Secrets Manager"
             )
 
 

@@ -21,7 +21,7 @@ GIVEN_ROLE = {"s3sync__role_arn": f"arn:aws:iam::{ACCOUNT}:role/teams/given"}
 BOUNDARY = {"s3sync__permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary"}
 CACHES = {
     "dynamo": {},
-    "redis": {"pypi__db": "redis", "db__url": "redis://cache.example:6379/0"},
+    "redis": {"pypi__db": "redis", "db__url": "redis://:s3cr3t@cache.example:6379/0"},
     "sql": {"pypi__db": "sql", "db__url": "postgresql+psycopg://pypi@db.example/pypi"},
 }
 VARIANTS = [

@@ -19,20 +19,34 @@ def test_without_a_region_there_is_no_template(form: Format) -> None:
         template(settings, form)
 
 
+PASSWORDS = {
+    "redis": ({"pypi__db": "redis", "db__url": "redis://:s3cr3t@cache.example:6379/0"}, "db.url"),
+    "sql": ({"pypi__db": "sql", "db__url": "mysql+pymysql://pypi:s3cr3t@db.example/pypi"}, "db.url"),
+    "another setting": ({"db__api_key": "s3cr3t"}, "db.api_key"),
+}
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:pypi-AbCdEf"
+
+
 @pytest.mark.parametrize("form", Format)
-@pytest.mark.parametrize(
-    ("changes", "setting"),
-    [
-        ({"pypi__db": "redis", "db__url": "redis://:s3cr3t@cache.example:6379/0"}, "db.url"),
-        ({"pypi__db": "sql", "db__url": "mysql+pymysql://pypi:s3cr3t@db.example/pypi"}, "db.url"),
-        ({"db__api_key": "s3cr3t"}, "db.api_key"),
-    ],
-    ids=["redis", "sql", "another setting"],
-)
-def test_a_template_never_contains_a_password(form: Format, changes: dict[str, str], setting: str) -> None:
-    with pytest.raises(ConfigError, match=f"would contain the password of {setting}") as raised:
-        template(make_settings(**changes), form)
+@pytest.mark.parametrize(("changes", "setting"), PASSWORDS.values(), ids=PASSWORDS)
+def test_a_password_in_the_environment_is_refused(
+    form: Format, changes: dict[str, str], setting: str
+) -> None:
+    settings = make_settings(**changes, s3sync__secrets="environment")
+    with pytest.raises(ConfigError, match=f"would contain the password of {setting}: set s3sync") as raised:
+        template(settings, form)
     assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize(("changes", "setting"), PASSWORDS.values(), ids=PASSWORDS)
+@pytest.mark.parametrize("store", ["ssm", SECRET])
+def test_a_password_that_is_kept_elsewhere_is_not_in_the_template(
+    form: Format, changes: dict[str, str], setting: str, store: str
+) -> None:
+    text = json.dumps(template(make_settings(**changes, s3sync__secrets=store), form))
+    assert "s3cr3t" not in text
+    assert ("ssm:GetParameter" if store == "ssm" else SECRET) in text
 
 
 @pytest.mark.parametrize("form", Format)
