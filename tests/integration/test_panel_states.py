@@ -302,6 +302,13 @@ def test_success_is_said_once_and_what_was_missed_can_be_added(panel: Panel) -> 
     assert panel.barriers() == []
 
 
+def test_what_was_missed_is_said_even_if_the_repaired_function_fails(panel: Panel) -> None:
+    panel.show([PARTIAL, FAILING], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, RESULT))
+    run(panel)
+    panel.title("S3 sync is failing")
+    assert panel.page.get_by_role("link", name="Rebuild package list").is_visible()
+
+
 def test_a_repair_of_parts_that_carry_no_events_does_not_speak_of_missed_ones(panel: Panel) -> None:
     lines = [{"step": "update log group", "state": "done", "message": "updated the log group"}, RESULT]
     panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*lines))
