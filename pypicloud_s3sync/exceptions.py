@@ -71,6 +71,21 @@ class OutOfTimeError(S3SyncError):
     """The function's time was over before S3 and the cache had answered."""
 
 
+class ReconcileError(S3SyncError):
+    """A reconciliation could not repair everything.
+
+    Parameters
+    ----------
+    message : str
+    document : mapping
+        The result, as JSON.
+    """
+
+    def __init__(self, message: str, document: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.document = document
+
+
 class SyncError(S3SyncError):
     """Some of an event's keys could not be synced.
 

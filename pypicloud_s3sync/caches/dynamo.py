@@ -248,7 +248,9 @@ class DynamoAdapter(CacheAdapter):
             return
         yield {"Put": {"TableName": table, "Item": after, **unchanged}}
         if update.source is not None:
-            exists = condition("#time = :time", self._dump(update.source)["last_modified"])
+            # The index may still show a row under a name that it no longer has.
+            source = self._dump(update.source)
+            exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
             identity = {"filename": {"S": update.source.filename}}
             yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
 

@@ -7,15 +7,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from pypicloud.util import normalize_name
 
 from ..config.settings import SyncSettings, load_ini, read
-from ..deploy import Deployment, documents, results
+from ..deploy import Deployment, documents, reconciling, results
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
 from ..deploy.template import Format, template
+from ..exceptions import ReconcileError
+from ..reconcile.models import Options, a_tenth
+from ..sync.masking import mask
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
+from .failures import PROGRAM
+from .reconciling import show_reconciled
 from .steps import StepPrinter
-from .text import json_text
+from .text import json_text, one_line
 
 #: The tools that deploy a template.
 _TOOLS = {Format.CLOUDFORMATION: "CloudFormation", Format.TERRAFORM: "Terraform"}
@@ -55,17 +61,49 @@ class Command:
         document = documents.plan_document(plan, "enable")
         return self._show(document, lambda: show_plan(self.console, document))
 
-    def enable(self, *, force: bool) -> int:
+    def enable(self, *, force: bool, reconcile: bool) -> int:
         """Turn S3 sync on, or update it to match the settings."""
         with self._deployment() as deployment:
-            plan = deployment.enable(force=force)
+            plan = deployment.enable(force=force, reconcile=reconcile)
+            reconciled = deployment.reconciled
         message = results.enabled(plan)
         document = {"result": "ok", "message": message, **documents.plan_document(plan, "enable")}
+        if reconciled is not None:
+            document["reconcile"] = reconciled.document()
         done = (
             f"S3 sync is on: {plan.desired.names.function} keeps the cache in sync with the bucket"
             f" {self.settings.bucket}. {results.missed_events(plan)}"
         ).strip()
-        return self._show(document, lambda: self._print(plan_summary(document) if plan.in_sync else done))
+
+        def show() -> None:
+            self._print(plan_summary(document) if plan.in_sync else done)
+            if reconciled is not None:
+                self._print(reconciled.message)
+
+        return self._show(document, show)
+
+    def reconcile(
+        self,
+        *,
+        dry_run: bool,
+        packages: Sequence[str],
+        workers: int,
+        max_delete: Callable[[int], int] | None,
+    ) -> int:
+        """Compare the bucket with the cache and repair it; the exit status is 1 if they still differ."""
+        options = Options(dry_run, frozenset(map(normalize_name, packages)), max_delete or a_tenth)
+        try:
+            with self._deployment("listing bucket and cache") as deployment:
+                report = deployment.reconcile(options, workers)
+        except ReconcileError as error:
+            document, summary, status = error.document, "", 1
+            reason = mask(str(error), self.settings.secrets)
+            click.echo(f"{PROGRAM}: {one_line(reason)}", err=True)
+        else:
+            document, summary = report.document(), reconciling.summary(report)
+            status = 0 if report.in_sync else 1
+        self._show(document, lambda: show_reconciled(self.console, document, summary))
+        return status
 
     def status(self) -> int:
         """Show the state of S3 sync; the exit status is 1 unless it is on and works."""

@@ -18,6 +18,7 @@ from ..config.secrets import secrets_of_ini
 from ..exceptions import ConfigError, S3SyncError
 from . import logs
 from .failures import PROGRAM, Run, discard_stdout, report
+from .max_delete import MaxDelete
 
 if TYPE_CHECKING:
     from .commands import Command
@@ -112,14 +113,16 @@ def plan(run: Run, /, force: bool, **arguments: Any) -> int:
 @cli.command()
 @common_options
 @provisioning_options
+@click.option("--no-reconcile", is_flag=True, help="Do not compare the bucket with the cache afterwards.")
 @click.pass_obj
-def enable(run: Run, /, force: bool, **arguments: Any) -> int:
+def enable(run: Run, /, force: bool, no_reconcile: bool, **arguments: Any) -> int:
     """Turn S3 sync on, or update it to match the settings.
 
     Each step is printed. A run that failed or was interrupted is continued by the next one. If nothing
-    differs, nothing is changed, so it can be a part of every deployment.
+    differs, nothing is changed, so it can be a part of every deployment. Finally the bucket is compared with
+    the cache, as by reconcile, and what the bucket held before is added.
     """
-    return _command(run, **arguments).enable(force=force)
+    return _command(run, **arguments).enable(force=force, reconcile=not no_reconcile)
 
 
 @cli.command()
@@ -142,6 +145,44 @@ def disable(run: Run, /, **arguments: Any) -> int:
     The packages and the cache stay as they are.
     """
     return _command(run, **arguments).disable()
+
+
+@cli.command()
+@common_options
+@click.option("--dry-run", is_flag=True, help="Only count the differences.")
+@click.option(
+    "--package", "packages", multiple=True, metavar="NAME", help="Only this project. Can be repeated."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=32, show_default=True, help="Parallel requests to S3."
+)
+@click.option(
+    "--max-delete",
+    type=MaxDelete(),
+    help="If more rows have no object, delete none. [default: 10%, at least 100]",
+)
+@click.pass_obj
+def reconcile(
+    run: Run,
+    /,
+    *,
+    dry_run: bool,
+    packages: tuple[str, ...],
+    workers: int,
+    max_delete: Callable[[int], int] | None,
+    **arguments: Any,
+) -> int:
+    """Compare the bucket with the cache, and repair the cache.
+
+    Bucket and cache are listed, and only the files that differ are looked at and repaired, as if an event had
+    come for them. It can run at any time, beside uploads and events, and a run that was stopped is completed
+    by the next one. Run it on a host that can reach the cache.
+
+    The exit status is 0 if bucket and cache are in sync in the end. It is 1 if something could not be
+    repaired, or if --dry-run found a difference.
+    """
+    command = _command(run, **arguments)
+    return command.reconcile(dry_run=dry_run, packages=packages, workers=workers, max_delete=max_delete)
 
 
 @cli.command()

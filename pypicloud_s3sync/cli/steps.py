@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ..deploy import Progress
 from .console import print_line
+from .progress import amount
 from .text import one_line
 
 #: From this time on, in seconds, a step is a long one: how long it takes is shown.
@@ -107,7 +108,9 @@ class StepPrinter:
             current = self._current
             if current is not None and not ended.is_set():
                 note = f": {current.note}" if current.note else ""
-                print_line(self.console, f"  … {current.message}{_elapsed(passed)}{note}")
+                count = amount(current.done, current.total, self._clock() - self._started)
+                count = f": {count}" if count and not count.startswith("(") else ""
+                print_line(self.console, f"  … {current.message}{_elapsed(passed)}{count}{note}")
 
     def _show(self) -> RenderableType:
         """Return what is shown of the current step: its message and time, and why it may be slow."""
@@ -117,9 +120,9 @@ class StepPrinter:
         seconds = self._clock() - self._started
         # The time comes first, so that a long message on a narrow terminal does not hide it.
         passed = f"{seconds:.0f} s  " if seconds >= LONG else ""
-        count = f" ({current.done} of {current.total})" if current.total and current.done is not None else ""
+        count = amount(current.done, current.total, seconds)
         frame = SPINNER[int(seconds * 10) % len(SPINNER)]
-        line = f"  {frame} {passed}{one_line(current.message)}{count}"
+        line = f"  {frame} {passed}{one_line(current.message)}{' ' if count else ''}{count}"
         shown: list[RenderableType] = [Text(line, no_wrap=True, overflow="ellipsis")]
         if current.note and seconds >= LONG:
             # The console itself does not wrap lines.

@@ -113,11 +113,19 @@ class Clients:
         settings = self.settings
         return type(self)(replace(settings, credentials=settings.db_credentials), settings.db_region)
 
+    def s3_in_parallel(self, parallel: int) -> S3Client:
+        """Return a client of S3 for many requests in parallel."""
+        client: S3Client = self._client("s3", max_pool_connections=parallel)
+        return client
+
     def _create(self, service: str) -> Any:
+        return self._client(service)
+
+    def _client(self, service: str, **options: Any) -> Any:
         endpoint = self.settings.endpoint_url
         # The host names of an emulator's buckets do not resolve.
         s3: Any = {"addressing_style": "path"} if endpoint else {}
-        config = Config(s3=s3, user_agent_extra="pypicloud-s3sync")
+        config = Config(s3=s3, user_agent_extra="pypicloud-s3sync", **options)
         if service == "dynamodb":
             return self._create_dynamo(endpoint, config)
         if service == "s3":

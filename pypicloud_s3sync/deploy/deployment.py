@@ -8,6 +8,7 @@ from typing import Any
 
 from ..config.settings import SyncSettings
 from ..exceptions import ConfigError, ConflictError
+from ..reconcile.models import Options, Report
 from . import run_lock
 from .activity import activity
 from .aws import Clients
@@ -19,6 +20,7 @@ from .location import Location, locate
 from .models import Plan, Reporter
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
+from .reconciling import WORKERS, Reconciled, check, reconcile_after_enable, reconcile_here, summary
 from .replay import Replayed, replay
 from .results import disabled, enabled
 from .status import foreign_tables, missing_tables, read_status
@@ -57,18 +59,51 @@ class Deployment:
         self._clients = clients
         self._run = run
         self._bundle = BundleSource(settings)
+        #: What :meth:`enable` has found out about the cache.
+        self.reconciled: Reconciled | None = None
 
     def plan(self, *, force: bool = False) -> Plan:
         """Return what :meth:`enable` would do; change nothing and build nothing."""
         return self._plan(force=force)[0]
 
-    def enable(self, *, force: bool = False) -> Plan:
-        """Change AWS to match the settings; return the plan that was executed."""
+    def enable(self, *, force: bool = False, reconcile: bool = False) -> Plan:
+        """Change AWS to match the settings; return the plan that was executed.
+
+        With ``reconcile``, the cache is then made equal to the bucket, and :attr:`reconciled` has the result.
+        """
         with run_lock.hold(self.settings, "enable", self.report, self._run) as (run, report):
             plan, writers = self._plan(force=force)
             execute(plan, writers, self._bundle.get, report)
             run.message = enabled(plan)
+            if reconcile:
+                self.reconciled = reconcile_after_enable(
+                    self.settings, self._locate().clients, WORKERS, report
+                )
+                run.message = f"{run.message} {self.reconciled.message}"
         return plan
+
+    def reconcile(self, options: Options | None = None, workers: int = WORKERS) -> Report:
+        """Make the cache equal to the bucket, or only count the differences.
+
+        Raises
+        ------
+        ReconcileError
+            Some differences could not be repaired.
+        """
+        options = options or Options()
+        if options.dry_run:
+            return self._reconcile(options, workers, self.report)
+        with run_lock.hold(self.settings, "reconcile", self.report, self._run) as (run, report):
+            result = self._reconcile(options, workers, report)
+            check(result)
+            run.message = summary(result)
+        return result
+
+    def _reconcile(self, options: Options, workers: int, report: Reporter) -> Report:
+        location = self._locate()
+        for problem in missing_tables(self.settings, Reader(location.clients).cache_tables()):
+            raise ConflictError(str(problem))
+        return reconcile_here(self.settings, location.clients, options, workers, report)
 
     def plan_disable(self) -> Plan:
         """Return what :meth:`disable` would do; change nothing."""

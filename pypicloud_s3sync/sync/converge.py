@@ -14,7 +14,6 @@ events makes no difference: if the newest object is deleted, the next one takes 
 
 from __future__ import annotations
 
-import posixpath
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from typing import Any
 from ..caches.base import CacheAdapter, Change, Result, Snapshot
 from ..exceptions import S3SyncError
 from .objects import ObjectReader
+from .packages import filename_of
 from .pending import Outcome, PendingFile
 
 #: Seconds to pause before each further attempt, if another handler has changed the row or the index lags
@@ -95,18 +95,15 @@ class Syncer:
 
         files: dict[str, PendingFile] = {}
         for key in keys:
-            if self._is_package_key(bucket, key):
-                filename = posixpath.basename(key)
-                files.setdefault(filename, PendingFile(filename)).requested.append(key)
-            else:
+            filename = filename_of(key, self.prefix) if self.bucket in (None, bucket) else None
+            if filename is None:
                 close(key, Outcome("ignored", key))
+            else:
+                files.setdefault(filename, PendingFile(filename)).requested.append(key)
         for file in self._converge_files(bucket, list(files.values())):
             for key in file.requested:
                 close(key, file.error or file.outcome(key))
         return outcomes
-
-    def _is_package_key(self, bucket: str, key: str) -> bool:
-        return self.bucket in (None, bucket) and key.startswith(self.prefix) and not key.endswith("/")
 
     def _converge_files(self, bucket: str, files: list[PendingFile]) -> Iterator[PendingFile]:
         """Converge the files, and yield each when it is done or has failed."""
@@ -138,7 +135,12 @@ class Syncer:
         self._for_all(
             files, lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]), _set_snapshot
         )
-        others = [(file, key) for file in files for key in file.unread_keys]
+        others = [
+            (file, key)
+            for file in files
+            for key in file.unread_keys
+            if filename_of(key, self.prefix) == file.filename
+        ]
         self._read_objects(bucket, others)
         self._build_packages(file for file, _ in others)
         for file in files:

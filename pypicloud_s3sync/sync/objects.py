@@ -27,12 +27,14 @@ class ObjectReader:
     s3 : boto3 S3 client
     head_many : callable, optional
         A faster HeadObject for batches: :meth:`.heads.HeadClient.head`.
+    parallel : int, optional
+        The number of parallel requests.
     """
 
-    def __init__(self, s3: Any, head_many: Head | None = None) -> None:
+    def __init__(self, s3: Any, head_many: Head | None = None, parallel: int = PARALLEL) -> None:
         self.s3 = s3
         self.head_many = head_many or self._head
-        self.pool = ThreadPoolExecutor(PARALLEL)
+        self.pool = ThreadPoolExecutor(parallel)
 
     def read(self, bucket: str, keys: Sequence[str]) -> list[StoredObject | Exception | None]:
         """Return the object under each key: None if it does not exist, or the error of the request."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,11 @@ from pypicloud.util import (
 LOG = logging.getLogger(__name__)
 #: The names of one filename that are tried. Their summaries have to fit into one transaction of DynamoDB.
 MOST_NAMES = 20
+#: What follows name and version in a filename: an extension, or the tags of a built distribution.
+_REST = re.compile(
+    r"-(tar(-\w+)?|tgz|tbz2?|zip|egg|whl|exe|msi|rpm|deb|dmg)|-(\d\w*-)?(py|cp|pp|ip|jy|win|linux|macosx)\d?.*"
+)
+_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -111,3 +117,20 @@ def guess_name(filename: str) -> str | None:
         return str(normalize_name(parse_filename(filename)[0]))
     except (PackageParseError, DistlibException):
         return None
+
+
+def filename_of(key: str, prefix: str) -> str | None:
+    """Return the filename in a key, or None if nothing under the key can be a package."""
+    if not key.startswith(prefix) or key.endswith("/"):
+        return None
+    return posixpath.basename(key)
+
+
+def is_plausible(filename: str, name: str, version: str) -> bool:
+    """Return whether a filename is built from a name and a version, however they are written."""
+    start, flat = _flat(f"{name}-{version}"), _flat(filename)
+    return bool(name and version) and flat.startswith(start) and bool(_REST.fullmatch(flat[len(start) :]))
+
+
+def _flat(text: str) -> str:
+    return str(_SEPARATORS.sub("-", text.lower()))

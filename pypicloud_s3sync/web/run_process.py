@@ -25,6 +25,7 @@ LOG = logging.getLogger(__name__)
 COMMANDS: dict[str, Callable[[Deployment], Any]] = {
     "enable": lambda deployment: deployment.enable(),
     "disable": lambda deployment: deployment.disable(),
+    "reconcile": lambda deployment: deployment.reconcile(),
     "replay": lambda deployment: deployment.replay(),
 }
 

@@ -125,6 +125,12 @@ class S3SyncViews:
         """Remove what enable created; stream the steps."""
         return self._run("disable")
 
+    @view_config(request_method="POST", subpath=("reconcile",))
+    @json_errors
+    def reconcile(self) -> Any:
+        """Make the cache equal to the bucket; stream the steps."""
+        return self._run("reconcile")
+
     @view_config(request_method="POST", subpath=("replay",))
     @json_errors
     def replay(self) -> Any:

@@ -45,6 +45,14 @@ class Backend:
         """Return what the database holds, after all handlers have ended."""
         raise NotImplementedError
 
+    def rows(self) -> dict[str, Any]:
+        """Return the rows at this moment, by filename."""
+        raise NotImplementedError
+
+    def filenames(self) -> set[str]:
+        """Return the filenames of the rows at this moment."""
+        return set(self.rows())
+
 
 class Dynamo(Backend):
     """pypicloud's DynamoDB cache on :class:`.fake_dynamo.FakeDynamo`."""
@@ -64,6 +72,16 @@ class Dynamo(Backend):
 
     def advance(self, steps: int = 1) -> None:
         self.client.advance(steps)
+
+    def filenames(self) -> set[str]:
+        return set(self.client.tables["DynamoPackage"])
+
+    def rows(self) -> dict[str, Any]:
+        from pypicloud.cache.dynamo import DynamoPackage
+
+        adapter: Any = self.adapter()
+        items = self.client.tables["DynamoPackage"].items()
+        return {filename: adapter._load(DynamoPackage, item) for filename, item in items}
 
     def state(self) -> State:
         from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
@@ -127,6 +145,11 @@ class Redis(Backend):
     def adapter(self) -> CacheAdapter:
         return adapter_for(self.cache(_SteppingRedis(self.db)))
 
+    def rows(self) -> dict[str, Any]:
+        cache = self.cache(self.db)
+        rows = [cache._load(self.db.hgetall(key)) for key in self.db.scan_iter(cache.redis_key("*"))]
+        return {row.filename: row for row in rows}
+
     def state(self) -> State:
         cache = self.cache(self.db)
         keys = list(self.db.scan_iter(cache.redis_key("*")))
@@ -172,6 +195,14 @@ class Sql(Backend):
                     yield session
 
         return SteppingAdapter(SQLCache(storage=lambda request: None, dbmaker=self.maker))
+
+    def rows(self) -> dict[str, Any]:
+        from pypicloud.cache.sql import SQLPackage
+
+        with self.maker() as session:
+            rows = {row.filename: row for row in session.query(SQLPackage).all()}
+            session.expunge_all()
+            return rows
 
     def state(self) -> State:
         from pypicloud.cache.sql import SQLPackage

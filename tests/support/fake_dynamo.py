@@ -32,6 +32,8 @@ class FakeDynamo:
         self.indexed: dict[str, Any] = {}
         #: Writes that the index does not show yet: the step at which it will, the filename and the item.
         self.delayed: list[tuple[int, str, Any]] = []
+        #: The capacity of the tables, as DescribeTable returns it.
+        self.throughput: dict[str, Any] = {}
         self.meta = SimpleNamespace(events=SimpleNamespace(register=lambda *a, **k: None))
 
     def advance(self, steps: int) -> None:
@@ -56,10 +58,29 @@ class FakeDynamo:
             responses[table] = [self.tables[table][key] for key in keys if key in self.tables[table]]
         return {"Responses": responses}
 
+    def describe_table(self, TableName: str) -> dict[str, Any]:
+        """Return what DynamoDB tells of a table: the number of items is some hours old."""
+        return {"Table": {"TableName": TableName, "ItemCount": 3, **self.throughput}}
+
+    def scan(
+        self, TableName: str, ExclusiveStartKey: Any = None, Limit: int = 2, **request: Any
+    ) -> dict[str, Any]:
+        """Return a page of a table's items; others run between two pages."""
+        let_others_run()
+        attribute = "filename" if TableName == "DynamoPackage" else "name"
+        start = ExclusiveStartKey[attribute]["S"] if ExclusiveStartKey else ""
+        keys = [key for key in sorted(self.tables[TableName]) if key > start]
+        more = {"LastEvaluatedKey": {attribute: {"S": keys[Limit - 1]}}} if len(keys) > Limit else {}
+        return {"Items": [self.tables[TableName][key] for key in keys[:Limit]], **more}
+
     def query(self, **request: Any) -> dict[str, Any]:
         """Return what the index shows for a name."""
         let_others_run()
         assert request["IndexName"] == "name-index"
+        if "KeyConditionExpression" in request:
+            assert request["KeyConditionExpression"] == "#name = :name"
+            name = request["ExpressionAttributeValues"][":name"]
+            return {"Items": [item for item in self.indexed.values() if item["name"] == name]}
         # flywheel sends DynamoDB's legacy parameters instead of an expression.
         (name,) = request["KeyConditions"]["name"]["AttributeValueList"]
         items = [item for item in self.indexed.values() if item["name"] == name]

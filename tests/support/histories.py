@@ -62,13 +62,31 @@ class Bucket:
             "Metadata": dict(stored.metadata),
         }
 
+    def get_paginator(self, operation: str) -> Bucket:
+        """Return the paginator of ListObjectsV2."""
+        assert operation == "list_objects_v2"
+        return self
+
+    def paginate(self, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:
+        """Yield pages of two objects each; others run before each page."""
+        start = ""
+        while True:
+            let_others_run()
+            live = sorted((stored for stored in self.live() if stored.key > start), key=lambda it: it.key)
+            page = [stored for stored in live[:2] if stored.key.startswith(Prefix)]
+            yield {"Contents": [{"Key": it.key, "LastModified": it.last_modified} for it in page]}
+            if len(live) <= 2:
+                return
+            start = live[1].key
+
     def current(self, key: str) -> StoredObject | None:
         """Return the object under a key, if there is one."""
-        return self.versions[key][-1] if self.versions[key] else None
+        versions = self.versions.get(key)
+        return versions[-1] if versions else None
 
     def live(self) -> list[StoredObject]:
         """Return the current objects."""
-        return [stored for key in KEYS if (stored := self.current(key)) is not None]
+        return [stored for key in self.versions if (stored := self.current(key)) is not None]
 
     def change(self) -> str:
         """Change a random key and return it: S3 would send an event for it."""

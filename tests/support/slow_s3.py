@@ -1,6 +1,7 @@
-"""Serve HeadObject by HTTP from another process, with a delay for each answer; for benchmarks.
+"""Serve HeadObject and ListObjectsV2 by HTTP from another process, with a delay; for benchmarks.
 
-Every object exists. Its key, ``…/NAME-VERSION.tar.gz``, determines its metadata. Its time is as many seconds
+Every object exists for HeadObject. The prefix of ListObjectsV2 is the number of objects to list: those of
+:func:`key_of`. Its key, ``…/NAME-VERSION.tar.gz``, determines its metadata. Its time is as many seconds
 after New Year as the first number of VERSION.
 """
 
@@ -13,8 +14,14 @@ import multiprocessing
 from collections.abc import Iterator
 from email.utils import format_datetime
 from multiprocessing.connection import Connection
+from urllib.parse import parse_qs, urlsplit
 
 NEW_YEAR = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+def key_of(number: int) -> str:
+    """Return the key of an object that is listed: fifty of them make a project."""
+    return f"{number:08}/pkg{number // 50}/pkg{number // 50}-{number}.0.tar.gz"
 
 
 @contextlib.contextmanager
@@ -42,7 +49,8 @@ def _serve(port: Connection, delay: float) -> None:
             while True:
                 request = await reader.readuntil(b"\r\n\r\n")
                 await asyncio.sleep(delay)
-                writer.write(_head(request.split(b" ")[1].decode()))
+                method, path = request.decode().split(" ")[:2]
+                writer.write(_head(path) if method == "HEAD" else _listing(path))
                 await writer.drain()
         writer.close()
 
@@ -52,6 +60,21 @@ def _serve(port: Connection, delay: float) -> None:
         await server.serve_forever()
 
     asyncio.run(serve())
+
+
+def _listing(path: str) -> bytes:
+    query = parse_qs(urlsplit(path).query)
+    total, start = int(query["prefix"][0]), int(query.get("continuation-token", ["0"])[0])
+    end = min(start + 1000, total)
+    more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{end}</NextContinuationToken>"
+    objects = "".join(
+        f"<Contents><Key>{total}{key_of(number)}</Key><ETag>&quot;e&quot;</ETag><Size>3</Size>"
+        f"<LastModified>{(NEW_YEAR + datetime.timedelta(seconds=number)).isoformat()}</LastModified>"
+        "</Contents>"
+        for number in range(start, end)
+    )
+    body = f"<ListBucketResult>{more if end < total else ''}{objects}</ListBucketResult>".encode()
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _head(path: str) -> bytes:

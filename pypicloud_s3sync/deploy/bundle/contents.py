@@ -92,7 +92,7 @@ PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy", "zope-interface"})
 
 #: The modules and packages of this package that the function runs. An import contract reads this list too
 #: (setup.cfg), and does not allow them to import anything else of this package.
-OWN = ("__init__", "caches", "compat", "exceptions", "handler", "sync")
+OWN = ("__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sync")
 
 _SLIM = Path(__file__).parent / "slim"
 

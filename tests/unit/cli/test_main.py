@@ -72,11 +72,11 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
     """Run a command up to where it would call AWS, and return its settings."""
     used: list[SyncSettings] = []
 
-    def stop(self: Deployment, **arguments: Any) -> None:
+    def stop(self: Deployment, *given: Any, **arguments: Any) -> None:
         used.append(self.settings)
         raise ConflictError("stop")
 
-    for name in ("plan", "enable", "status", "disable", "replay", "bundle"):
+    for name in ("plan", "enable", "status", "disable", "reconcile", "replay", "bundle"):
         monkeypatch.setattr(Deployment, name, stop)
 
     def settings(*arguments: object) -> SyncSettings:
@@ -96,6 +96,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
         "enable",
         "status",
         "disable",
+        "reconcile",
         "replay",
         "bundle",
         "policy",
@@ -137,7 +138,7 @@ def test_the_help_lists_the_commands_in_the_order_of_their_use_with_examples(run
     status, out, _ = run("--help")
     assert status == 0
     listed = re.findall(r"^  (\w+) +[A-Z]", out.partition("Commands:")[2], re.MULTILINE)
-    assert listed[:6] == ["plan", "enable", "status", "disable", "replay", "bundle"]
+    assert listed[:7] == ["plan", "enable", "status", "disable", "reconcile", "replay", "bundle"]
     assert "ppc-s3sync enable production.ini" in out
     assert "Exit status: 0" in out
 

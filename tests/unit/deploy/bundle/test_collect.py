@@ -41,7 +41,7 @@ def test_the_server_side_of_this_package_stays_out() -> None:
     files = own_files()
     assert "pypicloud_s3sync/handler.py" in files
     modules = {Path(name).parts[1].partition(".")[0] for name in files}
-    assert modules == {"__init__", "caches", "compat", "exceptions", "handler", "sync"}
+    assert modules == {"__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sync"}
     assert {Path(name).suffix for name in files} == {".py"}
 
 

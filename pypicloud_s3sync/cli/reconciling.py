@@ -1,0 +1,36 @@
+"""Print the result of ``reconcile`` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from .console import print_line
+
+#: What each kind of difference means.
+MEANINGS = {
+    "missing": "objects without a row",
+    "gone": "rows without an object",
+    "stale": "rows that do not say what their object says",
+    "summaries": "names or summaries that do not follow from the rows",
+}
+
+
+def show_reconciled(console: Console, document: Mapping[str, Any], summary: str) -> None:
+    """Print the document of ``reconcile``."""
+    for kind, meaning in MEANINGS.items():
+        count = document["differences"][kind]
+        if not count:
+            continue
+        print_line(console, f"  {kind:<9}  {count:,} {meaning}")
+        samples = document["samples"][kind]
+        for name in samples:
+            print_line(console, f"             {name}")
+        if count > len(samples):
+            print_line(console, f"             and {count - len(samples):,} more")
+    for failure in document["failed"][:20]:
+        print_line(console, f"  failed     {failure['filename']}: {failure['error']}")
+    if summary:
+        print_line(console, summary)

@@ -1,0 +1,146 @@
+"""Reconcile the cache with the bucket from this host, with the server's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..config.settings import SyncSettings
+from ..exceptions import ReconcileError, S3SyncError
+from ..reconcile import models
+from ..reconcile.models import Options, Report
+from ..reconcile.run import reconcile
+from ..sync.converge import Syncer
+from ..sync.heads import HeadClient
+from ..sync.masking import mask
+from ..sync.objects import ObjectReader
+from .aws import Clients
+from .aws_errors import translated
+from .local_cache import open_adapter, unreachable
+from .models import Progress, Reporter
+
+#: Parallel HeadObject requests.
+WORKERS = 32
+
+
+class _Steps(models.Reporter):
+    """Reports the progress of a reconciliation as the steps of a run."""
+
+    def __init__(self, report: Reporter) -> None:
+        self._report = report
+
+    def running(self, step: str, message: str, done: int, total: int | None, note: str | None = None) -> None:
+        """Report the progress of a step."""
+        self._report(Progress(step, "running", message, done, total, note))
+
+    def done(self, step: str, message: str) -> None:
+        """Report the end of a step."""
+        self._report(Progress(step, "done", message))
+
+
+def reconcile_here(
+    settings: SyncSettings, clients: Clients, options: Options, workers: int, report: Reporter
+) -> Report:
+    """Make the cache equal to the bucket, or only count the differences.
+
+    Raises
+    ------
+    S3SyncError
+        Bucket or cache cannot be listed, or the cache cannot be reached.
+    """
+    adapter = open_adapter(settings)
+    s3 = clients.s3_in_parallel(workers)
+    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
+    syncer = Syncer(reader, adapter, settings.bucket, settings.prefix)
+    try:
+        result = reconcile(syncer, s3, options, _Steps(report))
+    except S3SyncError:
+        raise
+    except (BotoCoreError, ClientError) as error:
+        operation = getattr(error, "operation_name", "ListObjectsV2")
+        if operation == "ListObjectsV2":
+            action, resource = "s3:ListBucket", f"the bucket {settings.bucket}"
+        else:
+            action, resource = f"dynamodb:{operation}", "the tables of the cache"
+        with translated(action, resource, settings.endpoint_url):
+            raise
+    except Exception as error:
+        if adapter.is_unreachable(error):
+            raise unreachable(error) from error
+        raise
+    # Databases may quote their settings.
+    result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
+    return result
+
+
+def check(report: Report) -> None:
+    """Raise an error that names what a repair could not do.
+
+    Raises
+    ------
+    ReconcileError
+        Some files failed, or too many rows would have been deleted.
+    """
+    problems = []
+    if report.failed and not report.dry_run:
+        name, error = next(iter(report.failed.items()))
+        count = len(report.failed)
+        files = f"{count:,} file{'s' * (count != 1)}"
+        problems.append(f"{files} could not be repaired ({name}: {error}): run it again")
+    if report.kept and not report.dry_run:
+        problems.append(
+            f"{report.kept:,} rows have no object, but at most {report.limit:,} may be deleted, so none was:"
+            f" check storage.bucket and storage.prefix; if they are right, use --max-delete {report.kept}"
+        )
+    if problems:
+        raise ReconcileError("; ".join(problems), report.document())
+
+
+def summary(report: Report) -> str:
+    """Return the result of a reconciliation in a sentence."""
+    if report.dry_run and not report.in_sync:
+        counts = [f"{count:,} {kind.value}" for kind, count in report.differences.items() if count]
+        counts += [f"{len(report.failed):,} unknown"] if report.failed else []
+        return f"Bucket and cache differ: {', '.join(counts)}."
+    if not report.repaired:
+        return f"Bucket and cache are in sync: {report.objects:,} objects, {report.rows:,} rows."
+    return f"Repaired {report.repaired:,} differences. Bucket and cache are in sync."
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """The end of ``enable``: the report, or None if the cache could not be compared, and a message."""
+
+    report: Report | None
+    message: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON."""
+        return {"message": self.message} if self.report is None else self.report.document()
+
+
+def reconcile_after_enable(
+    settings: SyncSettings, clients: Clients, workers: int, report: Reporter
+) -> Reconciled:
+    """Add to the cache what the bucket held before the sync was on.
+
+    The sync is on even if the cache cannot be compared from this host, for example because it is in a VPC.
+
+    Raises
+    ------
+    ReconcileError
+        Some differences could not be repaired.
+    """
+    try:
+        result = reconcile_here(settings, clients, Options(), workers, report)
+    except S3SyncError as error:
+        message = f"The bucket was not compared with the cache: {mask(str(error), settings.secrets)}"
+        report(Progress("reconcile", "skipped", message))
+        return Reconciled(None, message)
+    check(result)
+    if not result.repaired:
+        return Reconciled(result, summary(result))
+    files = f"{result.added:,} file{'s' * (result.added != 1)}"
+    return Reconciled(result, f"Added {files} that the cache lacked. Bucket and cache are in sync.")

@@ -1,0 +1,108 @@
+"""Compare two sorted listings; takes and returns values.
+
+A difference is a reason to look at a key, not a decision: the listings are not taken at the same moment.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
+
+from .models import MICROSECONDS, Difference, Kind, ListedName, ListedObject, ListedRow
+
+_MASK = 2**63 - 1
+
+L = TypeVar("L", bound=NamedTuple)
+R = TypeVar("R", bound=NamedTuple)
+
+
+def differences(
+    objects: Iterable[ListedObject], rows: Iterable[ListedRow], prefix: str
+) -> Iterator[Difference]:
+    """Yield the filenames whose objects and row do not agree.
+
+    Parameters
+    ----------
+    objects, rows : iterable
+        Both sorted by filename. A row that is listed twice counts once.
+    prefix : str
+        ``storage.prefix``.
+    """
+    for filename, found, listed in _matched(objects, rows, "filename"):
+        row = listed[-1] if listed else None
+        keys = tuple(sorted(stored.key for stored in found))
+        if row is None:
+            yield Difference(Kind.MISSING, filename, keys, _project(keys[0]))
+        elif not found:
+            yield Difference(Kind.GONE, filename, (_key_of(row, prefix),), row.name)
+        elif not _agree(found, row):
+            yield Difference(Kind.STALE, filename, keys, row.name)
+
+
+def wrong_names(rows: Iterable[ListedRow], names: Iterable[ListedName]) -> Iterator[str]:
+    """Yield the names whose entry or summary does not follow from the rows.
+
+    Parameters
+    ----------
+    rows, names : iterable
+        Both sorted by name.
+    """
+    for name, having, listed in _matched(rows, names, "name"):
+        if not (having and listed and _follows(having, listed[-1])):
+            yield name
+
+
+def hash_of(texts: Iterable[str]) -> int:
+    """Return a hash of some texts that does not depend on their order. It is good in this process only."""
+    return sum(map(hash, texts)) & _MASK
+
+
+def _follows(rows: Sequence[ListedRow], listed: ListedName) -> bool:
+    newest = max(rows, key=lambda row: (row.modified, row.filename))
+    if not listed.complete or (listed.modified, listed.summary) != (newest.modified, newest.summary):
+        return False
+    return listed.files is None or listed.files == hash_of({row.filename for row in rows})
+
+
+def _agree(objects: Sequence[ListedObject], row: ListedRow) -> bool:
+    newest = max(objects, key=lambda stored: (stored.modified, stored.key))
+    return (
+        row.plausible
+        and row.key == newest.key
+        and row.modified // MICROSECONDS == newest.modified
+        and set(row.other_keys) == {stored.key for stored in objects} - {newest.key}
+    )
+
+
+def _key_of(row: ListedRow, prefix: str) -> str:
+    """Return a key under which to look for a row's object; one that does not exist if the row has none."""
+    if row.key and row.key.startswith(prefix) and posixpath.basename(row.key) == row.filename:
+        return row.key
+    separator = "" if not prefix or prefix.endswith("/") else "/"
+    return f"{prefix}{separator}{row.filename}"
+
+
+def _project(key: str) -> str:
+    """Return the folder of a key, which pypicloud names after the project."""
+    return posixpath.basename(posixpath.dirname(key))
+
+
+def _matched(left: Iterable[L], right: Iterable[R], field: str) -> Iterator[tuple[str, list[L], list[R]]]:
+    """Yield each value of a field with the entries of both sides, which are sorted by it."""
+    get = attrgetter(field)
+    lefts, rights = groupby(left, get), groupby(right, get)
+    one, other = next(lefts, None), next(rights, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            assert one is not None  # noqa: S101 - for mypy
+            yield one[0], list(one[1]), []
+            one = next(lefts, None)
+        elif one is None or other[0] < one[0]:
+            yield other[0], [], list(other[1])
+            other = next(rights, None)
+        else:
+            yield one[0], list(one[1]), list(other[1])
+            one, other = next(lefts, None), next(rights, None)

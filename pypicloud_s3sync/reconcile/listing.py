@@ -1,0 +1,164 @@
+"""Keep the listings of bucket and cache in a temporary database on disk, from which they are read sorted.
+
+SQLite deletes the file when it opens it, so nothing is left behind if the process is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+from .models import Difference, Kind, ListedName, ListedObject, ListedRow
+
+#: Kibibytes of memory for the database's pages; the rest is on disk.
+CACHE = 16_000
+_TABLES = """
+CREATE TABLE objects (filename TEXT, key TEXT, modified INTEGER);
+CREATE TABLE rows (
+    filename TEXT, name TEXT, modified INTEGER, key TEXT, other_keys TEXT, plausible INTEGER, summary INTEGER
+);
+CREATE TABLE names (
+    name TEXT PRIMARY KEY, modified INTEGER, summary INTEGER, files INTEGER, complete INTEGER
+) WITHOUT ROWID;
+CREATE TABLE differences (
+    id INTEGER PRIMARY KEY, kind TEXT, filename TEXT, keys TEXT, grouped TEXT, tries INTEGER DEFAULT 0
+);
+CREATE TABLE touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Listing:
+    """The listings, during a ``with`` block."""
+
+    def __init__(self) -> None:
+        # An empty name is a private database in a temporary file.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database.execute(f"PRAGMA cache_size = -{CACHE}")
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA temp_store = FILE")
+        self._database.executescript(_TABLES)
+
+    def __enter__(self) -> Listing:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def add_objects(self, objects: Iterable[ListedObject]) -> None:
+        """Add a page of the bucket's objects."""
+        self._insert("objects", 3, objects)
+
+    def add_rows(self, rows: Iterable[ListedRow]) -> None:
+        """Add a page of the cache's rows."""
+        packed = ((*row[:4], json.dumps(row.other_keys) if row.other_keys else "", *row[5:]) for row in rows)
+        self._insert("rows", 7, packed)
+
+    def add_names(self, names: Iterable[ListedName]) -> None:
+        """Add a page of the cache's names with their summaries."""
+        self._insert("names", 5, names)
+
+    def _insert(self, table: str, columns: int, values: Iterable[tuple[object, ...]]) -> None:
+        places = ", ".join("?" * columns)
+        self._database.execute("BEGIN")
+        self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", values)  # noqa: S608
+        self._database.execute("COMMIT")
+
+    def has_row(self, filename: str) -> bool:
+        """Return whether a row is listed; it needs :meth:`index_rows`."""
+        query = "SELECT 1 FROM rows WHERE filename = ?"
+        return self._database.execute(query, [filename]).fetchone() is not None
+
+    def index_rows(self) -> None:
+        """Make :meth:`has_row` fast."""
+        self._database.execute("CREATE INDEX IF NOT EXISTS row_filenames ON rows (filename)")
+
+    def objects(self) -> Iterator[ListedObject]:
+        """Yield the objects, sorted by filename."""
+        query = "SELECT filename, key, modified FROM objects ORDER BY filename"
+        yield from map(ListedObject._make, self._database.execute(query))
+
+    def rows(self, order: str = "filename") -> Iterator[ListedRow]:
+        """Yield the rows, sorted by ``filename`` or ``name``."""
+        query = f"SELECT * FROM rows ORDER BY {order}"  # noqa: S608 - a name of a column
+        for filename, name, modified, key, others, plausible, summary in self._database.execute(query):
+            keys = tuple(json.loads(others)) if others else ()
+            yield ListedRow(filename, name, modified, key, keys, bool(plausible), summary)
+
+    def names(self) -> Iterator[ListedName]:
+        """Yield the names, sorted."""
+        query = "SELECT * FROM names ORDER BY name"
+        for name, modified, summary, files, complete in self._database.execute(query):
+            yield ListedName(name, modified, summary, files, bool(complete))
+
+    def filenames_of(self, name: str) -> list[str]:
+        """Return the filenames of a name's rows, each once."""
+        query = "SELECT DISTINCT filename FROM rows WHERE name = ? ORDER BY filename"
+        return [filename for (filename,) in self._database.execute(query, [name])]
+
+    def index_names(self) -> None:
+        """Make :meth:`filenames_of` fast."""
+        self._database.execute("CREATE INDEX IF NOT EXISTS row_names ON rows (name)")
+
+    def add_differences(self, differences: Iterable[Difference]) -> None:
+        """Keep the differences, to be taken by :meth:`take`."""
+        packed = (
+            (kind.value, filename, json.dumps(keys), group) for kind, filename, keys, group in differences
+        )
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT INTO differences (kind, filename, keys, grouped) VALUES (?, ?, ?, ?)", packed
+        )
+        self._database.execute("COMMIT")
+        self._database.execute(
+            "CREATE INDEX IF NOT EXISTS by_group ON differences (tries, grouped, filename)"
+        )
+
+    def count(self, kind: Kind | None = None) -> int:
+        """Return the number of differences that are left, of one kind or all."""
+        condition, values = ("", []) if kind is None else (" WHERE kind = ?", [kind.value])
+        query = f"SELECT count(*) FROM differences{condition}"  # noqa: S608 - a constant
+        return int(self._database.execute(query, values).fetchone()[0])
+
+    def take(self, count: int) -> list[tuple[Difference, int]]:
+        """Remove and return some differences: those that were tried least, project by project.
+
+        Returns
+        -------
+        list of tuple
+            Each difference with the number of times that it has been put back.
+        """
+        query = "SELECT * FROM differences ORDER BY tries, grouped, filename LIMIT ?"
+        taken = self._database.execute(query, [count]).fetchall()
+        self._database.execute("BEGIN")
+        self._database.executemany("DELETE FROM differences WHERE id = ?", [(row[0],) for row in taken])
+        self._database.execute("COMMIT")
+        return [
+            (Difference(Kind(kind), filename, tuple(json.loads(keys)), group), tries)
+            for _, kind, filename, keys, group, tries in taken
+        ]
+
+    def put_back(self, difference: Difference, tries: int) -> None:
+        """Return a difference that has been taken, to be tried again after the others."""
+        self._database.execute(
+            "INSERT INTO differences (kind, filename, keys, grouped, tries) VALUES (?, ?, ?, ?, ?)",
+            (
+                difference.kind.value,
+                difference.filename,
+                json.dumps(difference.keys),
+                difference.group,
+                tries,
+            ),
+        )
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Note the names of rows that differ."""
+        self._database.executemany("INSERT OR IGNORE INTO touched VALUES (?)", ((name,) for name in names))
+
+    def is_touched(self, name: str) -> bool:
+        """Return whether a row of a name differs."""
+        query = "SELECT 1 FROM touched WHERE name = ?"
+        return self._database.execute(query, [name]).fetchone() is not None

@@ -1,0 +1,211 @@
+"""Look at each difference in S3 and in the cache, and repair it as an event would."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+
+from ..caches.base import Change, Result, RowKey, Snapshot
+from ..exceptions import S3SyncError
+from ..sync.converge import PAUSES, Syncer
+from ..sync.pending import Outcome
+from .differences import wrong_names
+from .listing import Listing
+from .models import Difference, Kind, Options, Report, Reporter
+from .recorder import Recorder
+from .scans.base import Scan, row_of
+
+#: Keys that are converged together.
+BATCH = 500
+#: How often a difference that failed is tried again, after all others.
+RETRIES = 1
+#: Names whose summaries are repaired together.
+NAMES = 100
+
+
+class Repair:
+    """Repairs the differences of a listing, or only counts them.
+
+    Parameters
+    ----------
+    syncer : Syncer
+        Its objects are read, and its cache is read and written.
+    scan : Scan
+    listing : Listing
+        The listing, with its differences.
+    options : Options
+    report : Report
+        Receives the result.
+    reporter : Reporter
+    """
+
+    def __init__(
+        self,
+        syncer: Syncer,
+        scan: Scan,
+        listing: Listing,
+        options: Options,
+        report: Report,
+        reporter: Reporter,
+    ) -> None:
+        if syncer.bucket is None:
+            raise S3SyncError("no bucket is set: set storage.bucket")
+        self._bucket = syncer.bucket
+        self._adapter = syncer.adapter
+        self._scan, self._listing, self._options = scan, listing, options
+        self._report, self._reporter = report, reporter
+        gone = listing.count(Kind.GONE)
+        # All or nothing: that many rows without an object look like a wrong setting.
+        allowed = report.limit if gone <= report.limit else 0
+        self._recorder = Recorder(syncer.adapter, dry_run=options.dry_run, max_deletions=allowed)
+        self._syncer = Syncer(syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause)
+
+    def rows(self) -> None:
+        """Look at every difference of a row."""
+        total, size, capacity = self._listing.count(), BATCH, self._scan.capacity
+        verb = "looking at" if self._options.dry_run else "repairing"
+        message, done = f"{verb} {total:,} files", 0
+        while batch := self._listing.take(capacity.batch(size)):
+            self._reporter.running("repair", message, done, total, capacity.note)
+            throttled = capacity.throttled
+            outcomes = self._syncer.converge(self._bucket, [key for it, _ in batch for key in it.keys])
+            self._report.looked_at += len(batch)
+            is_throttled = capacity.throttled > throttled
+            errors: list[Exception] = []
+            for difference, tries in batch:
+                error = _error_of(outcomes, difference)
+                if error is None:
+                    self._count(difference)
+                    done += 1
+                    continue
+                errors.append(error)
+                if is_throttled or tries < RETRIES:
+                    self._listing.put_back(difference, tries + (not is_throttled))
+                else:
+                    self._fail(difference, error)
+                    done += 1
+            self._listing.touch(self._recorder.names)
+            self._recorder.forget()
+            if (
+                len(errors) == len(batch)
+                and all(map(self._adapter.is_unreachable, errors))
+                and not is_throttled
+            ):
+                raise errors[0]
+            if errors and is_throttled:
+                size = max(1, min(size, len(batch)) // 2)
+                capacity.back_off()
+            elif size < BATCH:
+                size = min(BATCH, 2 * size)
+            capacity.rest()
+        if total:
+            self._reporter.done("repair", f"looked at {total:,} files, {self._report.repaired:,} repaired")
+
+    def _count(self, difference: Difference) -> None:
+        recorder, filename = self._recorder, difference.filename
+        kind = recorder.kinds.get(filename)
+        if kind is None:
+            return
+        self._report.count(kind, filename)
+        self._report.kept += filename in recorder.kept
+        if filename in recorder.written:
+            self._report.repaired += 1
+            self._report.added += kind is Kind.MISSING
+
+    def _fail(self, difference: Difference, error: Exception) -> None:
+        self._report.count(difference.kind, difference.filename)
+        self._report.failed[difference.filename] = f"{type(error).__name__}: {error}"
+
+    def names(self) -> None:
+        """Look at every name whose entry or summary does not follow from its rows."""
+        if not self._scan.has_names:
+            return
+        self._listing.index_names()
+        total, done = sum(1 for _ in self._wrong_names()), 0
+        listed = self._wrong_names()
+        while names := list(islice(listed, NAMES)):
+            # The listing is some time old, and the repair of a row has repaired the summary of its name.
+            with Listing() as again:
+                self._list_again(again, names)
+                wrong = list(wrong_names(again.rows("name"), again.names()))
+                counted = [name for name in wrong if not self._listing.is_touched(name)]
+                for name in counted:
+                    self._report.count(Kind.SUMMARIES, name)
+                if wrong and not self._options.dry_run:
+                    again.index_names()
+                    self._repair_names(wrong, again)
+                    self._report.repaired += len(set(counted) - self._report.failed.keys())
+            done += len(names)
+            self._reporter.running("summaries", f"checking {total:,} summaries", done, total)
+        if total:
+            found = self._report.differences[Kind.SUMMARIES]
+            self._reporter.done("summaries", f"checked {total:,} summaries, {found:,} were wrong")
+
+    def _list_again(self, listing: Listing, names: Collection[str]) -> None:
+        """List some names, and all rows that the first listing had of them.
+
+        An index that lags behind, or a list that is wrong itself, must not hide a row.
+        """
+        for page in self._scan.rows(names):
+            listing.add_rows(page)
+        for listed in self._scan.names(names):
+            listing.add_names(listed)
+        listing.index_rows()
+        hidden = [
+            RowKey(filename, name)
+            for name in names
+            for filename in self._listing.filenames_of(name)
+            if not listing.has_row(filename)
+        ]
+        for start in range(0, len(hidden), BATCH):
+            found = self._adapter.read(hidden[start : start + BATCH]).values()
+            rows = [snapshot.row for snapshot in found if isinstance(snapshot, Snapshot)]
+            listing.add_rows(row_of(row) for row in rows if row is not None and row.name in names)
+
+    def _wrong_names(self) -> Iterator[str]:
+        return wrong_names(self._listing.rows("name"), self._listing.names())
+
+    def _repair_names(self, names: Collection[str], listing: Listing) -> None:
+        """Write the summaries of names as the adapter derives them from the rows."""
+        # Rows that stay as they are let the adapter correct what is missing of their name, and a row that
+        # does not exist what is left over. No filename ends with a slash.
+        rows = [RowKey(filename, name) for name in names for filename in listing.filenames_of(name)]
+        absent = [RowKey(f"{name}/", name, is_gone=True) for name in names]
+        for name, error in {**self._keep(rows), **self._keep(absent)}.items():
+            self._report.failed[name] = f"{type(error).__name__}: {error}"
+
+    def _keep(self, keys: list[RowKey]) -> dict[str, Exception]:
+        """Write rows as they are, until no other writer interferes; return the errors by name."""
+        failed: dict[str, Exception] = {}
+        for attempt, pause in enumerate((*PAUSES, None)):
+            if not keys:
+                return failed
+            results = self._keep_once(keys, attempt)
+            for key in keys:
+                result = results[key.filename]
+                if isinstance(result, Exception):
+                    failed[str(key.name)] = result
+            keys = [key for key in keys if results[key.filename] is Result.CONFLICT]
+            if keys and pause is not None:
+                self._syncer.pause(pause)
+        error = S3SyncError("its rows changed during each attempt: run it again")
+        return {**failed, **{str(key.name): error for key in keys}}
+
+    def _keep_once(self, keys: list[RowKey], attempt: int) -> dict[str, Result | Exception]:
+        results: dict[str, Result | Exception] = {}
+        changes = []
+        for key, found in zip(keys, self._read(keys), strict=True):
+            if isinstance(found, Snapshot):
+                changes.append(Change(key, found, found.row, attempt))
+            else:
+                results[key.filename] = found
+        return {**results, **self._adapter.write(changes)}
+
+    def _read(self, keys: list[RowKey]) -> list[Snapshot | Exception]:
+        found = self._adapter.read(keys)
+        return [found[key.filename] for key in keys]
+
+
+def _error_of(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> Exception | None:
+    errors = (outcomes[key] for key in difference.keys)
+    return next((error for error in errors if isinstance(error, Exception)), None)

@@ -1,0 +1,94 @@
+"""Reconcile a cache with its bucket: list both, compare, and look at what differs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..exceptions import S3SyncError
+from ..sync.converge import Syncer
+from .bucket import belongs_to, list_objects
+from .differences import differences
+from .listing import Listing
+from .models import Options, Report, Reporter
+from .repair import Repair
+from .scans import scan_of
+from .scans.base import Scan
+
+
+def reconcile(
+    syncer: Syncer,
+    s3: Any,
+    options: Options | None = None,
+    reporter: Reporter | None = None,
+    scan: Scan | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Report:
+    """Make a cache equal to its bucket, or only count the differences.
+
+    Parameters
+    ----------
+    syncer : Syncer
+    s3 : boto3 S3 client
+        Lists the bucket.
+    options : Options, optional
+    reporter : Reporter, optional
+        Receives the progress.
+    scan : Scan, optional
+        Lists the cache. The default is the scan of the syncer's adapter.
+    clock : callable, optional
+        Returns the time in seconds.
+
+    Raises
+    ------
+    Exception
+        The error of S3 or the cache if one of them could not be listed, or if the cache became unreachable.
+    """
+    if syncer.bucket is None:
+        raise S3SyncError("no bucket is set: set storage.bucket")
+    started = clock()
+    options, reporter = options or Options(), reporter or Reporter()
+    report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
+    with Listing() as listing:
+        # The rows come first: a package that is uploaded meanwhile must not look like a row without object.
+        _list_rows(scan, listing, options, report, reporter)
+        _list_objects(s3, syncer, listing, options, report, reporter)
+        report.limit = options.max_deletions(report.rows)
+        listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix))
+        repair = Repair(syncer, scan, listing, options, report, reporter)
+        repair.rows()
+        repair.names()
+    report.seconds = clock() - started
+    return report
+
+
+def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, reporter: Reporter) -> None:
+    message, total = "listing the rows of the cache", None if options.packages else scan.total()
+    reporter.running("list rows", message, 0, total)
+    for page in scan.rows(options.packages):
+        listing.add_rows(page)
+        report.rows += len(page)
+        reporter.running("list rows", message, report.rows, total, scan.capacity.note)
+    for names in scan.names(options.packages):
+        listing.add_names(names)
+    reporter.done("list rows", f"listed {report.rows:,} rows")
+
+
+def _list_objects(
+    s3: Any, syncer: Syncer, listing: Listing, options: Options, report: Report, reporter: Reporter
+) -> None:
+    message, bucket = f"listing the bucket {syncer.bucket}", syncer.bucket
+    reporter.running("list bucket", message, 0, None)
+    if options.packages:
+        listing.index_rows()
+    listed = 0
+    for page in list_objects(s3, str(bucket), syncer.prefix):
+        listed += len(page)
+        wanted = [
+            stored for stored in page if not options.packages or belongs_to(stored, options.packages, listing)
+        ]
+        listing.add_objects(wanted)
+        report.objects += len(wanted)
+        reporter.running("list bucket", message, listed, report.rows if not options.packages else None)
+    reporter.done("list bucket", f"listed {report.objects:,} objects")

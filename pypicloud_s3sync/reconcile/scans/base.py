@@ -1,0 +1,86 @@
+"""List the rows of any cache through the public methods of ``pypicloud.cache.ICache``."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from ...caches.base import CacheAdapter
+from ...sync.packages import is_plausible
+from ...sync.pending import OTHER_KEYS
+from ..capacity import Capacity
+from ..models import MICROSECONDS, ListedName, ListedRow
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+
+class Scan:
+    """Lists the rows of a custom cache, which has no other way to list them than by their names.
+
+    Parameters
+    ----------
+    adapter : CacheAdapter
+    """
+
+    #: Whether the cache stores names and summaries, and does not derive them from its rows.
+    has_names = False
+
+    def __init__(self, adapter: CacheAdapter) -> None:
+        self.adapter: Any = adapter
+        self.cache: Any = adapter.cache
+        #: What the cache can take; it is only limited for some DynamoDB tables.
+        self.capacity = Capacity()
+
+    def total(self) -> int | None:
+        """Return about how many rows there are, or None if that is not known without listing them."""
+        return None
+
+    def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
+        """Yield pages of rows, in any order: those of some names, or all."""
+        for name in names or self.cache.distinct():
+            yield [row_of(package) for package in self.cache.all(name)]
+
+    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
+        """Yield pages of names with their summaries, in any order: some names, or all."""
+        yield from ()
+
+
+def row_of(package: Any) -> ListedRow:
+    """Return a package as it is listed."""
+    fields = package.filename, package.name, package.version, microseconds(package.last_modified)
+    return listed_row(*fields, package.summary, package.data)
+
+
+def listed_row(
+    filename: str, name: str, version: str, modified: int, summary: str | None, data: Mapping[str, Any]
+) -> ListedRow:
+    """Return a row as it is listed, from its fields; ``modified`` is in microseconds since 1970."""
+    key, others = data.get("path"), data.get(OTHER_KEYS)
+    return ListedRow(
+        filename,
+        name,
+        modified,
+        key if isinstance(key, str) else None,
+        tuple(others) if isinstance(others, list) else (),
+        is_plausible(filename, name, version),
+        summary_of(summary),
+    )
+
+
+def summary_of(text: str | None) -> int:
+    """Return the hash of a summary; that of an empty one is the same as that of none."""
+    return hash(text) if text else 0
+
+
+def microseconds(moment: datetime.datetime) -> int:
+    """Return a time in microseconds since 1970."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def microseconds_of_text(seconds: str) -> int:
+    """Return a time in microseconds since 1970, from a decimal number of seconds."""
+    return round(float(seconds) * MICROSECONDS)

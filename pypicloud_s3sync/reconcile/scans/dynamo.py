@@ -1,0 +1,116 @@
+"""List a DynamoDB cache by Scan, or by Query for some names.
+
+The reads are eventually consistent, which costs half: nothing is decided on them. Of a page, DynamoDB reads
+as much as its ``Limit`` allows, and a table with provisioned capacity is not asked for more than it has:
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
+
+from ...caches.base import CacheAdapter
+from ...sync.pending import OTHER_KEYS
+from ..capacity import DynamoCapacity
+from ..models import ListedName, ListedRow
+from .base import Scan, listed_row, microseconds_of_text, summary_of
+
+#: The attributes that are compared; ``name`` and ``data`` are reserved words.
+ROW = {
+    "ProjectionExpression": "filename, #name, version, last_modified, summary, #data",
+    "ExpressionAttributeNames": {"#name": "name", "#data": "data"},
+}
+NAME = {
+    "ProjectionExpression": "#name, last_modified, summary",
+    "ExpressionAttributeNames": {"#name": "name"},
+}
+#: The items in one BatchGetItem.
+MAX_KEYS = 100
+
+Item = Mapping[str, Any]
+
+
+class DynamoScan(Scan):
+    """Lists the rows and the summaries of ``pypicloud.cache.dynamo.DynamoCache``."""
+
+    has_names = True
+
+    def __init__(self, adapter: CacheAdapter) -> None:
+        super().__init__(adapter)
+        self.client = self.adapter.client
+        self.tables = [self.adapter._table(model) for model in (DynamoPackage, PackageSummary)]
+        self.capacity: DynamoCapacity = DynamoCapacity(self.client, self.tables)
+
+    def total(self) -> int | None:
+        """Return the number of rows that DynamoDB counted in the last six hours."""
+        return self.capacity.items.get(self.tables[0])
+
+    def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
+        """Yield pages of rows, in any order: those of some names, or all."""
+        if not names:
+            yield from (list(map(_row, page)) for page in self._pages("scan", self.tables[0], ROW))
+            return
+        for name in sorted(names):
+            key = {
+                "IndexName": "name-index",
+                "KeyConditionExpression": "#name = :name",
+                "ExpressionAttributeValues": {":name": {"S": name}},
+            }
+            yield from (
+                list(map(_row, page)) for page in self._pages("query", self.tables[0], {**ROW, **key})
+            )
+
+    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
+        """Yield pages of summaries, in any order: those of some names, or all."""
+        table = self.tables[1]
+        if not names:
+            yield from (list(map(_name, page)) for page in self._pages("scan", table, NAME))
+            return
+        ordered = sorted(names)
+        for start in range(0, len(ordered), MAX_KEYS):
+            _, found = self.adapter._get(set(), set(ordered[start : start + MAX_KEYS]))
+            yield [_name(item) for item in found.values() if item is not None]
+
+    def _pages(self, method: str, table: str, request: Mapping[str, Any]) -> Iterator[list[Item]]:
+        more: dict[str, Any] = {}
+        while True:
+            limit = self.capacity.page(table)
+            answer = self.capacity.patiently(
+                getattr(self.client, method), TableName=table, **request, **limit, **more
+            )
+            yield answer["Items"]
+            if not answer.get("LastEvaluatedKey"):
+                return
+            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def _row(item: Item) -> ListedRow:
+    fields = [_text(item, name) or "" for name in ("filename", "name", "version")]
+    modified = microseconds_of_text(item.get("last_modified", {}).get("N", "0"))
+    return listed_row(
+        fields[0], fields[1], fields[2], modified, _text(item, "summary"), _data(item.get("data", {}))
+    )
+
+
+def _data(attribute: Item) -> dict[str, Any]:
+    """Return what is compared of a row's data, which old versions of flywheel stored as JSON."""
+    if "S" in attribute:
+        loaded = json.loads(attribute["S"])
+        return loaded if isinstance(loaded, dict) else {}
+    values = attribute.get("M", {})
+    others = [entry.get("S") for entry in values.get(OTHER_KEYS, {}).get("L", [])]
+    return {"path": _text(values, "path"), OTHER_KEYS: others}
+
+
+def _name(item: Item) -> ListedName:
+    modified = microseconds_of_text(item.get("last_modified", {}).get("N", "0"))
+    return ListedName(_text(item, "name") or "", modified, summary_of(_text(item, "summary")))
+
+
+def _text(item: Item, name: str) -> str | None:
+    text: str | None = item.get(name, {}).get("S")
+    return text

@@ -1,0 +1,123 @@
+"""List a Redis cache by SCAN, a server or all servers of a cluster.
+
+SCAN may return a key twice, and misses none that exists all the time: https://redis.io/docs/latest/commands/scan/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from ...sync.pending import OTHER_KEYS
+from ..differences import hash_of
+from ..models import ListedName, ListedRow
+from .base import Scan, listed_row, microseconds_of_text, summary_of
+
+#: The keys in one page.
+PAGE = 1000
+#: The fields of a row that are compared.
+FIELDS = ("filename", "name", "version", "last_modified", "summary", "path", OTHER_KEYS)
+
+T = TypeVar("T")
+
+
+class RedisScan(Scan):
+    """Lists the rows, the lists and the summaries of ``pypicloud.cache.redis_cache.RedisCache``."""
+
+    has_names = True
+
+    @property
+    def db(self) -> Any:
+        """The Redis client, of a single server or a cluster."""
+        return self.cache.db
+
+    def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
+        """Yield pages of rows, in any order: those of some names, or all."""
+        for keys in _pages(self._row_keys(names)):
+            found = self._pipeline(("hmget", key, FIELDS) for key in keys)
+            rows = (
+                _row(key.removeprefix(self.cache.redis_key("")), dict(zip(FIELDS, values, strict=True)))
+                for key, values in zip(keys, found, strict=True)
+            )
+            yield [row for row in rows if row is not None]
+
+    def _row_keys(self, names: Collection[str]) -> Iterator[str]:
+        if not names:
+            yield from self.db.scan_iter(match=_literal(self.cache.redis_key("")) + "*", count=PAGE)
+        for name in names:
+            for filename in self.db.sscan_iter(self.cache.redis_filename_set(name), count=PAGE):
+                yield self.cache.redis_key(filename)
+
+    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
+        """Yield pages of names with their summaries, in any order: some names, or all."""
+        if names:
+            yield from self._read_names(sorted(names))
+            return
+        yield from self._read_names(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
+        for key_of in (self.cache.redis_filename_set, self.cache.redis_summary_key):
+            # Names that are not in the set of names, but have a list of files or a summary.
+            yield from self._read_names(self._unlisted(key_of))
+
+    def _unlisted(self, key_of: Callable[[str], str]) -> Iterator[str]:
+        start = key_of("")
+        for keys in _pages(self.db.scan_iter(match=_literal(start) + "*", count=PAGE)):
+            found = [key.removeprefix(start) for key in keys]
+            listed = self._pipeline(("sismember", self.cache.redis_set, name) for name in found)
+            yield from (name for name, is_listed in zip(found, listed, strict=True) if not is_listed)
+
+    def _read_names(self, names: Iterable[str]) -> Iterator[list[ListedName]]:
+        for page in _pages(names):
+            found = iter(
+                self._pipeline(
+                    command
+                    for name in page
+                    for command in (
+                        ("sismember", self.cache.redis_set, name),
+                        ("hmget", self.cache.redis_summary_key(name), ["last_modified", "summary"]),
+                        ("smembers", self.cache.redis_filename_set(name)),
+                    )
+                )
+            )
+            yield [_name(name, next(found), next(found), next(found)) for name in page]
+
+    def _pipeline(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
+        pipe = self.db.pipeline(transaction=False)
+        for method, *arguments in commands:
+            getattr(pipe, method)(*arguments)
+        return list(pipe.execute())
+
+
+def _row(filename: str, fields: Mapping[str, str | None]) -> ListedRow | None:
+    if fields["filename"] is None:
+        # Deleted since it was listed.
+        return None
+    data = {name: _loaded(fields[name]) for name in ("path", OTHER_KEYS)}
+    name, version = fields["name"] or "", fields["version"] or ""
+    modified = microseconds_of_text(fields["last_modified"] or "0")
+    return listed_row(filename, name, version, modified, fields["summary"], data)
+
+
+def _loaded(text: str | None) -> Any:
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
+        return None
+
+
+def _name(name: str, named: bool, summary: Sequence[str | None], files: Collection[str]) -> ListedName:
+    modified, text = summary
+    moment = None if modified is None else microseconds_of_text(modified)
+    return ListedName(name, moment, summary_of(text), hash_of(files), bool(named))
+
+
+def _literal(text: str) -> str:
+    """Escape the characters that have a meaning in a pattern of Redis."""
+    return "".join(f"\\{character}" if character in "*?[]^\\" else character for character in text)
+
+
+def _pages(values: Iterable[T]) -> Iterator[list[T]]:
+    values = iter(values)
+    while page := list(islice(values, PAGE)):
+        yield page

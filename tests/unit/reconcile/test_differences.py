@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from pypicloud_s3sync.reconcile.differences import differences, hash_of, wrong_names
+from pypicloud_s3sync.reconcile.models import Difference, Kind, ListedName, ListedObject, ListedRow
+
+SECOND = 1_000_000
+
+
+def stored(key: str, modified: int = 7) -> ListedObject:
+    return ListedObject(key.rpartition("/")[2], key, modified)
+
+
+def row(
+    key: str | None,
+    *others: str,
+    filename: str = "pkg-1.0.zip",
+    modified: int = 7 * SECOND,
+    plausible: bool = True,
+    summary: int = 1,
+) -> ListedRow:
+    return ListedRow(filename, "pkg", modified, key, others, plausible, summary)
+
+
+def compare(objects: list[ListedObject], rows: list[ListedRow], prefix: str = "") -> list[Difference]:
+    return list(differences(objects, rows, prefix))
+
+
+def test_an_object_without_a_row_is_missing() -> None:
+    assert compare([stored("a/pkg/pkg-1.0.zip")], []) == [
+        Difference(Kind.MISSING, "pkg-1.0.zip", ("a/pkg/pkg-1.0.zip",), "pkg")
+    ]
+
+
+def test_a_row_that_says_what_the_listing_says_is_no_difference() -> None:
+    assert compare([stored("a/pkg-1.0.zip")], [row("a/pkg-1.0.zip")]) == []
+
+
+def test_a_fraction_of_a_second_is_no_difference() -> None:
+    assert compare([stored("a/pkg-1.0.zip")], [row("a/pkg-1.0.zip", modified=7 * SECOND + 345_678)]) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        row("a/pkg-1.0.zip", modified=8 * SECOND),
+        row("b/pkg-1.0.zip"),
+        row(None),
+        row("a/pkg-1.0.zip", "b/pkg-1.0.zip"),
+        row("a/pkg-1.0.zip", plausible=False),
+    ],
+)
+def test_a_row_that_says_something_else_is_stale(wrong: ListedRow) -> None:
+    assert compare([stored("a/pkg-1.0.zip")], [wrong]) == [
+        Difference(Kind.STALE, "pkg-1.0.zip", ("a/pkg-1.0.zip",), "pkg")
+    ]
+
+
+def test_the_row_of_two_keys_is_that_of_the_newer_object_and_lists_the_other_one() -> None:
+    both = [stored("a/pkg-1.0.zip", 7), stored("b/pkg-1.0.zip", 6)]
+    assert compare(both, [row("a/pkg-1.0.zip", "b/pkg-1.0.zip")]) == []
+    found = compare(both, [row("a/pkg-1.0.zip")])
+    assert [(it.kind, it.keys) for it in found] == [(Kind.STALE, ("a/pkg-1.0.zip", "b/pkg-1.0.zip"))]
+
+
+@pytest.mark.parametrize(
+    ("path", "prefix", "key"),
+    [
+        ("a/pkg-1.0.zip", "", "a/pkg-1.0.zip"),
+        (None, "", "pkg-1.0.zip"),
+        ("a/other-1.0.zip", "", "pkg-1.0.zip"),
+        ("a/pkg-1.0.zip", "packages/", "packages/pkg-1.0.zip"),
+        ("a/pkg-1.0.zip", "packages", "packages/pkg-1.0.zip"),
+    ],
+)
+def test_a_row_without_an_object_is_looked_up_under_a_key_of_its_filename(
+    path: str | None, prefix: str, key: str
+) -> None:
+    assert compare([], [row(path)], prefix) == [Difference(Kind.GONE, "pkg-1.0.zip", (key,), "pkg")]
+
+
+def test_a_row_that_was_listed_twice_counts_once() -> None:
+    assert compare([stored("a/pkg-1.0.zip")], [row("a/pkg-1.0.zip"), row("a/pkg-1.0.zip")]) == []
+
+
+def test_both_sides_are_merged_in_order() -> None:
+    objects = [stored("a-1.zip"), stored("c-1.zip"), stored("d-1.zip")]
+    rows = [row("b-1.zip", filename="b-1.zip"), row("c-1.zip", filename="c-1.zip")]
+    assert [(it.kind.value, it.filename) for it in compare(objects, rows)] == [
+        ("missing", "a-1.zip"),
+        ("gone", "b-1.zip"),
+        ("missing", "d-1.zip"),
+    ]
+
+
+NEWEST = row("a/pkg-2.0.zip", filename="pkg-2.0.zip", modified=9 * SECOND, summary=2)
+FILES = hash_of(["pkg-1.0.zip", "pkg-2.0.zip"])
+
+
+@pytest.mark.parametrize(
+    ("listed", "wrong"),
+    [
+        ([ListedName("pkg", 9 * SECOND, 2)], False),
+        ([ListedName("pkg", 9 * SECOND, 2, FILES)], False),
+        ([], True),
+        ([ListedName("pkg", None, 2)], True),
+        ([ListedName("pkg", 7 * SECOND, 2)], True),
+        ([ListedName("pkg", 9 * SECOND, 1)], True),
+        ([ListedName("pkg", 9 * SECOND, 2, FILES + 1)], True),
+        ([ListedName("pkg", 9 * SECOND, 2, FILES, complete=False)], True),
+    ],
+)
+def test_a_summary_has_to_be_that_of_the_newest_row(listed: list[ListedName], wrong: bool) -> None:
+    assert list(wrong_names([row("a/pkg-1.0.zip"), NEWEST], listed)) == ["pkg"] * wrong
+
+
+def test_a_name_without_rows_is_wrong() -> None:
+    assert list(wrong_names([], [ListedName("pkg", 9, 2)])) == ["pkg"]
+
+
+def test_of_rows_of_the_same_time_the_last_filename_decides() -> None:
+    same_time = row("a/pkg-1.0.zip", modified=9 * SECOND, summary=1)
+    assert list(wrong_names([same_time, NEWEST], [ListedName("pkg", 9 * SECOND, 2)])) == []

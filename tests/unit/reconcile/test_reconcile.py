@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import datetime
+from random import Random
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.reconcile.models import Kind, Options, Report
+from pypicloud_s3sync.reconcile.run import reconcile
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.objects import ObjectReader
+from pypicloud_s3sync.sync.packages import StoredObject
+from support.backends import Backend, Dynamo, Redis, Sql
+from support.histories import BUCKET, Bucket
+
+TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+backends = pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda backend: backend.__name__)
+
+
+class World:
+    """A bucket and a cache, and a log of the keys that were looked at."""
+
+    def __init__(self, backend: type[Backend] = Sql, prefix: str = "") -> None:
+        self.bucket = Bucket(Random(1))
+        self.bucket.versions = {}
+        self.backend = backend(Random(1))
+        self.adapter: CacheAdapter = self.backend.adapter()
+        self.prefix = prefix
+        self.heads: list[str] = []
+        self.denied: set[str] = set()
+        head = self.bucket.head_object
+
+        def logged(Bucket: str, Key: str) -> dict[str, Any]:
+            self.heads.append(Key)
+            if Key in self.denied:
+                answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+                raise ClientError(answer, "HeadObject")
+            return head(Bucket, Key)
+
+        self.bucket.head_object = logged  # type: ignore[method-assign]
+
+    def put(self, key: str, **metadata: str) -> None:
+        name, _, version = key.rpartition("/")[2].removesuffix(".zip").rpartition("-")
+        metadata = {"name": name, "version": version, "summary": f"of {key}"} | metadata
+        metadata = {name: value for name, value in metadata.items() if value}
+        self.bucket.versions[key] = [StoredObject(key, "e", None, TIME, metadata)]
+
+    def remove(self, key: str) -> None:
+        self.bucket.versions[key].append(None)
+
+    def reconcile(self, **options: Any) -> Report:
+        self.heads.clear()
+        # The index has caught up.
+        self.backend.advance(100)
+        syncer = Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)
+        return reconcile(syncer, self.bucket, Options(**options))
+
+
+def counts(report: Report) -> dict[str, int]:
+    return {kind.value: count for kind, count in report.differences.items() if count}
+
+
+@backends
+def test_an_empty_cache_is_filled_and_then_costs_no_head(backend: type[Backend]) -> None:
+    world = World(backend)
+    for number in range(7):
+        world.put(f"x/pkg{number % 3}/pkg{number % 3}-{number}.0.zip")
+    report = world.reconcile()
+    assert (counts(report), report.repaired, report.added, report.objects) == ({"missing": 7}, 7, 7, 7)
+    again = world.reconcile()
+    assert (again.in_sync, again.rows, again.looked_at, world.heads) == (True, 7, 0, [])
+
+
+def test_the_document_has_the_fields_of_the_contract() -> None:
+    world = World()
+    world.put("a/pkg-1.0.zip")
+    document = world.reconcile(dry_run=True).document()
+    assert document | {"seconds": 0} == {
+        "command": "reconcile",
+        "dry_run": True,
+        "in_sync": False,
+        "objects": 1,
+        "rows": 0,
+        "differences": {"missing": 1, "gone": 0, "stale": 0, "summaries": 0},
+        "samples": {"missing": ["pkg-1.0.zip"], "gone": [], "stale": [], "summaries": []},
+        "repaired": 0,
+        "added": 0,
+        "failed": [],
+        "kept": 0,
+        "max_delete": 100,
+        "looked_at": 1,
+        "seconds": 0,
+    }
+    assert world.reconcile().document()["in_sync"] is True
+
+
+def test_an_object_that_is_no_package_is_no_difference() -> None:
+    world = World()
+    world.put("a/README", name="", version="", summary="")
+    assert counts(world.reconcile(dry_run=True)) == {}
+    assert world.reconcile().in_sync
+
+
+@backends
+def test_a_row_whose_object_is_outside_of_the_prefix_is_gone(backend: type[Backend]) -> None:
+    world = World(backend)
+    world.put("old/pkg-1.0.zip")
+    world.put("new/pkg-2.0.zip")
+    world.reconcile()
+    world.prefix = "new/"
+    assert counts(world.reconcile()) == {"gone": 1}
+    assert world.backend.filenames() == {"pkg-2.0.zip"}
+
+
+def test_a_row_that_names_the_object_of_another_filename_gets_its_own() -> None:
+    world = World()
+    for key in ("a/pkg-1.0.zip", "a/pkg-2.0.zip"):
+        world.put(key)
+    wrong = world.adapter.cache.new_package("pkg", "1.0", "pkg-1.0.zip", TIME, None, path="a/pkg-2.0.zip")
+    with world.adapter._transaction():  # type: ignore[attr-defined]
+        world.adapter.cache.save(wrong)
+    assert counts(world.reconcile()) == {"missing": 1, "stale": 1}
+    assert {row.data["path"] for row in world.backend.rows().values()} == {"a/pkg-1.0.zip", "a/pkg-2.0.zip"}
+
+
+# Deletions
+
+
+def filled(count: int, backend: type[Backend] = Sql) -> World:
+    world = World(backend)
+    for number in range(count):
+        world.put(f"x/pkg-{number}.0.zip")
+    world.reconcile()
+    return world
+
+
+@backends
+def test_more_deletions_than_allowed_are_not_made_and_the_rest_is_repaired(backend: type[Backend]) -> None:
+    world = filled(5, backend)
+    for number in range(3):
+        world.remove(f"x/pkg-{number}.0.zip")
+    world.put("x/pkg-9.0.zip")
+    report = world.reconcile(max_deletions=lambda rows: 2)
+    assert (counts(report), report.repaired, report.kept) == ({"missing": 1, "gone": 3}, 1, 3)
+    assert not report.in_sync
+    assert world.backend.filenames() == {f"pkg-{number}.0.zip" for number in (0, 1, 2, 3, 4, 9)}
+    report = world.reconcile(max_deletions=lambda rows: 3)
+    assert (report.in_sync, report.repaired, len(world.backend.filenames())) == (True, 3, 3)
+
+
+@pytest.mark.parametrize(("rows", "limit"), [(0, 100), (999, 100), (1010, 101), (50_000, 5000)])
+def test_by_default_a_tenth_of_the_rows_may_be_deleted_and_at_least_a_hundred(rows: int, limit: int) -> None:
+    assert Options().max_deletions(rows) == limit
+
+
+# Some packages
+
+
+@backends
+def test_only_the_named_packages_are_compared(backend: type[Backend]) -> None:
+    world = filled(2, backend)
+    world.put("ab12/my-3d/my-3d-1.0.zip")
+    world.put("x/other-1.0.zip")
+    world.remove("x/pkg-0.0.zip")
+    report = world.reconcile(packages=frozenset({"my-3d"}))
+    assert (counts(report), report.objects, report.rows) == ({"missing": 1}, 1, 0)
+    report = world.reconcile(packages=frozenset({"pkg"}))
+    assert (counts(report), report.rows) == ({"gone": 1}, 2)
+    assert world.backend.filenames() == {"my-3d-1.0.zip", "pkg-1.0.zip"}
+
+
+# Failures
+
+
+def test_a_file_that_fails_is_named_and_the_others_are_repaired() -> None:
+    world = World()
+    for name in ("a", "b", "c"):
+        world.put(f"x/{name}-1.0.zip")
+    world.denied = {"x/b-1.0.zip"}
+    report = world.reconcile()
+    assert (report.repaired, list(report.failed), report.in_sync) == (2, ["b-1.0.zip"], False)
+    assert "403" in report.failed["b-1.0.zip"]
+    assert world.heads.count("x/b-1.0.zip") == 2, "it was not tried again"
+    world.denied = set()
+    assert world.reconcile().in_sync
+
+
+def test_a_database_that_goes_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.put("x/a-1.0.zip")
+
+    def refuse(keys: object) -> None:
+        raise ConnectionRefusedError("refused")
+
+    monkeypatch.setattr(world.adapter, "read", refuse)
+    with pytest.raises(ConnectionRefusedError):
+        world.reconcile()
+
+
+def test_throttled_writes_are_repeated_in_smaller_batches_until_they_succeed() -> None:
+    world = World(Dynamo)
+    for number in range(9):
+        world.put(f"x/p{number}-1.0.zip")
+    client: Any = world.adapter.client  # type: ignore[attr-defined]
+    write, refused, slept = client.transact_write_items, list[int](), list[float]()
+    handlers: dict[str, Any] = {}
+    client.meta.events.register = handlers.__setitem__
+
+    def limited(TransactItems: list[Any]) -> Any:
+        if len(TransactItems) > 4:
+            refused.append(len(TransactItems))
+            answer: Any = {
+                "Error": {"Code": "TransactionCanceledException"},
+                "CancellationReasons": [{"Code": "ThrottlingError"}],
+            }
+            handlers["after-call.dynamodb.TransactWriteItems"](answer)
+            raise ClientError(answer, "TransactWriteItems")
+        return write(TransactItems)
+
+    client.transact_write_items = limited
+    from pypicloud_s3sync.reconcile import capacity
+    from pypicloud_s3sync.reconcile.scans import scan_of
+
+    scan = scan_of(world.adapter)
+    assert isinstance(scan.capacity, capacity.DynamoCapacity)
+    scan.capacity._pause = slept.append
+    syncer = Syncer(ObjectReader(world.bucket), world.adapter, BUCKET, "", lambda seconds: None)
+    report = reconcile(syncer, world.bucket, scan=scan)
+    assert refused
+    assert (report.failed, report.repaired) == ({}, 9)
+
+
+def test_a_cache_class_of_its_own_is_reconciled_by_its_public_methods() -> None:
+    world = World(Redis)
+    world.adapter = CacheAdapter(Own(world.adapter.cache))
+    world.put("x/a-1.0.zip")
+    world.put("x/b-1.0.zip")
+    assert counts(world.reconcile()) == {"missing": 2}
+    world.remove("x/a-1.0.zip")
+    assert counts(world.reconcile()) == {"gone": 1}
+    assert (world.reconcile().looked_at, world.backend.filenames()) == (0, {"b-1.0.zip"})
+
+
+class Own:
+    """A cache class that is none of pypicloud's."""
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cache, name)
+
+
+def test_without_a_bucket_nothing_is_compared() -> None:
+    world = World()
+    syncer = Syncer(ObjectReader(world.bucket), world.adapter, None)
+    with pytest.raises(S3SyncError, match=r"storage\.bucket"):
+        reconcile(syncer, world.bucket)
+
+
+def test_kinds_are_those_of_the_contract() -> None:
+    assert [kind.value for kind in Kind] == ["missing", "gone", "stale", "summaries"]
