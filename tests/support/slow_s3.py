@@ -78,6 +78,8 @@ def _listing(path: str) -> bytes:
 
 
 def _head(path: str) -> bytes:
+    if "-" not in path:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"  # the bucket
     name, version = path.rpartition("/")[2].removesuffix(".tar.gz").rsplit("-", 1)
     modified = NEW_YEAR + datetime.timedelta(seconds=int(version.partition(".")[0]))
     return (
