@@ -17,7 +17,7 @@ from ..config.settings import SyncSettings
 from ..exceptions import AwsError
 from .desired import PARAMETER_PATH, PREFIX_OF_LONG, ROLE_PATH, resource_names
 from .models import Identity
-from .policy import VERSION, allow, table_names
+from .policy import VERSION, allow, literal, table_names
 
 #: Stands for an account or a region that is not known; IAM allows it in that part of an ARN:
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
@@ -110,7 +110,7 @@ def operator_policy(
     if Purpose.PANEL in purposes:
         chosen += statements.reading_the_log()
     if Purpose.ENABLE in purposes:
-        chosen += [*statements.writing(), *statements.replaying()]
+        chosen += [*statements.writing(), *statements.reconciling(), *statements.replaying()]
     return {"Version": VERSION, "Statement": chosen}
 
 
@@ -195,6 +195,21 @@ class _Statements:
         if settings.delivery is Delivery.EVENTBRIDGE:
             actions = ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource"]
             yield allow("WriteRule", [f"events:{action}" for action in actions], *self._rules)
+
+    def reconciling(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``reconcile`` needs, with which ``enable`` ends."""
+        settings = self.settings
+        packages = f"{self._bucket}/{literal(settings.prefix)}*"
+        yield allow("ReconcileObjects", ["s3:GetObject"], packages)
+        if settings.cache_backend != "dynamo" or settings.db_credentials is not None:
+            return
+        rows, summaries = (
+            self.scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
+        )
+        actions = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query", "Scan"]
+        tables = rows, f"{rows}/index/*", summaries
+        yield allow("ReconcileRows", [f"dynamodb:{action}" for action in actions], *tables)
+        yield allow("FindTables", ["dynamodb:ListTables"], "*")
 
     def replaying(self) -> Iterator[dict[str, Any]]:
         """Yield what ``replay`` needs."""

@@ -94,7 +94,7 @@ def role_policy(
     queue = f"arn:{identity.partition}:sqs:{region}:{identity.account}:{names.queue}"
     logs = f"arn:{identity.partition}:logs:{region}:{identity.account}:log-group:{names.log_group}:*"
     statements = [
-        allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{_literal(settings.prefix)}*"),
+        allow("ReadPackages", ["s3:GetObject"], f"{bucket}/{literal(settings.prefix)}*"),
         # Without this, S3 answers 403 instead of 404 for an object that does not exist:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         allow("SeeMissingPackages", ["s3:ListBucket"], bucket),
@@ -138,7 +138,7 @@ def with_key_of_queue(policy: Mapping[str, Any], queue_arn: str, key: str | None
     return {**policy, "Statement": [*policy["Statement"], statement]}
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """Escape the characters that have a meaning in the resources of a policy.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html

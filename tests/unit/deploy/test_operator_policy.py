@@ -56,7 +56,7 @@ def test_it_names_the_resources_exactly() -> None:
     ]
     # None of these actions can be limited to a resource, or only to all of a kind.
     unlimited = {sid for sid, statement in found.items() if "*" in as_list(statement["Resource"])}
-    assert unlimited == {"ReadMetrics", "ReadMappings", "WriteMapping"}
+    assert unlimited == {"ReadMetrics", "ReadMappings", "WriteMapping", "FindTables"}
 
 
 @pytest.mark.parametrize(
