@@ -22,7 +22,7 @@ DENIED = "denied"
 UNKNOWN = "unknown"
 
 #: How to add the packages whose events were missed.
-ADD_MISSED = 'click "Rebuild package list" on pypicloud\'s Admin page to add what was missed'
+ADD_MISSED = "run `ppc-s3sync reconcile` to add what was missed"
 
 
 @dataclass(frozen=True)
