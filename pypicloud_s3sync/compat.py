@@ -29,6 +29,7 @@ def includeme(config: Any) -> None:
     apply()
     _let_admin_page_load()
     _let_sql_access_backend_delete()
+    _let_first_logins_come_together()
 
 
 def apply() -> None:
@@ -69,6 +70,27 @@ def _let_admin_page_load() -> None:
 
 def _no_users(self: Any) -> list[str]:
     return []
+
+
+def _let_first_logins_come_together() -> None:
+    """Load the context for passwords when the server starts, not with the first login.
+
+    passlib's LazyCryptContext loads without a lock: if two threads check the first passwords at the same time,
+    one request fails with status 500. Can go once pypicloud uses another context, or passlib locks this one.
+    """
+    from pypicloud.access import base
+
+    create = base.get_pwd_context
+    if getattr(create, "loads", False):
+        return
+
+    def get_pwd_context(*args: Any, **kwargs: Any) -> Any:
+        context = create(*args, **kwargs)
+        context.schemes()
+        return context
+
+    get_pwd_context.loads = True  # type: ignore[attr-defined]
+    base.get_pwd_context = get_pwd_context
 
 
 def _let_sql_access_backend_delete() -> None:

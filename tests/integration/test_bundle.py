@@ -125,7 +125,7 @@ def test_a_bundle_has_the_handler_under_both_names(cache: str, request: pytest.F
 def test_the_server_side_of_this_package_stays_out(dynamo: Bundle) -> None:
     own = [Path(name) for name in names(dynamo) if name.startswith("pypicloud_s3sync/")]
     modules = {path.parts[1].partition(".")[0] for path in own if path.parts[1] != "__pycache__"}
-    assert modules == {"__init__", "caches", "compat", "exceptions", "handler", "sync"}
+    assert modules == {"__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sync"}
 
 
 @pytest.mark.parametrize("cache", ["dynamo", "redis", "sql"])

@@ -27,6 +27,19 @@ def test_pypicloud_starts_with_the_include_and_answers(tmp_path: Path) -> None:
     assert "<html>" in app.get("/simple/").text.lower()
 
 
+def test_the_first_logins_may_come_at_the_same_time(tmp_path: Path) -> None:
+    """A context that is loaded by the first login is loaded by each of them."""
+    from passlib.context import CryptContext, LazyCryptContext
+
+    make_file_app(tmp_path)
+    from pypicloud.access.base import get_pwd_context
+
+    context = get_pwd_context("sha", 1000)
+    assert isinstance(context, CryptContext)
+    assert type(context) is not LazyCryptContext
+    assert context.verify("secret", context.hash("secret"))
+
+
 @pytest.mark.parametrize("order", [("pypicloud", "pypicloud_s3sync"), ("pypicloud_s3sync", "pypicloud")])
 def test_a_larger_application_may_include_pypicloud_and_the_add_on_in_either_order(
     tmp_path: Path, order: tuple[str, str]
