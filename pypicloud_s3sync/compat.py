@@ -75,8 +75,9 @@ def _no_users(self: Any) -> list[str]:
 def _let_first_logins_come_together() -> None:
     """Load the context for passwords when the server starts, not with the first login.
 
-    passlib's LazyCryptContext loads without a lock: if two threads check the first passwords at the same time,
-    one request fails with status 500. Can go once pypicloud uses another context, or passlib locks this one.
+    passlib's LazyCryptContext loads without a lock: if two threads check the first passwords at the same
+    time, one request fails with status 500. Can go once pypicloud uses another context, or passlib locks
+    this one.
     """
     from pypicloud.access import base
 
