@@ -20,7 +20,7 @@ PROGRAM = "ppc-s3sync"
 
 @dataclass
 class Run:
-    """What decides how a failure is reported; a command sets it once its arguments have been parsed.
+    """The options that decide how a failure is reported, set once the arguments have been parsed.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ ANY_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to wait for AWS; times in seconds.
+    """The time limits of requests to AWS, in seconds.
 
     ``deadline`` is the time of the monotonic clock after which no further call is made.
     """

@@ -26,7 +26,7 @@ RECORD_METRICS = ("Saved", "Cleared", "Ignored", "Failed")
 
 @dataclass(frozen=True)
 class Interval:
-    """What happened in some seconds.
+    """The events of a short interval.
 
     Parameters
     ----------

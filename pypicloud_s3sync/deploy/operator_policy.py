@@ -28,7 +28,7 @@ NETWORK_ACTIONS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:Des
 
 
 class Purpose(enum.StrEnum):
-    """What an operator does."""
+    """A task of an operator, which needs rights of its own."""
 
     #: ``plan``, ``enable``, ``status``, ``replay`` and ``disable``, on the command line or in the admin UI.
     ENABLE = "enable"

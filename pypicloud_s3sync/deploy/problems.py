@@ -27,7 +27,7 @@ ADD_MISSED = "run `ppc-s3sync reconcile` to add what was missed"
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with an installation, or with the settings.
+    """A problem of an installation or of the settings.
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ OPERATIONS = {"Scan": True, "Query": True, "BatchGetItem": True, "TransactWriteI
 
 
 class Capacity:
-    """What a cache can take: this one takes everything."""
+    """The capacity of a cache; this one has no limit."""
 
     #: How often requests were throttled.
     throttled = 0

@@ -83,7 +83,7 @@ def a_tenth(rows: int) -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """What to reconcile.
+    """The options of a reconciliation.
 
     Parameters
     ----------

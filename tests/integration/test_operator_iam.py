@@ -160,7 +160,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[
 
 @pytest.fixture
 def given_role(site: Site) -> str:
-    """The ARN of a role that somebody else has created for the function."""
+    """The ARN of a role that another owner created for the function."""
     trust = {
         "Version": "2012-10-17",
         "Statement": [

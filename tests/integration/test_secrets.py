@@ -199,7 +199,7 @@ def test_the_function_fails_without_the_right_to_read_its_secrets(protected: Pro
     assert not contains_password(answer)
 
 
-def test_a_parameter_of_somebody_else_stays(protected: Protected) -> None:
+def test_a_parameter_of_another_owner_stays(protected: Protected) -> None:
     name = protected.deployment().plan().desired.names.parameter
     ssm = protected.site.client("ssm")
     ssm.put_parameter(Name=name, Value="foreign", Type="String")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.devtools.processes import wait_until
-from support.sites import Site
+from support.sites import Site, ini_settings
 from support.slow_aws import SlowAws, slow_aws
 from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
 
@@ -28,25 +28,12 @@ def aws_link(site: Site) -> Iterator[SlowAws]:
         yield link
 
 
-def ini_settings(site: Site, link: SlowAws) -> str:
-    settings = {
-        **site.given,
-        "storage.endpoint_url": site.aws.endpoint_url,
-        "db.host": "127.0.0.1",
-        "db.port": str(site.aws.port),
-        "db.aws_access_key_id": site.aws.access_key_id,
-        "db.aws_secret_access_key": site.aws.secret_access_key,
-        "s3sync.endpoint_url": link.url,
-    }
-    return "\n".join(f"{name} = {value}" for name, value in settings.items())
-
-
 @pytest.fixture
 def server(
     request: pytest.FixtureRequest, site: Site, aws_link: SlowAws, tmp_path: Path
 ) -> Iterator[WebServer]:
     kind: Kind = request.param
-    with running(kind, tmp_path, ini_settings(site, aws_link)) as started:
+    with running(kind, tmp_path, ini_settings(site, s3sync__endpoint_url=aws_link.url)) as started:
         yield started
 
 

@@ -366,7 +366,7 @@ def test_without_customer_keys_the_role_has_no_right_on_any_key() -> None:
     ],
     ids=["arn", "id", "alias", "arn of an alias"],
 )
-def test_the_role_may_use_the_key_that_somebody_set_on_the_queue(
+def test_the_role_may_use_the_key_that_another_owner_set_on_the_queue(
     key: str, resource: str, alias: str | None
 ) -> None:
     desired = make_desired()

@@ -79,7 +79,7 @@ def test_a_transaction_counts_for_each_of_its_tables() -> None:
     limits = capacity(client, clock)
     used = [
         {"TableName": "rows", "CapacityUnits": 6.0},
-        {"TableName": "of somebody else", "CapacityUnits": 99.0},
+        {"TableName": "of another owner", "CapacityUnits": 99.0},
     ]
     client.answer("TransactWriteItems", {"ConsumedCapacity": used})
     limits.rest()

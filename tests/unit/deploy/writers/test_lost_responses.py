@@ -216,7 +216,7 @@ def test_a_permission_that_this_run_has_added_is_enough() -> None:
         (add_permission, permission_answers(Condition={})),
     ],
 )
-def test_a_resource_that_somebody_else_has_created_meanwhile_is_an_error_and_stays(
+def test_a_resource_that_another_owner_has_created_meanwhile_is_an_error_and_stays(
     create: Callable[[FakeCalls], None], answers: dict[str, Any]
 ) -> None:
     calls = FakeCalls(answers)
