@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,12 +22,13 @@ from .max_delete import MaxDelete
 
 if TYPE_CHECKING:
     from .commands import Command
+    from .configurations import Configuration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def common_options(function: Function) -> Function:
-    """Add the arguments and options that every command has."""
+def _options_of_all(function: Function) -> Function:
+    """Add the options that every command has."""
     for decorate in (
         click.option("-v", "--verbose", is_flag=True, help="Print log messages, and tracebacks of errors."),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
@@ -39,11 +40,22 @@ def common_options(function: Function) -> Function:
         click.option(
             *("-n", "--name"), metavar="NAME", help="Name of the function. [default: pypicloud_s3_sync]"
         ),
-        click.argument("variables", nargs=-1, metavar="[NAME=VALUE]..."),
-        click.argument("config_uri"),
     ):
         function = decorate(function)
     return function
+
+
+def common_options(function: Function) -> Function:
+    """Add the arguments and options of a command that takes one configuration."""
+    variables = click.argument("variables", nargs=-1, metavar="[NAME=VALUE]...")
+    return click.argument("config_uri")(variables(_options_of_all(function)))
+
+
+def options_of_regions(function: Function) -> Function:
+    """Add the arguments and options of a command that takes a configuration for each of several regions."""
+    metavar = "CONFIG_URI CONFIG_URI... [NAME=VALUE]..."
+    arguments = click.argument("arguments", nargs=-1, metavar=metavar, required=True)
+    return arguments(_options_of_all(function))
 
 
 role_option = click.option(
@@ -281,14 +293,12 @@ def _command(
     role_arn: str | None = None,
 ) -> Command:
     """Return a command with the settings that its arguments name."""
-    run.json, run.verbose = run.json or as_json, run.verbose or verbose
     pairs = [variable.partition("=") for variable in variables]
     for (key, separator, _), variable in zip(pairs, variables, strict=True):
         if not key or not separator:
             raise click.UsageError(f"Invalid value {variable!r}: expected NAME=VALUE.")
     variables_by_name = {key: value for key, _, value in pairs}
-    run.secrets = secrets_of_ini(config_uri, variables_by_name)
-    click.get_current_context().with_resource(logs.to_stderr(run.secrets, verbose=run.verbose))
+    _begin(run, [config_uri], variables_by_name, as_json=as_json, verbose=verbose)
     # boto3, Pyramid and pypicloud take a second to import, which --help and usage errors need not wait for.
     from .commands import Command
 
@@ -298,6 +308,34 @@ def _command(
         {"function_name": name, "region": region, "role_arn": role_arn},
         as_json=run.json,
     )
+
+
+def _configurations(
+    run: Run,
+    *,
+    arguments: tuple[str, ...],
+    name: str | None,
+    region: str | None,
+    as_json: bool,
+    verbose: bool,
+) -> list[Configuration]:
+    """Return the configurations of a command that takes one for each of several regions."""
+    from .configurations import read_configurations, split
+
+    uris, variables = split(arguments)
+    _begin(run, uris, variables, as_json=as_json, verbose=verbose)
+    if len(uris) < 2:
+        raise click.UsageError("Expected two or more CONFIG_URIs, one for each region.")
+    return read_configurations(uris, variables, {"function_name": name, "region": region})
+
+
+def _begin(
+    run: Run, uris: Sequence[str], variables: Mapping[str, str], *, as_json: bool, verbose: bool
+) -> None:
+    """Set how failures are reported, and print log messages without the secrets of the inis."""
+    run.json, run.verbose = run.json or as_json, run.verbose or verbose
+    run.secrets = [secret for uri in uris for secret in secrets_of_ini(uri, variables)]
+    click.get_current_context().with_resource(logs.to_stderr(run.secrets, verbose=run.verbose))
 
 
 def main(argv: list[str] | None = None) -> int:

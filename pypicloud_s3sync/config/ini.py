@@ -6,7 +6,7 @@ import configparser
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,38 @@ def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> Env
         If the file or the section does not exist, the file is not an ini, a ``%(NAME)s`` has no value, a
         variable has no effect, or there is not exactly one pypicloud application.
     """
+    return load_inis([config_uri], variables)[0]
+
+
+def load_inis(
+    config_uris: Sequence[str], variables: Mapping[str, str] | None = None
+) -> list[EnvironSettings]:
+    """Return the settings of several applications, for commands that take several inis.
+
+    The variables apply to all. One that changes nothing in any of them is an error, as in :func:`load_ini`.
+
+    Raises
+    ------
+    ConfigError
+        As in :func:`load_ini`.
+    """
+    read = [_load(config_uri, variables or {}) for config_uri in config_uris]
+    for _, ineffective in read:
+        for name, message in ineffective.items():
+            if name not in (variables or {}) or all(name in others for _, others in read):
+                raise ConfigError(message)
+    return [EnvironSettings(settings) for settings, _ in read]
+
+
+def _load(config_uri: str, variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the settings of an ini, and why a variable has no effect in it, by the variable's name."""
     loader = _loader(config_uri)
     if not hasattr(loader, "pastedeploy_spec"):
         # Another format than ini, for which pserve needs an add-on.
-        return EnvironSettings(dict(loader.get_wsgi_app_settings(defaults=dict(variables or {}))))
-    variables = {**loader.uri.options, **(variables or {})}
+        return dict(loader.get_wsgi_app_settings(defaults=dict(variables))), {}
+    variables = {**loader.uri.options, **variables}
     settings = _settings(loader, variables)
-    if loader.filepath is not None:
-        _refuse_ineffective(loader, variables, settings)
-    return EnvironSettings(settings)
+    return settings, {} if loader.filepath is None else dict(_ineffective(loader, variables, settings))
 
 
 def _loader(config_uri: str) -> Any:
@@ -183,8 +206,10 @@ def _section_is_pypicloud(loader: Any, name: str, variables: Mapping[str, str]) 
         return False
 
 
-def _refuse_ineffective(loader: Any, variables: Mapping[str, str], settings: Mapping[str, str]) -> None:
-    """Raise an error for a variable that changes nothing: the user would believe that it does."""
+def _ineffective(
+    loader: Any, variables: Mapping[str, str], settings: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each variable that changes nothing, and why: the user would believe that it does."""
     path = loader.uri.path
     defaults = ConfigLoader(loader.filepath).parser.defaults()
     used = set(_REFERENCE.findall(Path(loader.filepath).read_text()))
@@ -192,14 +217,15 @@ def _refuse_ineffective(loader: Any, variables: Mapping[str, str], settings: Map
         if _has_effect(loader, variables, name, settings) or defaults.get(name) == value:
             continue
         if name in defaults:
-            raise ConfigError(
+            yield (
+                name,
                 f"the variable {name} has no effect: [DEFAULT] in {path} sets it, which pserve prefers too:"
-                " change it there, or remove it from the command"
+                " change it there, or remove it from the command",
             )
-        if name not in used:
+        elif name not in used:
             nearest = difflib.get_close_matches(name, used, n=1)
             hint = f"did you mean {nearest[0]}?" if nearest else "remove it from the command"
-            raise ConfigError(f"the variable {name} has no effect: {path} does not use %({name})s: {hint}")
+            yield name, f"the variable {name} has no effect: {path} does not use %({name})s: {hint}"
 
 
 def _has_effect(loader: Any, variables: Mapping[str, str], name: str, settings: Mapping[str, str]) -> bool:

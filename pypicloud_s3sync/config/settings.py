@@ -20,12 +20,12 @@ from ..sync.masking import secrets_of
 from . import partitions
 from .caches import check_cache
 from .classes import cache_backend, short_name
-from .ini import load_ini
+from .ini import load_ini, load_inis
 from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, Delivery, Option, parse_endpoint
 from .runtimes import default_runtime
 from .storage import check_storage, s3_endpoint
 
-__all__ = ["Credentials", "SyncSettings", "load_ini", "read", "snapshot"]
+__all__ = ["Credentials", "SyncSettings", "load_ini", "load_inis", "read", "snapshot"]
 
 #: Settings that hold AWS credentials: used for provisioning, never sent to the function.
 CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
