@@ -74,14 +74,14 @@ class Change:
     snapshot : Snapshot
     wanted : pypicloud.models.Package or None
         The row that the cache should have; None for no row.
-    attempt : int
-        The number of attempts before this one.
+    repeats : int
+        The number of immediately preceding attempts that read exactly this snapshot.
     """
 
     key: RowKey
     snapshot: Snapshot
     wanted: Any | None
-    attempt: int = 0
+    repeats: int = 0
 
     @property
     def filename(self) -> str:

@@ -41,6 +41,7 @@ from .transactions import (
     changes_by_name,
     condition,
     item_count,
+    repeats_of,
     summaries_of,
 )
 
@@ -106,10 +107,12 @@ class DynamoAdapter(CacheAdapter):
     ) -> Snapshot | Exception:
         """Return a row with the summaries that were read, or an error if DynamoDB did not return it."""
         row = rows.get(key.filename)
-        names = {name for name in ((key.name, *key.possible_names) if row is None else (row.name,)) if name}
-        if key.filename not in items or not names <= summaries.keys():
+        possible = {name for name in (key.name, *key.possible_names) if name}
+        needed = possible if row is None else {row.name}
+        if key.filename not in items or not needed <= summaries.keys():
             return _throttled("BatchGetItem did not return every item")
-        return Snapshot(row, RawItems(items[key.filename], summaries))
+        read = {name: summaries[name] for name in needed | possible if name in summaries}
+        return Snapshot(row, RawItems(items[key.filename], read))
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Write rows with the summaries of their names, as many names as fit into one transaction."""
@@ -181,7 +184,9 @@ class DynamoAdapter(CacheAdapter):
             if name not in summaries:
                 return Result.CONFLICT
             before = self._summary(summaries[name])
-            update = update_summary(before, rows, functools.partial(self._indexed, name), changes[0].attempt)
+            update = update_summary(
+                before, rows, functools.partial(self._indexed, name), repeats_of(name, changes, summaries)
+            )
             if update is None:
                 return Result.CONFLICT
             if update.summary != before:

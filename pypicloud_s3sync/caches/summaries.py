@@ -11,7 +11,8 @@ from typing import Any
 #: A checksum is the sum of its rows' hashes, so that a row can be subtracted without reading the others.
 MODULUS = 2**64
 #: The attempts after which the index is trusted although it does not match the checksum. An index never lags
-#: behind its table for as long as the pauses between them, so another program must have changed a row.
+#: behind its table for as long as the pauses between them, so another program must have changed a row. All of
+#: them must have read the same summary: if it changed meanwhile, the index may still lag behind that change.
 PATIENCE = 4
 
 
@@ -68,7 +69,7 @@ def checksum(rows: Iterable[Any]) -> int:
 
 
 def update_summary(
-    before: Summary | None, changes: RowChanges, indexed: Callable[[], Sequence[Any]], attempt: int
+    before: Summary | None, changes: RowChanges, indexed: Callable[[], Sequence[Any]], repeats: int
 ) -> SummaryUpdate | None:
     """Return the summary after the changes, or None if the index has to catch up first.
 
@@ -79,8 +80,8 @@ def update_summary(
     changes : RowChanges
     indexed : callable
         Returns the name's rows from the index, which may lag behind. It is called only if necessary.
-    attempt : int
-        The number of attempts before this one.
+    repeats : int
+        The number of immediately preceding attempts that read the same summary.
     """
     update = _without_index(before, changes)
     if update is not None:
@@ -88,7 +89,7 @@ def update_summary(
     shown = indexed()
     rows = _after(shown, changes)
     newest = _newest(rows)
-    if not (_matches_checksum(before, shown) or _explains(before, newest, changes) or attempt >= PATIENCE):
+    if not (_matches_checksum(before, shown) or _explains(before, newest, changes) or repeats >= PATIENCE):
         return None
     if newest is None:
         return SummaryUpdate(None)

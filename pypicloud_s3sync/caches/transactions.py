@@ -73,6 +73,19 @@ def summaries_of(changes: Sequence[Change]) -> dict[str, Item | None]:
     return found
 
 
+def repeats_of(name: str, changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> int:
+    """Return how many attempts before this one have read the summary as it is now.
+
+    Zero if an earlier transaction of this attempt has changed the summary.
+    """
+    reads = [
+        (change.repeats, change.snapshot.raw.summaries[name])
+        for change in changes
+        if name in change.snapshot.raw.summaries
+    ]
+    return min((repeats if read == summaries[name] else 0 for repeats, read in reads), default=0)
+
+
 def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | None]) -> dict[str, RowChanges]:
     """Return the changes of each name's rows, for every name that the changes affect."""
     names: dict[str, tuple[list[Any], list[Any], list[Any], list[str]]] = {}

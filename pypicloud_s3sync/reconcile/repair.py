@@ -8,7 +8,7 @@ from itertools import islice
 from ..caches.base import Change, Result, RowKey, Snapshot
 from ..exceptions import S3SyncError
 from ..sync.converge import PAUSES, Syncer
-from ..sync.pending import Outcome
+from ..sync.pending import Outcome, PendingFile
 from .differences import wrong_names
 from .listing import Listing
 from .models import Difference, Kind, Options, Report, Reporter
@@ -177,10 +177,11 @@ class Repair:
     def _keep(self, keys: list[RowKey]) -> dict[str, Exception]:
         """Write rows as they are, until no other writer interferes; return the errors by name."""
         failed: dict[str, Exception] = {}
-        for attempt, pause in enumerate((*PAUSES, None)):
+        files = {key: PendingFile(key.filename) for key in keys}
+        for pause in (*PAUSES, None):
             if not keys:
                 return failed
-            results = self._keep_once(keys, attempt)
+            results = self._keep_once({key: files[key] for key in keys})
             for key in keys:
                 result = results[key.filename]
                 if isinstance(result, Exception):
@@ -191,19 +192,17 @@ class Repair:
         error = S3SyncError("its rows changed during each attempt: run it again")
         return {**failed, **{str(key.name): error for key in keys}}
 
-    def _keep_once(self, keys: list[RowKey], attempt: int) -> dict[str, Result | Exception]:
+    def _keep_once(self, files: Mapping[RowKey, PendingFile]) -> dict[str, Result | Exception]:
         results: dict[str, Result | Exception] = {}
-        changes = []
-        for key, found in zip(keys, self._read(keys), strict=True):
+        read, changes = self._adapter.read(list(files)), []
+        for key, file in files.items():
+            found = read[key.filename]
             if isinstance(found, Snapshot):
-                changes.append(Change(key, found, found.row, attempt))
+                file.set_snapshot(found)
+                changes.append(Change(key, found, found.row, file.repeats))
             else:
                 results[key.filename] = found
         return {**results, **self._adapter.write(changes)}
-
-    def _read(self, keys: list[RowKey]) -> list[Snapshot | Exception]:
-        found = self._adapter.read(keys)
-        return [found[key.filename] for key in keys]
 
 
 def _error_of(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> Exception | None:

@@ -108,8 +108,8 @@ class Syncer:
     def _converge_files(self, bucket: str, files: list[PendingFile]) -> Iterator[PendingFile]:
         """Converge the files, and yield each when it is done or has failed."""
         self._read_objects(bucket, [(file, key) for file in files for key in file.requested])
-        for attempt, pause in enumerate((*PAUSES, None)):
-            results = self._attempt(bucket, files, attempt)
+        for pause in (*PAUSES, None):
+            results = self._attempt(bucket, files)
             self._read_again(bucket, [file for file in files if results.get(file.filename) is Result.WRITTEN])
             yield from (file for file in files if not file.is_open)
             files = [file for file in files if file.is_open]
@@ -121,19 +121,21 @@ class Syncer:
                 self._read_objects(bucket, [(file, key) for file in conflicts for key in file.objects])
         for file in files:
             file.error = S3SyncError(
-                f"s3://{bucket}/{file.requested[0]} or its row changed during each of {attempt + 1} attempts:"
-                " its event will be retried"
+                f"s3://{bucket}/{file.requested[0]} or its row changed during each of"
+                f" {len(PAUSES) + 1} attempts: its event will be retried"
             )
             yield file
 
-    def _attempt(self, bucket: str, files: list[PendingFile], attempt: int) -> Mapping[str, Result]:
+    def _attempt(self, bucket: str, files: list[PendingFile]) -> Mapping[str, Result]:
         """Read the rows and the other keys that they list, then write the wanted rows."""
         files = [file for file in files if file.is_open]
         self._build_packages(files)
         row_keys = {file.filename: file.row_key for file in files}
         self.doing = "reading the cache"
         self._for_all(
-            files, lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]), _set_snapshot
+            files,
+            lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]),
+            PendingFile.set_snapshot,
         )
         others = [
             (file, key)
@@ -152,7 +154,9 @@ class Syncer:
         def write(batch: list[PendingFile]) -> Mapping[str, Result | Exception]:
             return self.adapter.write(
                 [
-                    Change(row_keys[file.filename], file.snapshot or Snapshot(None), file.wanted, attempt)
+                    Change(
+                        row_keys[file.filename], file.snapshot or Snapshot(None), file.wanted, file.repeats
+                    )
                     for file in batch
                 ]
             )
@@ -207,10 +211,6 @@ class Syncer:
                 file.error = found
             else:
                 file.objects[key] = found
-
-
-def _set_snapshot(file: PendingFile, snapshot: Snapshot) -> None:
-    file.snapshot = snapshot
 
 
 def _sleep(seconds: float) -> None:

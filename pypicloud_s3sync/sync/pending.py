@@ -46,6 +46,8 @@ class PendingFile:
         The row that was read; None before the first read.
     wanted : pypicloud.models.Package or None
         The row that the cache should have; None for no row.
+    repeats : int
+        The number of attempts that read exactly this snapshot before.
     done : bool
     error : Exception or None
     """
@@ -55,6 +57,7 @@ class PendingFile:
     objects: dict[str, StoredObject | None] = field(default_factory=dict)
     packages: list[Any] = field(default_factory=list)
     snapshot: Snapshot | None = None
+    repeats: int = 0
     wanted: Any | None = None
     done: bool = False
     error: Exception | None = None
@@ -80,6 +83,12 @@ class PendingFile:
         # Rows from old versions of pypicloud have no path.
         listed = [*([data["path"]] if data.get("path") else []), *data.get(OTHER_KEYS, [])]
         return [key for key in listed if key not in self.objects]
+
+    def set_snapshot(self, snapshot: Snapshot) -> None:
+        """Set the row as it was read now, and count the attempts in which it did not change."""
+        unchanged = self.snapshot is not None and self.snapshot.raw == snapshot.raw
+        self.repeats = self.repeats + 1 if unchanged else 0
+        self.snapshot = snapshot
 
     def build_packages(self, factory: Callable[..., Any]) -> None:
         """Create the packages in the objects that exist."""

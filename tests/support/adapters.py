@@ -7,6 +7,7 @@ from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter, Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.sync.packages import guess_name
+from pypicloud_s3sync.sync.pending import PendingFile
 
 
 def read(adapter: CacheAdapter, keys: Sequence[RowKey]) -> dict[str, Snapshot]:
@@ -27,8 +28,11 @@ def read_one(adapter: CacheAdapter, key: RowKey) -> Snapshot:
 def set_row(adapter: CacheAdapter, filename: str, wanted: Any | None, limit: int = 9) -> int:
     """Make the cache hold a package, or nothing, under a filename; return the number of attempts."""
     key = RowKey(filename, guess_name(filename) if wanted is None else wanted.name, is_gone=wanted is None)
+    file = PendingFile(filename)
     for attempt in range(limit):
-        change = Change(key, read_one(adapter, key), wanted, attempt)
+        snapshot = read_one(adapter, key)
+        file.set_snapshot(snapshot)
+        change = Change(key, snapshot, wanted, file.repeats)
         result = adapter.write([change])[filename]
         if isinstance(result, Exception):
             raise result

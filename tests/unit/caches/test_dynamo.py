@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 from collections.abc import Sequence
@@ -178,6 +179,26 @@ class TestIndex:
         assert clear(adapter, "pkg-3.0.tar.gz") == PATIENCE + 1
         assert world.summaries() == {"pkg": "1"}
         assert clear(adapter, "pkg-1.0.tar.gz") == 1, "the checksum was not corrected"
+
+    def test_it_is_not_trusted_until_the_summary_has_not_changed_for_a_while(
+        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another handler writes the newest row at the last moment, and the index does not show it yet."""
+        rows = [package(world, f"{second}.0", str(second), second=second) for second in (1, 2, 3, 4)]
+        for row in rows[:3]:
+            save(adapter, row)
+        world.cache.engine.delete(world.rows()["pkg-2.0.tar.gz"])
+        reads, read_rows = itertools.count(), adapter.read
+
+        def read_after_the_other_handler(keys: Sequence[RowKey]) -> Any:
+            if next(reads) == PATIENCE:
+                save(DynamoAdapter(world.cache), rows[3])
+            return read_rows(keys)
+
+        monkeypatch.setattr(adapter, "read", read_after_the_other_handler)
+        delay_index(adapter, monkeypatch, *[[rows[0], rows[2]]] * (PATIENCE + 1))
+        assert clear(adapter, "pkg-9.0.tar.gz") > PATIENCE + 1
+        assert world.summaries() == {"pkg": "4"}
 
     @pytest.mark.parametrize(
         "versions", [("1.0", "1.1", "1.2"), ("1.2", "1.0", "1.1")], ids=["rising", "mixed"]

@@ -122,7 +122,7 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
 def test_the_index_is_not_queried_if_the_checksum_is_enough(
     before: Summary | None, changes: RowChanges, expected: SummaryUpdate
 ) -> None:
-    assert update_summary(before, changes, not_queried, attempt=0) == expected
+    assert update_summary(before, changes, not_queried, repeats=0) == expected
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_the_index_is_not_queried_if_the_checksum_is_enough(
 def test_the_index_is_queried_if_the_checksum_is_not_enough(
     before: Summary | None, changes: RowChanges, indexed: list[Row], expected: SummaryUpdate
 ) -> None:
-    assert update_summary(before, changes, showing(*indexed), attempt=0) == expected
+    assert update_summary(before, changes, showing(*indexed), repeats=0) == expected
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_an_index_without_lag_always_gives_the_summary_of_all_rows(
         added=[row for name, row in after.items() if before.get(name) != row],
         kept=[row for name, row in after.items() if before.get(name) == row],
     )
-    update = update_summary(whole(table), changes, showing(*table.values()), attempt=0)
+    update = update_summary(whole(table), changes, showing(*table.values()), repeats=0)
     remaining = {name: row for name, row in table.items() if name not in filenames} | after
     assert update is not None
     assert update.summary == whole(remaining)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -21,6 +22,7 @@ from pypicloud_s3sync.caches.transactions import (
     changes_by_name,
     condition,
     item_count,
+    repeats_of,
     summaries_of,
 )
 
@@ -196,3 +198,23 @@ def test_a_condition_has_the_names_and_values_of_its_expression(
 def test_a_condition_needs_exactly_one_value_for_each_placeholder(expression: str, values: list[str]) -> None:
     with pytest.raises(ValueError, match="argument 2"):
         condition(expression, *values)
+
+
+ITEM, CHANGED = {"name": {"S": "pkg"}, CHECKSUM: {"N": "1"}}, {"name": {"S": "pkg"}, CHECKSUM: {"N": "2"}}
+
+
+@pytest.mark.parametrize(
+    ("repeats", "now", "expected"),
+    [
+        pytest.param([3], ITEM, 3, id="the summary has not changed"),
+        pytest.param([3, 1], ITEM, 1, id="one row was read later than the other"),
+        pytest.param([3], CHANGED, 0, id="an earlier transaction of the attempt changed the summary"),
+        pytest.param([3], None, 0, id="an earlier transaction of the attempt deleted the summary"),
+    ],
+)
+def test_attempts_are_counted_as_long_as_the_summary_stays_the_same(
+    repeats: list[int], now: Item | None, expected: int
+) -> None:
+    changes = [replace(change(OLD, None, summaries={"pkg": ITEM}), repeats=count) for count in repeats]
+    others = [replace(change(RENAMED, None, summaries={"other": None}), repeats=0)]
+    assert repeats_of("pkg", changes + others, {"pkg": now, "other": None}) == expected

@@ -163,3 +163,11 @@ def test_every_name_that_the_filename_can_be_split_into_may_have_left_something_
 )
 def test_a_file_is_open_until_it_is_done_or_has_failed(file: PendingFile, expected: bool) -> None:
     assert file.is_open is expected
+
+
+def test_the_attempts_that_read_the_same_are_counted_anew_after_each_change() -> None:
+    file, repeats = PendingFile(FILENAME), []
+    for raw in ("before", "before", "before", "after", "after", "before"):
+        file.set_snapshot(Snapshot(row(A), raw))
+        repeats.append(file.repeats)
+    assert repeats == [0, 1, 2, 0, 1, 0]
