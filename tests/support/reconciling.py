@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from random import Random
 
@@ -17,7 +18,7 @@ from support.histories import BUCKET, KEYS, LIMIT, Bucket, SequentialPool
 from support.scheduling import let_others_run
 from support.states import expected
 
-EVERYTHING = Options(max_deletions=lambda rows: rows)
+EVERYTHING = Options(max_deletions=lambda rows: sys.maxsize)
 
 
 @dataclass
