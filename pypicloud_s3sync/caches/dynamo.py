@@ -192,6 +192,9 @@ class DynamoAdapter(CacheAdapter):
             if update.summary != before:
                 written[name] = self._item(name, update.summary)
                 writes += self._write_summary(name, summaries[name], written[name], update)
+            elif before is None and rows.removed:
+                # Another handler that still sees the row may be about to write its summary.
+                writes.append({"ConditionCheck": self._unchanged_summary(name, None)})
         if not writes:
             return Result.UNCHANGED
         if not self._transact(writes):
@@ -239,7 +242,21 @@ class DynamoAdapter(CacheAdapter):
         self, name: str, before: Item | None, after: Item | None, update: SummaryUpdate
     ) -> Iterator[dict[str, Any]]:
         """Yield the writes that replace a summary, if it has not changed and its source still exists."""
-        table = self._table(PackageSummary)
+        unchanged = self._unchanged_summary(name, before)
+        if after is None:
+            yield {"Delete": unchanged}
+            return
+        del unchanged["Key"]
+        yield {"Put": {"Item": after, **unchanged}}
+        if update.source is not None:
+            # The index may still show a row under a name that it no longer has.
+            source = self._dump(update.source)
+            exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
+            identity = {"filename": {"S": update.source.filename}}
+            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
+
+    def _unchanged_summary(self, name: str, before: Item | None) -> dict[str, Any]:
+        """Return the condition that a summary has not changed since it was read, with its table and key."""
         if before is None:
             unchanged = condition("attribute_not_exists(#name)")
         elif CHECKSUM in before:
@@ -248,16 +265,7 @@ class DynamoAdapter(CacheAdapter):
             )
         else:
             unchanged = condition("#time = :time AND attribute_not_exists(#rows)", before["last_modified"])
-        if after is None:
-            yield {"Delete": {"TableName": table, "Key": {"name": {"S": name}}, **unchanged}}
-            return
-        yield {"Put": {"TableName": table, "Item": after, **unchanged}}
-        if update.source is not None:
-            # The index may still show a row under a name that it no longer has.
-            source = self._dump(update.source)
-            exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
-            identity = {"filename": {"S": update.source.filename}}
-            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
+        return {"TableName": self._table(PackageSummary), "Key": {"name": {"S": name}}, **unchanged}
 
     def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
         """Write all or nothing; return False if another handler prevented it."""

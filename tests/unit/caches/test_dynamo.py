@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -279,6 +280,19 @@ class TestConflict:
         )
         assert adapter.write([Change(KEY, snapshot, None)]) == {KEY.filename: Result.CONFLICT}
         assert world.rows()[KEY.filename].data["path"] == "y/pkg-1.0.tar.gz"
+
+    def test_a_row_without_a_summary_is_not_deleted_while_another_handler_writes_its_summary(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        save(adapter, package(world, "1.0", "old", second=1))
+        world.cache.engine.delete_key(PackageSummary, name="pkg")
+        key = replace(KEY, is_gone=True)
+        snapshot = read_one(adapter, key)
+        clear(DynamoAdapter(world.cache), "pkg-9.0.tar.gz")
+        assert world.summaries() == {"pkg": "old"}, "the other handler wrote no summary"
+        assert adapter.write([Change(key, snapshot, None)]) == {KEY.filename: Result.CONFLICT}
+        clear(adapter, KEY.filename)
+        assert (world.rows(), world.summaries()) == ({}, {})
 
     def test_an_older_row_that_is_added_while_the_newest_is_deleted_is_not_forgotten(
         self, world: World, adapter: DynamoAdapter, calls: CallLog
