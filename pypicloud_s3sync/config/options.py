@@ -138,8 +138,9 @@ OPTIONS = (
         "runtime",
         _one_of(*RUNTIMES),
         None,
-        "Python runtime of the function. The default is the server's version of Python if Lambda supports it,"
-        f" otherwise `{FALLBACK_RUNTIME}`.",
+        "Python runtime of the function. The default is the server's version of Python if Lambda supports it"
+        f" for at least a year, otherwise `{FALLBACK_RUNTIME}`. With an emulator, it is the server's version"
+        " of Python.",
     ),
     Option("architecture", _one_of(*ARCHITECTURES), "x86_64", "The processor: `x86_64` or `arm64`."),
     Option(

@@ -203,7 +203,6 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     _check_known(settings)
     options = {option.name: _convert(option, settings) for option in OPTIONS}
     options["secret_store"] = options.pop("secrets")
-    options["runtime"] = options["runtime"] or default_runtime()
     options["endpoint_url"] = options["endpoint_url"] or _checked(
         "AWS_ENDPOINT_URL", parse_endpoint, os.environ
     )
@@ -211,6 +210,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         "storage.region_name", partitions.parse_region, settings
     )
     emulated = options["endpoint_url"] is not None
+    options["runtime"] = options["runtime"] or default_runtime(emulated=emulated)
     check_storage(settings, emulated=emulated)
     endpoint = None if emulated else s3_endpoint(settings.get("storage.endpoint_url") or "")
     options["region"] = options["region"] or (endpoint.region if endpoint else None)

@@ -14,7 +14,7 @@ from .about import about
 from .console_urls import console_url, metrics_url
 from .delivery import owns_eventbridge
 from .differences import change_document, differences, visible
-from .health import paused_problems
+from .health import paused_problems, runtime_problems
 from .models import (
     BUNDLE_TAG,
     Action,
@@ -111,7 +111,7 @@ def status_document(
         The age in seconds of the oldest event that is ``waiting`` and that has ``failed``, if known.
     """
     resources = [_resource(plan, kind) for kind in _kinds(plan)] + _obsolete(plan)
-    found = [*problems, *paused_problems(plan)]
+    found = [*problems, *paused_problems(plan), *runtime_problems(plan)]
     state = _state(resources, found)
     return {
         "state": state,

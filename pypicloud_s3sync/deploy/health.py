@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.runtimes import UPDATES_BLOCKED, updates_blocked
 from .metrics import HOUR, Interval
 from .models import Plan, Queue
-from .problems import ADD_MISSED, FAILING, PAUSED, Problem
+from .problems import ADD_MISSED, FAILING, PAUSED, SETTINGS, Problem
 
 #: Failures without any success since: the first one may still be waiting for its retry.
 FAILURES = 2
@@ -129,3 +130,13 @@ def paused_problems(plan: Plan) -> list[Problem]:
         message = f"the EventBridge rule {names.rule} is disabled"
         found.append(Problem(PAUSED, message, f"run enable, which turns it on again, then {ADD_MISSED}"))
     return found
+
+
+def runtime_problems(plan: Plan) -> list[Problem]:
+    """Return the problem that Lambda refuses updates of a function with the runtime of the settings."""
+    runtime = plan.desired.function.configuration["Runtime"]
+    if not updates_blocked(runtime):
+        return []
+    since = UPDATES_BLOCKED[runtime]
+    message = f"Lambda refuses updates of functions with the runtime {runtime} since {since}"
+    return [Problem(SETTINGS, message, "set s3sync.runtime to a newer one, then run enable")]

@@ -20,8 +20,8 @@ _OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 
 
 def host_target(architecture: str = "x86_64") -> Target:
-    """Return the target closest to this host: :func:`default_runtime` on the given architecture."""
-    return Target(default_runtime(), architecture)
+    """Return the target with this host's Python, or the closest one if Lambda does not have that."""
+    return Target(default_runtime(emulated=True), architecture)
 
 
 def host_can_run(target: Target) -> bool:

@@ -12,15 +12,33 @@ from pypicloud_s3sync.config import runtimes
 HOST = "python{}.{}".format(*sys.version_info)
 
 
-def test_the_default_runtime_is_that_of_the_hosts_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtimes, "RUNTIMES", {HOST: (2, 34)})
-    assert runtimes.default_runtime() == HOST
-
-
-def test_the_default_runtime_is_a_fallback_if_lambda_does_not_have_the_hosts_python(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("host", "default", "emulated"),
+    [
+        ("python3.10", "python3.12", "python3.12"),
+        ("python3.11", "python3.12", "python3.11"),
+        ("python3.12", "python3.12", "python3.12"),
+        ("python3.13", "python3.13", "python3.13"),
+        ("python3.14", "python3.14", "python3.14"),
+        ("python3.15", "python3.12", "python3.12"),
+    ],
+)
+def test_the_default_runtime_is_that_of_the_hosts_python_if_lambda_supports_it_for_a_year(
+    host: str, default: str, emulated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runtimes, "RUNTIMES", {})
+    monkeypatch.setattr(runtimes, "host_runtime", lambda: host)
+    assert runtimes.default_runtime() == default
+    assert runtimes.default_runtime(emulated=True) == emulated
+
+
+def test_every_default_runtime_is_supported_for_a_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "host_runtime", lambda: HOST)
+    assert runtimes.DEPRECATION[runtimes.default_runtime()] >= runtimes.AS_OF + datetime.timedelta(days=365)
+
+
+def test_the_default_runtime_of_a_release_does_not_change_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "_today", lambda: datetime.date(2030, 1, 1))
+    monkeypatch.setattr(runtimes, "host_runtime", lambda: "python3.12")
     assert runtimes.default_runtime() == "python3.12"
 
 
@@ -30,7 +48,11 @@ def test_the_default_runtime_is_a_fallback_if_lambda_does_not_have_the_hosts_pyt
         ("2027-10-31", None),
         ("2027-11-01", "Lambda deprecates the runtime python3.12 on 2028-10-31"),
         ("2028-10-30", "Lambda deprecates the runtime python3.12 on 2028-10-31"),
-        ("2028-10-31", "Lambda has deprecated the runtime python3.12 since 2028-10-31"),
+        (
+            "2028-10-31",
+            "Lambda has deprecated the runtime python3.12 since 2028-10-31, and from 2029-01-10 on refuses",
+        ),
+        ("2029-01-10", "Lambda has deprecated the runtime python3.12 since 2028-10-31, and refuses updates"),
     ],
 )
 def test_a_runtime_is_reported_a_year_before_lambda_deprecates_it(today: str, warning: str | None) -> None:
@@ -40,4 +62,5 @@ def test_a_runtime_is_reported_a_year_before_lambda_deprecates_it(today: str, wa
 
 
 def test_the_deprecation_of_each_runtime_is_known() -> None:
-    assert set(runtimes.DEPRECATION) == set(runtimes.RUNTIMES)
+    assert set(runtimes.DEPRECATION) == set(runtimes.UPDATES_BLOCKED) == set(runtimes.RUNTIMES)
+    assert all(runtimes.UPDATES_BLOCKED[name] > date for name, date in runtimes.DEPRECATION.items())

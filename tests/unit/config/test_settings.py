@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 
 import pytest
 from pypicloud.util import EnvironSettings
 
+from pypicloud_s3sync.config.runtimes import default_runtime
 from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import environment
@@ -50,8 +50,13 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     found = settings()
     assert (found.function_name, found.memory_size, found.timeout) == ("pypicloud_s3_sync", 512, 60)
     assert (found.architecture, found.log_retention_days, found.delivery) == ("x86_64", None, "direct")
-    assert found.runtime == f"python{sys.version_info.major}.{sys.version_info.minor}"
+    assert found.runtime == default_runtime()
     assert (found.role_arn, found.bundle, found.endpoint_url, found.tags) == (None, None, None, {})
+
+
+def test_the_default_runtime_of_an_emulator_is_the_one_that_it_can_run() -> None:
+    found = settings(s3sync__endpoint_url="http://localhost:4566")
+    assert found.runtime == default_runtime(emulated=True)
 
 
 def test_every_option_is_read_and_converted() -> None:

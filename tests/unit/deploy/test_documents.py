@@ -419,3 +419,15 @@ def test_a_runtime_that_lambda_deprecates_soon_is_a_warning_of_plan_and_status_b
     with console.capture() as captured:
         show_status(console, document)
     assert "python3.12 since 2020-01-01" in " ".join(captured.get().split())
+
+
+def test_a_runtime_whose_functions_lambda_refuses_to_update_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(runtimes.DEPRECATION, "python3.12", datetime.date(2020, 1, 1))
+    monkeypatch.setitem(runtimes.UPDATES_BLOCKED, "python3.12", datetime.date(2020, 3, 1))
+    document = status(DEPLOYED)
+    assert (document["state"], document["healthy"]) == ("on", False)
+    (problem,) = document["problems"]
+    assert problem["message"].startswith("Lambda refuses updates of functions with the runtime python3.12")
+    assert "s3sync.runtime" in problem["remedy"]

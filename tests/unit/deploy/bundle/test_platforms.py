@@ -15,9 +15,9 @@ X86 = Target("python3.12", "x86_64")
 ARM = Target("python3.12", "arm64")
 
 
-def test_the_hosts_target_has_the_default_runtime() -> None:
-    assert host_target() == Target(default_runtime(), "x86_64")
-    assert host_target("arm64") == Target(default_runtime(), "arm64")
+def test_the_hosts_target_has_the_runtime_of_an_emulator_on_this_host() -> None:
+    assert host_target() == Target(default_runtime(emulated=True), "x86_64")
+    assert host_target("arm64") == Target(default_runtime(emulated=True), "arm64")
 
 
 @pytest.mark.parametrize(
