@@ -146,13 +146,13 @@ class Command:
         click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))
         return 0
 
-    def template(self, form: str, output: str | None) -> int:
+    def template(self, form: str, output: str) -> int:
         """Print the template of the resources, which is JSON in any case, or write it to a file."""
-        path = None if output is None else output_file.check(output)
-        document = template(self.settings, Format(form))
-        if output is None or path is None:
-            click.echo(json_text(document))
+        if output == output_file.STDOUT:
+            click.echo(json_text(template(self.settings, Format(form))))
             return 0
+        path = output_file.check(output)
+        document = template(self.settings, Format(form))
         output_file.write(output, path, f"{json_text(document)}\n".encode())
         summary = f"{output}: deploy it with {_TOOLS[Format(form)]}, then run ppc-s3sync enable"
         return self._show({"file": output, "format": form}, lambda: self._print(summary))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
+from .diff import CODE, diff
 from .text import one_line
 
 SIGNS = {"create": "+", "update": "~", "delete": "-"}
@@ -26,7 +25,6 @@ STATES = {
 }
 #: A longer difference, for example of a policy, is shown by ``plan`` only.
 MOST_OF_A_LINE = 60
-CODE = {"current": "current", "older": "older than the server's", "different": "not deployed by this tool"}
 
 
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
@@ -38,9 +36,8 @@ def show_plan(console: Console, document: Mapping[str, Any]) -> None:
         sign = SIGNS[action["verb"]]
         console.print()
         _print(console, sign, f"{sign} {action['resource']}  {action['name']}")
-        for change in action["changes"]:
-            for line_sign, line in _diff(action["verb"], change):
-                _print(console, line_sign, f"    {line_sign} {line}")
+        for line_sign, line in diff(action):
+            _print(console, line_sign, f"    {line_sign} {line}")
     console.print()
     print_line(console, plan_summary(document))
 
@@ -65,42 +62,6 @@ def print_line(console: Console, line: str, style: str | None = None) -> None:
 
 def _print(console: Console, sign: str, line: str) -> None:
     print_line(console, line, STYLES.get(sign))
-
-
-def _diff(verb: str, change: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    before, after = _lines(change["before"]), _lines(change["after"])
-    if verb == "create":
-        before = []
-    if len(before) <= 1 and len(after) <= 1:
-        field = change["field"]
-        yield from (("-", f"{field}: {line}") for line in before)
-        yield from (("+", f"{field}: {line}") for line in after)
-        return
-    yield " ", f"{change['field']}:"
-    for line in difflib.ndiff(before, after):
-        if line[0] != "?":
-            yield line[0], f"  {line[2:]}"
-
-
-def _lines(value: Any) -> list[str]:
-    """Return a value as lines of text: an IAM document as a line for each action, other values as JSON."""
-    if value is None:
-        return []
-    if isinstance(value, Mapping) and "Statement" in value:
-        return [line for statement in value["Statement"] for line in _statement(statement)]
-    if isinstance(value, str | int | float | bool):
-        return [str(value)]
-    flat = json.dumps(value, ensure_ascii=False)
-    if len(flat) <= 70:
-        return [flat]
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False).split("\n")
-
-
-def _statement(statement: Mapping[str, Any]) -> list[str]:
-    actions: Any = statement.get("Action", [])
-    actions = [actions] if isinstance(actions, str) else actions
-    target = statement.get("Resource") or "assumed by " + json.dumps(statement.get("Principal"))
-    return [f"{statement.get('Effect', '')} {action}  {target}" for action in actions]
 
 
 def show_replayed(console: Console, document: Mapping[str, Any]) -> None:

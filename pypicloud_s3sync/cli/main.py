@@ -18,7 +18,8 @@ from ..config.secrets import secrets_of_ini
 from ..exceptions import ConfigError, S3SyncError
 from . import logs
 from .failures import PROGRAM, Run, discard_stdout, report
-from .max_delete import MaxDelete
+from .option_types import NOT_BLANK, MaxDelete
+from .output_file import STDOUT
 
 if TYPE_CHECKING:
     from .commands import Command
@@ -34,11 +35,15 @@ def _options_of_all(function: Function) -> Function:
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."),
         click.option(
             *("-r", "--region"),
+            type=NOT_BLANK,
             metavar="REGION",
             help="Region of the function. [default: the bucket's region]",
         ),
         click.option(
-            *("-n", "--name"), metavar="NAME", help="Name of the function. [default: pypicloud_s3_sync]"
+            *("-n", "--name"),
+            type=NOT_BLANK,
+            metavar="NAME",
+            help="Name of the function. [default: pypicloud_s3_sync]",
         ),
     ):
         function = decorate(function)
@@ -60,6 +65,7 @@ def options_of_regions(function: Function) -> Function:
 
 role_option = click.option(
     *("-a", "--role-arn"),
+    type=NOT_BLANK,
     metavar="ARN",
     help="ARN of an existing IAM role for the function. No role is created.",
 )
@@ -163,7 +169,12 @@ def disable(run: Run, /, **arguments: Any) -> int:
 @common_options
 @click.option("--dry-run", is_flag=True, help="Only count the differences.")
 @click.option(
-    "--package", "packages", multiple=True, metavar="NAME", help="Only this project. Can be repeated."
+    "--package",
+    "packages",
+    type=NOT_BLANK,
+    multiple=True,
+    metavar="NAME",
+    help="Only this project. Can be repeated.",
 )
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=32, show_default=True, help="Parallel requests to S3."
@@ -211,7 +222,12 @@ def replay(run: Run, /, **arguments: Any) -> int:
 @cli.command()
 @common_options
 @click.option(
-    *("-o", "--output"), metavar="FILE", default="output.zip", show_default=True, help="File to write."
+    *("-o", "--output"),
+    type=NOT_BLANK,
+    metavar="FILE",
+    default="output.zip",
+    show_default=True,
+    help="File to write.",
 )
 @click.pass_obj
 def bundle(run: Run, /, output: str, **arguments: Any) -> int:
@@ -269,9 +285,16 @@ def policy(run: Run, /, purposes: tuple[str, ...], account: str | None, **argume
     show_default=True,
     help="Format of the template; Terraform's is its JSON syntax.",
 )
-@click.option(*("-o", "--output"), metavar="FILE", help="File to write. [default: the template is printed]")
+@click.option(
+    *("-o", "--output"),
+    type=NOT_BLANK,
+    metavar="FILE",
+    default=STDOUT,
+    show_default=True,
+    help="File to write; - is standard output.",
+)
 @click.pass_obj
-def template(run: Run, /, form: str, output: str | None, **arguments: Any) -> int:
+def template(run: Run, /, form: str, output: str, **arguments: Any) -> int:
     """Print what enable would create as a template, as JSON.
 
     It is for teams whose changes are reviewed before they are deployed. It has everything but the bucket's

@@ -16,11 +16,11 @@ from paste.deploy.loadwsgi import ConfigLoader
 from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
+from .ini_errors import not_ini, unreadable, unresolved
 
 #: The settings by which an application with a factory of its own counts as pypicloud.
 _OWN_SETTINGS = ("pypi.", "storage.", "db.", "s3sync.")
 _REFERENCE = re.compile(r"%\(([^)]+)\)s")
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
@@ -76,7 +76,7 @@ def _load(config_uri: str, variables: Mapping[str, str]) -> tuple[dict[str, str]
 
 def _loader(config_uri: str) -> Any:
     """Return plaster's loader for an existing file or an egg."""
-    path = _path(config_uri)
+    scheme, path = _scheme_and_path(config_uri)
     if os.path.isdir(path):
         raise ConfigError(
             f"{path} is a directory, not an ini file: give the path of the ini that pserve takes"
@@ -85,27 +85,26 @@ def _loader(config_uri: str) -> Any:
         loader = plaster.get_loader(config_uri, protocols=["wsgi"])
     except ValueError:
         loader = None
+    if loader is None and scheme:
+        raise ConfigError(f"pserve does not know the scheme of {scheme}:{path}: give the path of an ini file")
     file = getattr(loader, "filepath", path)
     if file is not None and not os.path.isfile(file):
         raise ConfigError(
             f"the config file {path!r} does not exist: give the path of the ini that pserve takes"
         )
     if loader is None:
-        raise _not_ini(path, "its name does not end with .ini")
+        raise not_ini(path, "its name does not end with .ini")
     return loader
 
 
-def _not_ini(path: str, reason: str) -> ConfigError:
-    return ConfigError(f"{path} is not an ini file: {reason}; give the path of the ini that pserve takes")
-
-
-def _path(config_uri: str) -> str:
+def _scheme_and_path(config_uri: str) -> tuple[str, str]:
+    """Return the scheme of a URI, empty if it has none, and its path."""
     try:
-        path: str = plaster.parse_uri(config_uri).path
+        uri = plaster.parse_uri(config_uri)
     except ValueError:
         # It has neither a scheme nor an extension.
-        return config_uri.partition("#")[0]
-    return path
+        return "", config_uri.partition("#")[0]
+    return uri.scheme if config_uri.startswith(f"{uri.scheme}:") else "", uri.path
 
 
 def _settings(loader: Any, variables: Mapping[str, str]) -> dict[str, str]:
@@ -118,16 +117,12 @@ def _settings(loader: Any, variables: Mapping[str, str]) -> dict[str, str]:
         hint = f"add {missing}=VALUE to the command" if missing else "write a literal % as %%"
         # Without its cause, which repeats the value: it may be a db.url with a password.
         raise ConfigError(f"{path}: [{error.section}] {error.option} cannot be expanded: {hint}") from None
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise _not_ini(path, _why_not_ini(path, error)) from error
     except LookupError as error:
         if loader.filepath and not ConfigLoader(loader.filepath).parser.sections():
-            raise _not_ini(path, "it has no sections") from error
-        sections = _pypicloud_sections(loader, variables)
-        hint = f": use {sections}" if sections else ""
-        raise ConfigError(f"{path} has no section [app:{section}] ({_first_line(error)}){hint}") from error
-    except (ImportError, ValueError, OSError, AttributeError, RecursionError) as error:
-        raise ConfigError(f"cannot read {path}: {_first_line(error)}") from error
+            raise not_ini(path, "it has no sections") from error
+        raise unresolved(path, section, error, _pypicloud_sections(loader, variables)) from error
+    except (configparser.Error, ImportError, ValueError, OSError, AttributeError, RecursionError) as error:
+        raise unreadable(path, error) from error
 
 
 def _context(loader: Any, section: str, variables: Mapping[str, str]) -> Any:
@@ -166,7 +161,7 @@ def _only_pypicloud(contexts: Iterator[Any], loader: Any, variables: Mapping[str
     applications = list(contexts)
     found = [application for application in applications if _is_pypicloud(application)]
     sections = _pypicloud_sections(loader, variables) if len(found) != 1 else ""
-    if not found and len(applications) == 1 and not sections:
+    if not found and len(applications) == 1 and not sections and not _is_of_paste(applications[0]):
         # Perhaps all of its settings are environment variables.
         found = applications
     settings = [dict(application.local_conf) for application in found]
@@ -185,6 +180,12 @@ def _only_pypicloud(contexts: Iterator[Any], loader: Any, variables: Mapping[str
 def _is_pypicloud(application: Any) -> bool:
     factory = getattr(application.object, "__module__", "")
     return factory == "pypicloud" or any(key.startswith(_OWN_SETTINGS) for key in application.local_conf)
+
+
+def _is_of_paste(application: Any) -> bool:
+    """Return whether an application only serves files or the like, for example ``egg:Paste#static``."""
+    module = getattr(application.object, "__module__", None) or ""
+    return module.partition(".")[0] in ("paste", "PasteDeploy")
 
 
 def _pypicloud_sections(loader: Any, variables: Mapping[str, str]) -> str:
@@ -234,13 +235,3 @@ def _has_effect(loader: Any, variables: Mapping[str, str], name: str, settings: 
         return _settings(loader, {**variables, name: f"{variables[name]}0"}) != settings
     except ConfigError:
         return True
-
-
-def _why_not_ini(path: str, error: Exception) -> str:
-    if Path(path).read_bytes().startswith(_BYTE_ORDER_MARK):
-        return "it begins with a byte order mark, so save it as UTF-8 without one"
-    return _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -70,7 +70,7 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "warnings": _warnings(plan),
         "foreign_notifications": _foreign_count(plan),
         "foreign": notifications.foreign_entries(plan.observed.notifications, plan.desired.owner),
-        "actions": [_action(action) for action in plan.actions],
+        "actions": [_action(action, plan) for action in plan.actions],
     }
 
 
@@ -80,11 +80,12 @@ def _warnings(plan: Plan) -> list[str]:
     return [] if warning is None else [warning]
 
 
-def _action(action: Action) -> dict[str, Any]:
+def _action(action: Action, plan: Plan) -> dict[str, Any]:
     return {
         "verb": action.verb,
         "resource": action.resource,
         "name": action.name,
+        **({"code": code_state(plan)} if action.resource == "code" else {}),
         "changes": [change_document(change) for change in visible(action.changes)],
     }
 
@@ -138,7 +139,7 @@ def status_document(
         "metrics_url": metrics_url(plan) if _has_pages(plan, settings) else None,
         "foreign_notifications": _foreign_count(plan),
         "resources": [_with_url(resource, plan, settings) for resource in resources],
-        "actions": [_action(action) for action in plan.actions],
+        "actions": [_action(action, plan) for action in plan.actions],
         **({"about": about(settings)} if not _is_installed(resources) else {}),
     }
 

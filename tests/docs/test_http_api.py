@@ -73,17 +73,19 @@ def test_every_field_of_the_status_document_is_described() -> None:
     documents = [
         status_document(compare(desired, observed), make_settings(), [problem])
         for desired in map(desired_by, DELIVERIES)
-        for observed in (NOTHING, deployed(desired), slower(deployed(desired)))
+        for observed in (NOTHING, deployed(desired), changed(deployed(desired)))
     ]
     assert_documented("Status document", documents)
 
 
-def slower(observed: Observed) -> Observed:
-    """Return AWS with another timeout of a function, and with a role of another owner."""
+def changed(observed: Observed) -> Observed:
+    """Return AWS with another timeout and other code of a function, and with a role of another owner."""
     function, role = not_none(observed.function), not_none(observed.role)
     configuration = {**function.configuration, "Timeout": 3}
     return replace(
-        observed, function=replace(function, configuration=configuration), role=replace(role, tags={})
+        observed,
+        function=replace(function, configuration=configuration, code_sha256="other"),
+        role=replace(role, tags={}),
     )
 
 
@@ -95,7 +97,7 @@ def test_every_field_of_the_plan_document_is_described() -> None:
         documents += [
             plan_document(plan_enable(desired, shared), "enable"),
             plan_document(plan_disable(desired, deployed(desired)), "disable"),
-            plan_document(compare(desired, slower(deployed(desired))), "enable"),
+            plan_document(compare(desired, changed(deployed(desired))), "enable"),
         ]
     assert_documented("Plan document", documents)
 

@@ -235,6 +235,60 @@ def test_a_plan_can_be_confirmed_at_its_top_and_at_its_bottom(panel: Panel) -> N
     assert panel.barriers() == []
 
 
+def plan_of(*actions: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan of a repair with other actions."""
+    return {**REPAIR, "actions": list(actions)}
+
+
+def lines_of_plan(panel: Panel, *actions: dict[str, Any]) -> list[str]:
+    """Return the lines of a plan with these actions."""
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=plan_of(*actions))
+    panel.click("Repair S3 sync")
+    panel.title("Repair S3 sync?")
+    lines: list[str] = panel.page.locator(".s3sync-line:visible").all_inner_texts()
+    return [" ".join(line.split()) for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("older", "code older than the server's → current"),
+        ("different", "code not deployed by this tool → current"),
+        ("current", "code uploaded again"),
+    ],
+)
+def test_a_plan_says_how_old_the_code_is_and_shows_no_hashes(panel: Panel, code: str, line: str) -> None:
+    changes = [
+        {"field": "fingerprint", "before": "ab" * 32, "after": "cd" * 32},
+        {"field": "CodeSha256", "before": "x=", "after": "y="},
+        {"field": "Architectures", "before": ["x86_64"], "after": ["arm64"]},
+    ]
+    action = {"verb": "update", "resource": "code", "name": "sync", "code": code, "changes": changes}
+    assert lines_of_plan(panel, action) == [line, "architectures x86_64 → arm64"]
+
+
+def test_a_plan_shows_what_differs_in_a_statement_of_a_policy(panel: Panel) -> None:
+    def policy(**elements: Any) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "arn:q"}
+        return {"Statement": [{**statement, **elements}]}
+
+    service = {"Service": "s3.amazonaws.com"}
+    condition = {"ArnLike": {"aws:SourceArn": "arn:b"}, "StringEquals": {"aws:SourceAccount": ["1", "2"]}}
+    changes = [
+        {"field": "Policy", "before": policy(), "after": policy(Principal=service)},
+        {"field": "Trust", "before": policy(), "after": policy(Condition=condition)},
+    ]
+    action = {"verb": "update", "resource": "queue", "name": "q", "changes": changes}
+    before = "allow sqs:SendMessage arn:q principal *"
+    sources = "ArnLike aws:SourceArn arn:b, StringEquals aws:SourceAccount 1, 2"
+    assert lines_of_plan(panel, action) == [
+        f"− policy {before}",
+        f"+ policy {before.replace('*', 'Service s3.amazonaws.com')}",
+        f"− trust {before}",
+        f"+ trust {before} condition {sources}",
+    ]
+
+
 def test_a_plan_folds_long_lists_leaves_empty_values_out_and_has_units(panel: Panel) -> None:
     plan = json.loads(json.dumps(ENABLE))
     (create,) = [action for action in plan["actions"] if action["resource"] == "function"]

@@ -9,9 +9,12 @@
     MemorySize: "memory",
     retention_days: "retention",
     MessageRetentionPeriod: "retention",
-    CodeSha256: "code",
     VpcConfig: "VPC",
   };
+  // The fields that hold hashes of the code.
+  const HASHES = ["fingerprint", "CodeSha256"];
+  // The elements of a policy's statement that need no name; an id decides nothing.
+  const IN_PLACE = ["Sid", "Effect", "Action", "Resource"];
   // Differences in a row, and lines of a plan that are not folded.
   const IN_ROW = 3;
   const NEW_LINES = 3;
@@ -20,7 +23,8 @@
 
   angular.module("pypicloud").factory("s3syncDifferences", [
     "$filter",
-    function ($filter) {
+    "s3syncWords",
+    function ($filter, words) {
       // Returns the differences of a part: "memory 512 → 1024 MB".
       function inRow(differences) {
         const texts = (differences || []).map(shortly);
@@ -39,11 +43,19 @@
       // Returns an action of a plan with its lines: those to show, and those to fold.
       function ofAction(action) {
         const isNew = action.verb === "create";
-        const lines = _.flatten(action.changes.map((change) => compared(change, isNew)));
+        const changes = action.code ? action.changes.filter((change) => HASHES.indexOf(change.field) < 0) : action.changes;
+        const lines = ofCode(action.code).concat(_.flatten(changes.map((change) => compared(change, isNew))));
         const most = isNew ? NEW_LINES : CHANGED_LINES;
         // Every line of a new part is new, so a few of many would say nothing.
         const shown = lines.length <= most ? lines.length : isNew ? 0 : most - 1;
         return Object.assign({}, action, { lines: lines.slice(0, shown), more: lines.slice(shown) });
+      }
+
+      // Returns what a plan does with the code, in place of its hashes.
+      function ofCode(code) {
+        if (!code) return [];
+        const text = code === "current" ? "uploaded again" : transition(words.code(code), "current", undefined, String);
+        return [{ sign: "~", text: "code " + text }];
       }
 
       // Returns the lines that only one of two values has.
@@ -79,9 +91,20 @@
         return _.flatten(Object.keys(value).map((key) => asLines(key, value[key])));
       }
 
+      // Returns a line for each action, with everything that decides whether it is allowed.
       function ofStatement(statement) {
-        const on = statement.Resource ? [].concat(statement.Resource).join(", ") : "assumed by Lambda";
-        return [].concat(statement.Action).map((action) => statement.Effect.toLowerCase() + " " + action + "  " + on);
+        const target = statement.Resource ? [[].concat(statement.Resource).join(", ")] : [];
+        const others = Object.keys(_.omit(statement, IN_PLACE)).map((key) => spaced(key) + " " + oneLine(statement[key]));
+        return [].concat(statement.Action || "").map((action) =>
+          [(statement.Effect.toLowerCase() + " " + action).trim()].concat(target, others).join("  ")
+        );
+      }
+
+      // {"Service": "s3.amazonaws.com"} reads "Service s3.amazonaws.com".
+      function oneLine(value) {
+        if (!_.isObject(value)) return String(value);
+        if (Array.isArray(value)) return value.map(oneLine).join(", ");
+        return Object.keys(value).sort().map((key) => key + " " + oneLine(value[key])).join(", ");
       }
 
       function text(value, unit) {
@@ -95,12 +118,12 @@
 
       // "VisibilityTimeout" reads "visibility timeout"; the names of variables, tags and settings stay.
       function label(field) {
-        return NAMES[field] || (/^[A-Z][A-Za-z]*[a-z]$/.test(field) ? words(field) : field);
+        return NAMES[field] || (/^[A-Z][A-Za-z]*[a-z]$/.test(field) ? spaced(field) : field);
       }
 
-      function words(name) {
-        const spaced = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2");
-        return spaced.replace(/\b[A-Z](?=[a-z])/g, (letter) => letter.toLowerCase());
+      function spaced(name) {
+        const parts = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2");
+        return parts.replace(/\b[A-Z](?=[a-z])/g, (letter) => letter.toLowerCase());
       }
 
       function isPlain(value) {

@@ -120,6 +120,26 @@ def test_a_role_can_be_given_to_the_commands_that_create_one(
     assert settings_of(command, ini, "bucket=b", "-a", arn).role_arn == arn
 
 
+@pytest.mark.parametrize("value", ["", " "], ids=repr)
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *((command, option) for command in sorted(cli.commands) for option in ("--name", "--region")),
+        *((command, "--role-arn") for command in ("plan", "enable", "policy", "template")),
+        *((command, "--output") for command in ("bundle", "template")),
+        ("policy", "--account"),
+        ("reconcile", "--package"),
+        ("reconcile", "--max-delete"),
+    ],
+)
+def test_an_empty_value_of_an_option_is_an_error_and_not_its_default(
+    run: Run, ini: Path, command: str, option: str, value: str
+) -> None:
+    status, out, err = run(command, ini, "bucket=b", option, value)
+    assert (status, out) == (2, "")
+    assert re.match(rf"ppc-s3sync: Invalid value for .*'{option}': ", err), err
+
+
 def test_options_may_be_before_and_after_the_variables(
     settings_of: Callable[..., SyncSettings], ini: Path
 ) -> None:
@@ -222,6 +242,15 @@ def test_a_template_can_be_written_to_a_file(run: Run, ini: Path, tmp_path: Path
     assert json.loads(out) == {"file": str(path), "format": "terraform"}
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+def test_a_template_is_printed_if_its_file_is_a_dash(
+    run: Run, ini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("template", ini, "bucket=b", "-o", "-", *options) == run("template", ini, "bucket=b")
+    assert [path.name for path in tmp_path.iterdir()] == [ini.name]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -318,7 +347,8 @@ def test_an_interrupt_is_one_line_and_exit_status_130(
         (["plan", "x.ini", "a"], "Invalid value 'a': expected NAME=VALUE"),
         (["plan", "x.ini", "-r"], "Option '-r' requires an argument"),
         (["plan", "x\x1b[2J\u202e.ini"], r"the config file 'x\x1b[2J\u202e.ini' does not exist"),
-        (["bundle", "{ini}", "bucket=b", "-o", ""], "-o does not name a file"),
+        (["bundle", "{ini}", "bucket=b", "-o", ""], "Invalid value for '-o' / '--output': it is empty"),
+        (["bundle", "{ini}", "bucket=b", "-o", "-"], "cannot write - (a terminal cannot show it)"),
         (["bundle", "{ini}", "bucket=b", "-o", "/nonexistent/x.zip"], "there is no directory /nonexistent"),
     ],
     ids=str,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import tempfile
 import threading
 from pathlib import Path
 
@@ -41,21 +42,73 @@ def test_what_cannot_be_written_is_refused_with_the_reason(tmp_path: Path, name:
     assert re.match(pattern, str(caught.value)), str(caught.value)
 
 
-def test_an_empty_name_is_refused() -> None:
-    with pytest.raises(ConfigError, match="-o does not name a file"):
-        check("")
+@pytest.mark.parametrize("directory", ["/proc", "/proc/self", "/sys"])
+def test_a_file_system_that_takes_no_files_is_refused_even_for_root(directory: str) -> None:
+    with pytest.raises(ConfigError, match=r"no file can be created in /(proc|sys)[/\d]*: .*\): choose"):
+        check(f"{directory}/x.zip")
 
 
 @pytest.mark.parametrize("existing", [False, True])
-def test_a_directory_that_is_not_writable_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool
+@pytest.mark.parametrize("error", [OSError(30, "Read-only file system"), OSError(13, "Permission denied")])
+def test_a_directory_in_which_no_file_can_be_created_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: bool, error: OSError
 ) -> None:
-    # Root, who may run the tests, may write every directory.
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    def fail(**arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
     if existing:
         (tmp_path / "x.zip").touch()
-    with pytest.raises(ConfigError, match=r"the directory .* is not writable"):
+    with pytest.raises(ConfigError, match=rf"no file can be created in {tmp_path}: {error.strerror}"):
         check(str(tmp_path / "x.zip"))
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "immutable.zip"
+    path.touch()
+
+    def fail(*arguments: object) -> int:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(ConfigError, match=r"cannot write .*immutable\.zip \(Operation not permitted\)"):
+        check(str(path))
+
+
+def test_a_mount_point_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, mounts = tmp_path / "a file.zip", tmp_path / "mountinfo"
+    path.touch()
+    mounts.write_text(
+        "22 28 0:21 / /proc rw - proc proc rw\n"
+        f"36 35 98:0 /mnt1 {str(path).replace(' ', chr(92) + '040')} rw master:1 - ext3 /dev/root rw\n"
+    )
+    monkeypatch.setattr("pypicloud_s3sync.cli.output_file._MOUNTS", mounts)
+    with pytest.raises(ConfigError, match="it is a mount point"):
+        check(str(path))
+    assert check(str(tmp_path / "other.zip"))
+
+
+def test_the_file_of_another_user_in_a_sticky_directory_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.zip"
+    path.touch()
+    tmp_path.chmod(0o1777)
+    assert check(str(path)) == path
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(ConfigError, match="only the owner of the file may replace it in"):
+        check(str(path))
+
+
+def test_standard_output_is_refused_and_a_file_of_that_name_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        ConfigError, match=r"cannot write - \(a terminal cannot show it\): choose another file"
+    ):
+        check("-")
+    assert check("./-") == tmp_path / "-"
 
 
 def test_a_check_leaves_nothing_behind(tmp_path: Path) -> None:

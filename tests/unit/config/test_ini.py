@@ -58,7 +58,8 @@ def test_environment_variables_override_the_ini(
         ("[app:other]\nuse = egg:pypicloud\n", "has no section [app:main]"),
         ("[app:main]\nuse = egg:pypicloud\na = %(nothing)s\n", "add nothing=VALUE to the command"),
         ("[app:main]\nuse = egg:pypicloud\na = 100%\n", "write a literal % as %%"),
-        ("[app:main]\nuse = egg:no_such_distribution\n", "no_such_distribution"),
+        ("[app:main]\nuse = egg:no_such_distribution\n", "install what it names"),
+        ("[app:main]\nuse = call:no_such_module:main\n", "install what it names"),
     ],
 )
 def test_an_invalid_ini_is_refused_with_one_line(ini: Callable[[str], str], text: str, message: str) -> None:
@@ -173,8 +174,78 @@ def test_without_pypicloud_inside_its_section_is_named(ini: Callable[[str], str]
 
 def test_a_section_that_is_missing_is_named_with_the_right_one(ini: Callable[[str], str]) -> None:
     path = ini(f"[app:index]\n{PYPICLOUD}")
-    assert refusal(path).endswith(f": use {path}#index")
+    assert refusal(path).endswith(f" has no section [app:main]: check the name, or use {path}#index")
     assert "has no section [app:nothing]" in refusal(f"{path}#nothing")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[app:main]\nstorage.bucket = b\n", "the section [app:main] of {} has no `use`: add a line such as"),
+        (
+            "[application:main]\na = b\n",
+            "the section [application:main] of {} has no `use`: add a line such as",
+        ),
+        ("[composite:main]\n/ = index\n", "the section [composite:main] of {} has no `use`"),
+        ("[filter-app:main]\nnext = index\n", "the section [filter-app:main] of {} has no `use`"),
+        (
+            "[composite:main]\nuse = egg:Paste#urlmap\n/ = other\n[app:other]\na = b\n",
+            "the section [app:other] of {} has no `use`: add a line such as use = egg:pypicloud",
+        ),
+        ("[app:main]\nuse =\n", "a section of {} has an empty `use`: complete it"),
+        ("[app:main]\nuse = config:other.ini\n", "the section [app:main] of a file that {} refers to has no"),
+        ("[app:main]\nuse = nothing\n", "{} has no section [app:nothing], which {}#main refers to: check"),
+        (
+            "[pipeline:main]\npipeline = f index\n",
+            "{} has no section [filter:f], which {}#main refers to: check",
+        ),
+        (
+            "[app:main]\nuse = config:other.ini#x\n",
+            "other.ini, which {} refers to, has no section [app:x]: check",
+        ),
+        (
+            "[app:main]\nuse = config:no.ini\n",
+            "no.ini, which {} refers to (No such file or directory): check",
+        ),
+        ("[app:main]\nuse = egg:pypicloud#x\n", "cannot load {}#main (Entry point 'x' not found in egg"),
+    ],
+)
+def test_what_a_section_lacks_is_named_with_its_place(
+    ini: Callable[[str], str], tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "other.ini").write_text("[app:main]\nstorage.bucket = b\n")
+    path = ini(f"{text}[app:index]\n{PYPICLOUD}")
+    found = refusal(path)
+    assert message.replace("{}", path) in found
+    if "no.ini" not in text:
+        assert found.endswith(f", or use {path}#index")
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "[app:main]\nuse = egg:Paste#static\ndocument_root = /srv\n",
+        "[composite:main]\nuse = egg:Paste#urlmap\n/ = s\n"
+        "[app:s]\nuse = egg:Paste#static\ndocument_root = /srv\n",
+    ],
+)
+def test_an_application_that_serves_files_is_not_taken_for_pypicloud(
+    ini: Callable[[str], str], main: str
+) -> None:
+    path = ini(main)
+    assert refusal(path) == (
+        f"the section main of {path} does not contain pypicloud: name a section with pypicloud's settings"
+    )
+
+
+@pytest.mark.parametrize("scheme", ["config", "file", "yaml"])
+def test_a_uri_that_pserve_does_not_take_is_refused_with_its_scheme(
+    ini: Callable[[str], str], scheme: str
+) -> None:
+    path = ini(f"[app:main]\n{PYPICLOUD}")
+    assert refusal(f"{scheme}:{path}") == (
+        f"pserve does not know the scheme of {scheme}:{path}: give the path of an ini file"
+    )
 
 
 # Variables

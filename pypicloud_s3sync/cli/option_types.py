@@ -1,4 +1,4 @@
-"""Read the option ``--max-delete``."""
+"""Read the values of options."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+
+
+class NotBlank(click.ParamType[str]):
+    """A text that says something: an empty one, often from an unset variable of a script, is no default."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        if not str(value).strip():
+            self.fail("it is empty. Give a value, or leave the option out.", param, ctx)
+        return str(value)
+
+
+NOT_BLANK = NotBlank()
 
 
 class MaxDelete(click.ParamType[Callable[[int], int]]):

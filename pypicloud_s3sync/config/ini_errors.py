@@ -1,0 +1,92 @@
+"""Say in one line why an ini cannot be loaded, and what to do about it."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+from paste.deploy.loadwsgi import ConfigLoader
+
+from ..exceptions import ConfigError
+
+#: The messages of PasteDeploy: paste/deploy/loadwsgi.py, ConfigLoader.
+_NO_SECTION = re.compile(
+    r"No section (['\"])(?P<name>.*)\1 \(prefixed by '(?P<kind>\w+)'.*\) found in config (?P<file>.*)"
+)
+_NO_LOADER = re.compile(r"No loader given in section (['\"])(?P<section>.*)\1")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_USE = "use = egg:pypicloud"
+
+
+def not_ini(path: str, reason: str) -> ConfigError:
+    """Return the error that a file is no ini."""
+    return ConfigError(f"{path} is not an ini file: {reason}; give the path of the ini that pserve takes")
+
+
+def unreadable(path: str, error: Exception) -> ConfigError:
+    """Return the error that an ini, or what it refers to, cannot be read or parsed."""
+    if isinstance(error, configparser.Error | UnicodeDecodeError):
+        return not_ini(path, _why_not_ini(path, error))
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        other = str(error.filename)
+        place = path if Path(other).resolve() == Path(path).resolve() else f"{other}, which {path} refers to"
+        return ConfigError(f"cannot read {place} ({error.strerror}): check the path and the permissions")
+    if isinstance(error, ImportError):
+        return ConfigError(
+            f"cannot load {path} ({first_line(error)}): install what it names beside ppc-s3sync"
+        )
+    return ConfigError(f"cannot read {path}: {first_line(error)}")
+
+
+def unresolved(path: str, section: str, error: LookupError, sections: str) -> ConfigError:
+    """Return the error that a section, or what it refers to, does not exist or says too little.
+
+    Parameters
+    ----------
+    path : str
+        The ini.
+    section : str
+        The name of the section to load.
+    error : LookupError
+        PasteDeploy's error.
+    sections : str
+        The sections that are pypicloud, in words; empty if there are none.
+    """
+    return ConfigError(f"{_what(path, section, error)}{f', or use {sections}' if sections else ''}")
+
+
+def _what(path: str, section: str, error: LookupError) -> str:
+    text = first_line(error)
+    found = _NO_SECTION.fullmatch(text)
+    if found and not found["name"].strip():
+        return f"a section of {path} has an empty `use`: complete it, for example {_USE}"
+    if found:
+        wanted, file = f"[{found['kind']}:{found['name']}]", found["file"]
+        if Path(file).resolve() != Path(path).resolve():
+            return f"{file}, which {path} refers to, has no section {wanted}: check the name"
+        referred = "" if found["name"] == section else f", which {path}#{section} refers to"
+        return f"{path} has no section {wanted}{referred}: check the name"
+    found = _NO_LOADER.fullmatch(text)
+    if found:
+        name = found["section"]
+        place = path if _lacks_use(path, name) else f"a file that {path} refers to"
+        example = _USE if name.startswith("app") else "use = NAME"
+        return f"the section [{name}] of {place} has no `use`: add a line such as {example}"
+    return f"cannot load {path}#{section} ({text}): correct the file"
+
+
+def _lacks_use(path: str, section: str) -> bool:
+    parser = ConfigLoader(path).parser
+    return bool(parser.has_section(section)) and not parser.has_option(section, "use")
+
+
+def _why_not_ini(path: str, error: Exception) -> str:
+    if Path(path).read_bytes().startswith(_BYTE_ORDER_MARK):
+        return "it begins with a byte order mark, so save it as UTF-8 without one"
+    return first_line(error)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
