@@ -58,7 +58,7 @@ class Deployment:
         self.report = report
         self._clients = clients
         self._run = run
-        self._bundle = BundleSource(settings)
+        self._bundle = BundleSource(settings, clients)
         #: What :meth:`enable` has found out about the cache.
         self.reconciled: Reconciled | None = None
 

@@ -94,6 +94,37 @@ def test_the_status_reports_on_off_and_differences(site: Site) -> None:
     assert status()[0] == "on"
 
 
+# A ready zip in a bucket
+
+
+def test_a_zip_in_a_bucket_is_fetched_only_if_it_is_deployed(site: Site, other_bundle: str) -> None:
+    def put(body: bytes) -> None:
+        site.client("s3").put_object(Bucket=site.bucket, Key="bundles/sync.zip", Body=body)
+
+    def calls(command: str) -> list[str]:
+        """Run a command; return its calls that read the zip."""
+        site.watch.calls.clear()
+        getattr(site.deployment(s3sync__bundle=f"s3://{site.bucket}/bundles/sync.zip"), command)()
+        return [name for name in site.watch.calls if name in ("s3:HeadObject", "s3:GetObject")]
+
+    zipped = Path(other_bundle).read_bytes()
+    put(zipped)
+    assert calls("plan") == calls("status") == ["s3:HeadObject"]
+    # The download asks for the object's size itself.
+    assert calls("enable") == ["s3:HeadObject", "s3:HeadObject", "s3:GetObject"]
+    for command in ("plan", "status", "enable"):
+        assert calls(command) == ["s3:HeadObject"]
+    put(zipped)  # the same zip again
+    assert calls("enable") == ["s3:HeadObject"]
+    put(zip_of("def handle_s3_event(event, context):\n    return 'newer'\n"))
+    uri = f"s3://{site.bucket}/bundles/sync.zip"
+    assert site.deployment(s3sync__bundle=uri).status()["code"] == "older"
+    put(zipped[:-40])
+    with pytest.raises(BundleError, match=f"{uri} is not a zip"):
+        site.deployment(s3sync__bundle=uri).enable()
+    assert calls("status") == ["s3:HeadObject"]
+
+
 # Updates
 
 

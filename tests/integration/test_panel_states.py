@@ -22,6 +22,7 @@ from support.panels import ACTIVITY, SOON, Panel, Response, cut, stream
 
 pytestmark = pytest.mark.xdist_group("panel states")
 
+MINUS = "\N{MINUS SIGN}"
 NOW = int(time.time())
 HOUR = 3600
 MIDNIGHT = 1_767_225_600  # in UTC
@@ -282,9 +283,9 @@ def test_a_plan_shows_what_differs_in_a_statement_of_a_policy(panel: Panel) -> N
     before = "allow sqs:SendMessage arn:q principal *"
     sources = "ArnLike aws:SourceArn arn:b, StringEquals aws:SourceAccount 1, 2"
     assert lines_of_plan(panel, action) == [
-        f"− policy {before}",
+        f"{MINUS} policy {before}",
         f"+ policy {before.replace('*', 'Service s3.amazonaws.com')}",
-        f"− trust {before}",
+        f"{MINUS} trust {before}",
         f"+ trust {before} condition {sources}",
     ]
 

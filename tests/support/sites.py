@@ -32,9 +32,11 @@ class Killed(BaseException):
 
 
 class Watch:
-    """Creates clients that record mutating calls, can be killed after one of them, or lose all responses."""
+    """Creates clients that record calls, can be killed after a mutating one, or lose all responses."""
 
     def __init__(self) -> None:
+        #: All calls that AWS did not refuse, and those that change something.
+        self.calls: list[str] = []
         self.mutations: list[str] = []
         self.kill_after: int | None = None
         #: Whether the response to each mutating call is lost once, so that boto3 repeats the call.
@@ -47,9 +49,12 @@ class Watch:
         return WatchedClients(self, settings, region)
 
     def after_call(self, model: Any, http_response: Any, **kwargs: Any) -> None:
-        if model.name.startswith(READS) or http_response.status_code >= 400:
+        if http_response.status_code >= 400:
             return
-        self.mutations.append(f"{model.service_model.service_name}:{model.name}")
+        self.calls.append(f"{model.service_model.service_name}:{model.name}")
+        if model.name.startswith(READS):
+            return
+        self.mutations.append(self.calls[-1])
         if self.kill_after == len(self.mutations):
             raise Killed(f"after {self.mutations[-1]}")
 

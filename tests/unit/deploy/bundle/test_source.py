@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Progress
 from pypicloud_s3sync.deploy.bundle import BuildListener, Bundle, BundleSpec, Target
 from pypicloud_s3sync.deploy.bundle import source as module
@@ -63,14 +64,22 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[BundleSpec]:
 
 
 class FakeBucket(FakeClients):
-    """Clients whose S3 downloads objects, or raises the answer to ``download_file``."""
+    """Clients whose S3 has objects, or raises the answer to ``download_file`` and ``head_object``."""
 
     def __init__(self) -> None:
         super().__init__()
         self.objects = {("artifacts", "bundles/sync.zip"): READY}
 
+    def __call__(self, settings: SyncSettings, region: str | None) -> FakeBucket:
+        return self
+
     def __getitem__(self, service: str) -> Any:
         return self
+
+    def head_object(self, **arguments: str) -> dict[str, Any]:
+        self.answer("head_object", arguments)
+        body = self.objects[arguments["Bucket"], arguments["Key"]]
+        return {"ETag": f'"{hashlib.md5(body).hexdigest()}"', "ContentLength": len(body)}
 
     def download_file(self, bucket: str, key: str, path: str) -> None:
         self.answer("download_file", {"bucket": bucket, "key": key, "path": path})
@@ -78,11 +87,13 @@ class FakeBucket(FakeClients):
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> FakeBucket:
-    """Replace S3."""
-    clients = FakeBucket()
-    monkeypatch.setattr(module, "Clients", lambda settings: clients)
-    return clients
+def bucket() -> FakeBucket:
+    """S3 with a ready zip."""
+    return FakeBucket()
+
+
+def in_bucket(bucket: FakeBucket, uri: str = URI) -> BundleSource:
+    return BundleSource(make_settings(s3sync__bundle=uri), bucket)
 
 
 # Built
@@ -183,47 +194,70 @@ def test_a_file_that_is_not_a_bundle_is_named(tmp_path: Path, data: bytes | None
 
 
 def test_a_zip_in_a_bucket_is_fetched_once(bucket: FakeBucket) -> None:
-    bundle_source = source(s3sync__bundle=URI)
+    bundle_source = in_bucket(bucket)
+    assert bundle_source.get(ignore) is bundle_source.get(ignore)
     assert bundle_source.get(ignore).data == READY
-    assert bundle_source.fingerprint() == hashlib.sha256(READY).hexdigest()
     assert bucket.operations == ["download_file"]
     fetched = bucket.arguments("download_file")
     assert (fetched["bucket"], fetched["key"]) == ("artifacts", "bundles/sync.zip")
 
 
+def test_the_fingerprint_of_a_zip_in_a_bucket_needs_no_download(bucket: FakeBucket) -> None:
+    before = in_bucket(bucket).fingerprint()
+    assert in_bucket(bucket).fingerprint() == before
+    bucket.objects["artifacts", "bundles/sync.zip"] += b"more"
+    assert in_bucket(bucket).fingerprint() != before
+    assert bucket.calls == [("head_object", {"Bucket": "artifacts", "Key": "bundles/sync.zip"})] * 3
+
+
 def test_fetching_leaves_no_temporary_file(bucket: FakeBucket) -> None:
-    source(s3sync__bundle=URI).get(ignore)
+    in_bucket(bucket).get(ignore)
     assert not Path(bucket.arguments("download_file")["path"]).parent.exists()
 
 
+#: What reads a zip in a bucket, and how.
+READS = {"download_file": lambda source: source.get(ignore), "head_object": BundleSource.fingerprint}
+
+
+@pytest.mark.parametrize("operation", READS)
 @pytest.mark.parametrize("uri", ["s3://", "s3://artifacts", "s3://artifacts/"])
-def test_an_address_without_a_key_is_refused_with_the_expected_form(bucket: FakeBucket, uri: str) -> None:
+def test_an_address_without_a_key_is_refused_with_the_expected_form(
+    bucket: FakeBucket, operation: str, uri: str
+) -> None:
     with pytest.raises(
         BundleError, match=f"Invalid value '{uri}' for s3sync.bundle: expected s3://bucket/key"
     ):
-        source(s3sync__bundle=uri).get(ignore)
+        READS[operation](in_bucket(bucket, uri))
     assert bucket.operations == []
 
 
+@pytest.mark.parametrize("operation", READS)
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("error", "expected", "message"),
     [
-        (refusal("403", "Forbidden"), f"AccessDenied for s3:GetObject on {URI}"),
-        (refusal("404", "Not Found"), f"s3:GetObject on {URI} failed: 404: Not Found"),
+        (refusal("403", "Forbidden"), AwsError, f"AccessDenied for s3:GetObject on {URI}"),
+        (
+            refusal("404", "Not Found"),
+            BundleError,
+            f"{URI} does not exist: upload the zip, or correct s3sync",
+        ),
+        (refusal("SlowDown"), AwsError, f"s3:GetObject on {URI} failed: SlowDown"),
     ],
-    ids=["forbidden", "missing"],
+    ids=["forbidden", "missing", "other"],
 )
-def test_a_zip_that_cannot_be_fetched_is_named(bucket: FakeBucket, error: Exception, message: str) -> None:
-    bucket.answers["download_file"] = error
-    with pytest.raises(AwsError, match=message):
-        source(s3sync__bundle=URI).get(ignore)
+def test_a_zip_that_cannot_be_read_is_named(
+    bucket: FakeBucket, operation: str, error: Exception, expected: type[Exception], message: str
+) -> None:
+    bucket.answers[operation] = error
+    with pytest.raises(expected, match=message):
+        READS[operation](in_bucket(bucket))
 
 
 def test_an_object_that_is_not_a_bundle_is_named_by_its_address(bucket: FakeBucket) -> None:
     """The path of a temporary file would mean nothing to the user."""
     bucket.objects["artifacts", "bundles/sync.zip"] = b"text"
     with pytest.raises(BundleError, match=f"{URI} is not a zip"):
-        source(s3sync__bundle=URI).get(ignore)
+        in_bucket(bucket).get(ignore)
 
 
 def rediss(tmp_path: Path) -> dict[str, str]:
