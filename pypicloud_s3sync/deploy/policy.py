@@ -225,7 +225,12 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
         allow("FindRowsOfName", ["dynamodb:Query"], f"{tables}/{rows}/index/name-index"),
         allow(
             "WriteSummaries",
-            ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+            ],
             f"{tables}/{summaries}",
         ),
     ]

@@ -41,6 +41,7 @@ SITUATIONS = {
     ("WriteRows", "dynamodb:PutItem"): "save",
     ("FindRowsOfName", "dynamodb:Query"): "clear the newer",
     ("WriteSummaries", "dynamodb:BatchGetItem"): "save",
+    ("WriteSummaries", "dynamodb:ConditionCheckItem"): "clear without a summary",
     ("WriteSummaries", "dynamodb:DeleteItem"): "clear",
     ("WriteSummaries", "dynamodb:PutItem"): "save",
 }
@@ -220,6 +221,8 @@ def test_the_function_fails_without_an_action_and_succeeds_with_it(
         function.synced(function.put(name, "0.9"))
     key = function.put(name)
     before = None if situation == "save" else function.synced(key)
+    if situation == "clear without a summary":
+        function.dynamo.delete_item(TableName="PackageSummary", Key={"name": {"S": name}})
     if situation.startswith("clear"):
         function.delete(key)
     elif situation == "start":

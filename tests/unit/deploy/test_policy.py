@@ -110,7 +110,12 @@ def test_the_role_for_a_dynamodb_cache_allows_exactly_what_the_handler_calls() -
         ),
         "FindRowsOfName": (["dynamodb:Query"], f"{TABLES}/DynamoPackage/index/name-index"),
         "WriteSummaries": (
-            ["dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:PutItem"],
+            [
+                "dynamodb:BatchGetItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:PutItem",
+            ],
             f"{TABLES}/PackageSummary",
         ),
     }
