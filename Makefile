@@ -52,7 +52,7 @@ docs: $(STAMP) ## Build the documentation in build/docs
 	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
 
 # SOAK_ARGS='COUNT [SEED]'; 100,000 histories are the default.
-soak: $(STAMP) ## Explore interleavings, then run 100,000 random histories (SOAK_ARGS='COUNT [SEED]')
+soak: $(STAMP) ## Try faults and interleavings, then run 100,000 random histories (SOAK_ARGS='COUNT [SEED]')
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
 venv: $(STAMP) ## Create the virtual environment in .venv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from pypicloud_s3sync import compat
 from support.shared import SharedResources
 
+#: What tests count with ``record_property``.
+COUNTED = {"faults": "faults at calls to AWS, each with a second run", "states": "states explored"}
 #: Where the fixtures are.
 pytest_plugins = [
     "support.browsers",
@@ -45,7 +48,7 @@ def shared(pytestconfig: pytest.Config) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the databases that the tests really used."""
+    """Name the databases that the tests really used, and say how much was enumerated."""
     # A plugin that is imported here first would not get pytest's assertions.
     from support.databases import TITLES
 
@@ -53,6 +56,11 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     used = [TITLES[name] for name in plugin.source.started if name in TITLES]
     if used:
         terminalreporter.write_line(f"databases: {', '.join(sorted(used))}")
+    counts: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        counts.update({name: value for name, value in report.user_properties if name in COUNTED})
+    for name, count in counts.items():
+        terminalreporter.write_line(f"{COUNTED[name]}: {count:,}")
 
 
 @pytest.fixture(autouse=True)

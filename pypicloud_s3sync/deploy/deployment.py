@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..config.settings import SyncSettings
@@ -18,6 +19,7 @@ from .desired import desire, resource_names
 from .executor import execute
 from .location import Location, locate
 from .models import Plan, Reporter
+from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
 from .reconciling import WORKERS, Reconciled, check, reconcile_after_enable, reconcile_here, summary
@@ -156,13 +158,17 @@ class Deployment:
                 self.settings, location.identity, location.region, self._bundle.fingerprint(), tables
             )
             observed = reader.observe(desired, enabling=True)
+            if not code_is_known(desired, observed.function):
+                observed = replace(observed, staged=reader.staged_bundles(desired.bucket))
         return plan_enable(desired, observed, force=force), self._writers(location)
 
     def _plan_disable(self) -> tuple[Plan, Writers]:
         location = self._locate(bucket_may_be_gone=True)
         desired = desire(self.settings, location.identity, location.region, fingerprint="")
         with location.reading():
-            observed = Reader(location.clients).observe(desired, enabling=False)
+            reader = Reader(location.clients)
+            observed = reader.observe(desired, enabling=False)
+            observed = replace(observed, staged=reader.staged_bundles(desired.bucket))
         return plan_disable(desired, observed), self._writers(location)
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> Location:

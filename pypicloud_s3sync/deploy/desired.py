@@ -10,6 +10,7 @@ from . import delivery, parameters, policy
 from .models import (
     DELIVERY_TAG,
     OWNER_TAG,
+    PARAMETER_TAG,
     CacheTables,
     Desired,
     Function,
@@ -25,6 +26,8 @@ HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
 ROLE_PATH = "/pypicloud-s3sync/"
 #: The path of the parameters, for the same reason.
 PARAMETER_PATH = "/pypicloud-s3sync/"
+#: Where the bucket holds a bundle that is too large for a direct upload. A package may lie there as well.
+STAGING_PREFIX = "pypicloud-s3sync/"
 #: The beginning of the name of a resource whose function's name is too long for it.
 PREFIX_OF_LONG = "pypicloud-s3sync"
 ROLE_DESCRIPTION = "Runs the Lambda function that keeps pypicloud's cache equal to its bucket"
@@ -102,6 +105,7 @@ def desire(
     role_policy = policy.role_policy(settings, identity, region, names, tables.keys)
     role = _role(settings, identity, names, tags, role_policy, names.role)
     role_arn = settings.role_arn or role.arn
+    secrets = {PARAMETER_TAG: "created"} if settings.keeps_parameter else {}
     return Desired(
         names=names,
         bucket=settings.bucket,
@@ -114,7 +118,7 @@ def desire(
             names.function,
             arns.function,
             _configuration(settings, region, names, role_arn, arns.queue),
-            {**tags, DELIVERY_TAG: settings.delivery},
+            {**tags, **secrets, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
         delivery_resources=delivery.delivery_resources(settings, names, arns, tags, tables),

@@ -17,6 +17,8 @@ DELIVERY_TAG = "pypicloud-s3sync:delivery"
 #: On the rule and the function, since either may be deleted by hand: this tool turned on EventBridge for the
 #: bucket. An empty value means that it no longer is this tool's.
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
+#: On the function: this tool's SSM parameter may exist. An empty value means that it no longer does.
+PARAMETER_TAG = "pypicloud-s3sync:parameter"
 #: On the function: the unique id of the role that its grant on the environment's KMS key belongs to.
 ROLE_TAG = "pypicloud-s3sync:role"
 
@@ -236,7 +238,7 @@ class Desired:
     moment while its role is given to it anew. ``permission`` is None unless S3 invokes the function.
     ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
     ``parameter`` is None if no setting holds a secret, or if secrets are kept elsewhere; without
-    ``may_have_parameter``, a parameter is read only if the function refers to it.
+    ``may_have_parameter``, a parameter is read only if an earlier run may have created it.
     """
 
     names: Names
@@ -263,7 +265,8 @@ class Observed:
     """The resources in AWS.
 
     ``given_role`` is the role that the settings name, if they name one. ``spare_role`` is left over from an
-    interrupted run; it is read for ``disable`` only.
+    interrupted run; it is read for ``disable`` only. ``staged`` has the keys and versions of bundles that an
+    interrupted run has left in the bucket.
     """
 
     role: Role | None
@@ -275,6 +278,7 @@ class Observed:
     delivery_resources: DeliveryResources = DeliveryResources()
     spare_role: Role | None = None
     parameter: Parameter | None = None
+    staged: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -295,8 +299,8 @@ class Action:
     verb : str
         ``create``, ``update`` or ``delete``.
     resource : str
-        ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``queue``, ``dead-letter queue``,
-        ``event source mapping``, ``rule``, ``permission`` or ``notification``.
+        ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``staged bundle``, ``queue``,
+        ``dead-letter queue``, ``event source mapping``, ``rule``, ``permission`` or ``notification``.
     name : str
     call : str
         The method of :class:`.writers.Writers` that performs the action, for example ``role.create``.

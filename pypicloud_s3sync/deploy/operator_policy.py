@@ -15,7 +15,7 @@ from ..config.options import Delivery
 from ..config.partitions import partition_of
 from ..config.settings import SyncSettings
 from ..exceptions import AwsError
-from .desired import PARAMETER_PATH, PREFIX_OF_LONG, ROLE_PATH, resource_names
+from .desired import PARAMETER_PATH, PREFIX_OF_LONG, ROLE_PATH, STAGING_PREFIX, resource_names
 from .models import Identity
 from .policy import VERSION, allow, literal, table_names
 
@@ -125,7 +125,8 @@ class _Statements:
     def reading(self) -> Iterator[dict[str, Any]]:
         """Yield what ``plan`` and ``status`` need."""
         scope, settings = self.scope, self.settings
-        yield allow("ReadBucket", ["s3:GetBucketNotification", "s3:ListBucket"], self._bucket)
+        actions = ["s3:GetBucketNotification", "s3:ListBucket", "s3:ListBucketVersions"]
+        yield allow("ReadBucket", actions, self._bucket)
         if settings.cache_backend == "dynamo" and settings.db_credentials is None:
             tables = [
                 scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
@@ -181,7 +182,7 @@ class _Statements:
         ]
         yield allow("WriteLogGroup", actions, *self._log_group)
         actions = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"]
-        yield allow("UploadLargeBundle", actions, f"{self._bucket}/pypicloud-s3sync/*")
+        yield allow("UploadLargeBundle", actions, f"{self._bucket}/{STAGING_PREFIX}*")
         if settings.vpc_subnet_ids:
             yield allow("DescribeNetwork", list(NETWORK_ACTIONS), "*")
         if settings.may_have_parameter:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..config.settings import SyncSettings
 from ..sync import environment
-from .models import Function, Names, Parameter
+from .models import PARAMETER_TAG, Function, Names, Parameter, Role
 
 #: In bytes; a larger value needs an advanced parameter, which costs money:
 #: https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
@@ -34,3 +34,17 @@ def refers_to(function: Function | None, name: str) -> bool:
     """Return whether a function finds its secrets in a parameter."""
     variables = {} if function is None else function.configuration.get("Environment", {})
     return environment.reference_in(variables) == name
+
+
+def is_recorded(function: Function | None) -> bool:
+    """Return whether the function's tags say that the parameter may exist."""
+    return function is not None and bool(function.tags.get(PARAMETER_TAG))
+
+
+def may_exist(function: Function | None, role: Role | None, name: str) -> bool:
+    """Return whether a run, perhaps an interrupted one, may have created the parameter and not removed it.
+
+    The role may read it before it is created. The function's tag stays until it is deleted.
+    """
+    readable = role is not None and name in json.dumps(role.policy)
+    return readable or is_recorded(function) or refers_to(function, name)

@@ -155,6 +155,14 @@ def _code(desired: Desired, function: Function, *, force: bool) -> Iterator[Acti
     yield Action("update", "code", function.name, "function.update_code", arguments, shown)
 
 
+def staged_bundle_actions(observed: Observed, bucket: str) -> Iterator[Action]:
+    """Yield the action that deletes the bundles that an interrupted run has left in the bucket."""
+    if observed.staged:
+        shown = (Change("versions", len(observed.staged), None),)
+        name = f"s3://{bucket}/{observed.staged[0][0]}"
+        yield Action("delete", "staged bundle", name, "staging.remove", {}, shown)
+
+
 def _code_changes(desired: Desired, function: Function, architecture: str) -> tuple[Change, ...]:
     """Return why the code is updated: its inputs, its architecture, or a checksum that nobody recorded."""
     fingerprint, code_sha256 = split_bundle_tag(function.tags.get(BUNDLE_TAG, ""))
@@ -194,7 +202,7 @@ def _configuration(desired: Desired, function: Function, observed: Observed) -> 
     tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
     if role is not None and role.unique_id and before["Role"] != role.arn:
         tags[ROLE_TAG] = role.unique_id
-    yield from _tags(function, managed_tags(function.tags, tags), tags)
+    yield from tag_actions(function, managed_tags(function.tags, tags), tags)
 
 
 def _renewal(desired: Desired, function: Function, role: Role | None, observed: Observed) -> Iterator[Action]:
@@ -229,10 +237,11 @@ def delivery_tag_actions(desired: Desired, function: Function | None) -> Iterato
         if has_switch(function) and not desired.subscription.eventbridge:
             before |= {SWITCH_TAG: function.tags[SWITCH_TAG]}
             tags |= {SWITCH_TAG: ""}
-        yield from _tags(function, before, tags)
+        yield from tag_actions(function, before, tags)
 
 
-def _tags(function: Function, before: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[Action]:
+def tag_actions(function: Function, before: Mapping[str, str], tags: Mapping[str, str]) -> Iterator[Action]:
+    """Yield the action that sets tags of the function, if they differ."""
     if before != tags:
         arguments = {"name": function.name, "arn": function.arn, "tags": tags}
         shown = (Change("tags", before, tags),)

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...sync.masking import MASK
-from ..models import Action, Change, Desired, Observed, Parameter
+from ..models import PARAMETER_TAG, Action, Change, Desired, Observed, Parameter
+from ..parameters import is_recorded
 from .conflicts import is_owned
-from .function import differences, managed_tags
+from .function import differences, managed_tags, tag_actions
 
 
 def parameter_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
@@ -29,9 +30,14 @@ def parameter_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
 
 
 def obsolete_parameter_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
-    """Yield the action that deletes a parameter that the function no longer refers to."""
-    if desired.parameter is None:
-        yield from parameter_removal_actions(desired, observed)
+    """Yield the actions that delete a parameter that the settings no longer need, and its record."""
+    if desired.parameter is not None:
+        return
+    yield from parameter_removal_actions(desired, observed)
+    function = observed.function
+    if function is not None and is_recorded(function):
+        before, after = {PARAMETER_TAG: function.tags[PARAMETER_TAG]}, {PARAMETER_TAG: ""}
+        yield from tag_actions(function, before, after)
 
 
 def parameter_removal_actions(desired: Desired, observed: Observed) -> Iterator[Action]:

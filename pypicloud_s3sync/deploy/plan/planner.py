@@ -2,7 +2,8 @@
 
 ``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, parameter,
 queues, function, event source mapping, rule, permission, and the notification, because S3 checks the
-permission then. What a previous delivery needed is removed last. ``disable`` uses the reverse order.
+permission then. What a previous delivery needed is removed last, and so is a parameter that the function
+still refers to. ``disable`` uses the reverse order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..models import Action, Change, Desired, Observed, Plan
+from ..parameters import refers_to
 from .conflicts import is_owned, refuse_conflicts
 from .delivery import (
     delivery_actions,
@@ -29,6 +31,7 @@ from .function import (
     log_group_actions,
     obsolete_role_actions,
     role_actions,
+    staged_bundle_actions,
 )
 from .parameters import obsolete_parameter_actions, parameter_actions, parameter_removal_actions
 
@@ -54,7 +57,11 @@ def plan_enable(desired: Desired, observed: Observed, *, force: bool = False) ->
 
 def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Plan:
     """Return what differs as a plan, even if :func:`plan_enable` would refuse it; it is not for execution."""
+    obsolete_parameter = tuple(obsolete_parameter_actions(desired, observed))
+    is_used = refers_to(observed.function, desired.names.parameter)
     actions = (
+        *(() if is_used else obsolete_parameter),
+        *staged_bundle_actions(observed, desired.bucket),
         *role_actions(desired, observed),
         *log_group_actions(desired.log_group, observed.log_group),
         *parameter_actions(desired, observed),
@@ -65,7 +72,7 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
         *notification_actions(desired, observed),
         *obsolete_delivery_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
-        *obsolete_parameter_actions(desired, observed),
+        *(obsolete_parameter if is_used else ()),
         *obsolete_role_actions(desired, observed.role),
     )
     return Plan(actions, desired, observed)
@@ -78,9 +85,11 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
         *permission_removal_actions(desired.names, observed.statements),
         *mapping_removal_actions(desired, observed),
         *rule_removal_actions(observed.delivery_resources.rule, desired.bucket),
+        *staged_bundle_actions(observed, desired.bucket),
+        # Before the function, whose tags record that it may exist.
+        *parameter_removal_actions(desired, observed),
         *_function_removal_actions(desired, observed),
         *queue_removal_actions(desired, observed),
-        *parameter_removal_actions(desired, observed),
         *_removals(desired, observed),
     )
     return Plan(actions, desired, observed)

@@ -17,6 +17,7 @@ from .parameters import find_parameter
 from .permissions import permission_statements
 from .queues import find_queue
 from .roles import find_role
+from .staging import staged_bundles
 from .tables import account_of_tables, cache_tables
 
 __all__ = ["Reader"]
@@ -57,6 +58,10 @@ class Reader:
         """Return the whole notification configuration of a bucket; empty if the bucket does not exist."""
         return bucket_notifications(self.calls, bucket)
 
+    def staged_bundles(self, bucket: str) -> tuple[tuple[str, str], ...]:
+        """Return the key and version of each bundle that is staged in a bucket."""
+        return staged_bundles(self.calls, bucket)
+
     def observe(self, desired: Desired, *, enabling: bool) -> Observed:
         """Return the current state of all resources.
 
@@ -71,8 +76,9 @@ class Reader:
         role_arn = desired.role_arn if desired.role is None and enabling else None
         given_role = find_role(self.calls, role_arn.rsplit("/", 1)[-1]) if role_arn else None
         function = find_function(self.calls, names.function)
+        role = find_role(self.calls, names.role)
         return Observed(
-            role=find_role(self.calls, names.role),
+            role=role,
             given_role=given_role if given_role is not None and given_role.arn == role_arn else None,
             log_group=find_log_group(self.calls, names.log_group),
             function=function,
@@ -80,5 +86,5 @@ class Reader:
             spare_role=None if enabling else find_role(self.calls, names.spare_role),
             notifications=self.notifications(desired.bucket),
             delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
-            parameter=find_parameter(self.calls, desired, function),
+            parameter=find_parameter(self.calls, desired, function, role),
         )

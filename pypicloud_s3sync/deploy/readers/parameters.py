@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from ..models import Desired, Function, Parameter
-from ..parameters import refers_to
+from ..models import Desired, Function, Parameter, Role
+from ..parameters import may_exist
 from .calls import Calls
 
 
-def find_parameter(calls: Calls, desired: Desired, function: Function | None) -> Parameter | None:
+def find_parameter(
+    calls: Calls, desired: Desired, function: Function | None, role: Role | None
+) -> Parameter | None:
     """Return the parameter of a deployment; None if it does not exist.
 
     It is read only if it may exist, so that other caches need no permission to read it.
     """
     name = desired.names.parameter
-    if not desired.may_have_parameter and not refers_to(function, name):
+    if not desired.may_have_parameter and not may_exist(function, role, name):
         return None
     return read_parameter(calls, name)
 

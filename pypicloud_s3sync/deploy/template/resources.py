@@ -19,6 +19,7 @@ from ..desired import desire
 from ..models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
+    PARAMETER_TAG,
     SWITCH_TAG,
     EventSourceMapping,
     Function,
@@ -37,7 +38,7 @@ from ..problems import SETTINGS
 ACCOUNT = "<account of 9b1f6c52>"
 PARTITION = "<partition of 9b1f6c52>"
 #: The tags that record what a run did. Each run of ``enable`` sets them.
-RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, SWITCH_TAG)
+RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SWITCH_TAG)
 NOTHING = Observed(role=None, given_role=None, log_group=None, function=None, statements=(), notifications={})
 
 

@@ -15,6 +15,7 @@ from .permissions import PermissionWriter
 from .queues import MappingWriter, QueueWriter
 from .roles import RoleWriter
 from .rules import RuleWriter
+from .staging import StagingWriter
 
 __all__ = ["Writers"]
 
@@ -45,6 +46,7 @@ class Writers:
             "queue": QueueWriter(calls),
             "mapping": MappingWriter(calls),
             "rule": RuleWriter(calls),
+            "staging": StagingWriter(calls, bucket),
             "permission": PermissionWriter(calls),
             "notification": NotificationWriter(calls, bucket, account),
         }

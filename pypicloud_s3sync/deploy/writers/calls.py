@@ -87,14 +87,18 @@ class Calls:
             if not is_existing(error) or not adopt():
                 raise
 
-    def delete_if_exists(self, service: str, operation: str, resource: str, **arguments: Any) -> None:
+    def delete_if_exists(
+        self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any
+    ) -> None:
         """Call an operation that deletes a resource; ignore a resource that does not exist."""
-        self.find(service, operation, resource, **arguments)
+        self.find(service, operation, resource, action=action, **arguments)
 
-    def find(self, service: str, operation: str, resource: str, **arguments: Any) -> dict[str, Any]:
+    def find(
+        self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any
+    ) -> dict[str, Any]:
         """Call an operation; return its response, which is empty if the resource does not exist."""
         try:
-            return dict(self.do(service, operation, resource, **arguments) or {})
+            return dict(self.do(service, operation, resource, action=action, **arguments) or {})
         except AwsError as error:
             if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
                 return {}

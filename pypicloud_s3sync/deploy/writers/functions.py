@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...exceptions import AwsError
@@ -13,6 +13,7 @@ from ..readers import calls as reading
 from ..readers.functions import find_function
 from .calls import Calls
 from .roles import RoleWriter
+from .staging import StagingWriter
 
 #: Lambda's messages while a new role has not propagated to Lambda, KMS (environment) or EC2 (VPC).
 ROLE_PROPAGATION = (
@@ -38,15 +39,19 @@ class FunctionWriter:
 
     def __init__(self, calls: Calls, bucket: str) -> None:
         self.calls = calls
-        self.bucket = bucket
+        self._staging = StagingWriter(calls, bucket)
 
     def create(self, function: Function, fingerprint: str, bundle: Bundle) -> None:
-        """Create the function and wait until it is ready."""
+        """Create the function and wait until it is ready.
+
+        The code is recorded only after a staged bundle is removed: until then, the next run looks for one.
+        """
         settings = dict(function.configuration)
+        code_tag = bundle_tag(fingerprint, bundle.code_sha256)
         tags = {
             **function.tags,
             **self._role_tag(settings["Role"]),
-            BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256),
+            BUNDLE_TAG: "" if _is_large(bundle) else code_tag,
         }
         with self._code(bundle) as code:
 
@@ -65,6 +70,8 @@ class FunctionWriter:
                 lambda: self._is_created(function.name, tags),
             )
             self.wait_until_ready(function.name)
+        if _is_large(bundle):
+            self._record(function.name, function.arn, code_tag)
 
     def _is_created(self, name: str, tags: Mapping[str, str]) -> bool:
         """Return whether the existing function has the tags of this creation, which name its code as well."""
@@ -86,12 +93,13 @@ class FunctionWriter:
         """
         if bundle.code_sha256 != deployed:
             self._wait_until_settled(name)
+            if _is_large(bundle):
+                self._record(name, arn, "")
             with self._code(bundle) as code:
                 arguments = {"FunctionName": name, "Architectures": [architecture], **code}
                 self.calls.do("lambda", "update_function_code", f"the function {name}", **arguments)
                 self.wait_until_ready(name)
-        tags = {BUNDLE_TAG: bundle_tag(fingerprint, bundle.code_sha256)}
-        self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
+        self._record(name, arn, bundle_tag(fingerprint, bundle.code_sha256))
 
     def renew_role(self, name: str, arn: str, role_arn: str, spare: Role) -> None:
         """Give the function the spare role and its own role again, so that Lambda renews its grant.
@@ -173,23 +181,20 @@ class FunctionWriter:
             raise _not_ready(name, found, f"timed out after {READY_TIMEOUT // 60} minutes")
         return found
 
-    @contextmanager
-    def _code(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
-        """Yield the bundle as Lambda's arguments; upload it to the bucket if it is too large for a call."""
-        if bundle.size <= DIRECT_UPLOAD_LIMIT:
-            yield {"ZipFile": bundle.data}
-            return
-        key = f"pypicloud-s3sync/{bundle.sha256}.bundle"
-        resource = f"s3://{self.bucket}/{key}"
-        put = self.calls.do("s3", "put_object", resource, Bucket=self.bucket, Key=key, Body=bundle.data)
-        # Without the version, a versioned bucket would keep the object behind a delete marker.
-        version = {"VersionId": put["VersionId"]} if "VersionId" in put else {}
-        try:
-            yield {"S3Bucket": self.bucket, "S3Key": key}
-        finally:
-            self.calls.delete_if_exists(
-                "s3", "delete_object", resource, Bucket=self.bucket, Key=key, **version
-            )
+    def _code(self, bundle: Bundle) -> AbstractContextManager[dict[str, Any]]:
+        """Return the bundle as Lambda's arguments, in the bucket if it is too large for a call."""
+        if _is_large(bundle):
+            return self._staging.stage(bundle)
+        return nullcontext({"ZipFile": bundle.data})
+
+    def _record(self, name: str, arn: str, code: str) -> None:
+        """Record the deployed code."""
+        tags = {BUNDLE_TAG: code}
+        self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
+
+
+def _is_large(bundle: Bundle) -> bool:
+    return bundle.size > DIRECT_UPLOAD_LIMIT
 
 
 def _api_arguments(configuration: Mapping[str, Any]) -> dict[str, Any]:

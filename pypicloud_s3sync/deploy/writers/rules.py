@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
+from ..aws_errors import MISSING
 from ..desired import DESCRIPTION
 from ..models import Rule
 from .calls import Calls
@@ -60,8 +61,10 @@ class RuleWriter:
 
 
 def _raise_for_failed(action: str, resource: str, response: Mapping[str, Any]) -> None:
-    """Raise an error for an entry that failed although the call succeeded."""
+    """Raise an error for an entry that failed although the call succeeded; a missing one is removed."""
     for entry in response.get("FailedEntries", []):
+        if entry.get("ErrorCode") in MISSING:
+            continue
         reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
         raise AwsError(f"{action} on {resource} failed: {reason}; run again")
 

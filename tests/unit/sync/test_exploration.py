@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -46,13 +46,10 @@ def explore(model: type[Model], scope: str, syncer: type[Syncer] = Syncer, **siz
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 def test_no_interleaving_diverges(
-    model: type[Model], scope: str, size: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    model: type[Model], scope: str, size: dict[str, Any], record_property: Callable[[str, object], None]
 ) -> None:
     result = explore(model, scope, **size).run()
-    with capsys.disabled():
-        print(
-            f"\n{model.__name__}, {scope}, {size}: {result.states:,} states, {result.at_rest} at rest", end=""
-        )
+    record_property("states", result.states)
     assert not result.counterexample, "\n".join(result.counterexample)
     assert result.at_rest > 1
 

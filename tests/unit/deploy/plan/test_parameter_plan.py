@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pypicloud_s3sync.deploy.documents import status_document
-from pypicloud_s3sync.deploy.models import Desired, Parameter
+from pypicloud_s3sync.deploy.models import PARAMETER_TAG, Desired, Parameter
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 from support.fakes import NOTHING, deployed, make_desired, make_settings, not_none
@@ -96,8 +96,17 @@ def test_a_parameter_that_is_not_encrypted_is_encrypted() -> None:
 def test_a_parameter_that_is_no_longer_needed_is_deleted_after_the_function_has_moved() -> None:
     actions = plan_enable(desired(s3sync__secrets="environment"), deployed(desired())).actions
     assert [action.call for action in actions] == [
-        *("role.update", "function.update_configuration", "parameter.delete")
+        *("role.update", "function.update_configuration", "parameter.delete", "function.tag")
     ]
+    assert actions[-1].arguments["tags"] == {PARAMETER_TAG: ""}
+
+
+def test_a_parameter_that_the_function_does_not_refer_to_is_deleted_first() -> None:
+    """An interrupted run has created it. Later, nothing would show that it exists."""
+    wanted = desired(s3sync__secrets="environment")
+    interrupted = deployed(wanted, role=desired().role, parameter=desired().parameter)
+    calls = [action.call for action in plan_enable(wanted, interrupted).actions]
+    assert calls == ["parameter.delete", "role.update"]
 
 
 def test_disable_deletes_an_own_parameter_and_no_other() -> None:

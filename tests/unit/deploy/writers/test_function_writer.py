@@ -8,7 +8,7 @@ import pytest
 from pypicloud.util import PackageParseError, parse_filename
 
 from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, ROLE_TAG
+from pypicloud_s3sync.deploy.models import BUNDLE_TAG, ROLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION, FunctionWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import BUCKET, FakeCalls, FakeTime, make_desired, refusal
@@ -266,36 +266,47 @@ def test_a_bundle_of_exactly_the_limit_is_uploaded_directly(monkeypatch: pytest.
     assert "put_object" not in calls.clients.operations
 
 
+VERSIONS = {"Versions": [{"Key": KEY, "VersionId": "v1"}]}
+REMOVAL = ("list_object_versions", "delete_object", "tag_resource")
+
+
 @pytest.mark.usefixtures("low_limit")
 def test_a_new_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
-    calls = FakeCalls()
+    calls = FakeCalls({"list_object_versions": VERSIONS})
     create(calls)
-    assert calls.clients.operations == [
-        *("get_role", "put_object", "create_function", *SETTLED, "delete_object")
-    ]
+    assert calls.clients.operations == ["get_role", "put_object", "create_function", *SETTLED, *REMOVAL]
     assert calls.clients.arguments("put_object") == {"Bucket": BUCKET, "Key": KEY, "Body": b"zip"}
-    assert calls.clients.arguments("create_function")["Code"] == UPLOADED
-    assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY}
+    created = calls.clients.arguments("create_function")
+    assert created["Code"] == UPLOADED
+    assert created["Tags"][BUNDLE_TAG] == "", "the code is recorded after the upload is removed"
+    assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY, "VersionId": "v1"}
+    assert calls.clients.arguments("tag_resource")["Tags"].keys() == {BUNDLE_TAG}
 
 
 @pytest.mark.usefixtures("low_limit")
 def test_an_existing_function_gets_a_large_bundle_through_the_bucket_temporarily() -> None:
-    calls = FakeCalls()
+    calls = FakeCalls({"list_object_versions": VERSIONS})
     FunctionWriter(calls, BUCKET).update_code("sync", FUNCTION.arn, "inputs", "x86_64", None, BUNDLE)
     sent = calls.clients.arguments("update_function_code")
     assert {key: sent[key] for key in UPLOADED} == UPLOADED
     assert "ZipFile" not in sent
     operations = calls.clients.operations
+    assert operations.index("tag_resource") < operations.index("put_object")
     assert operations.index("put_object") < operations.index("update_function_code")
     assert operations.index("update_function_code") < operations.index("delete_object")
+    tags = [
+        arguments["Tags"][BUNDLE_TAG] for name, arguments in calls.clients.calls if name == "tag_resource"
+    ]
+    assert tags == ["", bundle_tag("inputs", BUNDLE.code_sha256)]
 
 
 @pytest.mark.usefixtures("low_limit")
 def test_a_large_bundle_is_removed_from_the_bucket_after_an_error() -> None:
-    calls = FakeCalls({"create_function": refusal("AccessDeniedException")})
+    answers = {"create_function": refusal("AccessDeniedException"), "list_object_versions": VERSIONS}
+    calls = FakeCalls(answers)
     with pytest.raises(AwsError, match="lambda:CreateFunction"):
         create(calls)
-    assert calls.clients.operations == ["get_role", "put_object", "create_function", "delete_object"]
+    assert calls.clients.operations == ["get_role", "put_object", "create_function", *REMOVAL[:2]]
 
 
 @pytest.mark.usefixtures("low_limit")
@@ -303,7 +314,7 @@ def test_no_function_is_created_if_a_large_bundle_cannot_be_uploaded() -> None:
     calls = FakeCalls({"put_object": refusal("AccessDenied")})
     with pytest.raises(AwsError, match=f"AccessDenied for s3:PutObject on s3://{BUCKET}/{KEY}"):
         create(calls)
-    assert calls.clients.operations == ["get_role", "put_object"]
+    assert calls.clients.operations == ["get_role", "put_object", "list_object_versions"]
 
 
 def test_a_bundle_in_the_bucket_is_not_a_package() -> None:
@@ -312,14 +323,8 @@ def test_a_bundle_in_the_bucket_is_not_a_package() -> None:
 
 
 @pytest.mark.usefixtures("low_limit")
-def test_the_uploaded_version_is_deleted_from_a_versioned_bucket() -> None:
-    calls = FakeCalls({"put_object": {"VersionId": "v1"}})
-    create(calls)
-    assert calls.clients.arguments("delete_object") == {"Bucket": BUCKET, "Key": KEY, "VersionId": "v1"}
-
-
-@pytest.mark.usefixtures("low_limit")
 def test_a_large_bundle_that_is_missing_from_the_bucket_is_no_error() -> None:
-    calls = FakeCalls({"delete_object": refusal("NoSuchBucket", status=404)})
+    missing = refusal("NoSuchBucket", status=404)
+    calls = FakeCalls({"list_object_versions": VERSIONS, "delete_object": missing})
     create(calls)
-    assert calls.clients.operations[-1] == "delete_object"
+    assert calls.clients.operations[-2:] == ["delete_object", "tag_resource"]

@@ -1,0 +1,52 @@
+"""Stage a bundle in the bucket while Lambda reads it, and remove what an interrupted run has left there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..bundle import Bundle
+from ..desired import STAGING_PREFIX
+from ..readers import calls as reading
+from ..readers.staging import staged_bundles
+from .calls import Calls
+
+
+class StagingWriter:
+    """Actions on staged bundles.
+
+    Parameters
+    ----------
+    calls : Calls
+    bucket : str
+    """
+
+    def __init__(self, calls: Calls, bucket: str) -> None:
+        self.calls = calls
+        self.bucket = bucket
+
+    @contextmanager
+    def stage(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
+        """Yield the place of a bundle in the bucket as Lambda's arguments."""
+        key = f"{STAGING_PREFIX}{bundle.sha256}.bundle"
+        resource = f"s3://{self.bucket}/{key}"
+        try:
+            self.calls.do("s3", "put_object", resource, Bucket=self.bucket, Key=key, Body=bundle.data)
+            yield {"S3Bucket": self.bucket, "S3Key": key}
+        finally:
+            self.remove()
+
+    def remove(self) -> None:
+        """Delete every version: a versioned bucket would keep them behind a delete marker.
+
+        There may be several even of one upload, if boto3 repeats it after a lost response.
+        """
+        for key, version in staged_bundles(reading.Calls(self.calls.clients), self.bucket):
+            resource, arguments = f"s3://{self.bucket}/{key}", {"Bucket": self.bucket, "Key": key}
+            self.calls.delete_if_exists(
+                *("s3", "delete_object", resource),
+                action="s3:DeleteObjectVersion",
+                VersionId=version,
+                **arguments,
+            )

@@ -1,0 +1,158 @@
+"""S3, SSM, CloudWatch Logs and DynamoDB."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from pypicloud_s3sync.deploy.notifications import DESTINATIONS
+from support.fakes import refusal
+from support.simulated_aws.base import Service, found, refuse_existing, tag_dict, tag_list
+
+UNUSABLE = "Unable to validate the following destination configurations"
+
+
+class DynamoDB(Service):
+    name = "dynamodb"
+
+    def describe_table(self, TableName: str) -> Any:
+        return {"Table": found(self.state.tables, TableName, "ResourceNotFoundException", 400)}
+
+
+class Ssm(Service):
+    name = "ssm"
+
+    def get_parameter(self, Name: str, WithDecryption: bool = False) -> Any:
+        return {"Parameter": found(self.state.parameters, Name, "ParameterNotFound", 400)}
+
+    def list_tags_for_resource(self, ResourceType: str, ResourceId: str) -> Any:
+        return {
+            "TagList": tag_list(found(self.state.parameters, ResourceId, "InvalidResourceId", 400)["Tags"])
+        }
+
+    def put_parameter(
+        self, Name: str, Value: str, Type: str, Tier: str, Overwrite: bool = False, Tags: Any = None
+    ) -> None:
+        if not Overwrite:
+            refuse_existing(self.state.parameters, Name, "ParameterAlreadyExists", 400)
+        elif Tags is not None:
+            raise refusal("ValidationException", "Tags and Overwrite can't be used together.")
+        tags = tag_dict(Tags or []) or self.state.parameters.get(Name, {}).get("Tags", {})
+        self.state.parameters[Name] = {"Value": Value, "Type": Type, "Tags": tags}
+
+    def add_tags_to_resource(self, ResourceType: str, ResourceId: str, Tags: Any) -> None:
+        found(self.state.parameters, ResourceId, "InvalidResourceId", 400)["Tags"] |= tag_dict(Tags)
+
+    def delete_parameter(self, Name: str) -> None:
+        found(self.state.parameters, Name, "ParameterNotFound", 400)
+        del self.state.parameters[Name]
+
+
+class Logs(Service):
+    name = "logs"
+
+    def _arn(self, name: str) -> str:
+        return self.arn(f"log-group:{name}")
+
+    def describe_log_groups(self, logGroupNamePrefix: str) -> Any:
+        groups = [
+            {"logGroupName": name, "arn": f"{self._arn(name)}:*", **group["Retention"]}
+            for name, group in self.state.groups.items()
+            if name.startswith(logGroupNamePrefix)
+        ]
+        return {"logGroups": groups}
+
+    def _group(self, name: str) -> dict[str, Any]:
+        return found(self.state.groups, name.rpartition("log-group:")[2], "ResourceNotFoundException", 400)
+
+    def list_tags_for_resource(self, resourceArn: str) -> Any:
+        return {"tags": dict(self._group(resourceArn)["Tags"])}
+
+    def create_log_group(self, logGroupName: str, tags: dict[str, str]) -> None:
+        refuse_existing(self.state.groups, logGroupName, "ResourceAlreadyExistsException", 400)
+        self.state.groups[logGroupName] = {"Retention": {}, "Tags": dict(tags)}
+
+    def put_retention_policy(self, logGroupName: str, retentionInDays: int) -> None:
+        self._group(logGroupName)["Retention"] = {"retentionInDays": retentionInDays}
+
+    def tag_resource(self, resourceArn: str, tags: dict[str, str]) -> None:
+        self._group(resourceArn)["Tags"] |= tags
+
+    def delete_log_group(self, logGroupName: str) -> None:
+        self._group(logGroupName)
+        del self.state.groups[logGroupName]
+
+
+class S3(Service):
+    """Buckets whose notifications are checked, and whose objects have versions."""
+
+    name = "s3"
+
+    def _bucket(self, name: str, code: str = "NoSuchBucket") -> dict[str, Any]:
+        return found(self.state.buckets, name, code)
+
+    def head_bucket(self, Bucket: str, ExpectedBucketOwner: str) -> Any:
+        return {"BucketRegion": self._bucket(Bucket, "404")["Region"]}
+
+    def get_bucket_notification_configuration(self, Bucket: str) -> Any:
+        return copy.deepcopy(self._bucket(Bucket)["Notifications"]) | {"ResponseMetadata": {}}
+
+    def put_bucket_notification_configuration(
+        self,
+        Bucket: str,
+        NotificationConfiguration: dict[str, Any],
+        ExpectedBucketOwner: str,
+        SkipDestinationValidation: bool = False,
+    ) -> None:
+        bucket = self._bucket(Bucket)
+        if not SkipDestinationValidation:
+            self._validate(NotificationConfiguration, f"arn:aws:s3:::{Bucket}")
+        bucket["Notifications"] = copy.deepcopy(NotificationConfiguration)
+
+    def _validate(self, configuration: dict[str, Any], bucket_arn: str) -> None:
+        for kind, field in DESTINATIONS.items():
+            for entry in configuration.get(kind, []):
+                if not self._may_send(entry[field], bucket_arn):
+                    error = refusal("InvalidArgument", UNUSABLE)
+                    details: Any = error.response["Error"]
+                    details |= {"ArgumentName1": entry[field], "ArgumentValue1": "no"}
+                    raise error
+
+    def _may_send(self, destination: str, bucket_arn: str) -> bool:
+        service, name = destination.split(":")[2], destination.rpartition(":")[2]
+        if service == "lambda":
+            statements = self.state.functions.get(name, {}).get("Policy", [])
+        elif service == "sqs":
+            policy = self.state.queues.get(name, {}).get("Attributes", {}).get("Policy", {})
+            statements = policy.get("Statement", [])
+        else:
+            return True
+        return any(bucket_arn in str(statement.get("Condition")) for statement in statements)
+
+    def put_object(self, Bucket: str, Key: str, Body: bytes) -> Any:
+        bucket, version = self._bucket(Bucket), {"Key": Key, "Size": len(Body)}
+        if not bucket["Versioned"]:
+            bucket["versions"] = [item for item in bucket["versions"] if item["Key"] != Key]
+        identifier = str(self.state.number()) if bucket["Versioned"] else "null"
+        bucket["versions"].append({**version, "VersionId": identifier})
+        return {"VersionId": identifier} if bucket["Versioned"] else {}
+
+    def list_object_versions(self, Bucket: str, Prefix: str) -> Any:
+        versions = [item for item in self._bucket(Bucket)["versions"] if item["Key"].startswith(Prefix)]
+        return {
+            "Versions": [item for item in versions if item["Size"] is not None],
+            "DeleteMarkers": [item for item in versions if item["Size"] is None],
+            "IsTruncated": False,
+        }
+
+    def delete_object(self, Bucket: str, Key: str, VersionId: str | None = None) -> Any:
+        bucket = self._bucket(Bucket)
+        if VersionId is None and bucket["Versioned"]:
+            marker = {"Key": Key, "Size": None, "VersionId": str(self.state.number())}
+            bucket["versions"].append(marker)
+            return
+        bucket["versions"] = [
+            item
+            for item in bucket["versions"]
+            if (item["Key"], item["VersionId"]) != (Key, VersionId or "null")
+        ]
