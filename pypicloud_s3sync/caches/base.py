@@ -132,6 +132,9 @@ class CacheAdapter:
         """
         self._stopped = True
 
+    def close(self) -> None:
+        """Close the connections of the cache, which is not used again."""
+
     def check_running(self) -> None:
         """Raise OutOfTimeError after :meth:`stop`; called immediately before each write."""
         if self._stopped:

@@ -69,6 +69,10 @@ class RedisAdapter(CacheAdapter):
         """Return whether an error is one of the server or the cluster."""
         return super().is_unreachable(error) or isinstance(error, UNREACHABLE)
 
+    def close(self) -> None:
+        """Close the connections of the cache."""
+        self.db.close()
+
     @property
     def db(self) -> Any:
         """The Redis client, of a single server or a cluster."""

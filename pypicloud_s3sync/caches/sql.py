@@ -65,6 +65,11 @@ class SqlAdapter(CacheAdapter):
         if connection is not None:
             _shut_down(connection)
 
+    def close(self) -> None:
+        """Close the connections of the cache."""
+        self.cache.db.close()
+        self.cache.dbmaker.kw["bind"].dispose()
+
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
         """Return the rows, detached from their session."""
         filenames = [key.filename for key in keys]

@@ -70,9 +70,12 @@ class Command:
         document = {"result": "ok", "message": message, **documents.plan_document(plan, "enable")}
         if reconciled is not None:
             document["reconcile"] = reconciled.document()
+        missed = (
+            "" if reconciled is not None and reconciled.report is not None else results.missed_events(plan)
+        )
         done = (
             f"S3 sync is on: {plan.desired.names.function} keeps the cache in sync with the bucket"
-            f" {self.settings.bucket}. {results.missed_events(plan)}"
+            f" {self.settings.bucket}. {missed}"
         ).strip()
 
         def show() -> None:

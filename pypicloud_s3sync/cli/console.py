@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -87,6 +88,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         ("runtime", f"{document['runtime']} on {document['architecture']}"),
         ("delivery", document["delivery"]),
         ("events", _events(document["events"])),
+        *_contents(document),
         *_foreign_target(document),
         *((part["resource"], f"{_mark(part)} {_part(part)}") for part in document["resources"]),
         *([("code", CODE[document["code"]])] if document.get("code") else []),
@@ -119,6 +121,29 @@ def _events(events: Mapping[str, Any]) -> str:
         oldest = "" if age is None else f" (the oldest for {_age(age)})"
         counts.append(f"{events[kind]:,} {kind}{oldest}")
     return ", ".join(counts)
+
+
+def _contents(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield how many packages and rows there are, and what the last comparison has found."""
+    contents = document.get("contents")
+    if contents is None:
+        return
+    packages = _count(contents, "objects", "at least")
+    yield "packages", f"{packages} in the bucket, {_count(contents, 'rows', 'about')} in the cache"
+    for problem in contents["problems"]:
+        yield "", problem
+    compared = document["compared"]
+    if compared is not None:
+        time = datetime.datetime.fromtimestamp(compared["at"], datetime.UTC)
+        result = "in sync" if compared["in_sync"] else "they differed"
+        yield "compared", f"{time:%Y-%m-%d %H:%M} UTC: {result}"
+
+
+def _count(contents: Mapping[str, Any], name: str, inexact: str) -> str:
+    number = contents[name]
+    if number is None:
+        return "an unknown number"
+    return f"{number:,}" if contents[f"{name}_exact"] else f"{inexact} {number:,}"
 
 
 def _foreign_target(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

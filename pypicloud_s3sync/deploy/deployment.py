@@ -15,6 +15,7 @@ from .activity import activity
 from .aws import Clients
 from .bundle import Bundle
 from .bundle.source import BundleSource
+from .contents import remember
 from .desired import desire, resource_names
 from .executor import execute
 from .location import Location, locate
@@ -81,7 +82,11 @@ class Deployment:
                 self.reconciled = reconcile_after_enable(
                     self.settings, self._locate().clients, WORKERS, report
                 )
-                run.message = f"{run.message} {self.reconciled.message}"
+                if self.reconciled.report is None:
+                    run.message = f"{run.message} {self.reconciled.message}"
+                else:
+                    run.message = enabled(plan, self.reconciled.message)
+                    remember(self.settings, self.reconciled.report)
         return plan
 
     def reconcile(self, options: Options | None = None, workers: int = WORKERS) -> Report:
@@ -93,7 +98,7 @@ class Deployment:
             Some differences could not be repaired.
         """
         options = options or Options()
-        if options.dry_run:
+        if options.dry_run and self._run is None:
             return self._reconcile(options, workers, self.report)
         with run_lock.hold(self.settings, "reconcile", self.report, self._run) as (run, report):
             result = self._reconcile(options, workers, report)
@@ -105,7 +110,10 @@ class Deployment:
         location = self._locate()
         for problem in missing_tables(self.settings, Reader(location.clients).cache_tables()):
             raise ConflictError(str(problem))
-        return reconcile_here(self.settings, location.clients, options, workers, report)
+        result = reconcile_here(self.settings, location.clients, options, workers, report)
+        if not options.packages:
+            remember(self.settings, result)
+        return result
 
     def plan_disable(self) -> Plan:
         """Return what :meth:`disable` would do; change nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,6 +50,16 @@ def open_adapter(settings: SyncSettings) -> CacheAdapter:
         raise
     except Exception as error:
         raise unreachable(error) from error
+
+
+@contextlib.contextmanager
+def opened(settings: SyncSettings) -> Iterator[CacheAdapter]:
+    """Yield the adapter of the cache as :func:`open_adapter` returns it, and close its connections."""
+    adapter = open_adapter(settings)
+    try:
+        yield adapter
+    finally:
+        adapter.close()
 
 
 def _address(endpoint_url: str) -> dict[str, str]:

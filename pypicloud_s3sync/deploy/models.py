@@ -47,12 +47,14 @@ class CacheTables:
     """The tables of a DynamoDB cache; of another cache, there are none.
 
     ``missing`` names the tables that do not exist. ``on_demand`` is whether none has provisioned capacity.
-    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them.
+    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them. ``rows`` is their number,
+    which DynamoDB counts every six hours.
     """
 
     missing: tuple[str, ...] = ()
     on_demand: bool = False
     keys: tuple[str, ...] = ()
+    rows: int | None = None
 
 
 @dataclass(frozen=True)

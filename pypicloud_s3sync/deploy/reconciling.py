@@ -140,7 +140,7 @@ def reconcile_after_enable(
         report(Progress("reconcile", "skipped", message))
         return Reconciled(None, message)
     check(result)
-    if not result.repaired:
+    if not result.added:
         return Reconciled(result, summary(result))
-    files = f"{result.added:,} file{'s' * (result.added != 1)}"
-    return Reconciled(result, f"Added {files} that the cache lacked. Bucket and cache are in sync.")
+    packages = f"{result.added:,} package{'s' * (result.added != 1)}"
+    return Reconciled(result, f"Added {packages} that the cache lacked. Bucket and cache are in sync.")

@@ -20,11 +20,18 @@ CARRIERS: dict[str, frozenset[str] | None] = {
 }
 
 
-def enabled(plan: Plan) -> str:
-    """Return the result of ``enable`` in one or two sentences."""
+def enabled(plan: Plan, reconciled: str = "") -> str:
+    """Return the result of ``enable`` in a few sentences.
+
+    Parameters
+    ----------
+    plan : Plan
+    reconciled : str, optional
+        The result of the reconciliation that followed, which has added what was missed.
+    """
     if plan.in_sync:
-        return "Nothing to do."
-    return f"S3 sync is on. {missed_events(plan)}".strip()
+        return f"Nothing to do. {reconciled}".strip()
+    return f"S3 sync is on. {reconciled or missed_events(plan)}".strip()
 
 
 def disabled(plan: Plan) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from ..config.settings import SyncSettings
 from ..exceptions import AwsError
 from .aws_errors import unreadable
+from .contents import last_comparison, read_contents
 from .desired import desire
 from .documents import status_document
 from .health import failing, failing_problem, queue_problem
@@ -49,7 +50,14 @@ def read_status(settings: SyncSettings, location: Location, fingerprint: str) ->
     problems += conflicts(desired, observed)
     problems += _failures(location, desired, observed)
     ages, unknown = _ages(location, observed.delivery_resources)
-    return status_document(compare(desired, observed), settings, [*problems, *unknown], ages)
+    document = status_document(compare(desired, observed), settings, [*problems, *unknown], ages)
+    contents = read_contents(settings, location, tables)
+    return {
+        **document,
+        "warnings": [*document["warnings"], *contents.warnings()],
+        "contents": contents.document(),
+        "compared": last_comparison(settings),
+    }
 
 
 def _missing_bucket(location: Location) -> Iterator[Problem]:

@@ -13,6 +13,13 @@ MICROSECONDS = 1_000_000
 SAMPLES = 20
 
 
+class Count(NamedTuple):
+    """A number of packages or rows; without ``exact``, it is at least, or about, that many."""
+
+    number: int
+    exact: bool = True
+
+
 class Kind(enum.StrEnum):
     """The kinds of differences."""
 

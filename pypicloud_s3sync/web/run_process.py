@@ -18,13 +18,15 @@ from pypicloud.util import EnvironSettings
 from ..config.settings import read
 from ..deploy import Deployment, run_lock
 from ..exceptions import S3SyncError
+from ..reconcile.models import Options
 from ..sync.masking import mask, secrets_of
 
 LOG = logging.getLogger(__name__)
 #: What each command does. Each of them holds the lock until it ends.
 COMMANDS: dict[str, Callable[[Deployment], Any]] = {
-    "enable": lambda deployment: deployment.enable(),
+    "enable": lambda deployment: deployment.enable(reconcile=True),
     "disable": lambda deployment: deployment.disable(),
+    "compare": lambda deployment: deployment.reconcile(Options(dry_run=True)),
     "reconcile": lambda deployment: deployment.reconcile(),
     "replay": lambda deployment: deployment.replay(),
 }

@@ -102,9 +102,7 @@ class S3SyncViews:
     @json_errors
     def plan(self) -> Any:
         """Return what enable would change, or disable with ``?command=disable``."""
-        # Not request.params, which fails on a query that is no UTF-8.
-        wanted = parse_qs(self.request.query_string).get("command")
-        command = "disable" if wanted == ["disable"] else "enable"
+        command = "disable" if self._query("command") == "disable" else "enable"
         return READS.answer(self._settings(), f"plan {command}", PLANS[command])
 
     @view_config(request_method="GET", subpath=("activity",))
@@ -128,14 +126,20 @@ class S3SyncViews:
     @view_config(request_method="POST", subpath=("reconcile",))
     @json_errors
     def reconcile(self) -> Any:
-        """Make the cache equal to the bucket; stream the steps."""
-        return self._run("reconcile")
+        """Make the cache equal to the bucket, or compare them with ``?dry_run=true``; stream the steps."""
+        return self._run("compare" if self._query("dry_run") == "true" else "reconcile")
 
     @view_config(request_method="POST", subpath=("replay",))
     @json_errors
     def replay(self) -> Any:
         """Let the function process its failed events again; stream the steps."""
         return self._run("replay")
+
+    def _query(self, name: str) -> str | None:
+        """Return a value of the query, or None."""
+        # Not request.params, which fails on a query that is no UTF-8.
+        values = parse_qs(self.request.query_string).get(name, [])
+        return values[0] if len(values) == 1 else None
 
     def _settings(self) -> SyncSettings:
         return read(self.request.registry.settings)

@@ -15,11 +15,13 @@ import pytest
 
 from pypicloud_s3sync.deploy import run_lock
 from pypicloud_s3sync.deploy.activity import activity
+from pypicloud_s3sync.deploy.contents import Contents, result_of
 from pypicloud_s3sync.deploy.documents import plan_document, status_document
 from pypicloud_s3sync.deploy.models import Observed, Progress
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
 from pypicloud_s3sync.exceptions import AwsError
+from pypicloud_s3sync.reconcile.models import Count, Report
 from pypicloud_s3sync.web.views import ERRORS
 from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings, not_none, refusal
 
@@ -75,7 +77,8 @@ def test_every_field_of_the_status_document_is_described() -> None:
         for desired in map(desired_by, DELIVERIES)
         for observed in (NOTHING, deployed(desired), changed(deployed(desired)))
     ]
-    assert_documented("Status document", documents)
+    numbers = {"contents": Contents(Count(1), None, ("m",)).document(), "compared": result_of(Report(False))}
+    assert_documented("Status document", [*documents, numbers])
 
 
 def changed(observed: Observed) -> Observed:

@@ -346,30 +346,138 @@ def run(panel: Panel, verb: str = "Repair") -> None:
     panel.click(verb)
 
 
-def test_success_is_said_once_and_what_was_missed_can_be_added(panel: Panel) -> None:
-    panel.show([PARTIAL, ON], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, RESULT))
+def test_success_is_said_once_with_the_number_of_packages_that_were_added(panel: Panel) -> None:
+    added = "Added 1,234 packages that the cache lacked."
+    last = {**RESULT, "message": f"S3 sync is on. {added}"}
+    panel.show([PARTIAL, ON], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, last))
     run(panel)
     panel.title("S3 sync is on")
     assert panel.text().count("S3 sync is on") == 1
-    link = panel.page.get_by_role("link", name="Rebuild package list")
-    assert link.get_attribute("href") == "#/admin"
+    assert added in panel.text()
     assert panel.focus() == "s3sync-title"
     assert panel.barriers() == []
 
 
 def test_what_was_missed_is_said_even_if_the_repaired_function_fails(panel: Panel) -> None:
-    panel.show([PARTIAL, FAILING], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, RESULT))
+    missed = "Events may have been missed, because parts were missing or different (queue)."
+    last = {**RESULT, "message": f"S3 sync is on. {missed}"}
+    panel.show([PARTIAL, FAILING], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, last))
     run(panel)
     panel.title("S3 sync is failing")
-    assert panel.page.get_by_role("link", name="Rebuild package list").is_visible()
+    assert missed in panel.text()
 
 
-def test_a_repair_of_parts_that_carry_no_events_does_not_speak_of_missed_ones(panel: Panel) -> None:
+def test_a_repair_that_added_nothing_says_no_more_than_the_title(panel: Panel) -> None:
     lines = [{"step": "update log group", "state": "done", "message": "updated the log group"}, RESULT]
     panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*lines))
     run(panel)
     panel.title("S3 sync is on")
-    assert panel.page.get_by_role("link", name="Rebuild package list").count() == 0
+    assert panel.page.locator(".s3sync .alert-info").count() == 0
+
+
+# The bucket and the cache
+
+
+def contents(objects: int | None, rows: int | None, *, exact: bool = True, **more: Any) -> dict[str, Any]:
+    """Return the status document of a working sync with the numbers of packages and rows."""
+    counts: dict[str, Any] = {
+        "objects": objects,
+        "rows": rows,
+        "objects_exact": exact,
+        "rows_exact": exact,
+        "problems": [],
+    }
+    return {**ON, "contents": {**counts, **more.pop("counts", {})}, "compared": None, **more}
+
+
+COMPARED = {
+    "at": MIDNIGHT,
+    "dry_run": True,
+    "in_sync": False,
+    "objects": 12_345,
+    "rows": 12_000,
+    "differences": {"missing": 345, "gone": 0, "stale": 2, "summaries": 0},
+    "repaired": 0,
+    "failed": 0,
+}
+
+
+def fact(panel: Panel, name: str) -> str:
+    text: str = panel.page.locator(f".s3sync-facts dt:text-is('{name}') + dd").inner_text()
+    return text
+
+
+def test_equal_numbers_of_packages_and_rows_need_nothing(panel: Panel) -> None:
+    panel.show(contents(12_345, 12_345), "S3 sync is on")
+    assert (fact(panel, "in the bucket"), fact(panel, "in the cache")) == ("12,345", "12,345")
+    assert panel.buttons() == ["Disable S3 sync", "Refresh", "Reconcile", "Compare"]
+    assert panel.page.locator("#s3sync-reconcile.btn-primary").count() == 0
+    assert panel.barriers() == []
+
+
+def test_numbers_that_differ_are_a_warning_with_reconcile_as_the_first_choice(panel: Panel) -> None:
+    warning = "the bucket holds 3 packages, but the cache has 0 rows"
+    panel.show(contents(3, 0, warnings=[warning]), "S3 sync is on")
+    assert f"T{warning[1:]}." in panel.text()
+    assert panel.page.locator("#s3sync-reconcile.btn-primary").count() == 1
+    assert panel.barriers() == []
+
+
+def test_numbers_that_are_not_exact_are_shown_as_such_with_the_last_comparison(panel: Panel) -> None:
+    panel.show(contents(5000, 12_000, exact=False, compared=COMPARED), "S3 sync is on")
+    assert (fact(panel, "in the bucket"), fact(panel, "in the cache")) == ("at least 5,000", "about 12,000")
+    assert fact(panel, "compared").endswith("345 missing in the cache, 2 out of date")
+    assert panel.page.locator("#s3sync-reconcile.btn-primary").count() == 1
+    panel.show(contents(None, 7, counts={"problems": ["the bucket cannot be listed"]}), "S3 sync is on")
+    assert fact(panel, "in the bucket") == "unknown"
+    assert "The bucket cannot be listed." in panel.text()
+
+
+def test_reconcile_shows_its_progress_and_what_it_has_repaired(panel: Panel) -> None:
+    long = {"step": "repair", "state": "running", "message": "repairing 345 files", "done": 69, "total": 345}
+    panel.show([contents(3, 0), running(long)], "S3 sync is on", reconcile=cut)
+    panel.click("Reconcile")
+    bar = panel.page.get_by_role("progressbar")
+    bar.wait_for(timeout=SOON)
+    assert bar.get_attribute("aria-valuenow") == "20"
+    panel.title("Reconciling the cache with the bucket")
+    assert panel.barriers() == []
+    result = {"result": "ok", "message": "Repaired 345 differences. Bucket and cache are in sync."}
+    panel.show([contents(3, 0), contents(3, 3)], "S3 sync is on", reconcile=stream(long, result))
+    panel.click("Reconcile")
+    panel.page.get_by_text(result["message"]).wait_for(timeout=SOON)
+    assert fact(panel, "in the cache") == "3"
+    assert panel.focus() == "s3sync-title"
+
+
+def test_compare_changes_nothing(panel: Panel) -> None:
+    result = {"result": "ok", "message": "Bucket and cache differ: 345 missing, 2 stale."}
+    after = contents(3, 0, compared=COMPARED)
+    panel.show([contents(3, 0), after], "S3 sync is on", reconcile=stream(result))
+    panel.click("Compare")
+    panel.page.get_by_text(result["message"]).wait_for(timeout=SOON)
+    assert "POST /reconcile?dry_run=true" in panel.requests
+    assert "345 missing in the cache" in fact(panel, "compared")
+
+
+def test_the_admin_page_has_reconcile_beside_rebuild(panel: Panel) -> None:
+    result = {"result": "ok", "message": "Repaired 2 differences. Bucket and cache are in sync."}
+    panel.show(contents(3, 1), "S3 sync is on", reconcile=stream(result))
+    panel.page.evaluate("location.hash = '#/admin'")
+    button = panel.page.locator("#s3sync-admin-reconcile")
+    button.wait_for(timeout=SOON)
+    rebuild = panel.page.get_by_role("button", name="Rebuild package list").bounding_box()
+    box = button.bounding_box()
+    assert box["y"] == rebuild["y"]
+    assert box["x"] > rebuild["x"]
+    button.click()
+    panel.page.get_by_text(result["message"]).wait_for(timeout=SOON)
+    assert panel.requests.count("POST /reconcile") == 1
+    # Opened again, the panel starts nothing.
+    panel.page.evaluate("location.hash = '#/admin'")
+    panel.page.locator("#s3sync-open").click()
+    panel.title("S3 sync is on")
+    assert panel.requests.count("POST /reconcile") == 1
 
 
 def test_a_damaged_line_and_a_heartbeat_lose_no_other_line(panel: Panel) -> None:

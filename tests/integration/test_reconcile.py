@@ -141,7 +141,9 @@ def test_enable_adds_what_the_bucket_held_before(run: Run, ini: Path, site: Site
     assert "objects" not in out
     status, out, err = run("enable", ini)
     assert (status, err, cache.distinct()) == (0, "", ["pkg"])
-    assert out.endswith("Nothing to do.\nAdded 1 file that the cache lacked. Bucket and cache are in sync.\n")
+    assert out.endswith(
+        "Nothing to do.\nAdded 1 package that the cache lacked. Bucket and cache are in sync.\n"
+    )
     found = document(run, "enable", ini)
     assert (found["reconcile"]["in_sync"], found["reconcile"]["added"]) == (True, 0)
 

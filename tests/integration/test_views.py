@@ -21,6 +21,7 @@ ROUTES = [
     ("GET", "/admin/s3sync/activity"),
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
+    ("POST", "/admin/s3sync/reconcile"),
 ]
 POSTS = [path for method, path in ROUTES if method == "POST"]
 
@@ -28,7 +29,7 @@ POSTS = [path for method, path in ROUTES if method == "POST"]
 @pytest.fixture
 def app(tmp_path: Path, site: Site) -> TestApp:
     """The application with its files and tables in the tests' AWS."""
-    return make_app(tmp_path, ini_settings(site))
+    return make_app(tmp_path, ini_settings(site, db__namespace=f"{site.function}-"))
 
 
 # Access
@@ -69,18 +70,52 @@ def test_s3_sync_is_enabled_and_disabled_again(app: TestApp, site: Site) -> None
     assert app.get("/admin/s3sync").json["state"] == "off"
     planned = app.get("/admin/s3sync/plan").json
     *steps, last = lines(app.post("/admin/s3sync/enable"))
-    assert last == {"result": "ok", "message": "S3 sync is on."}
+    same = "Bucket and cache are in sync: 0 objects, 0 rows."
+    assert last == {"result": "ok", "message": f"S3 sync is on. {same}"}
     assert [step["step"] for step in steps if step["state"] == "done"] == [
-        f"{action['verb']} {action['resource']}" for action in planned["actions"]
+        *(f"{action['verb']} {action['resource']}" for action in planned["actions"]),
+        *("list rows", "list bucket"),
     ]
     assert app.get("/admin/s3sync").json["state"] == "on"
-    assert lines(app.post("/admin/s3sync/enable")) == [{"result": "ok", "message": "Nothing to do."}]
+    assert lines(app.post("/admin/s3sync/enable"))[-1] == {
+        "result": "ok",
+        "message": f"Nothing to do. {same}",
+    }
 
     removed = app.get("/admin/s3sync/plan?command=disable").json
     assert {action["verb"] for action in removed["actions"]} == {"delete"}
     assert lines(app.post("/admin/s3sync/disable"))[-1] == {"result": "ok", "message": "S3 sync is off."}
     assert app.get("/admin/s3sync").json["state"] == "off"
     assert site.remains()["functions"] == []
+
+
+def test_the_panel_compares_and_adds_what_the_bucket_held_before(app: TestApp, site: Site) -> None:
+    use_basic(app)
+    s3 = site.client("s3")
+    for version in ("1.0", "2.0"):
+        metadata = {"name": "pkg", "version": version}
+        s3.put_object(Bucket=site.bucket, Key=f"a/pkg-{version}.tar.gz", Body=b"x", Metadata=metadata)
+    s3.put_object(Bucket=site.bucket, Key="notes.txt", Body=b"no package")
+    before = app.get("/admin/s3sync").json
+    assert (before["contents"]["objects"], before["contents"]["objects_exact"]) == (2, True)
+
+    *steps, last = lines(app.post("/admin/s3sync/reconcile?dry_run=true"))
+    assert last == {"result": "ok", "message": "Bucket and cache differ: 2 missing."}
+    assert [step for step in steps if "total" in step]
+    compared = app.get("/admin/s3sync").json["compared"]
+    assert (compared["dry_run"], compared["in_sync"], compared["objects"], compared["rows"]) == (
+        True,
+        False,
+        3,
+        0,
+    )
+    assert compared["differences"] == {"missing": 2, "gone": 0, "stale": 0, "summaries": 0}
+
+    last = lines(app.post("/admin/s3sync/enable"))[-1]
+    assert "Added 2 packages that the cache lacked." in last["message"]
+    assert "pkg" in app.get("/simple/").text
+    after = app.get("/admin/s3sync").json
+    assert (after["compared"]["in_sync"], after["compared"]["added"]) == (True, 2)
 
 
 def test_every_line_of_a_run_has_the_documented_form(app: TestApp) -> None:

@@ -22,6 +22,7 @@ def cache_tables(calls: Calls) -> CacheTables:
         table: calls.find("dynamodb", "describe_table", f"the table {table}", TableName=table)
         for table in table_names(settings)
     }
+    rows = found[table_names(settings)[0]]
     descriptions = [response["Table"] for response in found.values() if response is not None]
     return CacheTables(
         missing=tuple(table for table, response in found.items() if response is None),
@@ -39,4 +40,5 @@ def cache_tables(calls: Calls) -> CacheTables:
                 }
             )
         ),
+        rows=None if rows is None else rows["Table"].get("ItemCount"),
     )

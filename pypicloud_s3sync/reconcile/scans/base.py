@@ -10,7 +10,7 @@ from ...caches.base import CacheAdapter
 from ...sync.packages import is_plausible
 from ...sync.pending import OTHER_KEYS
 from ..capacity import Capacity
-from ..models import MICROSECONDS, ListedName, ListedRow
+from ..models import MICROSECONDS, Count, ListedName, ListedRow
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -36,6 +36,11 @@ class Scan:
     def total(self) -> int | None:
         """Return about how many rows there are, or None if that is not known without listing them."""
         return None
+
+    def count(self) -> Count | None:
+        """Return how many rows there are, or None if that is not known without listing them."""
+        total = self.total()
+        return None if total is None else Count(total)
 
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows, in any order: those of some names, or all."""

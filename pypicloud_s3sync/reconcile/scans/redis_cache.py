@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ...sync.pending import OTHER_KEYS
 from ..differences import hash_of
-from ..models import ListedName, ListedRow
+from ..models import Count, ListedName, ListedRow
 from .base import Scan, listed_row, microseconds_of_text, summary_of
 
 #: The keys in one page.
@@ -32,6 +32,13 @@ class RedisScan(Scan):
     def db(self) -> Any:
         """The Redis client, of a single server or a cluster."""
         return self.cache.db
+
+    def count(self) -> Count:
+        """Return how many files the lists of all names have."""
+        # SSCAN may return a name twice.
+        names = set(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
+        keys = _pages(map(self.cache.redis_filename_set, names))
+        return Count(sum(sum(self._pipeline(("scard", key) for key in page)) for page in keys))
 
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows, in any order: those of some names, or all."""

@@ -10,7 +10,24 @@
   angular
     .module("pypicloud")
 
-    // The Admin page cannot be extended, so the button is added below "Rebuild package list".
+    // The command that the panel starts when it is opened next. It is not in the address: a link from another
+    // site must not start anything.
+    .factory("s3syncWish", function () {
+      let command = null;
+      return {
+        make: (wished) => {
+          command = wished;
+        },
+        take: () => {
+          const wished = command;
+          command = null;
+          return wished;
+        },
+      };
+    })
+
+    // The Admin page cannot be extended, so the buttons are added to it: one beside "Rebuild package list", one
+    // below.
     .run([
       "$rootScope",
       "$location",
@@ -28,9 +45,32 @@
           const column = document.querySelector("[ng-view] .row > div");
           if (!column) return;
           // A child of the page's scope is destroyed with the page.
-          angular.element(column).append($compile("<div s3sync-button></div>")(event.targetScope.$new()));
+          const add = (element, html) => angular.element(element).append($compile(html)(event.targetScope.$new()));
+          const rebuild = column.querySelector("[ng-click='rebuildPackages()']");
+          if (rebuild) add(rebuild.parentNode, "<s3sync-reconcile></s3sync-reconcile>");
+          add(column, "<div s3sync-button></div>");
           if (came === PANEL) focus("s3sync-open");
         });
+      },
+    ])
+
+    .directive("s3syncReconcile", [
+      "$location",
+      "s3syncWish",
+      function ($location, wish) {
+        return {
+          restrict: "E",
+          template:
+            '<span class="s3sync"><button type="button" class="btn btn-default" id="s3sync-admin-reconcile"' +
+            ' title="Add what is missing in the package list, without emptying it first" ng-click="reconcile()">' +
+            '<i class="fa fa-check-square-o" aria-hidden="true"></i> Reconcile</button></span>',
+          link: function (scope) {
+            scope.reconcile = () => {
+              wish.make("reconcile");
+              $location.path(PANEL);
+            };
+          },
+        };
       },
     ])
 

@@ -10,6 +10,8 @@
   const SLOWEST = 15000;
   // Problems that asking again does not solve.
   const FINAL = ["login", "forbidden", "csrf", "stale", "config"];
+  // The routes that are not called as their command.
+  const ROUTES = { compare: "reconcile?dry_run=true" };
   const LOST = "The connection was lost.";
   const FORGOTTEN =
     "The connection was lost, and the server has no result of the run." +
@@ -31,10 +33,12 @@
       "s3syncRuns",
       "s3syncWords",
       "s3syncDifferences",
+      "s3syncContents",
       "s3syncChart",
       "s3syncAnnounce",
       "s3syncFocus",
-      function ($scope, $timeout, $interval, requests, runs, words, differences, chart, announce, focus) {
+      "s3syncWish",
+      function ($scope, $timeout, $interval, requests, runs, words, differences, contents, chart, announce, focus, wish) {
         let poll = null;
         let delay = QUICKEST;
         let readingActivity = false;
@@ -71,6 +75,7 @@
           $scope.status = status;
           $scope.state = status.state;
           $scope.code = status.code && words.code(status.code);
+          $scope.contents = contents(status);
           $scope.parts = (status.resources || []).map((part) => asPart(part, status));
           if (status.state === "running") showRunning(status.running || {});
           else showLast(status.last_run);
@@ -206,6 +211,8 @@
         $scope.confirm = () => start($scope.plan.verb);
 
         $scope.replay = () => $scope.planning || start("replay");
+        $scope.reconcile = () => $scope.planning || start("reconcile");
+        $scope.compare = () => $scope.planning || start("compare");
 
         function start(verb) {
           $scope.plan = null;
@@ -214,7 +221,7 @@
           entitle();
           focus("s3sync-run");
           requests
-            .post($scope.run.command, addStep)
+            .post(ROUTES[$scope.run.command] || $scope.run.command, addStep)
             .then((result) => (result ? finish(result) : follow()), notStarted);
         }
 
@@ -263,7 +270,9 @@
           $timeout.cancel(poll);
           $interval.cancel(clock);
         });
-        load().then(loadActivity);
+        const wished = wish.take();
+        if (wished) start(wished);
+        else load().then(loadActivity);
       },
     ]);
 })();

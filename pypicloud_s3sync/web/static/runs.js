@@ -4,12 +4,18 @@
 (function () {
   "use strict";
 
-  // The parts on the way of an event: what arrived while one of them was missing has not reached the cache.
-  const CARRIERS =
-    /^(create (role|function)|update role|(create|update) (permission|notification|queue|event source mapping|rule))$/;
   const FIELDS = ["command", "since", "ended", "result", "message", "policy"];
   const LONGEST = 3600000; // milliseconds that a step may take
-  const PAST = { enable: "Enabled", repair: "Repaired", disable: "Disabled", replay: "Processed failed events" };
+  const PAST = {
+    enable: "Enabled",
+    repair: "Repaired",
+    disable: "Disabled",
+    replay: "Processed failed events",
+    reconcile: "Reconciled",
+    compare: "Compared",
+  };
+  // What the title says already.
+  const SAID = /^(S3 sync is (on|off)|Nothing to do)\.\s*/;
 
   angular.module("pypicloud").factory("s3syncRuns", [
     "s3syncWords",
@@ -87,7 +93,7 @@
       // Adds what the panel says about a run that has ended.
       function described(run) {
         run.past = PAST[run.verb] || run.command;
-        run.missed = mayHaveMissed(run);
+        run.says = run.result === "ok" ? String(run.message || "").replace(SAID, "") : "";
         run.seconds = run.ended && run.since ? run.ended - run.since : undefined;
         stopSteps(run, "stopped");
         return run;
@@ -111,13 +117,6 @@
         run.steps.forEach((step) => {
           if (step.state === "running") Object.assign(step, { state: state, icon: words.STEPS[state] });
         });
-      }
-
-      // Returns whether events may have been missed before the run.
-      function mayHaveMissed(run) {
-        if (run.command !== "enable" || run.result !== "ok") return false;
-        const carried = run.steps.some((step) => step.state === "done" && CARRIERS.test(step.step));
-        return carried || ["failing", "paused"].indexOf(run.stateBefore) >= 0;
       }
 
       return {

@@ -48,6 +48,16 @@
       running: "Processing failed events again",
       other: "Failed events are being processed again",
     },
+    reconcile: {
+      verb: "Reconcile",
+      running: "Reconciling the cache with the bucket",
+      other: "The cache is being reconciled with the bucket",
+    },
+    compare: {
+      verb: "Compare",
+      running: "Comparing the bucket with the cache",
+      other: "The bucket is being compared with the cache",
+    },
     disable: { verb: "Disable", running: "Disabling S3 sync", other: "S3 sync is being disabled" },
   };
 

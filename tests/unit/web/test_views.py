@@ -22,10 +22,11 @@ from pypicloud_s3sync.exceptions import (
     ConflictError,
     S3SyncError,
 )
+from pypicloud_s3sync.reconcile.models import Options
 from pypicloud_s3sync.web import assets, run_process, views
 from pypicloud_s3sync.web.reads import Reads
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
-from support.fakes import make_settings
+from support.fakes import make_settings, not_none
 from support.run_threads import use_threads
 
 ROUTES = [
@@ -34,8 +35,10 @@ ROUTES = [
     ("GET", "/admin/s3sync/activity"),
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
+    ("POST", "/admin/s3sync/reconcile"),
 ]
 PANEL = f"/static/s3sync/{assets.version(assets.STATIC)}/panel.html"
+EVERYTHING = Options()
 POSTS = [path for method, path in ROUTES if method == "POST"]
 
 
@@ -311,7 +314,8 @@ def test_a_denied_call_is_an_error_with_the_policy_that_allows_it(
 def test_a_run_is_streamed_step_by_step(
     app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def enable(self: Deployment) -> None:
+    def enable(self: Deployment, *, reconcile: bool) -> None:
+        assert reconcile
         with run_lock.hold(settings, "enable", self.report, self._run) as (run, report):
             report(Progress("create role", "running", "creating the role"))
             report(Progress("build bundle", "running", "zipped", 5, 6))
@@ -323,6 +327,42 @@ def test_a_run_is_streamed_step_by_step(
         {"step": "build bundle", "state": "running", "message": "zipped", "done": 5, "total": 6},
         {"result": "ok", "message": "S3 sync is on."},
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "command", "dry_run"), [("", "reconcile", False), ("?dry_run=true", "compare", True)]
+)
+def test_a_long_step_of_a_comparison_is_streamed_with_its_total(
+    app: TestApp,
+    settings: SyncSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    command: str,
+    dry_run: bool,
+) -> None:
+    def reconcile(self: Deployment, options: Options = EVERYTHING) -> None:
+        assert options.dry_run is dry_run
+        with run_lock.hold(settings, "x", self.report, self._run) as (run, report):
+            report(Progress("list rows", "running", "listing", 0, 7))
+            report(Progress("list rows", "done", "listed 7 rows"))
+            report(Progress("repair", "running", "repairing 2 files", 1, 2, "slow"))
+            run.message = "Repaired 2 differences."
+
+    monkeypatch.setattr(Deployment, "reconcile", reconcile)
+    assert lines(use_basic(app).post(f"/admin/s3sync/reconcile{query}")) == [
+        {"step": "list rows", "state": "running", "message": "listing", "done": 0, "total": 7},
+        {"step": "list rows", "state": "done", "message": "listed 7 rows"},
+        {
+            "step": "repair",
+            "state": "running",
+            "message": "repairing 2 files",
+            "done": 1,
+            "total": 2,
+            "note": "slow",
+        },
+        {"result": "ok", "message": "Repaired 2 differences."},
+    ]
+    assert not_none(run_lock.last(settings))["command"] == command
 
 
 def test_an_error_ends_the_stream(
