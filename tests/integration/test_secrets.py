@@ -167,7 +167,7 @@ def test_secrets_move_to_the_environment_and_back(protected: Protected) -> None:
     protected.deployment().enable()
     moved = protected.deployment(s3sync__secrets="environment").enable()
     calls = [action.call for action in moved.actions]
-    assert calls == ["role.update", "function.update_configuration", "parameter.delete"]
+    assert calls == ["role.update", "function.update_configuration", "parameter.delete", "function.tag"]
     assert protected.parameters() == []
     protected.uploaded_and_synced()
     protected.deployment().enable()
