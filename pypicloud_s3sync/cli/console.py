@@ -32,24 +32,34 @@ def show_plan(console: Console, document: Mapping[str, Any]) -> None:
     """Print a plan document as a diff."""
     title = f"{document['function']} in {document['region']}, bucket {document['bucket']}"
     print_line(console, title)
-    _show_warnings(console, document)
+    show_warnings(console, document)
+    show_actions(console, document)
+    console.print()
+    print_line(console, plan_summary(document))
+
+
+def show_actions(console: Console, document: Mapping[str, Any]) -> None:
+    """Print the actions of a plan document as a diff."""
     for action in document["actions"]:
         sign = SIGNS[action["verb"]]
         console.print()
         _print(console, sign, f"{sign} {action['resource']}  {action['name']}")
         for line_sign, line in diff(action):
             _print(console, line_sign, f"    {line_sign} {line}")
-    console.print()
-    print_line(console, plan_summary(document))
 
 
 def plan_summary(document: Mapping[str, Any]) -> str:
     """Return a plan in one line."""
     if document["in_sync"]:
         return "Nothing to do." if document["command"] == "enable" else "Nothing to remove."
-    counts = [f"{sum(action['verb'] == verb for action in document['actions'])} to {verb}" for verb in SIGNS]
     foreign = document["foreign_notifications"]
-    return ", ".join(counts) + "." + (f" {_unchanged(foreign)}" if foreign else "")
+    return f"{counts(document)}." + (f" {_unchanged(foreign)}" if foreign else "")
+
+
+def counts(document: Mapping[str, Any]) -> str:
+    """Return how many actions of each kind a plan document has."""
+    verbs = [action["verb"] for action in document["actions"]]
+    return ", ".join(f"{verbs.count(verb)} to {verb}" for verb in SIGNS)
 
 
 def _unchanged(foreign: int) -> str:
@@ -80,7 +90,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     for problem in document.get("problems", ()):
         print_line(console, f"  ! {problem['message']}", "yellow")
         print_line(console, f"    {problem['remedy']}")
-    _show_warnings(console, document)
+    show_warnings(console, document)
     rows = [
         ("bucket", document["bucket"] + (f" under {document['prefix']}" if document["prefix"] else "")),
         ("region", document["region"]),
@@ -104,7 +114,8 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
         print_line(console, hint)
 
 
-def _show_warnings(console: Console, document: Mapping[str, Any]) -> None:
+def show_warnings(console: Console, document: Mapping[str, Any]) -> None:
+    """Print the warnings of a document."""
     for warning in document.get("warnings", ()):
         print_line(console, f"  ! {warning}", "yellow")
 

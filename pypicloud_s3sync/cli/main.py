@@ -209,6 +209,30 @@ def reconcile(
 
 
 @cli.command()
+@options_of_regions
+@click.option("--plan", "only_plan", is_flag=True, help="Only show what would be changed.")
+@click.option(
+    "--remove",
+    is_flag=True,
+    help="Remove the rules that this command made among these buckets. Versioning stays on.",
+)
+@click.pass_obj
+def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -> int:
+    """Set up S3 replication among the buckets of several regions, from every one to every other.
+
+    Each bucket gets versioning, and a rule for each of the other buckets that replicates packages and
+    deletions; its rules get a role. The rules of others are not changed. A run that failed or was interrupted
+    is continued by the next one.
+
+    The exit status is 0 if the regions replicate in the end. It is 1 if --plan found something to do.
+    """
+    configurations = _configurations(run, **arguments)
+    from .replicating import replicate as run_replicate
+
+    return run_replicate(configurations, only_plan=only_plan, remove=remove, as_json=run.json)
+
+
+@cli.command()
 @common_options
 @click.pass_obj
 def replay(run: Run, /, **arguments: Any) -> int:
@@ -250,12 +274,12 @@ def _account(context: click.Context, parameter: click.Parameter, value: str | No
 @role_option
 @click.option(
     *("--for", "purposes"),
-    type=click.Choice(["enable", "status", "panel"]),
+    type=click.Choice(["enable", "status", "panel", "replicate"]),
     multiple=True,
     default=["enable"],
     show_default=True,
     help="enable: also plan, status and disable. status: only plan and status. panel: all that the admin UI"
-    " shows. Repeat it to allow several.",
+    " shows. replicate: replicate, for this bucket. Repeat it to allow several.",
 )
 @click.option(
     "--account",

@@ -53,7 +53,8 @@ class SyncSettings:
     ``certificates`` are the files that ``db.url`` names, by option; ``function_db_url`` names their copies in
     the function. ``region`` is None if only the bucket can tell it; ``region_origin`` names the setting, the
     variable or the option that it comes from. ``s3_endpoint_url`` is this host's VPC endpoint of S3.
-    ``secret_store`` is the option ``secrets``.
+    ``server_side_encryption`` is how pypicloud asks S3 to encrypt what it uploads. ``secret_store`` is the
+    option ``secrets``.
     """
 
     bucket: str
@@ -68,6 +69,7 @@ class SyncSettings:
     region: str | None
     region_origin: str | None
     s3_endpoint_url: str | None
+    server_side_encryption: str | None
     function_name: str
     role_arn: str | None
     runtime: str
@@ -223,6 +225,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         bucket=settings["storage.bucket"],
         prefix=settings.get("storage.prefix", ""),
         s3_endpoint_url=settings["storage.endpoint_url"] if endpoint and endpoint.interface else None,
+        server_side_encryption=settings.get("storage.server_side_encryption") or None,
         cache=cache,
         cache_backend=backend,
         cache_settings=cache_settings,

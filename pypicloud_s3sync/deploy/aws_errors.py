@@ -34,6 +34,7 @@ MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
     *("ResourceNotFoundException", "NotFound", "ParameterNotFound", "InvalidResourceId"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
+    *("ReplicationConfigurationNotFoundError", "ServerSideEncryptionConfigurationNotFoundError"),
 }
 EXISTING = {
     *("EntityAlreadyExists", "EntityAlreadyExistsException"),

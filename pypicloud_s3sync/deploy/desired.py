@@ -30,6 +30,8 @@ PARAMETER_PATH = "/pypicloud-s3sync/"
 STAGING_PREFIX = "pypicloud-s3sync/"
 #: The beginning of the name of a resource whose function's name is too long for it.
 PREFIX_OF_LONG = "pypicloud-s3sync"
+#: The beginning of the names of the roles for replication, which do not belong to a function.
+REPLICATION = "replication"
 ROLE_DESCRIPTION = "Runs the Lambda function that keeps pypicloud's cache equal to its bucket"
 DESCRIPTION = "Keeps pypicloud's cache equal to its bucket (pypicloud-s3sync)"
 
@@ -55,6 +57,11 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
         rule=_unique(*parts, limit=64),
         parameter=f"{PARAMETER_PATH}{_unique(*parts, limit=200)}",
     )
+
+
+def replication_role_name(bucket: str, region: str) -> str:
+    """Return the name of the role of this tool's replication rules. A bucket has one for all its rules."""
+    return _unique(REPLICATION, region, bucket, limit=64)
 
 
 def _unique(*parts: str, limit: int) -> str:
@@ -149,6 +156,7 @@ def _role(
         policy=role_policy,
         boundary=settings.permissions_boundary,
         tags=tags,
+        description=ROLE_DESCRIPTION,
     )
 
 

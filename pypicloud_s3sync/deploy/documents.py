@@ -81,11 +81,16 @@ def _warnings(plan: Plan) -> list[str]:
 
 
 def _action(action: Action, plan: Plan) -> dict[str, Any]:
+    document = action_document(action)
+    return {**document, "code": code_state(plan)} if action.resource == "code" else document
+
+
+def action_document(action: Action) -> dict[str, Any]:
+    """Return an action as JSON."""
     return {
         "verb": action.verb,
         "resource": action.resource,
         "name": action.name,
-        **({"code": code_state(plan)} if action.resource == "code" else {}),
         "changes": [change_document(change) for change in visible(action.changes)],
     }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
 from ..exceptions import S3SyncError
 from . import waits
@@ -38,21 +40,25 @@ def execute(plan: Plan, writers: Writers, bundle: Callable[[Reporter], Bundle], 
     """
     built = bundle(report) if any(action.needs_bundle for action in plan.actions) else None
     for action in plan.actions:
-        step = step_name(action)
-        running, done = VERBS[action.verb]
         if action.delay:
-            writers.pause(action.delay, partial(_report_waiting, report, step, action.delay))
-        message = f"{running} the {action.resource} {action.name}"
-        report(Progress(step, "running", message, note=waits.reason(action)))
-        try:
-            arguments = dict(action.arguments)
-            if action.needs_bundle:
-                arguments["bundle"] = built
-            writers.perform(action.call, **arguments)
-        except S3SyncError as error:
-            report(Progress(step, "failed", str(error)))
-            raise
-        report(Progress(step, "done", f"{done} the {action.resource} {action.name}"))
+            writers.pause(action.delay, partial(_report_waiting, report, step_name(action), action.delay))
+        perform(action, writers, report, {"bundle": built} if action.needs_bundle else {})
+
+
+def perform(
+    action: Action, writers: Writers, report: Reporter, more: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Perform an action and report it; ``more`` are arguments that the plan does not have."""
+    step = step_name(action)
+    running, done = VERBS[action.verb]
+    message = f"{running} the {action.resource} {action.name}"
+    report(Progress(step, "running", message, note=waits.reason(action)))
+    try:
+        writers.perform(action.call, **action.arguments, **more)
+    except S3SyncError as error:
+        report(Progress(step, "failed", str(error)))
+        raise
+    report(Progress(step, "done", f"{done} the {action.resource} {action.name}"))
 
 
 def _report_waiting(report: Reporter, step: str, delay: int, elapsed: int) -> None:

@@ -80,7 +80,7 @@ class Role:
     """An IAM role. Documents are parsed JSON; ``policy`` is this tool's inline policy only.
 
     ``unique_id`` differs between two roles of the same name, of which one was deleted; it is empty for a
-    desired role.
+    desired role. Only a desired role has a ``description``.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Role:
     boundary: str | None
     tags: Mapping[str, str]
     unique_id: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -302,7 +303,8 @@ class Action:
         ``create``, ``update`` or ``delete``.
     resource : str
         ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``staged bundle``, ``queue``,
-        ``dead-letter queue``, ``event source mapping``, ``rule``, ``permission`` or ``notification``.
+        ``dead-letter queue``, ``event source mapping``, ``rule``, ``permission`` or ``notification``; for
+        replication, ``versioning``, ``role`` or ``replication``.
     name : str
     call : str
         The method of :class:`.writers.Writers` that performs the action, for example ``role.create``.

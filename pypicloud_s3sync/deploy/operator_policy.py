@@ -15,7 +15,15 @@ from ..config.options import Delivery
 from ..config.partitions import partition_of
 from ..config.settings import SyncSettings
 from ..exceptions import AwsError
-from .desired import PARAMETER_PATH, PREFIX_OF_LONG, ROLE_PATH, STAGING_PREFIX, resource_names
+from .desired import (
+    PARAMETER_PATH,
+    PREFIX_OF_LONG,
+    REPLICATION,
+    ROLE_PATH,
+    STAGING_PREFIX,
+    replication_role_name,
+    resource_names,
+)
 from .models import Identity
 from .policy import VERSION, allow, literal, table_names
 
@@ -25,6 +33,12 @@ ANY = "*"
 #: Lambda looks at the network of a function in a VPC on behalf of the caller:
 #: https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
 NETWORK_ACTIONS = ("ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs")
+#: What creating, updating and deleting a role takes.
+ROLE_ACTIONS = (
+    *("iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy"),
+    *("iam:DetachRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
+    *("iam:PutRolePermissionsBoundary", "iam:PutRolePolicy", "iam:TagRole", "iam:UpdateAssumeRolePolicy"),
+)
 
 
 class Purpose(enum.StrEnum):
@@ -36,6 +50,8 @@ class Purpose(enum.StrEnum):
     STATUS = "status"
     #: All that the admin UI shows.
     PANEL = "panel"
+    #: ``replicate``, for the bucket of these settings; each bucket needs such a policy.
+    REPLICATE = "replicate"
 
 
 @dataclass(frozen=True)
@@ -67,13 +83,18 @@ class Patterns:
     queues: tuple[str, ...]
     rules: tuple[str, ...]
     parameters: tuple[str, ...]
+    replication_roles: tuple[str, ...] = (f"{REPLICATION}-*",)
 
     @classmethod
     def exact(cls, settings: SyncSettings, region: str) -> Patterns:
         """Return the names in a region."""
         names = resource_names(settings, region)
         queues = names.queue, names.dead_letters
-        return cls((names.role, names.spare_role), queues, (names.rule,), (names.parameter,))
+        roles, replication_role = (
+            (names.role, names.spare_role),
+            replication_role_name(settings.bucket, region),
+        )
+        return cls(roles, queues, (names.rule,), (names.parameter,), (replication_role,))
 
     @classmethod
     def of_function(cls, function: str) -> Patterns:
@@ -106,11 +127,13 @@ def operator_policy(
             Patterns.exact(settings, scope.region) if known else Patterns.of_function(settings.function_name)
         )
     statements = _Statements(settings, scope, patterns)
-    chosen = [*statements.reading()]
+    chosen = [] if set(purposes) == {Purpose.REPLICATE} else [*statements.reading()]
     if Purpose.PANEL in purposes:
         chosen += statements.reading_the_log()
     if Purpose.ENABLE in purposes:
         chosen += [*statements.writing(), *statements.reconciling(), *statements.replaying()]
+    if Purpose.REPLICATE in purposes:
+        chosen += [*statements.reading_replication(), *statements.writing_replication()]
     return {"Version": VERSION, "Statement": chosen}
 
 
@@ -218,16 +241,31 @@ class _Statements:
         yield allow("ReplayFailedEvents", actions, self._queues[-1])
         yield allow("ReplayWithFunction", ["lambda:InvokeFunction"], self._function)
 
+    def reading_replication(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``replicate --plan`` needs."""
+        actions = [
+            *("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetReplicationConfiguration"),
+            "s3:ListBucket",
+        ]
+        yield allow("ReadReplication", actions, self._bucket)
+        # IAM names a role that does not exist without its path.
+        nameless = [self.scope.arn("iam", f"role/{name}", "") for name in self.patterns.replication_roles]
+        actions = ["iam:GetRole", "iam:GetRolePolicy"]
+        yield allow("ReadReplicationRole", actions, *self._replication_roles, *nameless)
+
+    def writing_replication(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``replicate`` needs; removing the rules needs the same right as changing them."""
+        actions = ["s3:PutBucketVersioning", "s3:PutReplicationConfiguration"]
+        yield allow("WriteReplication", actions, self._bucket)
+        yield allow("WriteReplicationRole", list(ROLE_ACTIONS), *self._replication_roles)
+        passing = allow("PassRoleToS3", ["iam:PassRole"], *self._replication_roles)
+        yield {**passing, "Condition": {"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}}}
+
     def _writing_the_role(self) -> Iterator[dict[str, Any]]:
         """Yield what the function's role needs; a role that the settings name is only passed to Lambda."""
         given = self.settings.role_arn
         if given is None:
-            actions = [
-                *("CreateRole", "DeleteRole", "DeleteRolePolicy"),
-                *("DetachRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
-                *("PutRolePermissionsBoundary", "PutRolePolicy", "TagRole", "UpdateAssumeRolePolicy"),
-            ]
-            yield allow("WriteRole", [f"iam:{action}" for action in actions], *self._roles)
+            yield allow("WriteRole", list(ROLE_ACTIONS), *self._roles)
         passing = allow("PassRoleToLambda", ["iam:PassRole"], *([given] if given else self._roles))
         yield {**passing, "Condition": {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}}
 
@@ -242,6 +280,11 @@ class _Statements:
     @property
     def _roles(self) -> list[str]:
         return [self.scope.arn("iam", f"role{ROLE_PATH}{name}", "") for name in self.patterns.roles]
+
+    @property
+    def _replication_roles(self) -> list[str]:
+        names = self.patterns.replication_roles
+        return [self.scope.arn("iam", f"role{ROLE_PATH}{name}", "") for name in names]
 
     @property
     def _log_group(self) -> list[str]:
@@ -278,11 +321,17 @@ def scope_of(settings: SyncSettings, account: str | None) -> Scope:
 
 
 def policy_for_reading(
-    settings: SyncSettings, identity: Identity, region: str, error: AwsError
+    settings: SyncSettings,
+    identity: Identity,
+    region: str,
+    error: AwsError,
+    purposes: Collection[Purpose] = (Purpose.PANEL,),
 ) -> dict[str, Any]:
     """Return all rights that reading needs, and what a denial names besides, for example ``kms:Decrypt``."""
     scope = Scope(identity.partition, identity.account, region)
-    policy = operator_policy(settings, [Purpose.PANEL], scope)
+    policy = operator_policy(settings, purposes, scope)
+    reading = [statement for statement in policy["Statement"] if statement["Sid"].startswith("Read")]
+    policy = {**policy, "Statement": reading}
     if any(error.action in statement["Action"] for statement in policy["Statement"]):
         return policy
     also = {"Effect": "Allow", "Action": [error.action], "Resource": [error.resource or "*"]}

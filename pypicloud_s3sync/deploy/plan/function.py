@@ -46,7 +46,7 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Yield the action for the role, unless the settings name an existing one."""
     if desired.role is not None:
-        yield from _role(_with_key_of_queue(desired.role, observed), observed.role)
+        yield from role_changes(_with_key_of_queue(desired.role, observed), observed.role)
 
 
 def _with_key_of_queue(role: Role, observed: Observed) -> Role:
@@ -57,7 +57,8 @@ def _with_key_of_queue(role: Role, observed: Observed) -> Role:
     return replace(role, policy=with_key_of_queue(role.policy, queue.arn, key))
 
 
-def _role(wanted: Role, role: Role | None) -> Iterator[Action]:
+def role_changes(wanted: Role, role: Role | None) -> Iterator[Action]:
+    """Yield the action that creates a role or updates it, if it differs."""
     if role is None:
         shown = (Change("trust", None, wanted.trust), Change("policy", None, wanted.policy))
         yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)

@@ -13,9 +13,11 @@ from .notifications import NotificationWriter
 from .parameters import ParameterWriter
 from .permissions import PermissionWriter
 from .queues import MappingWriter, QueueWriter
+from .replication import ReplicationWriter
 from .roles import RoleWriter
 from .rules import RuleWriter
 from .staging import StagingWriter
+from .versioning import VersioningWriter
 
 __all__ = ["Writers"]
 
@@ -49,6 +51,8 @@ class Writers:
             "staging": StagingWriter(calls, bucket),
             "permission": PermissionWriter(calls),
             "notification": NotificationWriter(calls, bucket, account),
+            "versioning": VersioningWriter(calls, bucket, account),
+            "replication": ReplicationWriter(calls, bucket, account),
         }
 
     def pause(self, duration: int, report: Callable[[int], None]) -> None:

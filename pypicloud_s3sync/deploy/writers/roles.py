@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ..desired import ROLE_DESCRIPTION
 from ..models import Role
 from ..policy import POLICY_NAME
 from ..readers import calls as reading
@@ -31,7 +30,7 @@ class RoleWriter:
             RoleName=role.name,
             Path=role.path,
             AssumeRolePolicyDocument=json.dumps(role.trust),
-            Description=ROLE_DESCRIPTION,
+            Description=role.description,
             Tags=_tag_list(role.tags),
             **boundary,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.desired import resource_names
+from pypicloud_s3sync.deploy.desired import replication_role_name, resource_names
 from pypicloud_s3sync.deploy.operator_policy import (
     ANY,
     Purpose,
@@ -188,3 +188,37 @@ def test_an_action_beyond_reading_is_added() -> None:
     *reading, added = offered("kms:Decrypt")["Statement"]
     assert reading == offered("iam:GetRole")["Statement"]
     assert added == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["*"]}
+
+
+# Replication
+
+
+def test_replication_needs_nothing_of_the_function_and_only_its_own_bucket_and_role() -> None:
+    found = statements(Purpose.REPLICATE)
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    role = f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/{replication_role_name(BUCKET, REGION)}"
+    assert {sid: as_list(item["Resource"])[0] for sid, item in found.items()} == {
+        "ReadReplication": bucket,
+        "ReadReplicationRole": role,
+        "WriteReplication": bucket,
+        "WriteReplicationRole": role,
+        "PassRoleToS3": role,
+    }
+    assert found["PassRoleToS3"]["Condition"] == {"StringEquals": {"iam:PassedToService": "s3.amazonaws.com"}}
+    both = statements(Purpose.REPLICATE, Purpose.ENABLE)
+    assert both.keys() > found.keys()
+    assert "WriteFunction" in both
+
+
+def test_a_role_for_replication_in_a_region_that_is_not_known_is_named_by_its_pattern() -> None:
+    found = statements(Purpose.REPLICATE, storage__region_name=None)
+    assert found["PassRoleToS3"]["Resource"] == f"arn:aws:iam::{ACCOUNT}:role/pypicloud-s3sync/replication-*"
+
+
+def test_a_denied_read_of_the_replication_offers_the_reading_rights_of_it_only() -> None:
+    error = AwsError("no", "AccessDenied", "s3:GetReplicationConfiguration")
+    policy = policy_for_reading(make_settings(), IDENTITY, REGION, error, [Purpose.REPLICATE])
+    assert [statement["Sid"] for statement in policy["Statement"]] == [
+        "ReadReplication",
+        "ReadReplicationRole",
+    ]

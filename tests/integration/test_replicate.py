@@ -1,0 +1,352 @@
+"""Replication among the buckets of several regions is set up, resumed and removed on an AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.cli.main import main
+from pypicloud_s3sync.deploy.desired import replication_role_name
+from pypicloud_s3sync.deploy.readers.calls import Calls
+from pypicloud_s3sync.deploy.readers.replication import bucket_replication
+from pypicloud_s3sync.deploy.replication.models import ReplicationPlan
+from pypicloud_s3sync.deploy.replication.run import Replication
+from support.interruptions import kill, mutating_calls
+from support.policies import actions_of
+from support.replication import OFF, as_bytes, foreign
+from support.sites import Site, ini_settings
+
+#: The mutating calls for a bucket without rules, after the versioning of all buckets.
+CALLS_OF_BUCKET = ["iam:CreateRole", "iam:PutRolePolicy", "s3:PutBucketReplication"]
+VERSIONING = "s3:PutBucketVersioning"
+REMOVAL = ["s3:DeleteBucketReplication", "iam:DeleteRolePolicy", "iam:DeleteRole"]
+
+
+class Company:
+    """Sites in several regions, whose mutating calls one watch records."""
+
+    def __init__(self, sites: list[Site]) -> None:
+        self.sites = sites
+        self.watch = sites[0].watch
+        for site in sites:
+            site.watch = self.watch
+
+    def replication(self, *sites: Site) -> Replication:
+        # A client is kept by its region, so two sites in one region would share one, which does no harm.
+        chosen = sites or self.sites
+        return Replication([(site.bucket, site.settings()) for site in chosen], clients=self.watch)
+
+    def apply(self, *sites: Site) -> ReplicationPlan:
+        return self.replication(*sites).apply()
+
+    def remove(self, *sites: Site) -> ReplicationPlan:
+        return self.replication(*sites).apply(remove=True)
+
+    def calls(self, run: Callable[[], object]) -> list[str]:
+        return mutating_calls(self.sites[0], run)
+
+    def kill(self, run: Callable[[], object], after: int) -> None:
+        kill(self.sites[0], run, after)
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return what each bucket has."""
+        return [bucket_state(site) for site in self.sites]
+
+
+def bucket_state(site: Site) -> dict[str, Any]:
+    s3 = site.client("s3")
+    versioning = s3.get_bucket_versioning(Bucket=site.bucket).get("Status")
+    return {
+        "versioning": versioning,
+        "replication": configuration_of(site),
+        "role": replication_role_name(site.bucket, site.region) in site.role_names(),
+    }
+
+
+def configuration_of(site: Site) -> dict[str, Any] | None:
+    return bucket_replication(Calls(site.watch(site.settings())), site.bucket)
+
+
+def replicate_elsewhere(site: Site, backup: str) -> dict[str, Any]:
+    """Give a bucket a foreign rule with a role, and return its replication configuration."""
+    s3 = site.client("s3")
+    for bucket in (site.bucket, backup):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    rules = [
+        foreign("backup", backup, Filter={"And": {"Prefix": "b/", "Tags": [{"Key": "k", "Value": "v"}]}})
+        | {"DeleteMarkerReplication": OFF}
+    ]
+    role = f"arn:aws:iam::{site.aws.account_id}:role/backup"
+    s3.put_bucket_replication(Bucket=site.bucket, ReplicationConfiguration={"Role": role, "Rules": rules})
+    configuration = configuration_of(site)
+    assert configuration is not None
+    return configuration
+
+
+@pytest.fixture
+def company(make_site: Callable[..., Site]) -> Company:
+    """Two sites in two regions."""
+    return Company([make_site("us-east-1"), make_site("eu-west-1")])
+
+
+@pytest.fixture
+def backup(company: Company) -> str:
+    """A bucket that takes no part."""
+    name = f"backup-of-{company.sites[0].bucket}"
+    company.sites[0].client("s3").create_bucket(Bucket=name)
+    return name
+
+
+def test_a_second_run_makes_no_mutating_call(company: Company) -> None:
+    calls = company.calls(company.apply)
+    assert calls == [VERSIONING, VERSIONING, *CALLS_OF_BUCKET, *CALLS_OF_BUCKET]
+    assert company.calls(company.apply) == []
+    assert company.replication().plan().in_sync
+
+
+def test_a_plan_changes_nothing_and_names_what_apply_does(company: Company) -> None:
+    before = company.state()
+    planned = company.replication().plan()
+    assert company.calls(company.replication().plan) == []
+    assert company.state() == before
+    assert company.apply().actions == planned.actions
+
+
+def test_a_package_and_its_deletion_reach_the_other_bucket(company: Company) -> None:
+    """The emulator replicates by the rules of a bucket."""
+    company.apply()
+    for source, destination in (company.sites, company.sites[::-1]):
+        key = f"hello/from-{source.region}.tar.gz"
+        source.client("s3").put_object(Bucket=source.bucket, Key=key, Body=b"x")
+        arrived = destination.client("s3").head_object(Bucket=destination.bucket, Key=key)
+        assert arrived["ReplicationStatus"] == "REPLICA"
+        source.client("s3").delete_object(Bucket=source.bucket, Key=key)
+        assert key not in keys(destination)
+
+
+def keys(site: Site) -> list[str]:
+    listed = site.client("s3").list_objects_v2(Bucket=site.bucket).get("Contents", [])
+    return [item["Key"] for item in listed]
+
+
+def test_what_was_made_is_removed_and_versioning_stays(company: Company) -> None:
+    company.apply()
+    assert company.calls(company.remove) == REMOVAL * 2
+    assert company.state() == [{"versioning": "Enabled", "replication": None, "role": False}] * 2
+    assert company.calls(company.remove) == []
+
+
+def test_a_third_region_can_join_and_leave(company: Company, make_site: Callable[..., Site]) -> None:
+    company.apply()
+    before = company.state()
+    third = make_site("eu-west-1")
+    three = Company([*company.sites, third])
+    calls = three.calls(three.apply)
+    assert calls == [
+        VERSIONING,
+        *["iam:PutRolePolicy", "s3:PutBucketReplication"] * 2,
+        *CALLS_OF_BUCKET,
+    ]
+    assert three.calls(three.apply) == []
+    three.remove(three.sites[0], third)
+    three.remove(three.sites[1], third)
+    assert company.state() == before
+    assert bucket_state(third) == {"versioning": "Enabled", "replication": None, "role": False}
+
+
+# Foreign rules
+
+
+def test_foreign_rules_and_their_role_survive_setting_up_and_removing(company: Company, backup: str) -> None:
+    us = company.sites[0]
+    before = replicate_elsewhere(us, backup)
+    plan = company.apply()
+    after = configuration_of(us)
+    assert after is not None
+    assert after["Role"] == before["Role"]
+    assert as_bytes(after["Rules"][0]) == as_bytes(before["Rules"][0])
+    assert [need.resource for need in plan.needs] == [f"the role {before['Role']}"]
+    assert not bucket_state(us)["role"]
+    assert company.calls(company.apply) == []
+    company.remove()
+    assert as_bytes(configuration_of(us)) == as_bytes(before)
+
+
+# Interruptions
+
+
+@pytest.fixture
+def foreign_before(company: Company, backup: str) -> dict[str, Any]:
+    """A foreign rule in the first bucket."""
+    return replicate_elsewhere(company.sites[0], backup)
+
+
+def test_one_run_finishes_a_run_that_was_killed_after_any_call(
+    make_site: Callable[..., Site],
+) -> None:
+    undisturbed = Company([make_site("us-east-1"), make_site("eu-west-1")])
+    calls = undisturbed.calls(undisturbed.apply)
+    for killed_after in range(1, len(calls) + 1):
+        company = Company([make_site("us-east-1"), make_site("eu-west-1")])
+        company.kill(company.apply, after=killed_after)
+        rest = company.calls(company.apply)
+        # The policy of a role that was just created is the only call that a run may repeat.
+        assert rest[-len(calls) + killed_after :] == calls[killed_after:] or not rest
+        assert company.replication().plan().in_sync, f"killed after {calls[killed_after - 1]}"
+        company.remove()
+        assert [item["role"] for item in company.state()] == [False, False]
+
+
+def test_one_run_finishes_a_removal_that_was_killed_after_any_call(
+    company: Company, foreign_before: dict[str, Any]
+) -> None:
+    company.apply()
+    calls = company.calls(company.remove)
+    assert calls == ["s3:PutBucketReplication", *REMOVAL]
+    for killed_after in range(1, len(calls) + 1):
+        company.apply()
+        company.kill(company.remove, after=killed_after)
+        company.remove()
+        us, eu = company.state()
+        assert as_bytes(us["replication"]) == as_bytes(foreign_before), f"after {calls[killed_after - 1]}"
+        assert (eu["replication"], eu["role"]) == (None, False), f"after {calls[killed_after - 1]}"
+
+
+def test_foreign_rules_survive_runs_that_are_killed(company: Company, foreign_before: dict[str, Any]) -> None:
+    for killed_after in range(1, 6):
+        company.kill(company.apply, after=killed_after)
+        found = configuration_of(company.sites[0])
+        assert found is not None
+        assert as_bytes(found["Rules"][0]) == as_bytes(foreign_before["Rules"][0])
+        company.remove()
+        company.sites[1].client("s3").put_bucket_versioning(
+            Bucket=company.sites[1].bucket, VersioningConfiguration={"Status": "Suspended"}
+        )
+
+
+def test_runs_whose_calls_are_all_repeated_after_a_lost_response_do_not_notice(company: Company) -> None:
+    company.watch.loses_responses = True
+    company.apply()
+    assert company.replication().plan().in_sync
+    company.remove()
+    assert company.state() == [{"versioning": "Enabled", "replication": None, "role": False}] * 2
+
+
+# The command line
+
+
+def write_inis(company: Company, folder: Path, **changes: str | None) -> list[str]:
+    paths = []
+    for site in company.sites:
+        path = folder / f"{site.region}.ini"
+        path.write_text(f"[app:main]\nuse = egg:pypicloud\n{ini_settings(site, **changes)}\n")
+        paths.append(str(path))
+    return paths
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    status = main(["replicate", *arguments, "--json"])
+    return status, json.loads(capsys.readouterr().out)
+
+
+def test_the_command_plans_sets_up_and_removes(
+    company: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inis = write_inis(company, tmp_path)
+    status, planned = run(capsys, *inis, "--plan")
+    assert (status, planned["command"], planned["in_sync"]) == (1, "replicate", False)
+    assert {action["resource"] for action in planned["actions"]} == {"versioning", "role", "replication"}
+    assert planned["actions"][0].keys() >= {"verb", "resource", "name", "changes"}
+    status, applied = run(capsys, *inis)
+    assert (status, applied["actions"]) == (0, planned["actions"])
+    assert len(applied["batch_jobs"]) == 2
+    assert run(capsys, *inis, "--plan")[0] == 0
+    status, again = run(capsys, *inis)
+    assert (status, again["in_sync"], again["actions"]) == (0, True, [])
+    status, planned = run(capsys, *inis, "--remove", "--plan")
+    assert (status, planned["remove"], len(planned["actions"])) == (1, True, 4)
+    assert run(capsys, *inis, "--remove")[0] == 0
+    assert run(capsys, *inis, "--remove", "--plan")[0] == 0
+
+
+def test_different_prefixes_and_a_missing_bucket_change_nothing(
+    company: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = company.state()
+    first, second = write_inis(company, tmp_path)
+    other = tmp_path / "other.ini"
+    other.write_text(f"{Path(second).read_text()}storage.prefix = team/\n")
+    status, document = run(capsys, first, str(other))
+    assert status == 2
+    assert "set the same storage.prefix in all regions" in document["message"]
+    other.write_text(Path(second).read_text().replace(company.sites[1].bucket, "no-such-bucket"))
+    status, document = run(capsys, first, str(other))
+    assert (status, document["message"].startswith("the bucket no-such-bucket does not exist")) == (1, True)
+    assert company.state() == before
+
+
+# Rights
+
+
+@pytest.fixture
+def operators(company: Company) -> Callable[[list[dict[str, Any]]], None]:
+    """Give all sites the credentials of one user; return a function that sets the user's rights."""
+    iam = company.sites[0].client("iam")
+    user = f"operator-of-{company.sites[0].bucket}"
+    iam.create_user(UserName=user)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    for site in company.sites:
+        site.given |= {
+            "storage.aws_access_key_id": key["AccessKeyId"],
+            "storage.aws_secret_access_key": key["SecretAccessKey"],
+        }
+
+    def allow_only(statements: list[dict[str, Any]]) -> None:
+        # In the emulator, the ARN of a role has no path.
+        text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        text = text.replace(":role/pypicloud-s3sync/", ":role/")
+        iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=text)
+
+    return allow_only
+
+
+def test_the_printed_policies_are_sufficient_and_each_statement_is_needed(
+    company: Company,
+    operators: Callable[[list[dict[str, Any]]], None],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inis = write_inis(company, tmp_path)
+    statements: list[dict[str, Any]] = []
+    for ini in inis:
+        assert main(["policy", ini, "--for", "replicate", "--account", company.sites[0].aws.account_id]) == 0
+        policy = json.loads(capsys.readouterr().out)
+        number = len(statements)
+        statements += [{**item, "Sid": f"{item['Sid']}{number}"} for item in policy["Statement"]]
+    inis = write_inis(company, tmp_path)
+
+    def denied() -> str:
+        """Set up, check and remove; return what is denied, if anything."""
+        for options in ([], ["--plan"], ["--remove"]):
+            _, document = run(capsys, *inis, *options)
+            if "AccessDenied" in document.get("message", ""):
+                return str(document["message"])
+        return ""
+
+    operators(statements)
+    assert not denied()
+    for statement in statements:
+        if statement["Sid"].startswith("PassRoleToS3"):
+            continue
+        operators([each for each in statements if each != statement])
+        message = denied()
+        assert any(action in message for action in actions_of(statement)), f"{statement['Sid']}: {message!r}"
+    before = company.state()
+    operators([statement for statement in statements if statement["Sid"].startswith("Read")])
+    assert run(capsys, *inis, "--plan")[1]["command"] == "replicate"
+    assert "AccessDenied for iam:CreateRole" in denied()
+    assert company.state() == before
