@@ -20,10 +20,13 @@ from pypicloud_s3sync.deploy.documents import plan_document, status_document
 from pypicloud_s3sync.deploy.models import Observed, Progress
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
+from pypicloud_s3sync.deploy.replication.documents import replication_document
+from pypicloud_s3sync.deploy.replication.planner import plan_removal, plan_replication
 from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.reconcile.models import Count, Report
 from pypicloud_s3sync.web.views import ERRORS
 from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings, not_none, refusal
+from support.replication import AP, EU, US, configuration, foreign, region, wanted
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
 #: A row of a table of fields: the field's path, with ``[]`` for each item of a list.
@@ -103,6 +106,17 @@ def test_every_field_of_the_plan_document_is_described() -> None:
             plan_document(compare(desired, changed(deployed(desired))), "enable"),
         ]
     assert_documented("Plan document", documents)
+
+
+def test_every_field_of_the_result_of_replicate_is_described() -> None:
+    opaque = ("lifecycle_rule", "needs[].statements", "batch_jobs[].role.trust")
+    regions = [region(US, versioning="", configuration=configuration(foreign(destination=AP))), region(EU)]
+    plan = plan_replication(regions)
+    removal = plan_removal([replace(regions[0], configuration=configuration(wanted())), regions[1]])
+    documents = [replication_document(plan), replication_document(removal)]
+    found = {path for document in documents for path in paths(document)}
+    real = {path for path in found if not any(path != name and path.startswith(name) for name in opaque)}
+    assert documented("Result of replicate") == real | {"result", "message"}
 
 
 def test_every_field_of_the_activity_document_is_described() -> None:
