@@ -91,7 +91,7 @@ class Role:
     boundary: str | None
     tags: Mapping[str, str]
     unique_id: str = ""
-    description: str = ""
+    description: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
         "status",
         "disable",
         "reconcile",
+        "replicate",
         "replay",
         "bundle",
         "policy",
@@ -104,7 +105,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
     }
 
 
-@pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy", "template"}))
+@pytest.mark.parametrize("command", sorted({*cli.commands} - {"policy", "replicate", "template"}))
 def test_every_command_takes_a_name_and_a_region(
     settings_of: Callable[..., SyncSettings], ini: Path, command: str
 ) -> None:
@@ -158,7 +159,8 @@ def test_the_help_lists_the_commands_in_the_order_of_their_use_with_examples(run
     status, out, _ = run("--help")
     assert status == 0
     listed = re.findall(r"^  (\w+) +[A-Z]", out.partition("Commands:")[2], re.MULTILINE)
-    assert listed[:7] == ["plan", "enable", "status", "disable", "reconcile", "replay", "bundle"]
+    assert listed[:5] == ["plan", "enable", "status", "disable", "reconcile"]
+    assert listed[-5:] == ["replicate", "replay", "bundle", "policy", "template"]
     assert "ppc-s3sync enable production.ini" in out
     assert "Exit status: 0" in out
 
