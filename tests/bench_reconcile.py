@@ -91,14 +91,15 @@ def main(db_url: str, count: int, percent: int, *, rebuild: bool) -> None:
         reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, 32)
         syncer = Syncer(reader, adapter, settings.bucket, settings.prefix)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         report = reconcile(syncer, s3, Options())
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - worked
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         assert report.in_sync, report.failed
         print(
-            f"{count:9,} objects {percent:3} % different {seconds:8.1f} s  {calls['ListObjectsV2']:5} lists"
-            f" {calls['HeadObject']:7} heads  {memory:4} MB (before: {before})  repaired {report.repaired:,}",
+            f"{count:9,} objects {percent:3} % different {seconds:8.1f} s ({cpu:.1f} s of CPU)"
+            f" {calls['ListObjectsV2']:5} lists {calls['HeadObject']:7} heads  {memory:4} MB"
+            f" (before: {before})  repaired {report.repaired:,}",
             flush=True,
         )
 

@@ -14,6 +14,7 @@ from it: see :meth:`RedisAdapter._leftovers`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -41,7 +42,7 @@ return 1
 """
 #: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
 ROUNDS = 20
-#: The names in one pipeline, if every name is read.
+#: The scripts in one pipeline, and the names if every name is read.
 CHUNK = 1000
 #: Errors of the server or the cluster, and not of a single key. Older versions of redis-py lack some of them.
 UNREACHABLE = tuple(
@@ -78,6 +79,10 @@ class RedisAdapter(CacheAdapter):
         """The Redis client, of a single server or a cluster."""
         return self.cache.db
 
+    @property
+    def _is_cluster(self) -> bool:
+        return hasattr(self.db, "nodes_manager")
+
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
         """Return the rows, each with its hash as Redis holds it."""
         hashes = self._hashes([key.filename for key in keys])
@@ -85,7 +90,7 @@ class RedisAdapter(CacheAdapter):
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Swap the rows, then correct the lists of every name that they have or had."""
-        results = {change.filename: self._swap(change) for change in changes}
+        results = self._swap(changes)
         by_name: dict[str, set[str]] = {}
         # Even without a swap: this may be the retry of a handler that died between the two steps.
         for change, names in zip(changes, self._names(changes), strict=True):
@@ -133,14 +138,28 @@ class RedisAdapter(CacheAdapter):
             ]
         return found
 
-    def _swap(self, change: Change) -> Result:
-        if same(change.snapshot.row, change.wanted):
-            return Result.UNCHANGED
+    def _swap(self, changes: Sequence[Change]) -> dict[str, Result]:
+        """Replace each row that has not changed since it was read."""
+        results = {change.filename: Result.UNCHANGED for change in changes}
+        altered = [change for change in changes if not same(change.snapshot.row, change.wanted)]
+        for start in range(0, len(altered), CHUNK):
+            chunk = altered[start : start + CHUNK]
+            for change, swapped in zip(chunk, self._run_swaps(chunk), strict=True):
+                results[change.filename] = Result.WRITTEN if swapped else Result.CONFLICT
+        return results
+
+    def _run_swaps(self, changes: Sequence[Change]) -> list[int]:
+        scripts = [(SWAP, 1, *self._arguments(change)) for change in changes]
+        if self._is_cluster:
+            # A cluster's pipeline does not take scripts in every version of redis-py.
+            return [self._call(functools.partial(self.db.eval, *script)) for script in scripts]
+        return self._pipeline(*(("eval", *script) for script in scripts))
+
+    def _arguments(self, change: Change) -> list[Any]:
+        """Return the key and the arguments of the script that swaps a row."""
         wanted = {} if change.wanted is None else self._dump(change.wanted)
-        arguments = [len(change.snapshot.raw), *_flat(change.snapshot.raw), *_flat(wanted)]
-        key = self.cache.redis_key(change.filename)
-        swapped = self._call(lambda: self.db.eval(SWAP, 1, key, *arguments))
-        return Result.WRITTEN if swapped else Result.CONFLICT
+        before = change.snapshot.raw
+        return [self.cache.redis_key(change.filename), len(before), *_flat(before), *_flat(wanted)]
 
     def _correct_name(self, name: str, filenames: set[str]) -> None:
         """Derive a name's list of files, its entry in the list of names and its summary from its rows.
@@ -191,7 +210,7 @@ class RedisAdapter(CacheAdapter):
         if named and not rows:
             writes.append(("srem", self.cache.redis_set, name))
         # A pipeline of a cluster does not keep the order: its commands go to several servers.
-        in_order = [[write] for write in writes] if hasattr(self.db, "nodes_manager") else [writes]
+        in_order = [[write] for write in writes] if self._is_cluster else [writes]
         for commands in in_order:
             self._pipeline(*commands)
         return bool(writes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import os
 import time
@@ -12,7 +13,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from botocore.utils import IMDSRegionProvider
+from botocore.utils import IMDSRegionProvider, parse_timestamp
 
 from ..config.partitions import partition_of
 from ..config.settings import Credentials, SyncSettings
@@ -115,6 +116,8 @@ class Clients:
 
     def s3_in_parallel(self, parallel: int) -> S3Client:
         """Return a client of S3 for many requests in parallel."""
+        parsers = self.session._session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=_parse_timestamp)
         client: S3Client = self._client("s3", max_pool_connections=parallel)
         return client
 
@@ -188,3 +191,13 @@ def _session(credentials: Credentials | None, region: str | None, limits: Limits
         region_name=region,
         botocore_session=core,
     )
+
+
+def _parse_timestamp(value: Any) -> datetime.datetime:
+    """Return a time of an answer. botocore's own parser takes a third of the time of a long listing."""
+    try:
+        if value.endswith("Z"):
+            return datetime.datetime.fromisoformat(value)
+    except (AttributeError, ValueError):
+        pass
+    return parse_timestamp(value)

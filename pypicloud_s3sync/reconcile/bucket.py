@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 
 from __future__ import annotations
 
+import datetime
 import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,12 +23,11 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[ListedO
     s3 : boto3 S3 client
     bucket, prefix : str
     """
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
+    for page in _pages(s3, bucket, prefix):
         yield [
             # HeadObject answers in whole seconds.
             ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()))
-            for stored in page.get("Contents", [])
+            for stored in page
             if (filename := filename_of(stored["Key"], prefix)) is not None
         ]
 
@@ -52,6 +52,22 @@ def count_packages(s3: Any, bucket: str, prefix: str, most: int) -> Count:
             return Count(len(found))
         more = {"ContinuationToken": page["NextContinuationToken"]}
     return Count(len(found), exact=False)
+
+
+def list_identities(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[tuple[str, str]]]:
+    """Yield pages of the keys with the identities of their objects."""
+    for page in _pages(s3, bucket, prefix):
+        yield [(stored["Key"], identity(stored["ETag"], stored["LastModified"])) for stored in page]
+
+
+def identity(etag: str, modified: datetime.datetime) -> str:
+    """Return a text that tells an object from its earlier versions, from a listing or from HeadObject."""
+    return f"{etag} {int(modified.timestamp())}"
+
+
+def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[Any]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield page.get("Contents", [])
 
 
 def belongs_to(stored: ListedObject, names: frozenset[str], rows: Listing) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from types import TracebackType
 
 from .models import Difference, Kind, ListedName, ListedObject, ListedRow
@@ -25,6 +26,7 @@ CREATE TABLE names (
 CREATE TABLE differences (
     id INTEGER PRIMARY KEY, kind TEXT, filename TEXT, keys TEXT, grouped TEXT, tries INTEGER DEFAULT 0
 );
+CREATE TABLE written (key TEXT PRIMARY KEY, filename TEXT, identity TEXT, listed INTEGER) WITHOUT ROWID;
 CREATE TABLE touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -153,6 +155,28 @@ class Listing:
                 tries,
             ),
         )
+
+    def add_written(self, objects: Iterable[tuple[str, str, str | None]]) -> None:
+        """Note the objects that rows were written for: key, filename and identity; None if there is none."""
+        self._insert("written", 4, ((*found, 0) for found in objects))
+
+    def confirm(self, objects: Sequence[tuple[str, str]]) -> None:
+        """Compare a page of the bucket's keys and identities with those that rows were written for."""
+        self._database.execute("BEGIN")
+        self._database.executemany("DELETE FROM written WHERE key = ? AND identity = ?", objects)
+        self._database.executemany(
+            "UPDATE written SET listed = 1 WHERE key = ?", ((key,) for key, _ in objects)
+        )
+        self._database.execute("COMMIT")
+
+    def unconfirmed(self) -> list[Difference]:
+        """Return the files with an object that was not listed as it was when its row was written."""
+        query = "SELECT filename, key FROM written WHERE identity IS NOT NULL OR listed ORDER BY filename"
+        rows = groupby(self._database.execute(query), lambda row: str(row[0]))
+        return [
+            Difference(Kind.STALE, filename, tuple(key for _, key in found), filename)
+            for filename, found in rows
+        ]
 
     def touch(self, names: Iterable[str]) -> None:
         """Note the names of rows that differ."""

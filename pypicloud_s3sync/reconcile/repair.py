@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
 from ..caches.base import Change, Result, RowKey, Snapshot
 from ..exceptions import S3SyncError
@@ -12,8 +13,10 @@ from ..sync.pending import Outcome, PendingFile
 from .differences import wrong_names
 from .listing import Listing
 from .models import Difference, Kind, Options, Report, Reporter
+from .read_ahead import ReadAhead
 from .recorder import Recorder
 from .scans.base import Scan, row_of
+from .second_look import SecondLook, is_worthwhile
 
 #: Keys that are converged together.
 BATCH = 500
@@ -58,48 +61,96 @@ class Repair:
         # All or nothing: that many rows without an object look like a wrong setting.
         allowed = report.limit if gone <= report.limit else 0
         self._recorder = Recorder(syncer.adapter, dry_run=options.dry_run, max_deletions=allowed)
-        self._syncer = Syncer(syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause)
+        self._second_look = SecondLook(listing)
+        # The files of some projects are few; a dry run writes nothing.
+        self._looks_later = not (options.packages or options.dry_run) and is_worthwhile(
+            listing.count(), report.objects
+        )
+        later = self._second_look.note if self._looks_later else None
+        self._reader = ReadAhead(syncer.reader)
+        self._syncer = Syncer(self._reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, later)
+        self._confirmer = Syncer(syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause)
 
     def rows(self) -> None:
         """Look at every difference of a row."""
         total, size, capacity = self._listing.count(), BATCH, self._scan.capacity
         verb = "looking at" if self._options.dry_run else "repairing"
         message, done = f"{verb} {total:,} files", 0
-        while batch := self._listing.take(capacity.batch(size)):
+        batch = self._take(size)
+        while batch:
             self._reporter.running("repair", message, done, total, capacity.note)
+            following = self._take(size)
             throttled = capacity.throttled
-            outcomes = self._syncer.converge(self._bucket, [key for it, _ in batch for key in it.keys])
-            self._report.looked_at += len(batch)
+            outcomes = self._syncer.converge(self._bucket, _keys(batch))
             is_throttled = capacity.throttled > throttled
-            errors: list[Exception] = []
-            for difference, tries in batch:
-                error = _error_of(outcomes, difference)
-                if error is None:
-                    self._count(difference)
-                    done += 1
-                    continue
-                errors.append(error)
-                if is_throttled or tries < RETRIES:
-                    self._listing.put_back(difference, tries + (not is_throttled))
-                else:
-                    self._fail(difference, error)
-                    done += 1
-            self._listing.touch(self._recorder.names)
-            self._recorder.forget()
-            if (
-                len(errors) == len(batch)
-                and all(map(self._adapter.is_unreachable, errors))
-                and not is_throttled
-            ):
-                raise errors[0]
-            if errors and is_throttled:
+            put_back = self._settle(batch, outcomes, is_throttled)
+            done += len(batch) - put_back
+            if put_back and is_throttled:
                 size = max(1, min(size, len(batch)) // 2)
                 capacity.back_off()
             elif size < BATCH:
                 size = min(BATCH, 2 * size)
             capacity.rest()
+            batch = following or self._take(size)
         if total:
             self._reporter.done("repair", f"looked at {total:,} files, {self._report.repaired:,} repaired")
+
+    def _take(self, size: int) -> list[tuple[Difference, int]]:
+        """Take the next differences, and begin to read their objects."""
+        batch = self._listing.take(self._scan.capacity.batch(size))
+        self._reader.request(self._bucket, _keys(batch))
+        return batch
+
+    def _settle(
+        self,
+        batch: Sequence[tuple[Difference, int]],
+        outcomes: Mapping[str, Outcome | Exception],
+        is_throttled: bool,
+    ) -> int:
+        """Count what was done, and put back what may be tried again; return how many these are.
+
+        Raises
+        ------
+        Exception
+            The cache is unreachable.
+        """
+        put_back, errors = 0, []
+        for difference, tries in batch:
+            error = _error_of(outcomes, difference)
+            if error is None:
+                self._count(difference)
+                continue
+            errors.append(error)
+            if is_throttled or tries < RETRIES:
+                self._listing.put_back(difference, tries + (not is_throttled))
+                put_back += 1
+            else:
+                self._fail(difference, error)
+        self._report.looked_at += len(batch)
+        self._listing.touch(self._recorder.names)
+        self._recorder.forget()
+        if len(errors) == len(batch) and all(map(self._adapter.is_unreachable, errors)) and not is_throttled:
+            raise errors[0]
+        return put_back
+
+    def confirm(self, s3: Any) -> None:
+        """Look again at the rows that were written without a second look at their object."""
+        if not self._looks_later:
+            return
+        self._reporter.running("confirm", "listing the bucket again", 0, None)
+        changed = self._second_look.changed(s3, self._bucket, self._confirmer.prefix)
+        for start in range(0, len(changed), BATCH):
+            batch = changed[start : start + BATCH]
+            outcomes = self._confirmer.converge(self._bucket, [key for it in batch for key in it.keys])
+            for difference in batch:
+                error = _error_of(outcomes, difference)
+                if error is not None:
+                    self._set_error(difference, error)
+            self._listing.touch(self._recorder.names)
+            self._recorder.forget()
+        self._reporter.done(
+            "confirm", f"listed the bucket again: {len(changed):,} files had changed meanwhile"
+        )
 
     def _count(self, difference: Difference) -> None:
         recorder, filename = self._recorder, difference.filename
@@ -114,6 +165,9 @@ class Repair:
 
     def _fail(self, difference: Difference, error: Exception) -> None:
         self._report.count(difference.kind, difference.filename)
+        self._set_error(difference, error)
+
+    def _set_error(self, difference: Difference, error: Exception) -> None:
         self._report.failed[difference.filename] = f"{type(error).__name__}: {error}"
 
     def names(self) -> None:
@@ -203,6 +257,10 @@ class Repair:
             else:
                 results[key.filename] = found
         return {**results, **self._adapter.write(changes)}
+
+
+def _keys(batch: Sequence[tuple[Difference, int]]) -> list[str]:
+    return [key for difference, _ in batch for key in difference.keys]
 
 
 def _error_of(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> Exception | None:

@@ -58,6 +58,7 @@ def reconcile(
         listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix))
         repair = Repair(syncer, scan, listing, options, report, reporter)
         repair.rows()
+        repair.confirm(s3)
         repair.names()
     report.seconds = clock() - started
     return report

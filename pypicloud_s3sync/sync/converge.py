@@ -31,6 +31,7 @@ PAUSES = (0.1, 0.3, 0.9, 1, 1, 1, 1, 1)
 
 #: Takes the bucket, a key, and its outcome or error.
 Report = Callable[[str, str, Outcome | Exception], None]
+SecondLook = Callable[[str, list[PendingFile]], None]
 
 
 class Syncer:
@@ -46,6 +47,9 @@ class Syncer:
         ``storage.prefix``: other keys are ignored.
     pause : callable, optional
         Waits for a number of seconds between two attempts.
+    second_look : callable, optional
+        Takes the bucket and the files whose row has been written, reads their objects again, and sets which
+        files are done. The default does it at once, by HeadObject.
 
     Attributes
     ----------
@@ -60,12 +64,14 @@ class Syncer:
         bucket: str | None,
         prefix: str = "",
         pause: Callable[[float], None] | None = None,
+        second_look: SecondLook | None = None,
     ) -> None:
         self.reader = reader
         self.adapter = adapter
         self.bucket = bucket
         self.prefix = prefix
         self.pause = pause or _sleep
+        self.second_look = second_look or self._read_again
         self.doing = ""
 
     def converge(
@@ -110,7 +116,9 @@ class Syncer:
         self._read_objects(bucket, [(file, key) for file in files for key in file.requested])
         for pause in (*PAUSES, None):
             results = self._attempt(bucket, files)
-            self._read_again(bucket, [file for file in files if results.get(file.filename) is Result.WRITTEN])
+            written = [file for file in files if results.get(file.filename) is Result.WRITTEN]
+            if written:
+                self.second_look(bucket, written)
             yield from (file for file in files if not file.is_open)
             files = [file for file in files if file.is_open]
             if not files:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,6 +15,8 @@ PARALLEL = 48
 #: The smallest number of keys for which the faster client is worth its own connections.
 MANY = 64
 
+#: An object, None if it does not exist, or the error of the request.
+Found = StoredObject | Exception | None
 #: Sends HeadObject for a bucket and a key; returns what boto3's ``head_object`` returns.
 Head = Callable[[str, str], Mapping[str, Any]]
 
@@ -36,17 +38,26 @@ class ObjectReader:
         self.head_many = head_many or self._head
         self.pool = ThreadPoolExecutor(parallel)
 
-    def read(self, bucket: str, keys: Sequence[str]) -> list[StoredObject | Exception | None]:
+    def read(self, bucket: str, keys: Sequence[str]) -> list[Found]:
         """Return the object under each key: None if it does not exist, or the error of the request."""
+        read = self._read_one(bucket, keys)
+        return list(map(read, keys) if len(keys) < 2 else self.pool.map(read, keys))
+
+    def submit(self, bucket: str, keys: Sequence[str]) -> list[Future[Found]]:
+        """Begin to read the object under each key; the results are those of :meth:`read`."""
+        read = self._read_one(bucket, keys)
+        return [self.pool.submit(read, key) for key in keys]
+
+    def _read_one(self, bucket: str, keys: Sequence[str]) -> Callable[[str], Found]:
         head = self.head_many if len(keys) >= MANY else self._head
 
-        def read(key: str) -> StoredObject | Exception | None:
+        def read(key: str) -> Found:
             try:
                 return _read(head, bucket, key)
             except Exception as error:
                 return error
 
-        return list(map(read, keys) if len(keys) < 2 else self.pool.map(read, keys))
+        return read
 
     def _head(self, bucket: str, key: str) -> Mapping[str, Any]:
         head: Mapping[str, Any] = self.s3.head_object(Bucket=bucket, Key=key)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeVar
@@ -74,7 +74,11 @@ class Bucket:
             let_others_run()
             live = sorted((stored for stored in self.live() if stored.key > start), key=lambda it: it.key)
             page = [stored for stored in live[:2] if stored.key.startswith(Prefix)]
-            yield {"Contents": [{"Key": it.key, "LastModified": it.last_modified} for it in page]}
+            yield {
+                "Contents": [
+                    {"Key": it.key, "ETag": it.etag, "LastModified": it.last_modified} for it in page
+                ]
+            }
             if len(live) <= 2:
                 return
             start = live[1].key
@@ -127,6 +131,12 @@ class SequentialPool(ThreadPoolExecutor):
     ) -> Iterator[T]:
         """Call for each of the values, one after the other."""
         return map(fn, *iterables)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Call at once."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @dataclass

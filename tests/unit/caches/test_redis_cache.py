@@ -245,7 +245,7 @@ class TestLeftovers:
         filename = "my-3d-1.0.tar.gz"
         set_row(adapter, filename, cache.new_package("my", "3d-1.0", filename, path="x"))
         moved = cache.new_package("my-3d", "1.0", filename, path="x")
-        adapter._swap(Change(RowKey(filename, "my"), read_one(adapter, RowKey(filename, "my")), moved))
+        adapter._swap([Change(RowKey(filename, "my"), read_one(adapter, RowKey(filename, "my")), moved)])
         key = RowKey(filename, "my-3d", ("my",))
         adapter.write([Change(key, read_one(adapter, key), cache.fetch(filename))])
         assert cache.distinct() == ["my-3d"]

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from botocore.utils import parse_timestamp
 
 from pypicloud_s3sync.deploy import aws
 from pypicloud_s3sync.deploy.aws import ANY_REGION, Clients, Limits
@@ -107,3 +108,17 @@ def test_no_call_is_made_after_the_deadline(service: str) -> None:
     operation = {"sts": "get_caller_identity", "dynamodb": "list_tables"}[service]
     with pytest.raises(AwsError, match="AWS answers too slowly for the admin UI"):
         getattr(clients[service], operation)()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-01-02T03:04:05.678Z",
+        "2026-01-02T03:04:05Z",
+        "Fri, 02 Jan 2026 03:04:05 GMT",
+        1767323045,
+        "1767323045",
+    ],
+)
+def test_times_are_parsed_as_botocore_does(value: Any) -> None:
+    assert aws._parse_timestamp(value) == parse_timestamp(value)

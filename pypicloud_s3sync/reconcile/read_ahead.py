@@ -1,0 +1,38 @@
+"""Read the objects of the next batch from S3 while the rows of the current one are written.
+
+What was read is older than the row that it is compared with, as it may be for any handler. The second look
+after the write finds what has changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from ..sync.objects import Found, ObjectReader
+
+
+class ReadAhead(ObjectReader):
+    """Reads objects, of which the first answer may have been requested before.
+
+    Parameters
+    ----------
+    reader : ObjectReader
+        Its client and its pool are used.
+    """
+
+    def __init__(self, reader: ObjectReader) -> None:
+        super().__init__(reader.s3, reader.head_many)
+        self.pool = reader.pool
+        self._requested: dict[str, Future[Found]] = {}
+
+    def request(self, bucket: str, keys: Sequence[str]) -> None:
+        """Begin to read the objects under some keys."""
+        self._requested |= zip(keys, self.submit(bucket, keys), strict=True)
+
+    def read(self, bucket: str, keys: Sequence[str]) -> list[Found]:
+        """Return the object under each key: the answer to an earlier request, once, or to a new one."""
+        requested = [self._requested.pop(key, None) for key in keys]
+        rest = [key for key, future in zip(keys, requested, strict=True) if future is None]
+        read = iter(super().read(bucket, rest))
+        return [next(read) if future is None else future.result() for future in requested]
