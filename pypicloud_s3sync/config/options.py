@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from pyramid.settings import aslist
+from pyramid.settings import aslist, falsey, truthy
 
 from .partitions import parse_region
 from .runtimes import ARCHITECTURES, FALLBACK_RUNTIME, RUNTIMES
@@ -82,6 +82,12 @@ def _between(low: int, high: int, unit: str) -> Callable[[str], int]:
         return int(text)
 
     return convert
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in (*truthy, *falsey):
+        raise ValueError("true or false")
+    return text.lower() in truthy
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -199,6 +205,13 @@ OPTIONS = (
         SSM,
         "Where the function finds the settings that hold a password: `ssm` (an encrypted parameter, which is"
         " created), the ARN of a secret of yours in Secrets Manager, or `environment` (its environment).",
+    ),
+    Option(
+        "reconcile_on_start",
+        _boolean,
+        True,
+        "Whether a server that starts compares the bucket with the cache in the background, and repairs the"
+        " cache if they differ.",
     ),
     Option(
         "endpoint_url",

@@ -86,6 +86,7 @@ class SyncSettings:
     tags: Mapping[str, str]
     bundle: str | None
     secret_store: str
+    reconcile_on_start: bool
     endpoint_url: str | None
 
     @property

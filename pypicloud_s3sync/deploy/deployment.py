@@ -23,7 +23,15 @@ from .models import Plan, Reporter
 from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
-from .reconciling import WORKERS, Reconciled, check, reconcile_after_enable, reconcile_here, summary
+from .reconciling import (
+    WORKERS,
+    Reconciled,
+    check,
+    differs_here,
+    reconcile_after_enable,
+    reconcile_here,
+    summary,
+)
 from .replay import Replayed, replay
 from .results import disabled, enabled
 from .status import foreign_tables, missing_tables, read_status
@@ -106,11 +114,12 @@ class Deployment:
             run.message = summary(result)
         return result
 
+    def differs(self) -> bool:
+        """Return whether the listings of bucket and cache differ; change nothing."""
+        return differs_here(self.settings, self._locate_cache().clients)
+
     def _reconcile(self, options: Options, workers: int, report: Reporter) -> Report:
-        location = self._locate()
-        for problem in missing_tables(self.settings, Reader(location.clients).cache_tables()):
-            raise ConflictError(str(problem))
-        result = reconcile_here(self.settings, location.clients, options, workers, report)
+        result = reconcile_here(self.settings, self._locate_cache().clients, options, workers, report)
         if not options.packages:
             remember(self.settings, result)
         return result
@@ -178,6 +187,13 @@ class Deployment:
             observed = reader.observe(desired, enabling=False)
             observed = replace(observed, staged=reader.staged_bundles(desired.bucket))
         return plan_disable(desired, observed), self._writers(location)
+
+    def _locate_cache(self) -> Location:
+        """Return the location of the bucket; raise an error if the tables of the cache do not exist."""
+        location = self._locate()
+        for problem in missing_tables(self.settings, Reader(location.clients).cache_tables()):
+            raise ConflictError(str(problem))
+        return location
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> Location:
         return locate(self.settings, self._clients, bucket_may_be_gone=bucket_may_be_gone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +13,14 @@ from ..config.settings import SyncSettings
 from ..exceptions import ReconcileError, S3SyncError
 from ..reconcile import models
 from ..reconcile.models import Options, Report
-from ..reconcile.run import reconcile
+from ..reconcile.run import listings_differ, reconcile
 from ..sync.converge import Syncer
 from ..sync.heads import HeadClient
 from ..sync.masking import mask
 from ..sync.objects import ObjectReader
 from .aws import Clients
 from .aws_errors import translated
-from .local_cache import open_adapter, unreachable
+from .local_cache import opened, unreachable
 from .models import Progress, Reporter
 
 #: Parallel HeadObject requests.
@@ -40,6 +42,42 @@ class _Steps(models.Reporter):
         self._report(Progress(step, "done", message))
 
 
+@contextlib.contextmanager
+def _syncer(settings: SyncSettings, clients: Clients, workers: int) -> Iterator[tuple[Syncer, Any]]:
+    """Yield a syncer of the bucket and the cache, with its client of S3; translate the errors of both."""
+    s3 = clients.s3_in_parallel(workers)
+    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
+    with opened(settings) as adapter:
+        try:
+            yield Syncer(reader, adapter, settings.bucket, settings.prefix), s3
+        except S3SyncError:
+            raise
+        except (BotoCoreError, ClientError) as error:
+            operation = getattr(error, "operation_name", "ListObjectsV2")
+            if operation == "ListObjectsV2":
+                action, resource = "s3:ListBucket", f"the bucket {settings.bucket}"
+            else:
+                action, resource = f"dynamodb:{operation}", "the tables of the cache"
+            with translated(action, resource, settings.endpoint_url):
+                raise
+        except Exception as error:
+            if adapter.is_unreachable(error):
+                raise unreachable(error) from error
+            raise
+
+
+def differs_here(settings: SyncSettings, clients: Clients) -> bool:
+    """Return whether the listings of bucket and cache differ; change nothing.
+
+    Raises
+    ------
+    S3SyncError
+        As :func:`reconcile_here`.
+    """
+    with _syncer(settings, clients, 1) as (syncer, s3):
+        return listings_differ(syncer, s3)
+
+
 def reconcile_here(
     settings: SyncSettings, clients: Clients, options: Options, workers: int, report: Reporter
 ) -> Report:
@@ -50,26 +88,8 @@ def reconcile_here(
     S3SyncError
         Bucket or cache cannot be listed, or the cache cannot be reached.
     """
-    adapter = open_adapter(settings)
-    s3 = clients.s3_in_parallel(workers)
-    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
-    syncer = Syncer(reader, adapter, settings.bucket, settings.prefix)
-    try:
+    with _syncer(settings, clients, workers) as (syncer, s3):
         result = reconcile(syncer, s3, options, _Steps(report))
-    except S3SyncError:
-        raise
-    except (BotoCoreError, ClientError) as error:
-        operation = getattr(error, "operation_name", "ListObjectsV2")
-        if operation == "ListObjectsV2":
-            action, resource = "s3:ListBucket", f"the bucket {settings.bucket}"
-        else:
-            action, resource = f"dynamodb:{operation}", "the tables of the cache"
-        with translated(action, resource, settings.endpoint_url):
-            raise
-    except Exception as error:
-        if adapter.is_unreachable(error):
-            raise unreachable(error) from error
-        raise
     # Databases may quote their settings.
     result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
     return result

@@ -9,7 +9,7 @@ from typing import Any
 from ..exceptions import S3SyncError
 from ..sync.converge import Syncer
 from .bucket import belongs_to, list_objects
-from .differences import differences
+from .differences import differences, wrong_names
 from .listing import Listing
 from .models import Options, Report, Reporter
 from .repair import Repair
@@ -51,17 +51,46 @@ def reconcile(
     options, reporter = options or Options(), reporter or Reporter()
     report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
     with Listing() as listing:
-        # The rows come first: a package that is uploaded meanwhile must not look like a row without object.
-        _list_rows(scan, listing, options, report, reporter)
-        _list_objects(s3, syncer, listing, options, report, reporter)
+        _list(syncer, s3, scan, listing, options, report, reporter)
         report.limit = options.max_deletions(report.rows)
-        listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix))
         repair = Repair(syncer, scan, listing, options, report, reporter)
         repair.rows()
         repair.confirm(s3)
         repair.names()
     report.seconds = clock() - started
     return report
+
+
+def listings_differ(syncer: Syncer, s3: Any) -> bool:
+    """Return whether the listings of bucket and cache differ; no object is looked at, and nothing is changed.
+
+    Raises
+    ------
+    Exception
+        As :func:`reconcile`.
+    """
+    scan, options = scan_of(syncer.adapter), Options(dry_run=True)
+    with Listing() as listing:
+        _list(syncer, s3, scan, listing, options, Report(dry_run=True), Reporter())
+        if listing.count():
+            return True
+        return scan.has_names and any(wrong_names(listing.rows("name"), listing.names()))
+
+
+def _list(
+    syncer: Syncer,
+    s3: Any,
+    scan: Scan,
+    listing: Listing,
+    options: Options,
+    report: Report,
+    reporter: Reporter,
+) -> None:
+    """List bucket and cache, and keep the differences of the listings."""
+    # The rows come first: a package that is uploaded meanwhile must not look like a row without object.
+    _list_rows(scan, listing, options, report, reporter)
+    _list_objects(s3, syncer, listing, options, report, reporter)
+    listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix))
 
 
 def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, reporter: Reporter) -> None:

@@ -60,15 +60,9 @@ def start(settings: SyncSettings, command: str, application: Mapping[str, str]) 
     try:
         record = run_record.Record.of_current(settings)
         lock, descriptor = run.descriptors
-        document = {
-            "command": command,
-            "settings": dict(application),
-            "path": [os.path.abspath(entry) for entry in sys.path],
-            "lock": lock,
-            "record": descriptor,
-        }
+        document = {**_document(command, application), "lock": lock, "record": descriptor}
         try:
-            _launch([interpreter, "-P", "-c", BOOTSTRAP, "pypicloud-s3sync", command], document)
+            _launch(_command_line(interpreter, command), document)
         except OSError as error:
             message = f"{interpreter} cannot be started for the run ({error.strerror}): try again later"
             run.end("failed", message=message)
@@ -78,6 +72,26 @@ def start(settings: SyncSettings, command: str, application: Mapping[str, str]) 
         # The process has its own descriptors now, and with them the lock.
         run.release()
     return record
+
+
+def start_in_background(command: str, application: Mapping[str, str]) -> None:
+    """Start a process like that of a run, but without a run, and do not wait for it.
+
+    Raises
+    ------
+    OSError, S3SyncError
+        If the process cannot be started.
+    """
+    _launch(_command_line(find_interpreter(), command), _document(command, application))
+
+
+def _document(command: str, application: Mapping[str, str]) -> dict[str, Any]:
+    path = [os.path.abspath(entry) for entry in sys.path]
+    return {"command": command, "settings": dict(application), "path": path}
+
+
+def _command_line(interpreter: str, command: str) -> list[str]:
+    return [interpreter, "-P", "-c", BOOTSTRAP, "pypicloud-s3sync", command]
 
 
 def _launch(command: list[str], document: Mapping[str, Any]) -> None:
@@ -90,7 +104,7 @@ def _launch(command: list[str], document: Mapping[str, Any]) -> None:
                 command,
                 stdin=reader,
                 stdout=subprocess.DEVNULL,
-                pass_fds=(document["lock"], document["record"]),
+                pass_fds=tuple(document[name] for name in ("lock", "record") if name in document),
                 start_new_session=True,
             )
         finally:

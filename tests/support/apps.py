@@ -22,6 +22,8 @@ user.mallory = {password}
 session.encrypt_key = ZGV2ZWxvcG1lbnQtb25seS1lbmNyeXB0LWtleS0wMDE=
 session.validate_key = ZGV2ZWxvcG1lbnQtb25seS12YWxpZGF0ZS1rZXktMDE=
 session.secure = false
+# A process for each application of the tests would slow them down; those that need it set it again.
+s3sync.reconcile_on_start = {on_start}
 """
 #: Settings with which S3 sync cannot work.
 FILES = """
@@ -39,10 +41,10 @@ def hashed(password: str) -> str:
     return digest.replace("%", "%%")
 
 
-def make_app(directory: Path, settings: str) -> TestApp:
+def make_app(directory: Path, settings: str, *, on_start: bool = False) -> TestApp:
     """Return pypicloud's application with further settings, from an ini in a directory."""
     path = directory / "server.ini"
-    path.write_text(INI.format(password=hashed(PASSWORD)) + settings)
+    path.write_text(INI.format(password=hashed(PASSWORD), on_start=on_start) + settings)
     return TestApp(get_app(str(path)))
 
 

@@ -98,7 +98,7 @@ class WebServer:
         self.log = directory / "server.log"
         self._directory = directory
         self._ini = directory / "server.ini"
-        application = INI.format(password=hashed(PASSWORD)) + settings + "\n"
+        application = INI.format(password=hashed(PASSWORD), on_start=False) + settings + "\n"
         if ":main]" in kind.sections.replace("server:main", ""):
             application = application.replace("[app:main]", "[app:pypicloud]")
         # PasteDeploy expands %(http_port)s from the command line, which only pserve has.
