@@ -192,9 +192,9 @@ class DynamoAdapter(CacheAdapter):
             if update.summary != before:
                 written[name] = self._item(name, update.summary)
                 writes += self._write_summary(name, summaries[name], written[name], update)
-            elif before is None and rows.removed:
-                # Another handler that still sees the row may be about to write its summary.
-                writes.append({"ConditionCheck": self._unchanged_summary(name, None)})
+            elif rows.removed or rows.added:
+                # Another handler that still sees the former rows may be about to write their summary.
+                writes.append({"ConditionCheck": self._unchanged_summary(name, summaries[name])})
         if not writes:
             return Result.UNCHANGED
         if not self._transact(writes):

@@ -294,6 +294,20 @@ class TestConflict:
         clear(adapter, KEY.filename)
         assert (world.rows(), world.summaries()) == ({}, {})
 
+    def test_a_row_that_its_summary_ignores_is_not_deleted_while_another_handler_adds_it_to_the_summary(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        save(adapter, package(world, "1.0", "old", second=1))
+        unknown = package(world, "9.0", "of another program", second=9)
+        world.cache.engine.save(unknown)
+        key = RowKey(unknown.filename, "pkg", is_gone=True)
+        snapshot = read_one(adapter, key)
+        clear(DynamoAdapter(world.cache), "pkg-8.0.tar.gz")
+        assert world.summaries() == {"pkg": unknown.summary}, "the other handler wrote no summary"
+        assert adapter.write([Change(key, snapshot, None, PATIENCE)]) == {key.filename: Result.CONFLICT}
+        clear(adapter, key.filename)
+        assert world.summaries() == {"pkg": "old"}
+
     def test_an_older_row_that_is_added_while_the_newest_is_deleted_is_not_forgotten(
         self, world: World, adapter: DynamoAdapter, calls: CallLog
     ) -> None:
