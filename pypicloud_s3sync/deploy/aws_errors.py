@@ -73,13 +73,14 @@ def is_denied(error: Exception) -> bool:
 def policy_that_allows(error: Exception) -> dict[str, Any] | None:
     """Return an IAM policy that allows what AWS denied; None if no policy can, or the error is no denial.
 
-    If AWS does not name the resource, the policy allows the action on all resources.
+    If AWS does not name the resource, the policy allows the action on all resources. No policy does that with
+    a KMS key: the caller has to find out which one is meant.
     """
     if not isinstance(error, AwsError) or not is_denied(error) or not error.allowable:
         return None
     if error.policy is not None:
         return dict(error.policy)
-    if not error.action:
+    if not error.action or (error.action.startswith("kms:") and not error.resource):
         return None
     allow = {"Effect": "Allow", "Action": error.action, "Resource": error.resource or "*"}
     return {"Version": "2012-10-17", "Statement": [allow]}

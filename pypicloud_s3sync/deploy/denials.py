@@ -15,6 +15,8 @@ PATTERN = re.compile(
 )
 #: Lambda's message if EC2 denies it a look at the network of a function in a VPC on behalf of the caller.
 BY_EC2 = re.compile(r"denied by EC2, .* have permission to (?P<action>\w+)")
+#: KMS's older message, for example to Systems Manager: it names neither the action nor the key.
+BY_KMS = re.compile(r"ciphertext refers to a customer master key that does not exist")
 EXPLICIT = re.compile(r"with an explicit deny(?: in an? (?P<kind>[\w -]+?)(?: policy| boundary)\b)?")
 IMPLICIT = re.compile(r"because no (?P<kind>[\w -]+?)(?: policy| boundary) allows")
 #: What a policy of each type is called, and who can change it.
@@ -55,10 +57,11 @@ class Denial:
     def of(cls, reason: str) -> Denial:
         """Return what AWS's message says."""
         found, by_ec2 = PATTERN.search(reason), BY_EC2.search(reason)
+        decrypt = "kms:Decrypt" if BY_KMS.search(reason) else ""
         resource = (found["resource"] or "").strip('".,:') if found else ""
         remedy = _remedy(reason)
         return cls(
-            action=found["action"] if found else f"ec2:{by_ec2['action']}" if by_ec2 else "",
+            action=found["action"] if found else f"ec2:{by_ec2['action']}" if by_ec2 else decrypt,
             # IAM names some resources as in "role x", which is no value for a policy.
             resource=resource if resource.startswith("arn:") else "",
             remedy=remedy or ALLOW,

@@ -327,12 +327,16 @@ def policy_for_reading(
     error: AwsError,
     purposes: Collection[Purpose] = (Purpose.PANEL,),
 ) -> dict[str, Any]:
-    """Return all rights that reading needs, and what a denial names besides, for example ``kms:Decrypt``."""
+    """Return all rights that reading needs, and what a denial names besides, for example ``kms:Decrypt``.
+
+    If KMS does not name the key, it is one of the account and the region.
+    """
     scope = Scope(identity.partition, identity.account, region)
     policy = operator_policy(settings, purposes, scope)
     reading = [statement for statement in policy["Statement"] if statement["Sid"].startswith("Read")]
     policy = {**policy, "Statement": reading}
     if any(error.action in statement["Action"] for statement in policy["Statement"]):
         return policy
-    also = {"Effect": "Allow", "Action": [error.action], "Resource": [error.resource or "*"]}
+    unnamed = scope.arn("kms", "key/*") if error.action.startswith("kms:") else "*"
+    also = {"Effect": "Allow", "Action": [error.action], "Resource": [error.resource or unnamed]}
     return {**policy, "Statement": [*policy["Statement"], also]}

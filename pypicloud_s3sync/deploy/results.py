@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..config.options import Delivery
 from . import notifications
 from .delivery import deliveries_of
 from .models import Action, Plan
@@ -18,6 +19,10 @@ CARRIERS: dict[str, frozenset[str] | None] = {
     "function": frozenset(),
     "role": frozenset(),
 }
+
+
+#: The parts through which only failed events go with direct delivery.
+NET = ("queue", "event source mapping")
 
 
 def enabled(plan: Plan, reconciled: str = "") -> str:
@@ -47,12 +52,29 @@ def missed_events(plan: Plan) -> str:
     """
     if deliveries_of(plan.observed.function) - {plan.desired.delivery}:
         return ""
-    parts = [action.resource for action in plan.actions if _carries_events(action)]
+    unused = () if _uses_net(plan) else NET
+    parts = [
+        action.resource
+        for action in plan.actions
+        if _carries_events(action) and action.resource not in unused
+    ]
     if not parts or not _was_installed(plan):
         return ""
     listed = ", ".join(dict.fromkeys(parts))
     remedy = ADD_MISSED[0].upper() + ADD_MISSED[1:]
     return f"Events may have been missed, because parts were missing or different ({listed}). {remedy}."
+
+
+def _uses_net(plan: Plan) -> bool:
+    """Return whether events went through the queue: always, unless S3 invokes the function.
+
+    Then only failed events do, and only if the queue is the function's dead-letter target. It is not for a
+    function that was installed before there was a queue, so none can have been missed there.
+    """
+    function, queue = plan.observed.function, plan.desired.delivery_resources.queue
+    if plan.desired.delivery is not Delivery.DIRECT or function is None or queue is None:
+        return True
+    return bool(function.configuration.get("DeadLetterConfig", {}).get("TargetArn") == queue.arn)
 
 
 def _carries_events(action: Action) -> bool:

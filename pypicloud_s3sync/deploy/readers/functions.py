@@ -52,8 +52,10 @@ def _refuse_unreadable_environment(name: str, configuration: Mapping[str, Any]) 
     error = configuration.get("Environment", {}).get("Error")
     if error:
         code, reason = error.get("ErrorCode", ""), error.get("Message", "")
-        message = f"the environment of the function {name} cannot be read ({code}: {reason})"
-        raise AwsError(f"{message}: allow kms:Decrypt for the caller in IAM", code, "kms:Decrypt")
+        key = configuration.get("KMSKeyArn", "")
+        encrypted = f", which the key {key} encrypts," if key else ""
+        message = f"the environment of the function {name}{encrypted} cannot be read ({code}: {reason})"
+        raise AwsError(f"{message}: allow kms:Decrypt for the caller in IAM", code, "kms:Decrypt", key)
 
 
 def _failure(configuration: Mapping[str, Any]) -> str | None:

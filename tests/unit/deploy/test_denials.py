@@ -153,3 +153,18 @@ def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec
         " authorized to perform this operation."
     )
     assert Denial.of(reason).action == f"ec2:{action}"
+
+
+#: https://github.com/Droplr/aws-env/issues/29
+OLD_KMS = (
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you"
+    " are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException;"
+    " Request ID: 5f642215)"
+)
+
+
+def test_no_policy_for_every_key_is_offered_if_kms_does_not_name_the_key() -> None:
+    with pytest.raises(AwsError) as raised, translated("ssm:GetParameter", "the parameter"):
+        raise refusal("AccessDeniedException", OLD_KMS)
+    assert raised.value.action == "kms:Decrypt", "ssm:GetParameter is allowed"
+    assert policy_that_allows(raised.value) is None

@@ -187,7 +187,8 @@ def test_a_denied_read_offers_all_rights_of_reading_and_none_of_writing(delivery
 def test_an_action_beyond_reading_is_added() -> None:
     *reading, added = offered("kms:Decrypt")["Statement"]
     assert reading == offered("iam:GetRole")["Statement"]
-    assert added == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": ["*"]}
+    keys = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*"
+    assert added == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [keys]}
 
 
 # Replication

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.models import Desired, Observed, Plan
+from pypicloud_s3sync.deploy.models import DeliveryResources, Desired, Observed, Plan
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
 from pypicloud_s3sync.deploy.problems import ADD_MISSED
 from pypicloud_s3sync.deploy.results import disabled, enabled, missed_events
@@ -67,3 +67,21 @@ def test_a_change_that_loses_no_event_has_no_warning(plan: Plan) -> None:
 def test_nothing_to_do_is_said() -> None:
     nothing: Any = plan_enable(DESIRED, DEPLOYED)
     assert enabled(nothing) == disabled(nothing) == "Nothing to do."
+
+
+def without_net(target: dict[str, str]) -> Plan:
+    function = not_none(with_configuration(DeadLetterConfig=target).function)
+    return plan_enable(DESIRED, replace(DEPLOYED, function=function, delivery_resources=DeliveryResources()))
+
+
+def test_nothing_was_missed_by_a_function_that_gets_its_queues_with_an_upgrade() -> None:
+    """S3 invoked it before, and goes on doing so."""
+    plan = without_net({})
+    assert {"queue", "event source mapping"} <= {action.resource for action in plan.actions}
+    assert missed_events(plan) == ""
+    assert missed_events(without_net({"TargetArn": "arn:aws:sns:eu-west-1:111122223333:foreign"})) == ""
+
+
+def test_failed_events_may_have_been_missed_if_the_queue_was_deleted() -> None:
+    target = {"TargetArn": not_none(DESIRED.delivery_resources.queue).arn}
+    assert "queue, event source mapping" in missed_events(without_net(target))

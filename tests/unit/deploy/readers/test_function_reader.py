@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.aws_errors import policy_that_allows
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.functions import find_function
 from pypicloud_s3sync.exceptions import AwsError
@@ -82,3 +83,12 @@ def test_an_unreadable_environment_is_an_error() -> None:
     with pytest.raises(AwsError, match=expected) as raised:
         find_function(Calls(FakeClients(answers(Environment=error))), "sync")
     assert raised.value.action == "kms:Decrypt"
+
+
+def test_the_key_of_an_unreadable_environment_is_named_and_offered() -> None:
+    key = "arn:aws:kms:eu-west-1:111122223333:key/k"
+    error = {"Error": {"ErrorCode": "AccessDeniedException", "Message": "KMS access was denied"}}
+    with pytest.raises(AwsError, match=f"which the key {key} encrypts") as raised:
+        find_function(Calls(FakeClients(answers(Environment=error, KMSKeyArn=key))), "sync")
+    (statement,) = not_none(policy_that_allows(raised.value))["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key}
