@@ -157,8 +157,8 @@ def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec
 
 #: https://github.com/Droplr/aws-env/issues/29
 OLD_KMS = (
-    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you"
-    " are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException;"
+    "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or"
+    " you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException;"
     " Request ID: 5f642215)"
 )
 
