@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +28,7 @@ HIDDEN_SECONDS = 43_200
 
 @dataclass(frozen=True)
 class FailedEvent:
-    """A message that failed again: its id, the keys in it, and the reason if the function's log has one."""
+    """A message that failed again: its id, the keys in it, and the reason, or where to find it."""
 
     message_id: str
     keys: tuple[str, ...]
@@ -84,7 +85,7 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
     """
     if queue is None:
         raise ConflictError(f"the queue {names.dead_letters} does not exist: run enable first")
-    run = _Replay(clients, names.function, queue, timeout)
+    run = _Replay(clients, names, queue, timeout)
     succeeded, failed = 0, []
     report(Progress(STEP, "running", "processing failed events", 0, queue.messages))
     try:
@@ -105,9 +106,9 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
 class _Replay:
     """The calls of one replay."""
 
-    def __init__(self, clients: Clients, function: str, queue: Queue, timeout: int) -> None:
+    def __init__(self, clients: Clients, names: Names, queue: Queue, timeout: int) -> None:
         self.calls = Calls(clients)
-        self.function = function
+        self.names = names
         self.queue = queue
         self.resource = f"the queue {queue.name}"
         self._invoker = clients.invoker(timeout)
@@ -132,16 +133,17 @@ class _Replay:
 
     def process(self, messages: Sequence[Mapping[str, Any]]) -> list[FailedEvent]:
         """Invoke the function with messages, delete those that succeed, and return the others."""
-        response = self.calls.invoke(self._invoker, self.function, self._event(messages))
+        response = self.calls.invoke(self._invoker, self.names.function, self._event(messages))
         answer = json.loads(response["Payload"].read() or b"null")
         if "FunctionError" in response:
             reason = str((answer or {}).get("errorMessage") or response["FunctionError"])
-            return [_failed(message, reason) for message in messages]
+            return [_Message.read(message).failed(reason) for message in messages]
         items = (answer or {}).get("batchItemFailures", [])
         ids = {item["itemIdentifier"] for item in items}
         self._delete([message for message in messages if message["MessageId"] not in ids])
         reasons = _reasons(response.get("LogResult", ""))
-        return [_failed(message, reasons) for message in messages if message["MessageId"] in ids]
+        failed = [_Message.read(message) for message in messages if message["MessageId"] in ids]
+        return [message.failed(message.reason(reasons, self.names.log_group)) for message in failed]
 
     def _event(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return messages as Lambda passes them: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html."""
@@ -180,19 +182,33 @@ class _Replay:
             self.calls.do_batch("sqs", operation, self.resource, self.queue.url, entries)
 
 
-def _failed(message: Mapping[str, Any], reason: str | Mapping[str, str]) -> FailedEvent:
-    keys = _keys(message)
-    if isinstance(reason, Mapping):
-        reason = "; ".join(reason[key] for key in keys if key in reason) or "see the function's log"
-    return FailedEvent(message["MessageId"], keys, reason)
+@dataclass(frozen=True)
+class _Message:
+    """What the function reads in a message: the keys, and what is no event of S3."""
 
+    message_id: str
+    keys: tuple[str, ...]
+    problems: tuple[str, ...]
 
-def _keys(message: Mapping[str, Any]) -> tuple[str, ...]:
-    record = {"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]}
-    try:
-        return tuple(dict.fromkeys(record.key for record in events.parse({"Records": [record]}).records))
-    except EventError:
-        return ()
+    @classmethod
+    def read(cls, message: Mapping[str, Any]) -> _Message:
+        record = {"messageId": message["MessageId"], "eventSource": "aws:sqs", "body": message["Body"]}
+        notification = events.parse({"Records": [record]})
+        keys = dict.fromkeys(record.key for record in notification.records)
+        problems = dict.fromkeys(str(part.error) for part in notification.malformed)
+        return cls(message["MessageId"], tuple(keys), tuple(problems))
+
+    def reason(self, reasons: Mapping[str, str], log_group: str) -> str:
+        """Return why the message failed: the errors in the log of each key, or where to search for them."""
+        found = dict.fromkeys([*(reasons[key] for key in self.keys if key in reasons), *self.problems])
+        if found:
+            return "; ".join(found)
+        # Lambda returns only the last 4 KB of the log.
+        names = " or ".join(f'"{posixpath.basename(key)}"' for key in self.keys)
+        return f"search the log group {log_group} for {names or self.message_id}"
+
+    def failed(self, error: str) -> FailedEvent:
+        return FailedEvent(self.message_id, self.keys, error)
 
 
 def _reasons(log_result: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_d
 from pypicloud_s3sync.deploy.health import Failing, failing_problem
 from pypicloud_s3sync.deploy.plan.conflicts import conflicts
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.browsers import WIDTHS
 from support.fakes import NOTHING, deployed, make_desired, make_settings
 from support.panels import ACTIVITY, SOON, Panel, Response, cut, stream
@@ -161,6 +162,80 @@ def test_problems_are_shown_with_their_remedy_and_policy(panel: Panel) -> None:
     assert '"Statement": []' in text
     assert panel.buttons() == ["Disable S3 sync", "Refresh"]
     assert panel.barriers() == []
+
+
+def test_what_is_between_backticks_is_shown_as_code_and_markup_as_text(panel: Panel) -> None:
+    problems = [
+        {
+            "problem": "paused",
+            "message": "<i>x</i> is 0",
+            "remedy": "remove it with `aws x <b>` first",
+        },
+        *FAILING["problems"],
+    ]
+    panel.show({**PAUSED, "problems": problems}, "S3 sync is paused")
+    assert panel.page.locator(".s3sync-message code").all_inner_texts() == [
+        *("aws x <b>", "ppc-s3sync reconcile")
+    ]
+    text = panel.text()
+    assert "<i>x</i> is 0." in text
+    assert "Remove it with aws x <b> first." in text
+    assert "`" not in text
+    result = {"result": "failed", "message": "stopped: run `ppc-s3sync enable`"}
+    panel.show(DIFFERS, "S3 sync differs from the settings", plan=REPAIR, enable=stream(*STEPS, result))
+    run(panel)
+    assert panel.page.locator("#s3sync-outcome code").inner_text(timeout=SOON) == "ppc-s3sync enable"
+    denied = Response(502, json.dumps({"error": "aws", "message": "use `x`"}))
+    panel.show(denied, "The state of S3 sync is unknown")
+    assert panel.page.locator(".s3sync-message code").inner_text() == "x"
+    assert panel.announced() == ["The state of S3 sync is unknown", "use x"]
+
+
+def test_warnings_are_shown_although_everything_works(panel: Panel) -> None:
+    warning = "Lambda deprecates python3.12 on 2028-10-31: set `s3sync.runtime`"
+    panel.show({**ON, "warnings": [warning]}, "S3 sync is on", plan={**DISABLE, "warnings": [warning]})
+    assert panel.page.locator(".alert").all_inner_texts() == [warning.replace("`", "") + "."]
+    assert panel.barriers() == []
+    panel.click("Disable S3 sync")
+    panel.title("Disable S3 sync?")
+    assert panel.text().count("Lambda deprecates python3.12") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("arn:aws:sqs:eu-west-1:111122223333:alarms", ["go to {}, which someone else set"]),
+        ("arn:aws:sns:eu-west-1:111122223333:topic", ["go to {}, which someone else set"]),
+        (DESIRED.function.configuration["DeadLetterConfig"]["TargetArn"], []),
+        (None, []),
+    ],
+)
+def test_a_dead_letter_target_that_someone_else_set_is_shown(
+    panel: Panel, target: str | None, shown: list[str]
+) -> None:
+    panel.show({**ON, "events": {**ON["events"], "dead_letter_target": target}}, "S3 sync is on")
+    found = panel.page.locator("dt:text-is('failed events') + dd").all_inner_texts()
+    assert found == [text.format(target) for text in shown]
+
+
+def test_the_number_of_messages_is_apart_from_the_name_of_the_queue(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    row = panel.page.locator(".s3sync-parts li").filter(has_text="dead-letter queue")
+    assert row.locator(".s3sync-messages").inner_text() == "0 messages"
+    name, count = row.locator("div > div").bounding_box(), row.locator(".s3sync-messages").bounding_box()
+    assert count["x"] > name["x"] + name["width"] + 8 or count["y"] >= name["y"] + name["height"]
+    assert re.search(r"\s0 messages", row.text_content())
+
+
+@pytest.mark.parametrize("status", [OFF, {**CONFLICT, "installed": False}], ids=["off", "conflict"])
+def test_without_an_installation_no_activity_is_read_or_shown(panel: Panel, status: dict[str, Any]) -> None:
+    panel.show(status, activity=BUSY_ACTIVITY)
+    panel.page.locator("#s3sync-title:not(:has(.fa-spin))").wait_for(timeout=SOON)
+    panel.click("Refresh")
+    panel.page.locator(".fa-refresh:not(.fa-spin)").wait_for(timeout=SOON)
+    assert panel.requests == ["GET", "GET"]
+    assert panel.page.locator(".s3sync-chart, .s3sync-packages").count() == 0
+    assert "Last synced" not in panel.text()
 
 
 def test_a_conflict_is_shown_beside_the_parts_with_disable(panel: Panel) -> None:
@@ -480,6 +555,27 @@ def test_the_admin_page_has_reconcile_beside_rebuild(panel: Panel) -> None:
     assert panel.requests.count("POST /reconcile") == 1
 
 
+@pytest.mark.parametrize(
+    ("command", "steps", "text"),
+    [
+        ("enable", [], "Checked on"),
+        ("enable", [{"step": "reconcile", "state": "done", "message": "compared"}], "Checked on"),
+        ("enable", [{"step": "update code", "state": "skipped", "message": "not needed"}], "Checked on"),
+        ("disable", [], "Checked on"),
+        ("enable", STEPS[1:], "Repaired on"),
+        ("enable", [{"step": "create function", "state": "done", "message": "x"}], "Enabled on"),
+        ("disable", [{"step": "delete function", "state": "done", "message": "x"}], "Disabled on"),
+    ],
+)
+def test_a_run_that_found_nothing_to_do_is_not_called_a_repair(
+    panel: Panel, command: str, steps: list[dict[str, Any]], text: str
+) -> None:
+    last = {**ended("ok", "Nothing to do."), "command": command, "steps": steps}
+    panel.show({**ON, "last_run": last}, "S3 sync is on")
+    summary = panel.page.locator("summary", has_text=text).inner_text()
+    assert summary.endswith(", in 7 s: nothing had to be changed" if text == "Checked on" else ", in 7 s")
+
+
 def test_a_damaged_line_and_a_heartbeat_lose_no_other_line(panel: Panel) -> None:
     lines = ["", STEPS[0], '{"step": "cut o', "", "<html>", "null", *STEPS[1:], RESULT]
     panel.show([DIFFERS, ON], "S3 sync differs from the settings", plan=REPAIR, enable=stream(*lines))
@@ -558,6 +654,18 @@ def test_a_second_tab_follows_the_run_that_is_in_its_way(panel: Panel) -> None:
     assert panel.buttons() == []
     panel.hurry_to("S3 sync is on")
     assert "already running" not in panel.text()
+
+
+def test_a_second_tab_whose_rival_has_just_ended_does_not_speak_of_it_any_more(panel: Panel) -> None:
+    refusal = Response(409, json.dumps({"error": "conflict", "message": "enable is already running"}))
+    after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
+    panel.show([DIFFERS, after], "S3 sync differs from the settings", plan=REPAIR, enable=refusal)
+    run(panel)
+    panel.title("S3 sync is on")
+    assert "Repaired on" in panel.text()
+    assert "already running" not in panel.text()
+    assert "enable is already running" in panel.announced()
+    assert panel.focus() == "s3sync-title"
 
 
 def test_a_run_of_another_admin_is_shown_with_elapsed_times_and_each_step_is_announced_once(
@@ -713,6 +821,22 @@ def test_the_admin_page_asks_for_a_recent_answer_only(panel: Panel) -> None:
     panel.page.get_by_role("link", name="Admin").first.click()
     panel.page.get_by_role("link", name="S3 sync is on").wait_for(timeout=SOON)
     assert panel.requests == ["GET  max-age=60"]
+
+
+def test_the_admin_page_of_a_second_tab_follows_a_run_to_its_end(panel: Panel) -> None:
+    after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
+    panel.show([running(STEPS[0]), running(STEPS[0]), running(STEPS[0]), after], "S3 sync is being changed")
+    panel.page.get_by_role("link", name="Admin").first.click()
+    button = panel.page.locator("#s3sync-open")
+    button.get_by_text("S3 sync is being changed").wait_for(timeout=SOON)
+
+    def is_on() -> bool:
+        panel.page.clock.fast_forward(6000)
+        panel.page.wait_for_timeout(50)
+        text: str = button.inner_text()
+        return text.strip() == "S3 sync is on"
+
+    wait_until(is_on, "the button shows that the run has ended", 15)
 
 
 #: Goes to the Admin page and back to the panel, a number of times.

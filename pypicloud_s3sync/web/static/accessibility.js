@@ -14,7 +14,7 @@
       function announce(text) {
         if (!announce.region || !text) return;
         const line = document.createElement("p");
-        line.textContent = text;
+        line.textContent = text.replace(/`/g, "");
         announce.region.appendChild(line);
         while (announce.region.children.length > KEPT) announce.region.removeChild(announce.region.firstChild);
       }

@@ -6,6 +6,7 @@
 
   const ADMIN = "/admin";
   const PANEL = "/admin/s3sync";
+  const POLL = 5000; // milliseconds between two requests while a run is in progress
 
   angular
     .module("pypicloud")
@@ -75,26 +76,33 @@
     ])
 
     .directive("s3syncButton", [
+      "$timeout",
       "s3syncRequests",
       "s3syncWords",
-      function (requests, words) {
+      function ($timeout, requests, words) {
         return {
           restrict: "A",
           template:
             '<div class="s3sync s3sync-button"><a class="btn btn-default" id="s3sync-open" href="#/admin/s3sync">' +
             '<i class="fa {{ shown.mark }} s3sync-{{ shown.tone }}" aria-hidden="true"></i> {{ shown.text }}</a></div>',
           link: function (scope) {
+            let poll = null;
             scope.shown = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
+            load();
+            scope.$on("$destroy", () => $timeout.cancel(poll));
+
             // An answer of the last minute will do: only the panel asks AWS.
-            requests.get("", (answer) => typeof answer.state === "string", 60).then(
-              (status) => {
-                const text = status.state === "off" ? { text: "Enable S3 sync" } : {};
-                scope.shown = Object.assign({}, words.state(status.state), text);
-              },
-              (problem) => {
+            function load() {
+              requests.get("", (answer) => typeof answer.state === "string", 60).then(show, (problem) => {
                 scope.shown = words.problem(problem.error);
-              }
-            );
+              });
+            }
+
+            function show(status) {
+              const text = status.state === "off" ? { text: "Enable S3 sync" } : {};
+              scope.shown = Object.assign({}, words.state(status.state), text);
+              if (status.state === "running" && !scope.$$destroyed) poll = $timeout(load, POLL);
+            }
           },
         };
       },

@@ -76,6 +76,7 @@
           $scope.state = status.state;
           $scope.code = status.code && words.code(status.code);
           $scope.contents = contents(status);
+          $scope.foreignTarget = foreignTarget(status);
           $scope.parts = (status.resources || []).map((part) => asPart(part, status));
           if (status.state === "running") showRunning(status.running || {});
           else showLast(status.last_run);
@@ -85,6 +86,13 @@
         function asPart(part, status) {
           const name = part.foreign ? "foreign" : part.state === "missing" && !status.installed ? "off" : part.state;
           return Object.assign({ word: words.part(name), texts: differences.inRow(part.differences) }, part);
+        }
+
+        // Returns where Lambda sends failed events, if that is not a queue of S3 sync.
+        function foreignTarget(status) {
+          const target = status.events && status.events.dead_letter_target;
+          const isOwn = target && _.some(status.resources, (part) => part.name === target.split(":").pop());
+          return isOwn ? null : target;
         }
 
         function showRunning(document) {
@@ -136,6 +144,10 @@
 
         // Loaded after the state, because the server reads AWS for one request at a time.
         function loadActivity() {
+          if (!$scope.status || !$scope.status.installed) {
+            $scope.activity = null;
+            return null;
+          }
           const isActivity = (answer) => Array.isArray(answer.packages) && Array.isArray(answer.hours);
           readingActivity = true;
           return requests
@@ -172,7 +184,7 @@
 
         $scope.ask = function (verb) {
           if ($scope.planning) return;
-          const run = runs.started(verb, $scope.state);
+          const run = runs.started(verb);
           $scope.planning = verb;
           announce("Reading the current state from AWS");
           requests
@@ -217,7 +229,7 @@
         function start(verb) {
           $scope.plan = null;
           $scope.busy = verb;
-          $scope.run = runs.started(verb, $scope.state);
+          $scope.run = runs.started(verb);
           entitle();
           focus("s3sync-run");
           requests
@@ -239,8 +251,18 @@
         function notStarted(problem) {
           if (problem.error === "unreachable") return follow(); // The server may have started it.
           if (FINAL.indexOf(problem.error) >= 0) return fail(problem);
+          if (problem.error === "conflict") return giveWay(problem);
           $scope.run.isRefused = true;
           finish(Object.assign({}, problem, { result: "failed" }));
+        }
+
+        // Shows the run that is in the way of this one, or how it ended.
+        function giveWay(problem) {
+          announce(problem.message);
+          $scope.run = null;
+          $scope.busy = null;
+          focus("s3sync-title");
+          load().then(loadActivity);
         }
 
         function finish(result) {

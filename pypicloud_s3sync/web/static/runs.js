@@ -5,6 +5,8 @@
   "use strict";
 
   const FIELDS = ["command", "since", "ended", "result", "message", "policy"];
+  // The steps that change something.
+  const CHANGES = /^(create|update|delete) /;
   const LONGEST = 3600000; // milliseconds that a step may take
   const PAST = {
     enable: "Enabled",
@@ -21,9 +23,9 @@
     "s3syncWords",
     function (words) {
       // Returns a run that this page starts; "repair" is an enable of something that exists.
-      function started(verb, stateBefore) {
+      function started(verb) {
         const command = verb === "repair" ? "enable" : verb;
-        return { command: command, verb: verb, isOwn: true, stateBefore: stateBefore, steps: [], result: null };
+        return { command: command, verb: verb, isOwn: true, steps: [], result: null };
       }
 
       // Returns a run from a document of the server. "known" is what this page has seen of it so far, if anything.
@@ -92,7 +94,8 @@
 
       // Adds what the panel says about a run that has ended.
       function described(run) {
-        run.past = PAST[run.verb] || run.command;
+        run.isUnchanged = isUnchanged(run);
+        run.past = run.isUnchanged ? "Checked" : PAST[run.verb] || run.command;
         run.says = run.result === "ok" ? String(run.message || "").replace(SAID, "") : "";
         run.seconds = run.ended && run.since ? run.ended - run.since : undefined;
         stopSteps(run, "stopped");
@@ -117,6 +120,12 @@
         run.steps.forEach((step) => {
           if (step.state === "running") Object.assign(step, { state: state, icon: words.STEPS[state] });
         });
+      }
+
+      // Returns whether a run that has succeeded found everything as it should be.
+      function isUnchanged(run) {
+        if (run.result !== "ok" || ["enable", "disable"].indexOf(run.command) < 0) return false;
+        return !run.steps.some((step) => step.state === "done" && CHANGES.test(step.step));
       }
 
       return {

@@ -21,6 +21,9 @@ DESIRED = make_desired()
 QUEUE = replace(not_none(created(DESIRED.delivery_resources).dead_letters), messages=3)
 
 
+RECORDS = notification_of("a/b-1.tgz")["Records"]
+
+
 class FailedEvents(FakeClients):
     """A dead-letter queue and a function; messages with an id in ``broken`` fail.
 
@@ -135,11 +138,30 @@ def test_a_message_that_cannot_be_deleted_is_an_error() -> None:
         clients.replay()
 
 
-def test_a_message_that_is_no_event_is_named_by_its_id() -> None:
+@pytest.mark.parametrize(
+    ("body", "keys", "error"),
+    [
+        ("not JSON", (), "is not JSON"),
+        ('{"a": 1}', (), "the event has no list of Records and is not an S3 event of EventBridge"),
+        (json.dumps({"Records": [*RECORDS, {"s3": 7}]}), ("a/b-1.tgz",), "the record has no s3.bucket.name"),
+    ],
+    ids=["no JSON", "no event", "a record"],
+)
+def test_a_message_that_is_no_event_is_named_by_its_id_with_the_reason(
+    body: str, keys: tuple[str, ...], error: str
+) -> None:
     clients = FailedEvents(broken=("m-x",))
-    clients.messages = [{"MessageId": "m-x", "ReceiptHandle": "r-x", "Body": "not JSON"}]
+    clients.messages = [{"MessageId": "m-x", "ReceiptHandle": "r-x", "Body": body}]
     (event,) = clients.replay().failed
-    assert (event.message_id, event.keys, event.error) == ("m-x", (), "see the function's log")
+    assert (event.message_id, event.keys) == ("m-x", keys)
+    assert error in event.error
+
+
+def test_an_event_whose_reason_is_not_in_the_end_of_the_log_is_named_with_the_log() -> None:
+    answer = {"batchItemFailures": [{"itemIdentifier": "m-a/b-1.tgz"}]}
+    response = {"Payload": io.BytesIO(json.dumps(answer).encode()), "LogResult": ""}
+    (event,) = FailedEvents("a/b-1.tgz", answers={"invoke": response}).replay().failed
+    assert event.error == 'search the log group /aws/lambda/sync for "b-1.tgz"'
 
 
 def test_nothing_is_done_without_failed_events() -> None:

@@ -23,13 +23,19 @@ def without(desired: Desired, part: str) -> Observed:
     return replace(observed, delivery_resources=replace(observed.delivery_resources, **changes))
 
 
+def with_disabled_mapping(desired: Desired) -> Observed:
+    observed = deployed(desired)
+    mapping = not_none(observed.delivery_resources.mapping)
+    mapping = replace(mapping, configuration={**mapping.configuration, "Enabled": False})
+    return replace(observed, delivery_resources=replace(observed.delivery_resources, mapping=mapping))
+
+
 REPAIRED: dict[str, tuple[Desired, Observed]] = {
     "notification": (DESIRED, replace(DEPLOYED, notifications={})),
     "permission": (DESIRED, replace(DEPLOYED, statements=())),
     "function": (DESIRED, replace(DEPLOYED, function=None, statements=())),
     "role": (DESIRED, replace(DEPLOYED, role=None)),
     "queue": (SQS, without(SQS, "queue")),
-    "event source mapping": (SQS, without(SQS, "mapping")),
     "rule": (EVENTBRIDGE, without(EVENTBRIDGE, "rule")),
 }
 
@@ -57,8 +63,15 @@ def test_a_rule_that_was_disabled_is_named() -> None:
         plan_enable(DESIRED, replace(NOTHING, log_group=replace(DESIRED.log_group, retention_days=7))),
         plan_enable(DESIRED, with_configuration(MemorySize=128)),
         plan_enable(DESIRED, replace(DEPLOYED, log_group=None)),
+        # The events wait in the queue.
+        plan_enable(DESIRED, with_disabled_mapping(DESIRED)),
+        plan_enable(SQS, with_disabled_mapping(SQS)),
+        plan_enable(SQS, without(SQS, "mapping")),
     ],
-    ids=["the first installation", "a log group of earlier", "another size", "a missing log group"],
+    ids=[
+        *("the first installation", "a log group of earlier", "another size", "a missing log group"),
+        *("a disabled mapping", "a disabled mapping of sqs", "a missing mapping"),
+    ],
 )
 def test_a_change_that_loses_no_event_has_no_warning(plan: Plan) -> None:
     assert enabled(plan) == "S3 sync is on."
