@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..exceptions import ConflictError, EventError
+from ..exceptions import ConflictError
 from ..sync import events
 from .aws import Clients
 from .models import Names, Progress, Queue, Reporter
