@@ -250,12 +250,31 @@ def test_a_bundle_without_a_driver_contains_no_binary(cache: str, request: pytes
 
 
 @pytest.mark.usefixtures("no_network")
-@pytest.mark.parametrize("cache", ["dynamo", "redis"])
-def test_a_bundle_without_a_binary_needs_no_network_for_any_target(cache: str) -> None:
-    assert not [part.name for target in TARGETS for part in parts_of(spec_for(cache, target)) if part.fetch]
+@pytest.mark.parametrize(
+    ("cache", "url"),
+    [("dynamo", None), ("redis", None), ("sql", f"{MYSQL}?ssl_ca=/etc/ssl/ca.pem")],
+    ids=["dynamo", "redis", "mysql with TLS"],
+)
+def test_a_bundle_without_a_binary_needs_no_network_for_any_target(cache: str, url: str | None) -> None:
+    for target in TARGETS:
+        assert not [part.name for part in parts_of(spec_for(cache, target, db_url=url)) if part.fetch]
     messages: list[str] = []
-    build(spec_for(cache, ARM), lambda message, *_: messages.append(message))
+    build(spec_for(cache, ARM, db_url=url), lambda message, *_: messages.append(message))
     assert messages[-1] == "imported in a clean python3.12"
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("driver", ["mysql+pymysql", "postgresql+psycopg2"])
+def test_without_an_index_the_error_names_the_settings_that_need_none(driver: str) -> None:
+    other = Target("python3.13" if host_target().runtime == "python3.12" else "python3.12")
+    with pytest.raises(BundleError, match=f"uv cannot fetch .* for {other}: check the network") as caught:
+        build(spec_for("sql", other, db_url=f"{driver}://u:p@db/ppc"))
+    message = str(caught.value)
+    runtime = f", or set s3sync.runtime = {host_target().runtime}, for which everything is installed"
+    has_none = not [part for part in parts_of(spec_for("sql", db_url=f"{driver}://u:p@db/ppc")) if part.fetch]
+    assert (runtime in message) is has_none
+    assert ("or add ssl_ca with the certificate" in message) is (driver == "mysql+pymysql")
+    assert "or build elsewhere and set s3sync.bundle" in message
 
 
 @pytest.mark.usefixtures("no_network")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import metadata
+from urllib.parse import parse_qs, urlsplit
 
 from packaging.requirements import Requirement
 
@@ -40,13 +41,13 @@ class Driver:
     requirements : tuple of str
         The distributions that contain it, best first.
     module : str
-    optional : tuple of str
-        Distributions that it uses if they are installed.
+    without_tls : tuple of str
+        Distributions that it uses, if they are installed, only if the connection has no TLS.
     """
 
     requirements: tuple[str, ...]
     module: str
-    optional: tuple[str, ...] = ()
+    without_tls: tuple[str, ...] = ()
 
 
 BACKENDS = {
@@ -66,6 +67,9 @@ DRIVERS = {
     # MySQL's default authentication, caching_sha2_password, encrypts passwords that TLS does not protect.
     "pymysql": Driver(("pymysql",), "pymysql", ("cryptography",)),
 }
+
+#: Options of ``db.url`` with which PyMySQL connects with TLS or not at all.
+_TLS = ("ssl_ca", "ssl_check_hostname", "ssl_cipher", "ssl_verify_cert", "ssl_verify_identity")
 
 #: The dialect whose driver Python has, and the schemes of a custom cache in Redis.
 _WITHOUT_DRIVER = ("redis", "rediss", "sqlite")
@@ -101,7 +105,8 @@ def cache_needs(spec: BundleSpec) -> CacheNeeds:
         requirements += _distributions_of(cache)
     driver = _driver(spec.db_url) if "sql" in names else None
     if driver:
-        requirements += [_installed_driver(driver), *filter(_installed, driver.optional)]
+        requirements.append(_installed_driver(driver))
+        requirements += [] if _has_tls(spec.db_url) else filter(_installed, driver.without_tls)
         modules.append(driver.module)
     install = " ".join(f"'{backend.install}'" for backend in backends)
     return CacheNeeds(tuple(map(Requirement, requirements)), tuple(modules), install)
@@ -121,6 +126,11 @@ def _driver(url: str | None) -> Driver | None:
         return None
     name = driver or _default_driver(dialect)
     return DRIVERS.get(name, Driver((name,), name))
+
+
+def _has_tls(url: str | None) -> bool:
+    options = parse_qs(urlsplit(url or "").query)
+    return "ssl_disabled" not in options and any(name in options for name in _TLS)
 
 
 def _default_driver(dialect: str) -> str:

@@ -16,7 +16,7 @@ SDK = frozenset({"boto3", "botocore", "jmespath", "s3transfer"})
 #: Distributions that pypicloud requires and the handler never imports. They are left out of pypicloud's own
 #: requirements; a package in ``s3sync.extra_packages`` comes with everything that it requires.
 NOT_IMPORTED = {
-    "cryptography": "pypicloud.storage.s3: signed URLs of CloudFront; backends.py adds it for PyMySQL",
+    "cryptography": "pypicloud.storage.s3: signed URLs of CloudFront; backends.py may add it for PyMySQL",
     "greenlet": "SQLAlchemy's asyncio; pypicloud is synchronous",
     "hupper": "pserve --reload",
     "passlib": "pypicloud.access: users and passwords",

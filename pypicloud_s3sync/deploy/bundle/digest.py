@@ -21,7 +21,7 @@ def fingerprint(spec: BundleSpec) -> str:
     It covers the target, the bytes of this package's sources (including those that build the bundle), and the
     name, version and file digests of each distribution, and the contents of further files. The digests are
     those of the bundled files in the distribution's RECORD, not of the RECORD itself, because pip and uv
-    write different ones. Of ``db_url``, only the driver counts.
+    write different ones. Of ``db_url``, only what decides the distributions counts.
 
     Raises
     ------

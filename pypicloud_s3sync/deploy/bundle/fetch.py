@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +29,9 @@ def platform_name(target: Target) -> str:
     return f"{target.machine}-{_UV_GLIBC[target.glibc]}"
 
 
-def fetch(parts: list[Part], target: Target, directory: Path) -> dict[str, metadata.Distribution]:
+def fetch(
+    parts: list[Part], target: Target, directory: Path, advice: Callable[[], str] = str
+) -> dict[str, metadata.Distribution]:
     """Install the wheels of parts into a directory, with one call of uv.
 
     Parameters
@@ -39,6 +41,8 @@ def fetch(parts: list[Part], target: Target, directory: Path) -> dict[str, metad
     target : Target
     directory : Path
         An empty directory to install into.
+    advice : callable, optional
+        Returns what to set so that nothing need be fetched, for the error of an index that does not answer.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def fetch(parts: list[Part], target: Target, directory: Path) -> dict[str, metad
     """
     requirements = [part.fetch for part in parts if part.fetch]
     with _cache_options() as options:
-        _install(requirements, target, directory, options)
+        _install(requirements, target, directory, options, advice)
     return {part.name: _fetched(part, target, directory) for part in parts}
 
 
@@ -88,7 +92,9 @@ def _is_writable(directory: Path) -> bool:
         return False
 
 
-def _install(requirements: list[str], target: Target, directory: Path, options: list[str]) -> None:
+def _install(
+    requirements: list[str], target: Target, directory: Path, options: list[str], advice: Callable[[], str]
+) -> None:
     arguments = [
         *("pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"),
         *("--python", sys.executable, "--target", str(directory)),
@@ -102,15 +108,17 @@ def _install(requirements: list[str], target: Target, directory: Path, options: 
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BundleError(f"uv cannot fetch {', '.join(requirements)}: {error}: run it again") from error
     if result.returncode:
-        raise BundleError(_explain(requirements, target, result.stderr))
+        raise BundleError(_explain(requirements, target, result.stderr, advice))
 
 
-def _explain(requirements: list[str], target: Target, stderr: str) -> str:
+def _explain(requirements: list[str], target: Target, stderr: str, advice: Callable[[], str]) -> str:
     reason = " ".join(stderr.replace("╰─▶", "").replace("│", "").split())
     if "No solution found" not in reason:
+        instead = advice()
         return (
             f"uv cannot fetch {', '.join(requirements)} for {target}: check the network and the index"
-            f" (UV_DEFAULT_INDEX), or build elsewhere and set s3sync.bundle (uv reports: {reason})"
+            f" (UV_DEFAULT_INDEX){f', or {instead}' if instead else ''}, or build elsewhere and set"
+            f" s3sync.bundle (uv reports: {reason})"
         )
     missing = [line for line in requirements if line in reason or line.partition("==")[0] in reason]
     return (

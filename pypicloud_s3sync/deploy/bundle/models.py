@@ -80,7 +80,7 @@ class BundleSpec:
     cache : str
         The value of ``pypi.db``: ``dynamo``, ``redis``, ``sql`` or the dotted path of a class.
     db_url : str, optional
-        The value of ``db.url``. Only its driver is used; the rest may hold a password.
+        The value of ``db.url``. Only its driver, and whether it uses TLS, count; it may hold a password.
     extra_packages : tuple of str
         Names of installed distributions to add, with everything that they require.
     files : tuple of pairs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from .collect import Files, distribution_files, own_files, slim_files
 from .fetch import fetch
 from .interpreters import find_python
 from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
+from .offline import advice
 from .platforms import host_can_run
 from .verify import verify
 
@@ -90,7 +92,8 @@ def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps)
         if part.distribution.version != part.version:
             installed = f"{part.name} {part.distribution.version}"
             steps.note(f"{installed} cannot run on {target.runtime}: using {part.fetch} instead")
-    fetched = fetch(missing, target, directory / "fetched") if missing else {}
+    advise = functools.partial(advice, spec)
+    fetched = fetch(missing, target, directory / "fetched", advise) if missing else {}
     names = ", ".join(str(part.fetch) for part in missing)
     steps.finish(f"fetched {names}" if names else "no wheels to fetch")
     files: Files = {}

@@ -75,6 +75,25 @@ def test_psycopg_needs_the_library_that_lambda_does_not_have(monkeypatch: pytest
     assert found.extras == {"binary"}
 
 
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        ("", True),
+        ("?charset=utf8mb4", True),
+        ("?ssl_ca=/etc/ssl/ca.pem&ssl_disabled=true", True),
+        ("?ssl_ca=/etc/ssl/ca.pem", False),
+        ("?charset=utf8mb4&ssl_verify_identity=true", False),
+        ("?ssl_check_hostname=false", False),
+    ],
+)
+def test_pymysql_needs_cryptography_only_without_tls(
+    monkeypatch: pytest.MonkeyPatch, options: str, needed: bool
+) -> None:
+    """Lambda's python3.11 cannot run its binary, and without it the bundle has none."""
+    monkeypatch.setattr(backends, "_installed", lambda name: True)
+    assert ("cryptography" in required(needs("sql", f"mysql+pymysql://u:p@db/ppc{options}"))) is needed
+
+
 def test_sqlite_needs_no_driver() -> None:
     assert needs("sql", None).modules == BACKENDS["sql"].modules
 
