@@ -77,6 +77,9 @@ class DynamoAdapter(CacheAdapter):
         self.client = cache.engine.dynamo.client
         self.pause = pause
         self.pool = ThreadPoolExecutor(PARALLEL)
+        # db.tablenames changes the models, which the caches of all configurations share.
+        models, namespace = (DynamoPackage, PackageSummary), self.engine.namespace
+        self._tables = {model: str(model.meta_.ddb_tablename(namespace)) for model in models}
         self.client.meta.events.register("before-send.dynamodb", self._before_send)
 
     def is_unreachable(self, error: BaseException) -> bool:
@@ -351,7 +354,7 @@ class DynamoAdapter(CacheAdapter):
         return Summary(loaded.last_modified, loaded.summary, checksum, item.get(NEWEST, {}).get("S"))
 
     def _table(self, model: Any) -> str:
-        return str(model.meta_.ddb_tablename(self.engine.namespace))
+        return self._tables[model]
 
     def _dump(self, item: Any) -> dict[str, Any]:
         return dict(self.dynamizer.encode_keys(item.ddb_dump_()))

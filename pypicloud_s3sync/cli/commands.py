@@ -12,6 +12,7 @@ from pypicloud.util import normalize_name
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents, reconciling, results
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
+from ..deploy.regions import wait_for
 from ..deploy.template import Format, template
 from ..exceptions import ReconcileError
 from ..reconcile.models import Options, a_tenth
@@ -50,6 +51,7 @@ class Command:
         *,
         as_json: bool,
     ) -> None:
+        self.config_uri = config_uri
         self.as_json = as_json
         self.console = make_console(quiet=as_json)
         self.settings: SyncSettings = read(load_ini(config_uri, variables), overrides)
@@ -107,6 +109,15 @@ class Command:
             status = 0 if report.in_sync else 1
         self._show(document, lambda: show_reconciled(self.console, document, summary))
         return status
+
+    def wait(self, filename: str, timeout: float) -> int:
+        """Wait until the region can serve a file; the exit status is 1 if the time is over."""
+        with StepPrinter(self.console, "reading the bucket and the cache") as report:
+            waited = wait_for(self.config_uri, self.settings, filename, timeout, report)
+        if not waited.available:
+            click.echo(f"{PROGRAM}: {one_line(waited.message)}", err=True)
+        self._show(waited.document(), lambda: self._print(waited.message) if waited.available else None)
+        return 0 if waited.available else 1
 
     def status(self) -> int:
         """Show the state of S3 sync; the exit status is 1 unless it is on and works."""

@@ -233,6 +233,52 @@ def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -
 
 
 @cli.command()
+@options_of_regions
+@click.pass_obj
+def compare(run: Run, /, **arguments: Any) -> int:
+    """Compare two or more regions: whether they are equal, and which layer lost what.
+
+    The buckets and the caches of all regions are listed, and each difference is shown with the region that
+    lacks the file or holds it wrongly, and what to do about it. Nothing is changed. Run it on a host that can
+    reach all of the caches.
+
+    The exit status is 0 if the regions are equal, and 1 if they are not.
+    """
+    configurations = _configurations(run, **arguments)
+    from .regions import compare
+
+    return compare(configurations, as_json=run.json)
+
+
+@cli.command()
+@_options_of_all
+@click.argument("config_uri")
+@click.argument("arguments", nargs=-1, metavar="FILENAME [NAME=VALUE]...", required=True)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=300,
+    show_default=True,
+    metavar="S",
+    help="Seconds to wait.",
+)
+@click.pass_obj
+def wait(run: Run, /, *, arguments: tuple[str, ...], timeout: float, **others: Any) -> int:
+    """Wait until the region can serve a file, for example after an upload in another region.
+
+    FILENAME is that of a package: acme-1.0-py3-none-any.whl. The command returns as soon as the bucket has
+    the file, and the cache has its row and lists it. The exit status is 1 if the time is over: the error says
+    which of them lacks the file.
+    """
+    variables = tuple(argument for argument in arguments if "=" in argument)
+    filenames = [argument for argument in arguments if "=" not in argument]
+    command = _command(run, variables=variables, **others)
+    if len(filenames) != 1:
+        raise click.UsageError(f"Expected one FILENAME, got {len(filenames)}.")
+    return command.wait(filenames[0], timeout)
+
+
+@cli.command()
 @common_options
 @click.pass_obj
 def replay(run: Run, /, **arguments: Any) -> int:
@@ -274,12 +320,12 @@ def _account(context: click.Context, parameter: click.Parameter, value: str | No
 @role_option
 @click.option(
     *("--for", "purposes"),
-    type=click.Choice(["enable", "status", "panel", "replicate"]),
+    type=click.Choice(["enable", "status", "panel", "replicate", "compare"]),
     multiple=True,
     default=["enable"],
     show_default=True,
     help="enable: also plan, status and disable. status: only plan and status. panel: all that the admin UI"
-    " shows. replicate: replicate, for this bucket. Repeat it to allow several.",
+    " shows. replicate: replicate, for this bucket. compare: also wait. Repeat it to allow several.",
 )
 @click.option(
     "--account",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 #: Control characters, halves of surrogate pairs, and the separators of lines and paragraphs.
@@ -30,6 +30,19 @@ def json_text(document: Mapping[str, Any]) -> str:
     """Return a document as JSON in ASCII, which every terminal and every encoding can show."""
     # JSON allows DEL in a string, so json.dumps does not escape it.
     return json.dumps(document, indent=2).replace("\x7f", "\\u007f")
+
+
+def json_with_items(
+    document: Mapping[str, Any], name: str, items: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield the parts of a document as JSON; its last field is a list that may not fit into memory."""
+    yield json_text({**document, name: []}).removesuffix("]\n}")
+    separator = ""
+    for item in items:
+        flat = json.dumps(item).replace("\x7f", "\\u007f")
+        yield f"{separator}\n    {flat}"
+        separator = ","
+    yield ("\n  " if separator else "") + "]\n}\n"
 
 
 def _is_control(character: str) -> bool:

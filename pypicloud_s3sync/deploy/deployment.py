@@ -23,8 +23,8 @@ from .models import Plan, Reporter
 from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
+from .reading import WORKERS, check_tables
 from .reconciling import (
-    WORKERS,
     Reconciled,
     check,
     differs_here,
@@ -191,8 +191,7 @@ class Deployment:
     def _locate_cache(self) -> Location:
         """Return the location of the bucket; raise an error if the tables of the cache do not exist."""
         location = self._locate()
-        for problem in missing_tables(self.settings, Reader(location.clients).cache_tables()):
-            raise ConflictError(str(problem))
+        check_tables(self.settings, location.clients)
         return location
 
     def _locate(self, *, bucket_may_be_gone: bool = False) -> Location:

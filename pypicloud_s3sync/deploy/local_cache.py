@@ -15,9 +15,10 @@ from ..caches.registry import adapter_for, open_cache
 from ..config.settings import SyncSettings
 from ..exceptions import ConflictError, UnreachableError
 from ..sync.environment import with_timeouts
+from .policy import TABLES
 
 
-def open_adapter(settings: SyncSettings) -> CacheAdapter:
+def open_adapter(settings: SyncSettings, command: str = "reconcile") -> CacheAdapter:
     """Return the adapter of the cache, with the settings and the credentials of the server.
 
     The tables of a DynamoDB cache must exist: pypicloud's class would create them.
@@ -36,6 +37,9 @@ def open_adapter(settings: SyncSettings) -> CacheAdapter:
     if "db.url" in values:
         values["db.url"] = with_timeouts(values["db.url"])
     credentials = settings.db_credentials
+    if settings.cache_backend == "dynamo":
+        # pypicloud keeps the names in its classes, where another configuration may have set them.
+        values["db.tablenames"] = values.get("db.tablenames") or " ".join(TABLES)
     if settings.cache_backend == "dynamo" and settings.endpoint_url and "db.host" not in values:
         # The server finds an emulator by a variable, which this process may not have.
         values |= _address(settings.endpoint_url)
@@ -49,13 +53,13 @@ def open_adapter(settings: SyncSettings) -> CacheAdapter:
     except ConflictError:
         raise
     except Exception as error:
-        raise unreachable(error) from error
+        raise unreachable(error, command) from error
 
 
 @contextlib.contextmanager
-def opened(settings: SyncSettings) -> Iterator[CacheAdapter]:
+def opened(settings: SyncSettings, command: str = "reconcile") -> Iterator[CacheAdapter]:
     """Yield the adapter of the cache as :func:`open_adapter` returns it, and close its connections."""
-    adapter = open_adapter(settings)
+    adapter = open_adapter(settings, command)
     try:
         yield adapter
     finally:
@@ -69,13 +73,13 @@ def _address(endpoint_url: str) -> dict[str, str]:
     return {"db.host": str(url.hostname), "db.port": str(port), "db.secure": str(secure).lower()}
 
 
-def unreachable(error: Exception) -> UnreachableError:
-    """Return the error for a cache that does not answer."""
+def unreachable(error: Exception, command: str = "reconcile") -> UnreachableError:
+    """Return the error for a cache that does not answer; ``command`` may be run on another host."""
     cause = getattr(error, "orig", None) or error
     reason = " ".join(f"{type(cause).__name__}: {cause}".split())
     return UnreachableError(
         f"the cache cannot be reached from this host ({reason}):"
-        " check the db.* settings, or run ppc-s3sync reconcile on a host that can reach it"
+        f" check the db.* settings, or run ppc-s3sync {command} on a host that can reach it"
     )
 
 

@@ -52,6 +52,8 @@ class Purpose(enum.StrEnum):
     PANEL = "panel"
     #: ``replicate``, for the bucket of these settings; each bucket needs such a policy.
     REPLICATE = "replicate"
+    #: ``compare`` and ``wait``.
+    COMPARE = "compare"
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,15 @@ def operator_policy(
             Patterns.exact(settings, scope.region) if known else Patterns.of_function(settings.function_name)
         )
     statements = _Statements(settings, scope, patterns)
-    chosen = [] if set(purposes) == {Purpose.REPLICATE} else [*statements.reading()]
+    # These need nothing of a function.
+    alone = {Purpose.REPLICATE, Purpose.COMPARE}
+    chosen = [] if alone.issuperset(purposes) else [*statements.reading()]
     if Purpose.PANEL in purposes:
         chosen += statements.reading_the_log()
     if Purpose.ENABLE in purposes:
         chosen += [*statements.writing(), *statements.reconciling(), *statements.replaying()]
+    elif Purpose.COMPARE in purposes:
+        chosen += statements.comparing()
     if Purpose.REPLICATE in purposes:
         chosen += [*statements.reading_replication(), *statements.writing_replication()]
     return {"Version": VERSION, "Statement": chosen}
@@ -222,17 +228,26 @@ class _Statements:
 
     def reconciling(self) -> Iterator[dict[str, Any]]:
         """Yield what ``reconcile`` needs, with which ``enable`` ends."""
+        yield allow("ReconcileObjects", ["s3:GetObject"], self._packages)
+        actions = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query", "Scan"]
+        yield from self._using_rows("ReconcileRows", actions)
+
+    def comparing(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``compare`` and ``wait`` need."""
+        yield allow("ListPackages", ["s3:ListBucket"], self._bucket)
+        yield allow("LookAtPackages", ["s3:GetObject"], self._packages)
+        yield from self._using_rows("ReadRows", ["BatchGetItem", "DescribeTable", "Query", "Scan"])
+
+    def _using_rows(self, sid: str, actions: list[str]) -> Iterator[dict[str, Any]]:
+        """Yield what uses the tables of a DynamoDB cache with the operator's credentials."""
         settings = self.settings
-        packages = f"{self._bucket}/{literal(settings.prefix)}*"
-        yield allow("ReconcileObjects", ["s3:GetObject"], packages)
         if settings.cache_backend != "dynamo" or settings.db_credentials is not None:
             return
         rows, summaries = (
             self.scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
         )
-        actions = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query", "Scan"]
         tables = rows, f"{rows}/index/*", summaries
-        yield allow("ReconcileRows", [f"dynamodb:{action}" for action in actions], *tables)
+        yield allow(sid, [f"dynamodb:{action}" for action in actions], *tables)
         yield allow("FindTables", ["dynamodb:ListTables"], "*")
 
     def replaying(self) -> Iterator[dict[str, Any]]:
@@ -272,6 +287,10 @@ class _Statements:
     @property
     def _bucket(self) -> str:
         return f"arn:{self.scope.partition}:s3:::{self.settings.bucket}"
+
+    @property
+    def _packages(self) -> str:
+        return f"{self._bucket}/{literal(self.settings.prefix)}*"
 
     @property
     def _function(self) -> str:

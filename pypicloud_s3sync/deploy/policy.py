@@ -11,6 +11,8 @@ from ..config.settings import SyncSettings
 from .models import Identity, Names
 
 VERSION = "2012-10-17"
+#: The names of pypicloud's tables, unless ``db.tablenames`` names others.
+TABLES = ("DynamoPackage", "PackageSummary")
 #: The name of the inline policy in the roles that this tool creates.
 POLICY_NAME = "sync"
 #: Lambda needs these to create and delete its network interfaces in a VPC:
@@ -238,7 +240,7 @@ def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:
 
 def table_names(settings: SyncSettings) -> tuple[str, str]:
     """Return the names of the package and summary tables, as ``DynamoCache.configure`` and flywheel do."""
-    names = settings.cache_settings.get("db.tablenames", "").split() or ["DynamoPackage", "PackageSummary"]
+    names = settings.cache_settings.get("db.tablenames", "").split() or TABLES
     namespace = settings.cache_settings.get("db.namespace", "")
     return namespace + names[0], namespace + names[-1]
 

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ..config.settings import SyncSettings
 from ..exceptions import ReconcileError, S3SyncError
-from ..reconcile import models
 from ..reconcile.models import Options, Report
 from ..reconcile.run import listings_differ, reconcile
-from ..sync.converge import Syncer
-from ..sync.heads import HeadClient
 from ..sync.masking import mask
-from ..sync.objects import ObjectReader
 from .aws import Clients
-from .aws_errors import translated
-from .local_cache import opened, unreachable
 from .models import Progress, Reporter
-
-#: Parallel HeadObject requests.
-WORKERS = 32
-
-
-class _Steps(models.Reporter):
-    """Reports the progress of a reconciliation as the steps of a run."""
-
-    def __init__(self, report: Reporter) -> None:
-        self._report = report
-
-    def running(self, step: str, message: str, done: int, total: int | None, note: str | None = None) -> None:
-        """Report the progress of a step."""
-        self._report(Progress(step, "running", message, done, total, note))
-
-    def done(self, step: str, message: str) -> None:
-        """Report the end of a step."""
-        self._report(Progress(step, "done", message))
-
-
-@contextlib.contextmanager
-def _syncer(settings: SyncSettings, clients: Clients, workers: int) -> Iterator[tuple[Syncer, Any]]:
-    """Yield a syncer of the bucket and the cache, with its client of S3; translate the errors of both."""
-    s3 = clients.s3_in_parallel(workers)
-    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
-    with opened(settings) as adapter:
-        try:
-            yield Syncer(reader, adapter, settings.bucket, settings.prefix), s3
-        except S3SyncError:
-            raise
-        except (BotoCoreError, ClientError) as error:
-            operation = getattr(error, "operation_name", "ListObjectsV2")
-            if operation == "ListObjectsV2":
-                action, resource = "s3:ListBucket", f"the bucket {settings.bucket}"
-            else:
-                action, resource = f"dynamodb:{operation}", "the tables of the cache"
-            with translated(action, resource, settings.endpoint_url):
-                raise
-        except Exception as error:
-            if adapter.is_unreachable(error):
-                raise unreachable(error) from error
-            raise
+from .reading import Steps, open_syncer
 
 
 def differs_here(settings: SyncSettings, clients: Clients) -> bool:
@@ -74,7 +23,7 @@ def differs_here(settings: SyncSettings, clients: Clients) -> bool:
     S3SyncError
         As :func:`reconcile_here`.
     """
-    with _syncer(settings, clients, 1) as (syncer, s3):
+    with open_syncer(settings, clients, 1, "reconcile") as (syncer, s3):
         return listings_differ(syncer, s3)
 
 
@@ -88,8 +37,8 @@ def reconcile_here(
     S3SyncError
         Bucket or cache cannot be listed, or the cache cannot be reached.
     """
-    with _syncer(settings, clients, workers) as (syncer, s3):
-        result = reconcile(syncer, s3, options, _Steps(report))
+    with open_syncer(settings, clients, workers, "reconcile") as (syncer, s3):
+        result = reconcile(syncer, s3, options, Steps(report))
     # Databases may quote their settings.
     result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
     return result

@@ -25,11 +25,17 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[ListedO
     """
     for page in _pages(s3, bucket, prefix):
         yield [
-            # HeadObject answers in whole seconds.
-            ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()))
+            _listed(filename, stored)
             for stored in page
             if (filename := filename_of(stored["Key"], prefix)) is not None
         ]
+
+
+def _listed(filename: str, stored: Any) -> ListedObject:
+    # HeadObject answers in whole seconds.
+    return ListedObject(
+        filename, stored["Key"], int(stored["LastModified"].timestamp()), stored.get("Size", 0)
+    )
 
 
 def count_packages(s3: Any, bucket: str, prefix: str, most: int) -> Count:

@@ -20,7 +20,7 @@ R = TypeVar("R", bound=NamedTuple)
 
 
 def differences(
-    objects: Iterable[ListedObject], rows: Iterable[ListedRow], prefix: str
+    objects: Iterable[ListedObject], rows: Iterable[ListedRow], prefix: str, *, every: bool = False
 ) -> Iterator[Difference]:
     """Yield the filenames whose objects and row do not agree.
 
@@ -30,6 +30,8 @@ def differences(
         Both sorted by filename. A row that is listed twice counts once.
     prefix : str
         ``storage.prefix``.
+    every : bool
+        Also yield the filenames whose objects and row agree: a listing does not show everything.
     """
     for filename, found, listed in _matched(objects, rows, "filename"):
         row = listed[-1] if listed else None
@@ -38,7 +40,7 @@ def differences(
             yield Difference(Kind.MISSING, filename, keys, _project(keys[0]))
         elif not found:
             yield Difference(Kind.GONE, filename, (_key_of(row, prefix),), row.name)
-        elif not _agree(found, row):
+        elif every or not _agree(found, row):
             yield Difference(Kind.STALE, filename, keys, row.name)
 
 

@@ -10,15 +10,17 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from types import TracebackType
+from typing import Any
 
 from .models import Difference, Kind, ListedName, ListedObject, ListedRow
 
 #: Kibibytes of memory for the database's pages; the rest is on disk.
 CACHE = 16_000
 _TABLES = """
-CREATE TABLE objects (filename TEXT, key TEXT, modified INTEGER);
+CREATE TABLE objects (filename TEXT, key TEXT, modified INTEGER, size INTEGER);
 CREATE TABLE rows (
-    filename TEXT, name TEXT, modified INTEGER, key TEXT, other_keys TEXT, plausible INTEGER, summary INTEGER
+    filename TEXT, name TEXT, modified INTEGER, key TEXT, other_keys TEXT, plausible INTEGER, summary INTEGER,
+    version TEXT, sha256 TEXT
 );
 CREATE TABLE names (
     name TEXT PRIMARY KEY, modified INTEGER, summary INTEGER, files INTEGER, complete INTEGER
@@ -32,12 +34,18 @@ CREATE TABLE touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
 
 
 class Listing:
-    """The listings, during a ``with`` block."""
+    """The listings, during a ``with`` block.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    cache : int
+        Kibibytes of memory for each sorted listing.
+    """
+
+    def __init__(self, cache: int = CACHE) -> None:
         # An empty name is a private database in a temporary file.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute(f"PRAGMA cache_size = -{CACHE}")
+        self._database.execute(f"PRAGMA cache_size = -{cache}")
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("PRAGMA temp_store = FILE")
         self._database.executescript(_TABLES)
@@ -52,12 +60,12 @@ class Listing:
 
     def add_objects(self, objects: Iterable[ListedObject]) -> None:
         """Add a page of the bucket's objects."""
-        self._insert("objects", 3, objects)
+        self._insert("objects", 4, objects)
 
     def add_rows(self, rows: Iterable[ListedRow]) -> None:
         """Add a page of the cache's rows."""
         packed = ((*row[:4], json.dumps(row.other_keys) if row.other_keys else "", *row[5:]) for row in rows)
-        self._insert("rows", 7, packed)
+        self._insert("rows", 9, packed)
 
     def add_names(self, names: Iterable[ListedName]) -> None:
         """Add a page of the cache's names with their summaries."""
@@ -80,15 +88,13 @@ class Listing:
 
     def objects(self) -> Iterator[ListedObject]:
         """Yield the objects, sorted by filename."""
-        query = "SELECT filename, key, modified FROM objects ORDER BY filename"
+        query = "SELECT filename, key, modified, size FROM objects ORDER BY filename"
         yield from map(ListedObject._make, self._database.execute(query))
 
     def rows(self, order: str = "filename") -> Iterator[ListedRow]:
         """Yield the rows, sorted by ``filename`` or ``name``."""
         query = f"SELECT * FROM rows ORDER BY {order}"  # noqa: S608 - a name of a column
-        for filename, name, modified, key, others, plausible, summary in self._database.execute(query):
-            keys = tuple(json.loads(others)) if others else ()
-            yield ListedRow(filename, name, modified, key, keys, bool(plausible), summary)
+        yield from map(_row, self._database.execute(query))
 
     def names(self) -> Iterator[ListedName]:
         """Yield the names, sorted."""
@@ -101,8 +107,13 @@ class Listing:
         query = "SELECT DISTINCT filename FROM rows WHERE name = ? ORDER BY filename"
         return [filename for (filename,) in self._database.execute(query, [name])]
 
+    def newest_of(self, name: str) -> ListedRow | None:
+        """Return the newest row of a name, or None if it has no rows."""
+        query = "SELECT * FROM rows WHERE name = ? ORDER BY modified DESC, filename DESC LIMIT 1"
+        return next(map(_row, self._database.execute(query, [name])), None)
+
     def index_names(self) -> None:
-        """Make :meth:`filenames_of` fast."""
+        """Make :meth:`filenames_of` and :meth:`newest_of` fast."""
         self._database.execute("CREATE INDEX IF NOT EXISTS row_names ON rows (name)")
 
     def add_differences(self, differences: Iterable[Difference]) -> None:
@@ -186,3 +197,9 @@ class Listing:
         """Return whether a row of a name differs."""
         query = "SELECT 1 FROM touched WHERE name = ?"
         return self._database.execute(query, [name]).fetchone() is not None
+
+
+def _row(values: Sequence[Any]) -> ListedRow:
+    filename, name, modified, key, others, plausible, *rest = values
+    keys = tuple(json.loads(others)) if others else ()
+    return ListedRow(filename, name, modified, key, keys, bool(plausible), *rest)

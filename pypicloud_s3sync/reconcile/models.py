@@ -34,11 +34,12 @@ class Kind(enum.StrEnum):
 
 
 class ListedObject(NamedTuple):
-    """An object as the bucket lists it; ``modified`` is in seconds since 1970."""
+    """An object as the bucket lists it; ``modified`` is in seconds since 1970, ``size`` in bytes."""
 
     filename: str
     key: str
     modified: int
+    size: int = 0
 
 
 class ListedRow(NamedTuple):
@@ -46,6 +47,7 @@ class ListedRow(NamedTuple):
 
     ``key`` and ``other_keys`` are those of its objects. ``modified`` is in microseconds since 1970.
     ``plausible`` tells whether name and version can be those of the filename. ``summary`` is a hash.
+    ``sha256`` is that of the file's content, in hexadecimal; None if the row does not know it.
     """
 
     filename: str
@@ -55,6 +57,8 @@ class ListedRow(NamedTuple):
     other_keys: tuple[str, ...]
     plausible: bool
     summary: int
+    version: str = ""
+    sha256: str | None = None
 
 
 class ListedName(NamedTuple):
@@ -128,8 +132,8 @@ class Report:
     looked_at: int = 0
     seconds: float = 0
 
-    def count(self, kind: Kind, name: str) -> None:
-        """Add a difference."""
+    def count(self, kind: Kind, name: str, wanted: Any | None = None) -> None:
+        """Add a difference; ``wanted`` is the package that the row should be, if that is known."""
         self.differences[kind] += 1
         if len(self.samples[kind]) < SAMPLES:
             self.samples[kind].append(name)

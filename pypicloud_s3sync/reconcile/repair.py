@@ -157,7 +157,7 @@ class Repair:
         kind = recorder.kinds.get(filename)
         if kind is None:
             return
-        self._report.count(kind, filename)
+        self._report.count(kind, filename, recorder.wanted.get(filename))
         self._report.kept += filename in recorder.kept
         if filename in recorder.written:
             self._report.repaired += 1

@@ -45,20 +45,33 @@ def reconcile(
     Exception
         The error of S3 or the cache if one of them could not be listed, or if the cache became unreachable.
     """
-    if syncer.bucket is None:
-        raise S3SyncError("no bucket is set: set storage.bucket")
     started = clock()
-    options, reporter = options or Options(), reporter or Reporter()
+    options = options or Options()
     report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
     with Listing() as listing:
-        _list(syncer, s3, scan, listing, options, report, reporter)
-        report.limit = options.max_deletions(report.rows)
-        repair = Repair(syncer, scan, listing, options, report, reporter)
-        repair.rows()
-        repair.confirm(s3)
-        repair.names()
+        run(syncer, s3, options, reporter or Reporter(), scan, listing, report)
     report.seconds = clock() - started
     return report
+
+
+def run(
+    syncer: Syncer,
+    s3: Any,
+    options: Options,
+    reporter: Reporter,
+    scan: Scan,
+    listing: Listing,
+    report: Report,
+) -> None:
+    """Reconcile as :func:`reconcile`, and leave both listings and the result to the caller."""
+    if syncer.bucket is None:
+        raise S3SyncError("no bucket is set: set storage.bucket")
+    _list(syncer, s3, scan, listing, options, report, reporter)
+    report.limit = options.max_deletions(report.rows)
+    repair = Repair(syncer, scan, listing, options, report, reporter)
+    repair.rows()
+    repair.confirm(s3)
+    repair.names()
 
 
 def listings_differ(syncer: Syncer, s3: Any) -> bool:
@@ -90,7 +103,9 @@ def _list(
     # The rows come first: a package that is uploaded meanwhile must not look like a row without object.
     _list_rows(scan, listing, options, report, reporter)
     _list_objects(s3, syncer, listing, options, report, reporter)
-    listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix))
+    # Of some packages, each file can be looked at.
+    every = bool(options.packages)
+    listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix, every=every))
 
 
 def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, reporter: Reporter) -> None:

@@ -373,3 +373,33 @@ def test_the_policy_names_the_created_resources(site: Site) -> None:
             for resource in as_list(statement["Resource"])
         ]
         assert any(fnmatchcase(arn, resource) for resource in resources), action
+
+
+def test_the_policy_for_comparing_is_enough_for_compare_and_wait(
+    make_site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inis = []
+    for region in ("us-east-1", "eu-west-1"):
+        site = make_site(region)
+        site.client("s3").put_object(Bucket=site.bucket, Key="pkg/pkg-1.0.zip", Body=b"x")
+        path = tmp_path / f"{region}.ini"
+
+        def write(path: Path = path, site: Site = site) -> None:
+            lines = [f"{name} = {value}" for name, value in site.given.items()]
+            path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
+
+        write()
+        assert main(["policy", str(path), "--for", "compare", "--account", site.aws.account_id]) == 0
+        policy = json.loads(capsys.readouterr().out)
+        become_operator(site, policy)
+        write()
+        inis.append(str(path))
+    assert main(["compare", *inis, "--json"]) == 1
+    kinds = {it["kind"] for it in json.loads(capsys.readouterr().out)["differences"]}
+    assert "missing_row" in kinds
+    assert main(["wait", inis[0], "pkg-1.0.zip", "--timeout", "0", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["state"] == "not_in_cache"
+    for action, message in (("s3:ListBucket", "s3:ListBucket"), ("dynamodb:Scan", "dynamodb:Scan")):
+        allow_only(site, without(policy, action))
+        assert main(["compare", *inis]) == 1
+        assert message in capsys.readouterr().err

@@ -19,7 +19,7 @@ def damage(rng: Random, backend: Backend) -> str:
     filenames = sorted(backend.filenames())
     if kind == "ghost":
         filename = rng.choice(GHOSTS)
-        _put(backend, _package(backend, filename, path=f"{rng.choice(('a', 'z'))}/{filename}"))
+        put_row(backend, _package(backend, filename, path=f"{rng.choice(('a', 'z'))}/{filename}"))
         return f"ghost row {filename}"
     if kind == "names" and not isinstance(backend, Sql):
         return _damage_names(rng, backend)
@@ -43,7 +43,7 @@ def damage(rng: Random, backend: Backend) -> str:
     time = TIME if change == "time" else row.last_modified
     if change == "name" and isinstance(backend, Redis):
         backend.db.srem(backend.cache(backend.db).redis_filename_set(row.name), filename)
-    _put(backend, backend.adapter().cache.new_package(name, version, filename, time, row.summary, **data))
+    put_row(backend, backend.adapter().cache.new_package(name, version, filename, time, row.summary, **data))
     return f"{change} of {filename}"
 
 
@@ -52,7 +52,8 @@ def _package(backend: Backend, filename: str, **data: Any) -> Any:
     return backend.adapter().cache.new_package(name, version, filename, TIME, "ghost", **data)
 
 
-def _put(backend: Backend, package: Any) -> None:
+def put_row(backend: Backend, package: Any) -> None:
+    """Write a row past everything that keeps the cache right."""
     if isinstance(backend, Dynamo):
         adapter: Any = backend.adapter()
         backend.client._write("DynamoPackage", package.filename, adapter._dump(package))
@@ -77,6 +78,25 @@ def _drop(backend: Backend, filename: str) -> None:
 
         with backend.maker.begin() as session:
             session.query(SQLPackage).filter_by(filename=filename).delete()
+
+
+def drop_name(backend: Backend, name: str) -> None:
+    """Let a cache that stores names forget one."""
+    if isinstance(backend, Dynamo):
+        del backend.client.tables["PackageSummary"][name]
+    else:
+        assert isinstance(backend, Redis)
+        backend.db.srem(backend.cache(backend.db).redis_set, name)
+
+
+def add_name(backend: Backend, name: str) -> None:
+    """Let a cache that stores names have one without rows."""
+    if isinstance(backend, Dynamo):
+        item = {"name": {"S": name}, "last_modified": {"N": "1767225600"}}
+        backend.client.tables["PackageSummary"][name] = item
+    else:
+        assert isinstance(backend, Redis)
+        backend.db.sadd(backend.cache(backend.db).redis_set, name)
 
 
 def _damage_names(rng: Random, backend: Backend) -> str:

@@ -12,6 +12,8 @@ from ...sync.pending import OTHER_KEYS
 from ..capacity import Capacity
 from ..models import MICROSECONDS, Count, ListedName, ListedRow
 
+#: The entry of a row's ``data`` that has the hash of the file's content.
+SHA256 = "hash_sha256"
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -62,7 +64,7 @@ def listed_row(
     filename: str, name: str, version: str, modified: int, summary: str | None, data: Mapping[str, Any]
 ) -> ListedRow:
     """Return a row as it is listed, from its fields; ``modified`` is in microseconds since 1970."""
-    key, others = data.get("path"), data.get(OTHER_KEYS)
+    key, others, sha256 = data.get("path"), data.get(OTHER_KEYS), data.get(SHA256)
     return ListedRow(
         filename,
         name,
@@ -71,6 +73,8 @@ def listed_row(
         tuple(others) if isinstance(others, list) else (),
         is_plausible(filename, name, version),
         summary_of(summary),
+        version,
+        sha256 if isinstance(sha256, str) else None,
     )
 
 

@@ -17,7 +17,7 @@ from ...caches.base import CacheAdapter
 from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
 from ..models import ListedName, ListedRow
-from .base import Scan, listed_row, microseconds_of_text, summary_of
+from .base import SHA256, Scan, listed_row, microseconds_of_text, summary_of
 
 #: The attributes that are compared; ``name`` and ``data`` are reserved words.
 ROW = {
@@ -103,7 +103,7 @@ def _data(attribute: Item) -> dict[str, Any]:
         return loaded if isinstance(loaded, dict) else {}
     values = attribute.get("M", {})
     others = [entry.get("S") for entry in values.get(OTHER_KEYS, {}).get("L", [])]
-    return {"path": _text(values, "path"), OTHER_KEYS: others}
+    return {"path": _text(values, "path"), SHA256: _text(values, SHA256), OTHER_KEYS: others}
 
 
 def _name(item: Item) -> ListedName:

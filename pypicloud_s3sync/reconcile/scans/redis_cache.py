@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 from ...sync.pending import OTHER_KEYS
 from ..differences import hash_of
 from ..models import Count, ListedName, ListedRow
-from .base import Scan, listed_row, microseconds_of_text, summary_of
+from .base import SHA256, Scan, listed_row, microseconds_of_text, summary_of
 
 #: The keys in one page.
 PAGE = 1000
 #: The fields of a row that are compared.
-FIELDS = ("filename", "name", "version", "last_modified", "summary", "path", OTHER_KEYS)
+FIELDS = ("filename", "name", "version", "last_modified", "summary", "path", SHA256, OTHER_KEYS)
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ def _row(filename: str, fields: Mapping[str, str | None]) -> ListedRow | None:
     if fields["filename"] is None:
         # Deleted since it was listed.
         return None
-    data = {name: _loaded(fields[name]) for name in ("path", OTHER_KEYS)}
+    data = {name: _loaded(fields[name]) for name in ("path", SHA256, OTHER_KEYS)}
     name, version = fields["name"] or "", fields["version"] or ""
     modified = microseconds_of_text(fields["last_modified"] or "0")
     return listed_row(filename, name, version, modified, fields["summary"], data)

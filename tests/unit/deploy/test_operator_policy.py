@@ -92,6 +92,19 @@ def test_each_purpose_allows_what_it_needs(
     assert ("WriteRule" in found) is (writes and delivery == "eventbridge")
 
 
+def test_comparing_reads_packages_and_rows_and_nothing_else() -> None:
+    found = statements(Purpose.COMPARE, storage__prefix="packages/")
+    assert set(found) == {"ListPackages", "LookAtPackages", "ReadRows", "FindTables"}
+    assert found["LookAtPackages"]["Resource"] == f"arn:aws:s3:::{BUCKET}/packages/*"
+    reading = "Get", "List", "Describe", "BatchGet", "Query", "Scan"
+    for statement in found.values():
+        for action in actions_of(statement):
+            assert action.partition(":")[2].startswith(reading), action
+    assert set(statements(Purpose.COMPARE, **REDIS)) == {"ListPackages", "LookAtPackages"}
+    assert {"ReadFunction", "ReadRows"} <= statements(Purpose.COMPARE, Purpose.STATUS).keys()
+    assert statements(Purpose.COMPARE, Purpose.ENABLE) == statements()
+
+
 def test_the_network_is_seen_only_for_a_function_in_a_vpc() -> None:
     assert "DescribeNetwork" not in statements()
     assert set(actions_of(statements(**VPC)["DescribeNetwork"])) == {
