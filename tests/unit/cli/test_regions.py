@@ -13,6 +13,8 @@ from rich.console import Console
 from pypicloud_s3sync.cli import regions
 from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.cli.text import json_with_items
+from pypicloud_s3sync.config.settings import SyncSettings
+from pypicloud_s3sync.exceptions import ConflictError
 from pypicloud_s3sync.reconcile.models import Reporter
 from pypicloud_s3sync.regions.compare import compare
 from support.regions import World, add, change_row, drop_row, overwrite
@@ -101,6 +103,59 @@ def test_a_document_with_many_items_is_json_of_the_usual_form() -> None:
         assert "\x7f" not in text
 
 
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    path = tmp_path / "production.ini"
+    path.write_text(
+        "[app:main]\nuse = egg:pypicloud\npypi.storage = s3\nstorage.bucket = packages-%(stage)s\n"
+        "pypi.db = dynamo\ndb.region_name = eu-west-1\n[DEFAULT]\nstage = test\n"
+    )
+    return path
+
+
+@pytest.fixture
+def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, SyncSettings]]:
+    """Collect the configurations with which AWS would be asked."""
+    found: list[tuple[str, SyncSettings]] = []
+
+    def wait_for(config: str, settings: SyncSettings, filename: str, timeout: float, report: object) -> None:
+        found.append((f"{config} {filename} {timeout:g}", settings))
+        raise ConflictError("stop")
+
+    def compare_regions(configurations: Sequence[tuple[str, SyncSettings]], report: object) -> None:
+        found.extend(configurations)
+        raise ConflictError("stop")
+
+    monkeypatch.setattr("pypicloud_s3sync.cli.commands.wait_for", wait_for)
+    monkeypatch.setattr("pypicloud_s3sync.cli.regions.compare_regions", compare_regions)
+    return found
+
+
+@pytest.mark.parametrize("order", [["stage=beta", "a-1.zip"], ["a-1.zip", "stage=beta"]])
+def test_wait_takes_a_filename_variables_a_name_and_a_region(
+    used: list[tuple[str, SyncSettings]], ini: Path, order: list[str]
+) -> None:
+    ini.write_text(ini.read_text().replace("[DEFAULT]\nstage = test\n", ""))
+    assert main(["wait", str(ini), *order, "-n", "sync-2", "-r", "us-east-1", "--timeout", "7"]) == 1
+    ((call, settings),) = used
+    assert call == f"{ini} a-1.zip 7"
+    assert (settings.bucket, settings.function_name) == ("packages-beta", "sync-2")
+    assert settings.region == "us-east-1"
+
+
+def test_compare_takes_configurations_variables_a_name_and_a_region(
+    used: list[tuple[str, SyncSettings]], ini: Path
+) -> None:
+    ini.write_text(ini.read_text().replace("[DEFAULT]\nstage = test\n", ""))
+    uris = [f"{ini}?stage=alpha", f"{ini}?stage=beta"]
+    assert main(["compare", *uris, "-n", "sync-2", "-r", "us-east-1"]) == 1
+    assert [(uri, settings.bucket) for uri, settings in used] == [
+        (uris[0], "packages-alpha"),
+        (uris[1], "packages-beta"),
+    ]
+    assert {(settings.function_name, settings.region) for _, settings in used} == {("sync-2", "us-east-1")}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -119,13 +174,8 @@ def test_a_document_with_many_items_is_json_of_the_usual_form() -> None:
     ],
 )
 def test_a_wrong_command_line_has_the_exit_status_2(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, ini: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ini = tmp_path / "production.ini"
-    ini.write_text(
-        "[app:main]\nuse = egg:pypicloud\npypi.storage = s3\nstorage.bucket = packages\npypi.db = dynamo\n"
-        "storage.region_name = eu-west-1\ndb.region_name = eu-west-1\n"
-    )
     assert main([argument.format(ini=ini) for argument in arguments]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
