@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.deploy.about import METRICS, PRICED, about, event_costs
+from pypicloud_s3sync.deploy.about import (
+    EVENTS,
+    METRICS,
+    PER_POLL,
+    PER_READ,
+    PER_WRITE,
+    PRICED,
+    READS,
+    WRITES,
+    about,
+    event_costs,
+)
 from pypicloud_s3sync.sync.telemetry import ACTIONS
 from support.fakes import make_settings
 
@@ -50,3 +61,14 @@ def test_reading_an_empty_queue_is_paid_for() -> None:
 def test_each_metric_of_the_function_is_paid_for() -> None:
     """A metric for each action, and the lag."""
     assert len(ACTIONS) + 1 == METRICS
+
+
+def test_the_costs_of_a_million_events_follow_from_the_prices() -> None:
+    settings = make_settings()
+    per_event = event_costs(settings) / EVENTS
+    rows = WRITES * PER_WRITE + READS * PER_READ
+    logs, queue = 1.4 * 0.50, 3 * 1e6 * PER_POLL
+    direct = 1e6 * (per_event - rows) + logs
+    for name, total in (("a Redis or SQL", direct), ("a DynamoDB", direct + 1e6 * rows)):
+        columns = f"**{total:.2f}** | **{total + queue:.2f}** | **{total + queue:.2f}** |"
+        assert f"| **with {name} cache** | {columns}" in COSTS
