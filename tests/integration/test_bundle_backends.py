@@ -45,7 +45,8 @@ from lambda_script import handle_s3_event
 json.dump([handle_s3_event(event, None) for event in json.load(sys.stdin)], sys.stdout)
 """
 #: One worker builds each bundle once. It is the one that has the Redis cluster.
-pytestmark = pytest.mark.xdist_group("redis-cluster")
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = [pytest.mark.xdist_group("redis-cluster"), pytest.mark.no_cover]
 
 #: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.
 _bundles: dict[tuple[str, str], Bundle] = {}

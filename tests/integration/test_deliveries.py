@@ -18,6 +18,9 @@ from support.foreign import create_notifications
 from support.moto_world import notification_of
 from support.sites import NOTHING, Site, zip_of
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 
 def invocations(site: Site) -> list[Any]:
     """Return the log events that Lambda itself writes at the start of each invocation."""

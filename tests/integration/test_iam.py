@@ -25,6 +25,9 @@ from support.policies import actions_of, without
 from support.shared import worker_name
 from support.sites import Site, zip_of
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 EVENT = Path(__file__).parents[1] / "events" / "created_put.json"
 ROWS = "DynamoPackage"
 #: For each action of each statement, the situation in which the function needs it.

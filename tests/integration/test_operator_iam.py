@@ -19,6 +19,9 @@ from support.fakes import not_none
 from support.policies import actions_of, as_list, without
 from support.sites import NOTHING, Site
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 OPERATOR_POLICY = Path(__file__).parents[1] / "policies" / "operator_policy.json"
 #: The actions that enable needs, with the resource that a message names. The emulator does not check
 #: iam:PassRole, lambda:ListTags, or the tagging of created resources (iam:TagRole, lambda:TagResource,

@@ -22,6 +22,9 @@ from support import database_servers
 from support.policies import without
 from support.sites import NOTHING, Site
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 PASSWORD, ROTATED = "correct/horse", "battery@staple"
 QUOTED = {PASSWORD: "correct%2Fhorse", ROTATED: "battery%40staple"}
 _numbers = itertools.count()

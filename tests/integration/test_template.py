@@ -17,6 +17,9 @@ from support.deliveries import NO_RESOURCES, delivery_resources, remains
 from support.foreign import create_notifications
 from support.sites import NOTHING, Site, ini_settings
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 #: What a run records on the function and the rule, and what belongs to the bucket: the template has neither.
 LEFT_TO_ENABLE = {
     Delivery.DIRECT: ["code", "function", "notification"],

@@ -8,33 +8,52 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pypicloud_s3sync.devtools.processes import wait_until
-from support.sites import Site, ini_settings
+from pypicloud_s3sync.embedded import EmbeddedAws
+from support.sites import Site, ini_settings, new_site
 from support.slow_aws import SlowAws, slow_aws
 from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
+
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
 
 S3SYNC = "/admin/s3sync"
 
 
-@pytest.fixture
-def aws_link(site: Site) -> Iterator[SlowAws]:
-    """The add-on's connection to AWS; pypicloud has one of its own."""
-    with slow_aws(site.aws.port) as link:
-        yield link
+@dataclass(frozen=True)
+class Served:
+    """A web server with a site of its own, and the add-on's link to AWS; pypicloud has one of its own."""
+
+    server: WebServer
+    site: Site
+    aws_link: SlowAws
 
 
-@pytest.fixture
-def server(
-    request: pytest.FixtureRequest, site: Site, aws_link: SlowAws, tmp_path: Path
-) -> Iterator[WebServer]:
+@pytest.fixture(scope="module")
+def served(
+    request: pytest.FixtureRequest,
+    aws: EmbeddedAws,
+    tiny_bundle: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
     kind: Kind = request.param
-    with running(kind, tmp_path, ini_settings(site, s3sync__endpoint_url=aws_link.url)) as started:
-        yield started
+    site = new_site(aws, tiny_bundle)
+    with slow_aws(aws.port) as link:
+        settings = ini_settings(site, s3sync__endpoint_url=link.url)
+        with running(kind, tmp_path_factory.mktemp("server"), settings) as server:
+            yield Served(server, site, link)
+
+
+def under(*kinds: Kind) -> pytest.MarkDecorator:
+    """Run a test under web servers; the tests of one run in the same process, which starts it once."""
+    params = [pytest.param(kind, marks=pytest.mark.xdist_group(kind.name), id=kind.name) for kind in kinds]
+    return pytest.mark.parametrize("served", params, indirect=True)
 
 
 def wait_for_run(server: WebServer) -> None:
@@ -57,17 +76,19 @@ def lines_of(body: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines() if line]
 
 
-@pytest.mark.parametrize("server", KINDS, ids=lambda kind: kind.name, indirect=True)
-def test_a_run_survives_whatever_breaks_the_connection(
-    server: WebServer, site: Site, aws_link: SlowAws, tmp_path: Path
-) -> None:
+# A prefix makes no difference to what can break.
+@under(*(kind for kind in KINDS if not kind.path))
+def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path: Path) -> None:
+    server, site = served.server, served.site
     wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read")
     with contextlib.ExitStack() as stack:
         port = server.port
         if server.kind.behind_nginx:
             port = stack.enter_context(nginx(server.port, tmp_path, read_timeout=1))
-        with aws_link.held():
+        with served.aws_link.held():
             post = Background(lambda: server.request("POST", f"{S3SYNC}/enable", port=port))
+            # An earlier look would hang as the run does.
+            wait_until(server.has_run_record, "the run has begun")
             wait_for_run(server)
             assert server.request("POST", f"{S3SYNC}/disable")[0] == 409
             break_connection(server, post)
@@ -101,10 +122,10 @@ def break_connection(server: WebServer, post: Background) -> None:
         server.start()
 
 
-# What is in front of a server, or the prefix, makes no difference here.
-@pytest.mark.parametrize("server", KINDS[:4], ids=lambda kind: kind.name, indirect=True)
-def test_packages_are_served_while_aws_is_silent(server: WebServer, aws_link: SlowAws) -> None:
-    with aws_link.held():
+@under(*KINDS)
+def test_packages_are_served_while_aws_is_silent(served: Served) -> None:
+    server = served.server
+    with served.aws_link.held():
         requests = [Background(lambda: server.request("GET", S3SYNC)) for _ in range(6)]
         wait_until(lambda: any(request.result for request in requests), "some requests are refused")
         begun = time.monotonic()

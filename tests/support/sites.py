@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import json
@@ -206,15 +207,23 @@ def zip_of(handler: str) -> bytes:
     return data.getvalue()
 
 
+def new_site(
+    aws: EmbeddedAws,
+    bundle: Path,
+    region: str = "us-east-1",
+    function: str | None = None,
+    bucket: str | None = None,
+) -> Site:
+    """Create a site."""
+    name = f"{worker_name()}-{next(_numbers)}"
+    return Site(aws, bundle, region, bucket or f"packages-{name}", function or f"sync-{name}")
+
+
 @pytest.fixture
 def make_site(aws: EmbeddedAws, tiny_bundle: Path) -> Callable[..., Site]:
     """Return a function that creates a site."""
 
-    def make(region: str = "us-east-1", function: str | None = None, bucket: str | None = None) -> Site:
-        name = f"{worker_name()}-{next(_numbers)}"
-        return Site(aws, tiny_bundle, region, bucket or f"packages-{name}", function or f"sync-{name}")
-
-    return make
+    return functools.partial(new_site, aws, tiny_bundle)
 
 
 @pytest.fixture

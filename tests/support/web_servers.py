@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy import run_record
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from support.apps import INI, PASSWORD, hashed
@@ -118,6 +119,10 @@ class WebServer:
                 cwd=self._directory,
             )
         wait_until(self.answers, f"{self.kind.name} answers: {self.log.read_text()[-2000:]}", 120)
+
+    def has_run_record(self) -> bool:
+        """Return whether a run has begun."""
+        return any((self._directory / "tmp").glob(f"*/*{run_record.SUFFIX}"))
 
     def answers(self) -> bool:
         """Return whether pypicloud answers."""

@@ -390,7 +390,7 @@ def test_an_event_that_is_not_a_notification_is_refused_with_what_to_do(strange:
 
 # Any input gives an EventError or a valid result.
 
-fuzzed = settings(max_examples=400, deadline=None)
+fuzzed = settings(max_examples=150, deadline=None)
 
 
 def check(strange: object) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import pypicloud_s3sync
-from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, fingerprint
+from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, collect, digest, fingerprint
 from support.site_packages import SitePackages
 
 PACKAGE = Path(pypicloud_s3sync.__file__).parent
@@ -60,28 +59,23 @@ def test_the_fingerprint_depends_on_the_contents_of_further_files(tmp_path: Path
     assert before != fingerprint(spec(files=(("certificates/a.pem", str(first)),)))
 
 
-def test_the_fingerprint_depends_on_the_modules_that_the_bundle_contains(tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_modules_that_the_bundle_contains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = tmp_path / PACKAGE.name
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    script = (
-        "from pypicloud_s3sync.deploy.bundle import *;"
-        "print(fingerprint(BundleSpec(Target('python3.12'), 'dynamo')))"
-    )
-
-    def fingerprint_of_copy() -> str:
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        command = [sys.executable, "-B", "-c", script]
-        return subprocess.check_output(command, env=environment, cwd=tmp_path, text=True)
+    monkeypatch.setattr(collect, "OWN", copy)
+    monkeypatch.setattr(digest, "_BUILDER", copy / "deploy/bundle")
 
     def append_to(name: str) -> None:
         with (copy / name).open("a") as source:
             source.write("# one more line\n")
 
-    before = fingerprint_of_copy()
+    before = fingerprint(spec())
     append_to("web/views.py")
-    assert fingerprint_of_copy() == before
+    assert fingerprint(spec()) == before
     append_to("sync/converge.py")
-    changed = fingerprint_of_copy()
+    changed = fingerprint(spec())
     assert changed != before
     append_to("deploy/bundle/contents.py")
-    assert fingerprint_of_copy() not in (before, changed)
+    assert fingerprint(spec()) not in (before, changed)
