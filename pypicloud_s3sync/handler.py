@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .exceptions import S3SyncError, SyncError
-from .sync import environment, events
-from .sync.events import Notification
+from .sync import batch_jobs, environment, events
+from .sync.events import Malformed, Notification
 from .sync.invocation import Outcomes, converge, seconds_left
 from .sync.masking import mask
 from .sync.pending import Outcome
@@ -27,7 +27,7 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     ----------
     event : dict
         S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; the same as the
-        ``requestPayload`` of a record of a failure; or ``s3:TestEvent``.
+        ``requestPayload`` of a record of a failure; ``s3:TestEvent``; an invocation of S3 Batch Operations.
     context : object
         Lambda's context; the metrics have its function name. The answer comes before its time is over: a key
         that is not done by then has failed.
@@ -38,6 +38,7 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
         ``{"saved": [filename], "cleared": [filename], "ignored": [key]}``. For SQS,
         ``{"batchItemFailures": [{"itemIdentifier": messageId}]}`` with the messages to deliver again:
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+        For S3 Batch Operations, a result for each task: see :mod:`.sync.batch_jobs`.
 
     Raises
     ------
@@ -47,6 +48,8 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     EventError
         The event is not an S3 notification.
     """
+    if batch_jobs.is_invocation(event):
+        return _run_batch(event, context)
     started = time.monotonic()
     notification = events.parse(event)
     outcomes = converge(notification.records, seconds_left(context))
@@ -60,6 +63,19 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     if failures:
         raise SyncError({place: _without_secrets(error) for place, error in failures.items()})
     return _answer(outcomes)
+
+
+def _run_batch(event: Any, context: Any) -> dict[str, Any]:
+    """Process the tasks of S3 Batch Operations, and answer the result of each."""
+    started = time.monotonic()
+    tasks = batch_jobs.tasks_of(event)
+    records = tuple(record for task in tasks for record in task.records)
+    outcomes = converge(records, seconds_left(context))
+    duration = round((time.monotonic() - started) * 1000)
+    malformed = tuple(Malformed(task.id, None, task.error) for task in tasks if task.error is not None)
+    _log(list(_results(Notification(records, malformed, queued=False), outcomes, duration)), context)
+    secrets = environment.secrets()
+    return batch_jobs.answer(event, tasks, outcomes, lambda error: mask(_cause(error), secrets))
 
 
 def _answer(outcomes: Outcomes) -> dict[str, list[str]]:
