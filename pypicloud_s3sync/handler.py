@@ -38,7 +38,8 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
         ``{"saved": [filename], "cleared": [filename], "ignored": [key]}``. For SQS,
         ``{"batchItemFailures": [{"itemIdentifier": messageId}]}`` with the messages to deliver again:
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
-        For S3 Batch Operations, a result for each task: see :mod:`.sync.batch_jobs`.
+        For S3 Batch Operations, a result for each task:
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/batch-ops-invoke-lambda.html
 
     Raises
     ------

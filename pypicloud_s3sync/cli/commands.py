@@ -94,19 +94,20 @@ class Command:
         packages: Sequence[str],
         workers: int,
         max_delete: Callable[[int], int] | None,
+        fan_out: bool,
     ) -> int:
         """Compare the bucket with the cache and repair it; the exit status is 1 if they still differ."""
         options = Options(dry_run, frozenset(map(normalize_name, packages)), max_delete or a_tenth)
         try:
             with self._deployment("listing bucket and cache") as deployment:
-                report = deployment.reconcile(options, workers)
+                report = deployment.reconcile(options, workers, fan_out=fan_out)
         except ReconcileError as error:
             document, summary, status = error.document, "", 1
             reason = mask(str(error), self.settings.secrets)
             click.echo(f"{PROGRAM}: {one_line(reason)}", err=True)
         else:
             document, summary = report.document(), reconciling.summary(report)
-            status = 0 if report.in_sync else 1
+            status = 0 if report.in_sync or report.queued else 1
         self._show(document, lambda: show_reconciled(self.console, document, summary))
         return status
 

@@ -184,6 +184,11 @@ def disable(run: Run, /, **arguments: Any) -> int:
     type=MaxDelete(),
     help="If more rows have no object, delete none. [default: 10%, at least 100]",
 )
+@click.option(
+    "--fan-out",
+    is_flag=True,
+    help="Put the files that differ into the function's queue, and let it repair them.",
+)
 @click.pass_obj
 def reconcile(
     run: Run,
@@ -193,6 +198,7 @@ def reconcile(
     packages: tuple[str, ...],
     workers: int,
     max_delete: Callable[[int], int] | None,
+    fan_out: bool,
     **arguments: Any,
 ) -> int:
     """Compare the bucket with the cache, and repair the cache.
@@ -202,10 +208,14 @@ def reconcile(
     by the next one. Run it on a host that can reach the cache.
 
     The exit status is 0 if bucket and cache are in sync in the end. It is 1 if something could not be
-    repaired, or if --dry-run found a difference.
+    repaired, or if --dry-run found a difference. With --fan-out it is 0 if everything was queued.
     """
+    if fan_out and dry_run:
+        raise click.UsageError("--dry-run changes nothing, so it cannot be used with --fan-out.")
     command = _command(run, **arguments)
-    return command.reconcile(dry_run=dry_run, packages=packages, workers=workers, max_delete=max_delete)
+    return command.reconcile(
+        dry_run=dry_run, packages=packages, workers=workers, max_delete=max_delete, fan_out=fan_out
+    )
 
 
 @cli.command()

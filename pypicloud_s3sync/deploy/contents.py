@@ -110,7 +110,7 @@ def _rows(settings: SyncSettings, tables: CacheTables) -> Count | None:
 def result_of(report: Report) -> dict[str, Any]:
     """Return what is kept of a comparison, as JSON."""
     document = report.document()
-    kept = ("dry_run", "in_sync", "objects", "rows", "differences", "repaired", "added", "kept")
+    kept = ("dry_run", "in_sync", "objects", "rows", "differences", "repaired", "added", "queued", "kept")
     return {
         "at": int(time.time()),
         **{name: document[name] for name in kept},

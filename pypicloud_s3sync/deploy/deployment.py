@@ -19,7 +19,7 @@ from .contents import remember
 from .desired import desire, resource_names
 from .executor import execute
 from .location import Location, locate
-from .models import Plan, Reporter
+from .models import Plan, Queue, Reporter
 from .plan.function import code_is_known
 from .plan.planner import plan_disable, plan_enable
 from .readers import Reader
@@ -97,8 +97,12 @@ class Deployment:
                     remember(self.settings, self.reconciled.report)
         return plan
 
-    def reconcile(self, options: Options | None = None, workers: int = WORKERS) -> Report:
+    def reconcile(
+        self, options: Options | None = None, workers: int = WORKERS, *, fan_out: bool = False
+    ) -> Report:
         """Make the cache equal to the bucket, or only count the differences.
+
+        With ``fan_out``, the files that differ are put into the function's queue instead.
 
         Raises
         ------
@@ -107,9 +111,9 @@ class Deployment:
         """
         options = options or Options()
         if options.dry_run and self._run is None:
-            return self._reconcile(options, workers, self.report)
+            return self._reconcile(options, workers, self.report, fan_out=False)
         with run_lock.hold(self.settings, "reconcile", self.report, self._run) as (run, report):
-            result = self._reconcile(options, workers, report)
+            result = self._reconcile(options, workers, report, fan_out=fan_out)
             check(result)
             run.message = summary(result)
         return result
@@ -118,8 +122,10 @@ class Deployment:
         """Return whether the listings of bucket and cache differ; change nothing."""
         return differs_here(self.settings, self._locate_cache().clients)
 
-    def _reconcile(self, options: Options, workers: int, report: Reporter) -> Report:
-        result = reconcile_here(self.settings, self._locate_cache().clients, options, workers, report)
+    def _reconcile(self, options: Options, workers: int, report: Reporter, *, fan_out: bool) -> Report:
+        location = self._locate_cache()
+        queue = self._queue(location) if fan_out else None
+        result = reconcile_here(self.settings, location.clients, options, workers, report, queue)
         if not options.packages:
             remember(self.settings, result)
         return result
@@ -187,6 +193,14 @@ class Deployment:
             observed = reader.observe(desired, enabling=False)
             observed = replace(observed, staged=reader.staged_bundles(desired.bucket))
         return plan_disable(desired, observed), self._writers(location)
+
+    def _queue(self, location: Location) -> Queue:
+        """Return the function's queue."""
+        name = resource_names(self.settings, location.region).queue
+        queue = Reader(location.clients).queue(name)
+        if queue is None:
+            raise ConflictError(f"the queue {name} does not exist: run enable first")
+        return queue
 
     def _locate_cache(self) -> Location:
         """Return the location of the bucket; raise an error if the tables of the cache do not exist."""

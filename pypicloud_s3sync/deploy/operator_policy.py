@@ -229,6 +229,7 @@ class _Statements:
     def reconciling(self) -> Iterator[dict[str, Any]]:
         """Yield what ``reconcile`` needs, with which ``enable`` ends."""
         yield allow("ReconcileObjects", ["s3:GetObject"], self._packages)
+        yield allow("FanOut", ["sqs:SendMessage"], self._queues[0])
         actions = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query", "Scan"]
         yield from self._using_rows("ReconcileRows", actions)
 

@@ -11,7 +11,8 @@ from ..reconcile.models import Options, Report
 from ..reconcile.run import listings_differ, reconcile
 from ..sync.masking import mask
 from .aws import Clients
-from .models import Progress, Reporter
+from .models import Progress, Queue, Reporter
+from .queue_sender import QueueSender
 from .reading import Steps, open_syncer
 
 
@@ -28,9 +29,16 @@ def differs_here(settings: SyncSettings, clients: Clients) -> bool:
 
 
 def reconcile_here(
-    settings: SyncSettings, clients: Clients, options: Options, workers: int, report: Reporter
+    settings: SyncSettings,
+    clients: Clients,
+    options: Options,
+    workers: int,
+    report: Reporter,
+    queue: Queue | None = None,
 ) -> Report:
     """Make the cache equal to the bucket, or only count the differences.
+
+    If a queue is given, the function that reads it repairs the rows.
 
     Raises
     ------
@@ -38,7 +46,8 @@ def reconcile_here(
         Bucket or cache cannot be listed, or the cache cannot be reached.
     """
     with open_syncer(settings, clients, workers, "reconcile") as (syncer, s3):
-        result = reconcile(syncer, s3, options, Steps(report))
+        send = None if queue is None else QueueSender(clients, queue, workers).send
+        result = reconcile(syncer, s3, options, Steps(report), send=send)
     # Databases may quote their settings.
     result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
     return result
@@ -57,7 +66,8 @@ def check(report: Report) -> None:
         name, error = next(iter(report.failed.items()))
         count = len(report.failed)
         files = f"{count:,} file{'s' * (count != 1)}"
-        problems.append(f"{files} could not be repaired ({name}: {error}): run it again")
+        done = "queued" if report.queued else "repaired"
+        problems.append(f"{files} could not be {done} ({name}: {error}): run it again")
     if report.kept and not report.dry_run:
         problems.append(
             f"{report.kept:,} rows have no object, but at most {report.limit:,} may be deleted, so none was:"
@@ -73,6 +83,9 @@ def summary(report: Report) -> str:
         counts = [f"{count:,} {kind.value}" for kind, count in report.differences.items() if count]
         counts += [f"{len(report.failed):,} unknown"] if report.failed else []
         return f"Bucket and cache differ: {', '.join(counts)}."
+    if report.queued:
+        files = f"{report.queued:,} file{'s' * (report.queued != 1)}"
+        return f"Queued {files}, which the function repairs. `ppc-s3sync status` shows how many events wait."
     if not report.repaired:
         return f"Bucket and cache are in sync: {report.objects:,} objects, {report.rows:,} rows."
     return f"Repaired {report.repaired:,} differences. Bucket and cache are in sync."

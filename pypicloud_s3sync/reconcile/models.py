@@ -116,7 +116,7 @@ class Report:
     """The result of a reconciliation.
 
     ``kept`` is the number of rows without an object that were kept because there were more of them than may
-    be deleted, which is ``limit``.
+    be deleted, which is ``limit``. ``queued`` is the number of files that the function will look at.
     """
 
     dry_run: bool
@@ -126,6 +126,7 @@ class Report:
     samples: dict[Kind, list[str]] = field(default_factory=lambda: {kind: [] for kind in Kind})
     repaired: int = 0
     added: int = 0
+    queued: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     kept: int = 0
     limit: int = 0
@@ -142,7 +143,7 @@ class Report:
     def in_sync(self) -> bool:
         """Whether bucket and cache agree, after the repair if there was one."""
         different = self.dry_run and any(self.differences.values())
-        return not (different or self.failed or self.kept)
+        return not (different or self.failed or self.kept or self.queued)
 
     def document(self) -> dict[str, Any]:
         """Return the report as JSON."""
@@ -156,6 +157,7 @@ class Report:
             "samples": _by_name(self.samples),
             "repaired": self.repaired,
             "added": self.added,
+            "queued": self.queued,
             "failed": [{"filename": name, "error": error} for name, error in self.failed.items()],
             "kept": self.kept,
             "max_delete": self.limit,

@@ -10,6 +10,7 @@ from ..exceptions import S3SyncError
 from ..sync.converge import Syncer
 from .bucket import belongs_to, list_objects
 from .differences import differences, wrong_names
+from .fan_out import Send, fan_out
 from .listing import Listing
 from .models import Options, Report, Reporter
 from .repair import Repair
@@ -23,6 +24,7 @@ def reconcile(
     options: Options | None = None,
     reporter: Reporter | None = None,
     scan: Scan | None = None,
+    send: Send | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Report:
     """Make a cache equal to its bucket, or only count the differences.
@@ -37,6 +39,8 @@ def reconcile(
         Receives the progress.
     scan : Scan, optional
         Lists the cache. The default is the scan of the syncer's adapter.
+    send : callable, optional
+        Sends messages to the function, which repairs the rows instead of this process.
     clock : callable, optional
         Returns the time in seconds.
 
@@ -49,7 +53,7 @@ def reconcile(
     options = options or Options()
     report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
     with Listing() as listing:
-        run(syncer, s3, options, reporter or Reporter(), scan, listing, report)
+        run(syncer, s3, options, reporter or Reporter(), scan, listing, report, send)
     report.seconds = clock() - started
     return report
 
@@ -62,12 +66,16 @@ def run(
     scan: Scan,
     listing: Listing,
     report: Report,
+    send: Send | None = None,
 ) -> None:
     """Reconcile as :func:`reconcile`, and leave both listings and the result to the caller."""
     if syncer.bucket is None:
         raise S3SyncError("no bucket is set: set storage.bucket")
     _list(syncer, s3, scan, listing, options, report, reporter)
     report.limit = options.max_deletions(report.rows)
+    if send is not None:
+        fan_out(listing, syncer.bucket, s3.meta.region_name, send, report, reporter)
+        return
     repair = Repair(syncer, scan, listing, options, report, reporter)
     repair.rows()
     repair.confirm(s3)

@@ -185,3 +185,24 @@ def test_each_database_is_reconciled(database: Database, run: Run, ini: Path, si
         assert document(run, "reconcile", ini)["repaired"] == 1
         assert [row.filename for row in cache.all("pkg")] == ["pkg-2.0.tar.gz", "pkg-1.0.tar.gz"]
         assert document(run, "reconcile", ini)["looked_at"] == 0
+
+
+def test_the_files_that_differ_are_queued_for_the_function(
+    run: Run, ini: Path, site: Site, cache: Any
+) -> None:
+    for number in range(12):
+        put(site, "pkg", f"{number}.0+local")
+    status, _, err = run("reconcile", ini, "--fan-out")
+    assert (status, "does not exist: run enable first" in err) == (1, True)
+    # The function of this site only takes the messages.
+    run("enable", ini, "--no-reconcile")
+    status, out, err = run("reconcile", ini, "--fan-out")
+    assert (status, err) == (0, "")
+    assert "Queued 12 files, which the function repairs." in out
+    found = document(run, "reconcile", ini, "--fan-out")
+    assert (found["queued"], found["in_sync"], found["repaired"]) == (12, False, 0)
+    assert cache.distinct() == []
+    assert run("reconcile", ini, "--fan-out", "--dry-run")[0] == 2
+    assert run("reconcile", ini)[0] == 0
+    # There is nothing left to queue.
+    assert document(run, "reconcile", ini, "--fan-out")["in_sync"] is True

@@ -90,6 +90,7 @@ def test_the_document_has_the_fields_of_the_contract() -> None:
         "samples": {"missing": ["pkg-1.0.zip"], "gone": [], "stale": [], "summaries": []},
         "repaired": 0,
         "added": 0,
+        "queued": 0,
         "failed": [],
         "kept": 0,
         "max_delete": 100,
