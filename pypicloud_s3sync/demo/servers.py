@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..devtools.processes import SupervisedProcess, clean_environment, wait_until
 from ..embedded import EmbeddedAws, create_bucket, free_port
 from ..exceptions import S3SyncError
+from .emulator import QuietAws
 from .replicator import Bucket, Replicator
 from .tools import request, run, script
 from .transcript import HopError, Transcript
@@ -128,7 +129,7 @@ def two_regions(
     with ExitStack() as stack:
         workspace = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pypicloud-s3sync-demo-")))
         (workspace / "tmp").mkdir()
-        aws, servers = EmbeddedAws(), {}
+        aws, servers = QuietAws(), {}
         try:
             with transcript.hop("start the embedded AWS", "this machine"):
                 stack.enter_context(aws)
@@ -141,7 +142,7 @@ def two_regions(
                     stack.callback(servers[region.name].stop)
                 for region in (first, second):
                     _wait_for_health(region, servers[region.name])
-            replicator = stack.enter_context(Replicator(_bucket(first, aws), _bucket(second, aws)))
+            replicator = stack.enter_context(Replicator([_bucket(region, aws) for region in (first, second)]))
             yield TwoRegions(aws, first, second, workspace, servers, replicator, scripts)
         except HopError as failed:
             failed.logs = _logs(aws, servers)
@@ -175,10 +176,7 @@ def _region(name: str, port: int, aws: EmbeddedAws, workspace: Path, bundle: Pat
 
 
 def _start(region: Region, aws: EmbeddedAws, scripts: Path) -> SupervisedProcess:
-    s3 = aws.client("s3", region.name)
-    create_bucket(s3, region.bucket, region.name)
-    # S3 replicates only versioned buckets.
-    s3.put_bucket_versioning(Bucket=region.bucket, VersioningConfiguration={"Status": "Enabled"})
+    create_bucket(aws.client("s3", region.name), region.bucket, region.name)
     return SupervisedProcess([script("pserve", scripts), str(region.ini)], clean_environment())
 
 

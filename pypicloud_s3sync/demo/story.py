@@ -6,6 +6,8 @@ Each function is a step. It returns once its effect can be seen, and raises an e
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..devtools.processes import wait_until
@@ -30,6 +32,8 @@ def tell(company: TwoRegions, transcript: Transcript) -> None:
         If a step fails.
     """
     first, second = company.first, company.second
+    with transcript.hop("ppc-s3sync replicate", f"{first.name}, {second.name}"):
+        replicate(company, transcript)
     for region in (first, second):
         with transcript.hop("ppc-s3sync enable", region.name):
             enable(company, region, transcript)
@@ -55,6 +59,13 @@ def tell(company: TwoRegions, transcript: Transcript) -> None:
         wait_until_unlisted(company, second, wheel)
 
 
+def replicate(company: TwoRegions, transcript: Transcript) -> None:
+    """Run the real ``ppc-s3sync replicate`` on both inis, and show what it prints."""
+    inis = [str(region.ini) for region in (company.first, company.second)]
+    transcript.line(f"$ ppc-s3sync replicate {' '.join(inis)}")
+    company.run(["ppc-s3sync", "replicate", *inis], lambda line: transcript.line(f"  {line}"))
+
+
 def enable(company: TwoRegions, region: Region, transcript: Transcript) -> None:
     """Run the real ``ppc-s3sync enable`` on the region's ini, and show what it prints."""
     transcript.line(f"$ ppc-s3sync enable {region.ini}")
@@ -76,9 +87,16 @@ def wait_for_object(company: TwoRegions, region: Region, wheel: Wheel, *, presen
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=region.bucket).get("Contents", [])]
         return any(key.endswith(f"/{wheel.filename}") for key in keys) is present
 
-    try:
-        verb = "contains" if present else "no longer contains"
+    verb = "contains" if present else "no longer contains"
+    with replicator_explained(company):
         wait_until(arrived, f"{region.bucket} {verb} {wheel.filename}")
+
+
+@contextmanager
+def replicator_explained(company: TwoRegions) -> Iterator[None]:
+    """Add the replicator's last failure to an error of the block."""
+    try:
+        yield
     except S3SyncError as error:
         cause = company.replicator.error
         raise S3SyncError(f"{error} (the replicator failed: {cause})" if cause else str(error)) from None
@@ -91,7 +109,8 @@ def wait_until_listed(company: TwoRegions, region: Region, wheel: Wheel) -> None
         company.check_running()
         return _lists_name(region, wheel) and _lists_file(region, wheel)
 
-    wait_until(listed, f"{region.url}/simple/ lists {wheel.filename}", 60)
+    with replicator_explained(company):
+        wait_until(listed, f"{region.url}/simple/ lists {wheel.filename}", 60)
 
 
 def wait_until_unlisted(company: TwoRegions, region: Region, wheel: Wheel) -> None:
@@ -101,7 +120,8 @@ def wait_until_unlisted(company: TwoRegions, region: Region, wheel: Wheel) -> No
         company.check_running()
         return not _lists_name(region, wheel) and not _lists_file(region, wheel)
 
-    wait_until(unlisted, f"{region.url}/simple/ no longer lists {wheel.filename}", 60)
+    with replicator_explained(company):
+        wait_until(unlisted, f"{region.url}/simple/ no longer lists {wheel.filename}", 60)
 
 
 def make_environment(company: TwoRegions) -> Path:

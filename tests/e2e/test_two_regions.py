@@ -50,9 +50,10 @@ DEMO_THAT_FAILS = ["-c", CHANGED.format(function="enable", replacement="fail")]
 
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
-    """Two regions with S3 sync enabled in both."""
+    """Two regions whose buckets replicate, with S3 sync enabled in both."""
     transcript = Transcript(Console())
     with two_regions(transcript, free_ports(), installed.scripts, installed.bundle) as running:
+        story.replicate(running, transcript)
         for region in (running.first, running.second):
             story.enable(running, region, transcript)
         yield running
@@ -178,7 +179,13 @@ class TestCommand:
         with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
             printed, _ = demo.communicate(timeout=300)
         assert demo.returncode == 0, printed
-        for step in ("ppc-s3sync enable", "upload it with twine", "install it with pip", "see it disappear"):
+        for step in (
+            "ppc-s3sync replicate",
+            "ppc-s3sync enable",
+            "upload it with twine",
+            "install it with pip",
+            "see it disappear",
+        ):
             assert re.search(rf"│ {step}.*│ +\d+\.\d\d │", printed), printed
         wait_until(lambda: nothing_left(tmp_path), "nothing is left")
 
