@@ -408,7 +408,7 @@ def test_failed_events_are_processed_again_with_one_click(panel: Panel) -> None:
     panel.click("Process 2 failed events again")
     panel.page.get_by_text("Processed failed events").wait_for(timeout=SOON)
     assert "POST /replay" in panel.requests
-    assert panel.buttons() == ["Disable S3 sync", "Refresh"]
+    panel.wait_for_buttons("Disable S3 sync", "Refresh")
 
 
 # Runs

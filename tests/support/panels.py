@@ -103,7 +103,7 @@ class Panel(Page):
         self.page.get_by_placeholder("Username").first.fill("admin")
         self.page.get_by_placeholder("Password").first.fill(PASSWORD)
         self.page.keyboard.press("Enter")
-        self.page.get_by_role("link", name="Admin").wait_for(timeout=SOON)
+        self.page.get_by_role("navigation").get_by_role("link", name="Admin").wait_for(timeout=SOON)
 
     def _answer(self, route: Any) -> None:
         path = route.request.url.split("/admin/s3sync")[1]
@@ -152,6 +152,10 @@ class Panel(Page):
         """Return the names of the visible buttons of the panel."""
         found: Sequence[str] = self.page.locator(".s3sync .btn:visible").all_inner_texts()
         return [name.strip() for name in found]
+
+    def wait_for_buttons(self, *names: str) -> None:
+        """Wait until the panel has exactly these buttons."""
+        wait_until(lambda: self.buttons() == list(names), f"the buttons are {names}", SOON / 1000)
 
     def text(self) -> str:
         """Return the visible text of the panel, without the live region."""
