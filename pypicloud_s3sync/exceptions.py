@@ -71,6 +71,10 @@ class OutOfTimeError(S3SyncError):
     """The function's time was over before S3 and the cache had answered."""
 
 
+class NotReadError(S3SyncError):
+    """A value was not read, because it depends on another one that is missing."""
+
+
 class ReconcileError(S3SyncError):
     """A reconciliation could not repair everything.
 

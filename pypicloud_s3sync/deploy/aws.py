@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import functools
 import os
+import threading
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -82,6 +83,7 @@ class Clients:
             raise ConfigError(f"the AWS configuration cannot be used: {error}") from error
         self.region: str = region or settings.region or _first_region(settings, self.session.region_name)
         self._created: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     @overload
     def __getitem__(self, service: Literal["cloudwatch"]) -> CloudWatchClient: ...
@@ -105,9 +107,12 @@ class Clients:
     def __getitem__(self, service: str) -> Any: ...
     def __getitem__(self, service: str) -> Any:
         """Return the client of a service, for example ``clients["lambda"]``."""
-        if service not in self._created:
-            self._created[service] = self._create(service)
-        return self._created[service]
+        # A session creates its clients in one thread at a time:
+        # https://docs.aws.amazon.com/boto3/latest/guide/session.html#multithreading-or-multiprocessing-with-sessions
+        with self._lock:
+            if service not in self._created:
+                self._created[service] = self._create(service)
+            return self._created[service]
 
     def with_credentials_of_tables(self) -> Clients:
         """Return clients with the credentials of the DynamoDB tables, if the settings have them."""

@@ -12,7 +12,7 @@ from .aws import Clients
 from .aws_errors import offering
 from .models import Identity
 from .operator_policy import policy_for_reading
-from .problems import CONFLICT, Problem
+from .problems import CONFLICT, SETTINGS, Problem
 from .readers import Reader
 
 
@@ -68,12 +68,7 @@ def locate(
     region = settings.region or bucket_region
     missing = None
     if bucket_region is None:
-        missing = Problem(
-            CONFLICT,
-            f"the bucket {settings.bucket} does not exist",
-            "correct storage.bucket; if the bucket was deleted, restart pypicloud, which creates its bucket"
-            " when it starts",
-        )
+        missing = missing_bucket(settings)
         if not (bucket_may_be_gone and region):
             raise ConflictError(str(missing))
     if not region:
@@ -82,7 +77,7 @@ def locate(
             " set storage.region_name, or use -r"
         )
     if bucket_region and bucket_region != region:
-        raise ConfigError(_mismatch(settings, bucket_region))
+        raise ConfigError(str(other_region(settings, bucket_region)))
     if created.region != region:
         created = clients(settings, region)
     return Location(created, identity, region, missing)
@@ -92,13 +87,25 @@ def _reading(settings: SyncSettings, identity: Identity, region: str) -> Abstrac
     return offering(lambda error: policy_for_reading(settings, identity, region, error))
 
 
-def _mismatch(settings: SyncSettings, bucket_region: str) -> str:
-    """Return what is wrong with the region, by the name of the setting that says so."""
+def missing_bucket(settings: SyncSettings) -> Problem:
+    """Return the problem that the bucket does not exist."""
+    return Problem(
+        CONFLICT,
+        f"the bucket {settings.bucket} does not exist",
+        "correct storage.bucket; if the bucket was deleted, restart pypicloud, which creates its bucket"
+        " when it starts",
+    )
+
+
+def other_region(settings: SyncSettings, bucket_region: str) -> Problem:
+    """Return the problem that the settings name another region than the bucket's, and which one does."""
     origin = settings.region_origin
     remedy = (
         f"leave -r out, or use -r {bucket_region}" if origin == "-r" else f"set {origin} = {bucket_region}"
     )
-    return (
+    return Problem(
+        SETTINGS,
         f"the bucket {settings.bucket} is in {bucket_region}, but {origin} says {settings.region}, and S3"
-        f" notifies only functions in the bucket's region: {remedy}"
+        " notifies only functions in the bucket's region",
+        remedy,
     )

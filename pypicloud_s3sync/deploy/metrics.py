@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -160,6 +160,64 @@ def read_ages(clients: Clients, queues: Mapping[str, str], now: datetime.datetim
         )
     found = page["MetricDataResults"]
     return {result["Id"]: int(result["Values"][0]) for result in found if result["Values"]}
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of the last day: throttled invocations, and the lag of the events in milliseconds.
+
+    The lag is the time from an event in S3 until the cache was up to date; None if there was no event.
+    """
+
+    throttles: int = 0
+    mean_lag: float | None = None
+    longest_lag: float | None = None
+
+
+def read_statistics(clients: Clients, function: str, now: datetime.datetime) -> Statistics:
+    """Return the statistics of a function; one call.
+
+    Raises
+    ------
+    AwsError
+        If CloudWatch refuses the call or does not answer.
+    """
+    day = HOURS * HOUR
+    wanted = {
+        "throttles": ("AWS/Lambda", "Throttles", "Sum"),
+        "mean": (NAMESPACE, "Lag", "Average"),
+        "longest": (NAMESPACE, "Lag", "Maximum"),
+    }
+    queries: list[MetricDataQueryTypeDef] = [
+        {
+            "Id": key,
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": namespace,
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "FunctionName", "Value": function}],
+                },
+                "Period": day,
+                "Stat": statistic,
+            },
+        }
+        for key, (namespace, name, statistic) in wanted.items()
+    ]
+    with translated("cloudwatch:GetMetricData", f"the function {function}", clients.settings.endpoint_url):
+        page = clients["cloudwatch"].get_metric_data(
+            MetricDataQueries=queries, StartTime=now - datetime.timedelta(seconds=day), EndTime=now
+        )
+    values = {result["Id"]: result["Values"] for result in page["MetricDataResults"] if result["Values"]}
+    # A period that begins at midnight divides the day in two.
+    return Statistics(
+        throttles=int(sum(values.get("throttles", []))),
+        mean_lag=_mean(values.get("mean", [])),
+        longest_lag=max(values.get("longest", []), default=None),
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def by_hour(intervals: Iterable[Interval], now: datetime.datetime) -> list[Interval]:

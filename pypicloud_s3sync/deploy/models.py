@@ -36,10 +36,20 @@ def split_bundle_tag(value: str) -> tuple[str | None, str | None]:
 
 @dataclass(frozen=True)
 class Identity:
-    """The AWS account and partition of the caller."""
+    """The AWS account and partition of the caller, and the ARN of its user or role."""
 
     account: str
     partition: str
+    arn: str = ""
+
+
+@dataclass(frozen=True)
+class TableCapacity:
+    """The provisioned capacity of a table: the least read and write units of the table and its indexes."""
+
+    table: str
+    reads: int
+    writes: int
 
 
 @dataclass(frozen=True)
@@ -47,14 +57,15 @@ class CacheTables:
     """The tables of a DynamoDB cache; of another cache, there are none.
 
     ``missing`` names the tables that do not exist. ``on_demand`` is whether none has provisioned capacity.
-    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them. ``rows`` is their number,
-    which DynamoDB counts every six hours.
+    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them. ``rows`` is the number of rows,
+    which DynamoDB counts every six hours. ``provisioned`` has the capacity of each table that is not on-demand.
     """
 
     missing: tuple[str, ...] = ()
     on_demand: bool = False
     keys: tuple[str, ...] = ()
     rows: int | None = None
+    provisioned: tuple[TableCapacity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,8 @@ class Function:
 
     ``configuration`` has the API's names; its environment may hold secrets. ``failure`` is the reason that
     Lambda gives if the function cannot run. ``reserved_concurrency`` is None if the function has no
-    concurrency of its own; with 0, Lambda never runs it. ``package`` is ``Zip`` or ``Image``.
+    concurrency of its own; with 0, Lambda never runs it. ``package`` is ``Zip`` or ``Image``. ``state`` is
+    Lambda's, for example ``Active``.
     """
 
     name: str
@@ -111,6 +123,7 @@ class Function:
     failure: str | None = None
     reserved_concurrency: int | None = None
     package: str = "Zip"
+    state: str = "Active"
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,18 @@ def foreign_tables(settings: SyncSettings, identity: Identity, reader: Reader) -
         return
     account = reader.account_of_tables()
     if account != identity.account:
-        yield Problem(
-            SETTINGS,
-            f"db.aws_access_key_id belongs to the account {account}, but the credentials for the bucket"
-            f" belong to {identity.account}",
-            "the function can use the tables of its own account only, so move the tables, or use"
-            " credentials of one account",
-        )
+        yield foreign_account(account, identity)
+
+
+def foreign_account(account: str, identity: Identity) -> Problem:
+    """Return the problem that the credentials of the tables belong to this account, not to the caller's."""
+    return Problem(
+        SETTINGS,
+        f"db.aws_access_key_id belongs to the account {account}, but the credentials for the bucket"
+        f" belong to {identity.account}",
+        "the function can use the tables of its own account only, so move the tables, or use"
+        " credentials of one account",
+    )
 
 
 def missing_tables(settings: SyncSettings, tables: CacheTables) -> Iterator[Problem]:

@@ -33,6 +33,7 @@ def find_function(calls: Calls, name: str) -> Function | None:
         code_sha256=configuration["CodeSha256"],
         failure=_failure(configuration),
         package=configuration.get("PackageType", "Zip"),
+        state=configuration.get("State", "Active"),
         reserved_concurrency=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
     )
 

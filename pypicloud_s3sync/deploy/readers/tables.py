@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ..models import CacheTables
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..models import CacheTables, TableCapacity
 from ..policy import table_names
 from .calls import Calls
 from .identity import caller_identity
@@ -41,4 +44,17 @@ def cache_tables(calls: Calls) -> CacheTables:
             )
         ),
         rows=None if rows is None else rows["Table"].get("ItemCount"),
+        provisioned=tuple(_provisioned(descriptions)),
     )
+
+
+def _provisioned(descriptions: list[Mapping[str, Any]]) -> Iterator[TableCapacity]:
+    """Yield the capacity of the tables that are not on-demand, whose units are zero."""
+    for description in descriptions:
+        parts = [description, *description.get("GlobalSecondaryIndexes", [])]
+        reads, writes = (
+            min(part.get("ProvisionedThroughput", {}).get(kind, 0) for part in parts)
+            for kind in ("ReadCapacityUnits", "WriteCapacityUnits")
+        )
+        if reads and writes:
+            yield TableCapacity(description["TableName"], reads, writes)

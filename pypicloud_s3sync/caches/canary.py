@@ -1,0 +1,21 @@
+"""Name the package that ``ppc-s3sync doctor --canary`` sends through, and that no list of projects shows.
+
+The cache has a row for it, so that it can be seen to arrive. But the function adds no summary for its name to
+DynamoDB, and does not add the name to Redis' list, so nobody finds it; the server's queries of an SQL cache
+leave it out (:mod:`.sql_repairs`).
+"""
+
+from __future__ import annotations
+
+#: The normalized name. The name of each file begins with it.
+NAME = "pypicloud-s3sync-canary"
+
+
+def is_canary(name: str) -> bool:
+    """Return whether a name is that of the canary."""
+    return name == NAME
+
+
+def is_canary_file(filename: str) -> bool:
+    """Return whether a filename is one of the canary's."""
+    return filename.startswith(f"{NAME}-")

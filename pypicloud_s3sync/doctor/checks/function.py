@@ -1,0 +1,179 @@
+"""Check the function, its runtime and its code, and that the bucket's events reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...config.options import Delivery
+from ...config.runtimes import DEPRECATION, deprecation
+from ...deploy import notifications
+from ...deploy.differences import LABELS, visible
+from ...deploy.documents import state_of_code
+from ...deploy.health import paused_problems
+from ...deploy.models import OWNER_TAG, Action, DeliveryResources, Function, Observed, Plan
+from ...deploy.plan.conflicts import is_owned
+from ...deploy.plan.delivery import delivery_actions, notification_actions, permission_actions, queue_actions
+from ...deploy.plan.function import function_actions
+from ...exceptions import NotReadError
+from ..models import Facts, Finding, combined, failed, ok, warning
+
+ENABLE = "run `ppc-s3sync enable`"
+UPDATE = "run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings"
+
+
+def observed(facts: Facts) -> Observed:
+    """Return what is known of AWS, as the planner takes it; what is unknown looks as if it were missing."""
+    return Observed(
+        role=facts.role.known,
+        given_role=None,
+        log_group=None,
+        function=facts.function.known,
+        statements=facts.statements.known or (),
+        notifications=dict(facts.notifications.known or {}),
+        delivery_resources=facts.delivery.known or DeliveryResources(),
+    )
+
+
+def owned_function(facts: Facts) -> Function:
+    """Return the function, or raise NotReadError if there is none that this tool created for the bucket."""
+    function = facts.function.get()
+    if function is None or not is_owned(function, facts.settings.bucket):
+        raise NotReadError(f"there is no function {facts.settings.function_name} of this tool for the bucket")
+    return function
+
+
+def notification(facts: Facts) -> Finding:
+    """Check that the bucket's notifications have the exact entry, and that the events reach the function."""
+    desired, configuration = facts.desired.get(), facts.notifications.get()
+    wanted = desired.subscription
+    if wanted.entry is not None:
+        other = notifications.overlapping(configuration, desired.owner, wanted.entry)
+        if other is not None:
+            return failed(
+                f"another notification of the bucket {desired.bucket} takes the same events, so S3 refuses this"
+                f" tool's entry: {other}",
+                f"narrow or remove that notification, then {ENABLE}",
+            )
+    actions = list(notification_actions(desired, observed(facts)))
+    if actions:
+        return failed(_of_notification(actions[0], desired.bucket), ENABLE)
+    findings = [*_permission(facts), *_rule_and_queues(facts)]
+    foreign = len(notifications.foreign_entries(configuration, desired.owner))
+    others = f"; {foreign} other notification{'s' * (foreign != 1)}" if foreign else ""
+    return combined([ok(f"{_entry(facts)}{others}"), *findings])
+
+
+def _of_notification(action: Action, bucket: str) -> str:
+    if action.verb == "create":
+        return f"the bucket {bucket} has no notification for the function, so no event reaches it"
+    return f"the notification of the bucket {bucket} for the function differs from what it needs"
+
+
+def _entry(facts: Facts) -> str:
+    desired = facts.desired.get()
+    if desired.delivery is Delivery.EVENTBRIDGE:
+        return f"the bucket {desired.bucket} sends its events to EventBridge, rule {desired.names.rule}"
+    entry = next(notifications.owned_entries(facts.notifications.get(), desired.owner))
+    target = entry.get("LambdaFunctionArn") or entry.get("QueueArn")
+    return f"{entry.get('Id', 'an entry')} sends {', '.join(entry['Events'])} to {target}"
+
+
+def _permission(facts: Facts) -> Iterator[Finding]:
+    desired = facts.desired.get()
+    for action in permission_actions(desired, facts.statements.get()):
+        how = "may not invoke" if action.verb == "create" else "may invoke only in part"
+        yield failed(f"S3 {how} the function: the permission {action.name} is missing or differs", ENABLE)
+
+
+def _rule_and_queues(facts: Facts) -> Iterator[Finding]:
+    desired = facts.desired.get()
+    facts.delivery.get()
+    actions = (*delivery_actions(desired, observed(facts)), *queue_actions(desired, observed(facts)))
+    for action in actions:
+        if action.resource == "event source mapping":
+            continue
+        state = "does not exist" if action.verb == "create" else f"differs ({_fields(action)})"
+        finding = failed if action.resource == "rule" or action.verb == "create" else warning
+        yield finding(f"the {action.resource} {action.name} {state}", UPDATE)
+
+
+def function(facts: Facts) -> Finding:
+    """Check that the function exists, can run, and has the settings of the ini."""
+    desired, found = facts.desired.get(), facts.function.get()
+    name = facts.settings.function_name
+    if found is None:
+        return failed(f"the function {name} does not exist in {desired.region}: S3 sync is off", ENABLE)
+    if not is_owned(found, desired.bucket):
+        owner = found.tags.get(OWNER_TAG)
+        of = f"serves the bucket {owner}" if owner else "was not created by this tool"
+        take = "" if owner else ", or take it over with `ppc-s3sync enable -f`"
+        return failed(f"the function {found.arn} {of}", f"choose another name with -n{take}")
+    return combined(_of_function(facts, found))
+
+
+def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
+    desired, state = facts.desired.get(), found.state
+    configuration = found.configuration
+    yield ok(
+        f"{found.arn}, {state.lower()}, {configuration.get('MemorySize')} MB, {configuration.get('Timeout')} s"
+    )
+    if found.failure is not None:
+        yield failed(f"the function cannot run: {found.failure}", f"remove the cause, then {ENABLE}")
+    elif state == "Inactive":
+        yield warning(
+            "the function was idle for weeks, so Lambda made it inactive: its next event is late",
+            "nothing: the next event, or `ppc-s3sync doctor --canary`, makes it active again",
+        )
+    elif state != "Active":
+        yield warning(f"the function is {state.lower()}", "run it again in a minute")
+    seen = observed(facts)
+    # Problems of the delivery are those of a delivery that could be read.
+    for problem in paused_problems(Plan((), desired, seen)):
+        yield failed(problem.message, problem.remedy)
+    if facts.delivery.error is None and seen.delivery_resources.mapping is None:
+        queue = desired.names.queue
+        yield failed(f"Lambda does not read the queue {queue}: its event source mapping is missing", ENABLE)
+    statistics = facts.statistics.known
+    if statistics is not None and statistics.throttles:
+        yield warning(
+            f"Lambda throttled {statistics.throttles:,} invocations in the last 24 hours; their events wait",
+            "raise the account's quota of concurrent executions, or the function's reserved concurrency",
+        )
+    for action in function_actions(desired, seen, force=False):
+        if action.resource == "function" and action.verb == "update" and _fields(action):
+            yield warning(f"the function differs from the settings ({_fields(action)})", UPDATE)
+
+
+def _fields(action: Action) -> str:
+    return ", ".join(LABELS.get(change.field, change.field) for change in visible(action.changes))
+
+
+def runtime(facts: Facts) -> Finding:
+    """Check when Lambda deprecates the function's runtime."""
+    found = owned_function(facts)
+    name = str(found.configuration.get("Runtime"))
+    date = DEPRECATION.get(name)
+    if date is None:
+        supported = ", ".join(DEPRECATION)
+        evidence = f"the function has the runtime {name}, on which this version does not run ({supported})"
+        return failed(evidence, ENABLE)
+    today = facts.now.date()
+    notice = deprecation(name, today)
+    if notice is None:
+        return ok(f"{name}, which Lambda deprecates on {date}")
+    message, _, remedy = notice.partition(": ")
+    finding = failed if today >= date else warning
+    return finding(message, f"{remedy}, then {ENABLE}")
+
+
+def bundle(facts: Facts) -> Finding:
+    """Check that the function runs the package versions of the server."""
+    found, fingerprint = owned_function(facts), facts.fingerprint.get()
+    match state_of_code(found, fingerprint):
+        case "current":
+            return ok("the function runs the versions that are installed here")
+        case "older":
+            return warning("the function runs other versions than those that are installed here", ENABLE)
+    return warning(
+        "the function's code was not deployed by this tool", f"{ENABLE}, which replaces it by the server's"
+    )

@@ -1,0 +1,236 @@
+"""Define the values that an examination passes along: what was read, and what follows from it."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from ..config.settings import SyncSettings
+from ..deploy.metrics import Interval, Statistics
+from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
+from ..exceptions import S3SyncError
+from .replication import Replication
+
+#: The names of the checks, in the order in which they are reported.
+CHECKS = (
+    *("credentials", "bucket", "versioning", "replication", "delete_markers", "encryption"),
+    *("notification", "function", "runtime", "bundle", "role", "cache", "capacity"),
+    *("failed_events", "lag", "canary"),
+)
+#: The further regions whose buckets are read at most.
+MOST_DESTINATIONS = 8
+
+T = TypeVar("T")
+
+
+class State(enum.StrEnum):
+    """The result of a check."""
+
+    OK = "ok"
+    #: It works, but needs attention, or it could not be looked at.
+    WARNING = "warning"
+    FAILED = "failed"
+    #: It does not concern these settings, or something else has to be repaired first.
+    SKIPPED = "skipped"
+
+
+#: The states, the worst one last.
+_ORDER = (State.SKIPPED, State.OK, State.WARNING, State.FAILED)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A state, what it follows from, and what to do about it; the latter is empty if nothing is to be done."""
+
+    state: State
+    evidence: str
+    remedy: str = ""
+
+
+def ok(evidence: str) -> Finding:
+    """Return the finding that a precondition holds."""
+    return Finding(State.OK, evidence)
+
+
+def warning(evidence: str, remedy: str) -> Finding:
+    """Return the finding that something works, but needs attention."""
+    return Finding(State.WARNING, evidence, remedy)
+
+
+def failed(evidence: str, remedy: str) -> Finding:
+    """Return the finding that a precondition does not hold."""
+    return Finding(State.FAILED, evidence, remedy)
+
+
+def skipped(evidence: str, remedy: str = "") -> Finding:
+    """Return the finding that there was nothing to look at."""
+    return Finding(State.SKIPPED, evidence, remedy)
+
+
+def combined(findings: Iterable[Finding]) -> Finding:
+    """Return one finding for several: the worst state, with the evidence and the remedies of that state first.
+
+    Parameters
+    ----------
+    findings : iterable of Finding
+        At least one.
+    """
+    ordered = sorted(findings, key=lambda finding: _ORDER.index(finding.state), reverse=True)
+    evidence = dict.fromkeys(finding.evidence for finding in ordered if finding.evidence)
+    remedies = dict.fromkeys(finding.remedy for finding in ordered if finding.remedy)
+    return Finding(ordered[0].state, "; ".join(evidence), "; ".join(remedies))
+
+
+@dataclass(frozen=True)
+class Check:
+    """A finding with the name of its check."""
+
+    check: str
+    finding: Finding
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The check as JSON."""
+        found = self.finding
+        return {
+            "check": self.check,
+            "state": found.state.value,
+            "evidence": found.evidence,
+            "remedy": found.remedy,
+        }
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All checks, in order."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no check failed; warnings do not count."""
+        return all(check.finding.state is not State.FAILED for check in self.checks)
+
+    def document(self) -> dict[str, Any]:
+        """Return the examination as JSON."""
+        return {"healthy": self.healthy, "checks": [check.document for check in self.checks]}
+
+
+@dataclass(frozen=True)
+class Fact(Generic[T]):
+    """A value that was read, or the error of reading it."""
+
+    value: T | None = None
+    error: S3SyncError | None = None
+
+    def get(self) -> T:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value] - T itself may be optional
+
+    @property
+    def known(self) -> T | None:
+        """The value, or None if it could not be read."""
+        return self.value if self.error is None else None
+
+
+@dataclass(frozen=True)
+class BucketFacts:
+    """The bucket: its region, None if it does not exist, and whether it belongs to another account."""
+
+    region: str | None
+    is_foreign: bool = False
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """The default encryption of a bucket: its algorithm, and the key if the bucket names one."""
+
+    algorithm: str
+    key: str | None = None
+
+    @property
+    def uses_kms(self) -> bool:
+        """Whether a KMS key encrypts the objects."""
+        return self.algorithm.startswith("aws:kms")
+
+
+@dataclass(frozen=True)
+class Destination:
+    """The bucket to which a rule replicates, as far as it may be read.
+
+    ``replication`` is None if it replicates nowhere.
+    """
+
+    exists: bool
+    versioning: str = ""
+    replication: Replication | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A package file whose replication was looked at; ``status`` is empty if S3 reports none."""
+
+    key: str
+    modified: datetime.datetime
+    status: str
+    encryption: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the function's role may perform an action on a resource, as IAM simulates it."""
+
+    action: str
+    resource: str
+    decision: str
+
+    @property
+    def is_allowed(self) -> bool:
+        """Whether IAM allows it."""
+        return self.decision == "allowed"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The answer of the function to an event for a file that does not exist; ``error`` is empty if it worked."""
+
+    milliseconds: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was read. What depends on something that could not be read has that as its error."""
+
+    settings: SyncSettings
+    now: datetime.datetime
+    identity: Fact[Identity]
+    tables_account: Fact[str | None]
+    bucket: Fact[BucketFacts]
+    region: Fact[str]
+    versioning: Fact[str]
+    replication: Fact[Replication | None]
+    replication_role: Fact[Role | None]
+    destinations: Mapping[str, Fact[Destination]]
+    encryption: Fact[Encryption | None]
+    samples: Fact[Sequence[Sample]]
+    fingerprint: Fact[str]
+    desired: Fact[Desired]
+    function: Fact[Function | None]
+    role: Fact[Role | None]
+    statements: Fact[tuple[Mapping[str, Any], ...]]
+    notifications: Fact[Mapping[str, Any]]
+    delivery: Fact[DeliveryResources]
+    decisions: Fact[Sequence[Decision]]
+    tables: Fact[CacheTables]
+    scaled: Fact[frozenset[str]]
+    cache: Fact[float]
+    probe: Fact[Probe | None]
+    intervals: Fact[Sequence[Interval]]
+    statistics: Fact[Statistics]
+    ages: Fact[Mapping[str, int]] = field(default_factory=lambda: Fact({}))
