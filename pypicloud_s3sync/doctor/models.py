@@ -6,7 +6,7 @@ import datetime
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from ..config.settings import SyncSettings
 from ..deploy.metrics import Interval, Statistics
@@ -43,7 +43,7 @@ _ORDER = (State.SKIPPED, State.OK, State.WARNING, State.FAILED)
 
 @dataclass(frozen=True)
 class Finding:
-    """A state, what it follows from, and what to do about it; the latter is empty if nothing is to be done."""
+    """A state, what it follows from, and what to do about it; ``remedy`` is empty if nothing is."""
 
     state: State
     evidence: str
@@ -71,7 +71,7 @@ def skipped(evidence: str, remedy: str = "") -> Finding:
 
 
 def combined(findings: Iterable[Finding]) -> Finding:
-    """Return one finding for several: the worst state, with the evidence and the remedies of that state first.
+    """Return one finding for several: the worst state, with the evidence and the remedies of all.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class Fact(Generic[T]):
         """Return the value, or raise the error."""
         if self.error is not None:
             raise self.error
-        return self.value  # type: ignore[return-value] - T itself may be optional
+        return cast(T, self.value)  # T itself may be optional
 
     @property
     def known(self) -> T | None:
@@ -197,7 +197,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Probe:
-    """The answer of the function to an event for a file that does not exist; ``error`` is empty if it worked."""
+    """The time of an event for a file that does not exist; ``error`` is empty if it was handled."""
 
     milliseconds: int
     error: str = ""

@@ -155,9 +155,9 @@ def read_scaled(calls: Calls, tables: Iterable[str]) -> frozenset[str]:
 
 
 def ask_function(clients: Clients, settings: SyncSettings, region: str) -> Probe:
-    """Let the function look at a file that does not exist: it reads the bucket and the cache, and writes nothing.
+    """Let the function look at a file that does not exist, as if it had been deleted.
 
-    To the function, it is the event of a deletion.
+    It reads the bucket and the cache from its own network, and writes nothing.
     """
     event = {"Records": [_event(settings, region)]}
     calls = Invocation(clients)

@@ -39,7 +39,6 @@ from .models import (
     BucketFacts,
     Decision,
     Destination,
-    Encryption,
     Fact,
     Facts,
     Probe,
@@ -132,7 +131,7 @@ class _Reading:
         role = start(self._read_role)
         decisions = start(self._simulate)
         statements = start(self._read_statements)
-        notifications = start(self._in_bucket, bucket_notifications)
+        notifications: Future[Mapping[str, Any]] = start(self._in_bucket, bucket_notifications)
         self._delivery = start(self._read_delivery)
         probe = start(self._ask_function)
         intervals = start(self._read_intervals)
@@ -244,9 +243,6 @@ class _Reading:
         if self._rules() is None:
             return ()
         return readers.read_samples(self._calls.result(), self.settings.bucket, self.settings.prefix)
-
-    def _read_encryption(self) -> Encryption | None:
-        return self._in_bucket(readers.read_encryption)
 
     def _read_tables(self) -> CacheTables:
         return cache_tables(self._calls.result())

@@ -17,7 +17,8 @@ def statement(error: Exception) -> str:
     policy = policy_that_allows(error)
     if policy is None:
         return ""
-    (allow,) = policy["Statement"]
+    statements = policy["Statement"]
+    allow = json.dumps(statements[0] if len(statements) == 1 else statements)
     return (
         f"add this statement to the policy of the IAM role or user that runs it: {json.dumps(allow)}; {ALL}"
     )

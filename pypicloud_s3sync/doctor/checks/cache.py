@@ -113,7 +113,8 @@ def capacity(facts: Facts) -> Finding:
 
 def _of_table(facts: Facts, table: TableCapacity) -> Finding:
     rate = table.writes * ROWS / SECONDS
-    evidence = f"{table.table} has {table.reads:,} read and {table.writes:,} write units, about {rate:.2g} files a second"
+    units = f"{table.reads:,} read and {table.writes:,} write units"
+    evidence = f"{table.table} has {units}, about {rate:.2g} files a second"
     if table.table in (facts.scaled.known or ()):
         return ok(f"{evidence}, and scales automatically")
     if table.writes >= FEW:

@@ -50,8 +50,8 @@ def notification(facts: Facts) -> Finding:
         other = notifications.overlapping(configuration, desired.owner, wanted.entry)
         if other is not None:
             return failed(
-                f"another notification of the bucket {desired.bucket} takes the same events, so S3 refuses this"
-                f" tool's entry: {other}",
+                f"another notification of the bucket {desired.bucket} takes the same events, which S3 allows"
+                f" only once: {other}",
                 f"narrow or remove that notification, then {ENABLE}",
             )
     actions = list(notification_actions(desired, observed(facts)))
@@ -113,10 +113,8 @@ def function(facts: Facts) -> Finding:
 
 def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
     desired, state = facts.desired.get(), found.state
-    configuration = found.configuration
-    yield ok(
-        f"{found.arn}, {state.lower()}, {configuration.get('MemorySize')} MB, {configuration.get('Timeout')} s"
-    )
+    memory, timeout = (found.configuration.get(field) for field in ("MemorySize", "Timeout"))
+    yield ok(f"{found.arn}, {state.lower()}, {memory} MB, {timeout} s")
     if found.failure is not None:
         yield failed(f"the function cannot run: {found.failure}", f"remove the cause, then {ENABLE}")
     elif state == "Inactive":

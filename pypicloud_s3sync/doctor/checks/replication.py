@@ -219,6 +219,6 @@ def _kms(rule: Rule, shown: str) -> Finding:
     if not rule.replica_key:
         return failed(
             f"{shown}: {rule.name} names no key for the replicas",
-            "set Destination.EncryptionConfiguration.ReplicaKmsKeyID of the rule to a key in the other region",
+            "set its Destination.EncryptionConfiguration.ReplicaKmsKeyID to a key in the other region",
         )
     return ok(f"{rule.name} encrypts replicas with {rule.replica_key}")
