@@ -28,8 +28,9 @@ from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 from ..exceptions import UnreachableError
 from . import dynamo_client
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
+from .canary import is_canary
 from .dynamo_client import THROTTLED_ITEM, cancellation_reasons, is_throttled
-from .summaries import Summary, SummaryUpdate, update_summary
+from .summaries import RowChanges, Summary, SummaryUpdate, update_summary
 from .transactions import (
     CHECKSUM,
     ITEMS_OF_SUMMARY,
@@ -187,9 +188,7 @@ class DynamoAdapter(CacheAdapter):
             if name not in summaries:
                 return Result.CONFLICT
             before = self._summary(summaries[name])
-            update = update_summary(
-                before, rows, functools.partial(self._indexed, name), repeats_of(name, changes, summaries)
-            )
+            update = self._updated(name, before, rows, repeats_of(name, changes, summaries))
             if update is None:
                 return Result.CONFLICT
             if update.summary != before:
@@ -204,6 +203,14 @@ class DynamoAdapter(CacheAdapter):
             return Result.CONFLICT
         summaries |= written
         return Result.WRITTEN
+
+    def _updated(
+        self, name: str, before: Summary | None, rows: RowChanges, repeats: int
+    ) -> SummaryUpdate | None:
+        if is_canary(name):
+            # Without a summary, no list of projects shows it.
+            return SummaryUpdate(None)
+        return update_summary(before, rows, functools.partial(self._indexed, name), repeats)
 
     @staticmethod
     def _alters(change: Change) -> bool:

@@ -26,6 +26,7 @@ from redis.retry import Retry
 
 from ..exceptions import S3SyncError
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
+from .canary import is_canary
 
 #: Replaces a hash by another one, or deletes it, if it equals the expected one. The arguments are the number
 #: of expected fields, these fields with their values, and then the new fields with theirs. The script
@@ -191,7 +192,9 @@ class RedisAdapter(CacheAdapter):
         While something is wrong, :meth:`_leftovers` finds the name: it is on the list of names until the end,
         and lists the file until its summary is right.
         """
-        newest = max(rows.values(), key=lambda row: (row.last_modified, row.filename), default=None)
+        # The canary's files are listed, but not its name.
+        shown = {} if is_canary(name) else rows
+        newest = max(shown.values(), key=lambda row: (row.last_modified, row.filename), default=None)
         summary = {} if newest is None else self._summary_of(newest)
         named, found = self._pipeline(
             ("sismember", self.cache.redis_set, name), ("hgetall", self.cache.redis_summary_key(name))
@@ -200,14 +203,14 @@ class RedisAdapter(CacheAdapter):
         writes: list[tuple[Any, ...]] = []
         if rows.keys() - listed:
             writes.append(("sadd", files, *sorted(rows.keys() - listed)))
-        if rows and not named:
+        if shown and not named:
             writes.append(("sadd", self.cache.redis_set, name))
         if found != summary:
             change = ("hset", *_flat(summary)) if summary else ("delete",)
             writes.append((change[0], self.cache.redis_summary_key(name), *change[1:]))
         if listed - rows.keys():
             writes.append(("srem", files, *sorted(listed - rows.keys())))
-        if named and not rows:
+        if named and not shown:
             writes.append(("srem", self.cache.redis_set, name))
         # A pipeline of a cluster does not keep the order: its commands go to several servers.
         in_order = [[write] for write in writes] if self._is_cluster else [writes]

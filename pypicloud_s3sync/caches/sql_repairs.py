@@ -15,6 +15,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from .canary import is_canary
+
 _DONE = "_s3sync_repaired"
 #: The databases whose names of an SQLAlchemy dialect these are read repeatably by default.
 _REPEATABLE_READ = ("mysql", "mariadb")
@@ -28,6 +30,8 @@ def apply() -> None:
     _read_committed(sql.SQLCache)
     sql.SQLCache.save = _save
     sql.SQLCache.summary = _summary
+    sql.SQLCache.distinct = _without_canary(sql.SQLCache.distinct)
+    sql.SQLCache.search = _search_without_canary(sql.SQLCache.search)
     sql.TZAwareDateTime.process_bind_param = _in_utc
 
 
@@ -92,7 +96,26 @@ def _summary(self: Any) -> list[dict[str, Any]]:
     return [
         {"name": name, "last_modified": modified, "summary": summary}
         for name, (modified, summary) in chosen.items()
+        if not is_canary(name)
     ]
+
+
+def _without_canary(distinct: Any) -> Any:
+    """Return ``distinct`` without the package that the doctor sends through: see :mod:`.canary`."""
+
+    def listed(self: Any) -> list[str]:
+        return [name for name in distinct(self) if not is_canary(name)]
+
+    return listed
+
+
+def _search_without_canary(search: Any) -> Any:
+    """Return ``search`` without the package that the doctor sends through."""
+
+    def found(self: Any, criteria: Any, query_type: str) -> list[Any]:
+        return [package for package in search(self, criteria, query_type) if not is_canary(package.name)]
+
+    return found
 
 
 def _in_utc(self: Any, value: datetime.datetime | None, dialect: Any) -> datetime.datetime | None:

@@ -74,6 +74,17 @@ def is_s3_storage(storage: str) -> bool:
     return issubclass(resolved, S3Storage)
 
 
+def storage_class(storage: str) -> Any:
+    """Return the class of a storage that is pypicloud's S3 storage or extends it."""
+    from pypicloud.storage import CloudFrontS3Storage, S3Storage
+
+    path = _absolute(storage.strip(), "pypicloud.storage")
+    known = {"s3": S3Storage, "cloudfront": CloudFrontS3Storage}
+    if path in _STORAGES:
+        return known[_STORAGES[path]]
+    return _resolve("pypi.storage", path, storage, "s3, cloudfront, or the dotted path of a class")
+
+
 def _absolute(name: str, package: str) -> str:
     """Return the dotted path of a class; its name may be relative or have a colon, as for Pyramid."""
     if name.startswith(":"):

@@ -32,6 +32,16 @@ CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 
 #: The prefixes of the settings that matter here, besides ``pypi.db`` and ``pypi.storage``.
 SECTIONS = (PREFIX, "db.", "storage.")
+#: The settings by which pypicloud's storage uploads a package: pypicloud/storage/object_store.py.
+UPLOAD = (
+    "pypi.storage",
+    *(
+        "storage.object_acl",
+        "storage.prepend_hash",
+        "storage.server_side_encryption",
+        "storage.storage_class",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,7 @@ class SyncSettings:
     the function. ``region`` is None if only the bucket can tell it; ``region_origin`` names the setting, the
     variable or the option that it comes from. ``s3_endpoint_url`` is this host's VPC endpoint of S3.
     ``server_side_encryption`` is how pypicloud asks S3 to encrypt what it uploads. ``secret_store`` is the
-    option ``secrets``.
+    option ``secrets``. ``storage_settings`` are further ones that decide how the server uploads a package.
     """
 
     bucket: str
@@ -88,6 +98,7 @@ class SyncSettings:
     secret_store: str
     reconcile_on_start: bool
     endpoint_url: str | None
+    storage_settings: Mapping[str, str]
 
     @property
     def db_url(self) -> str | None:
@@ -235,6 +246,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         region_origin=_region_origin(settings, overrides or {}),
         credentials=_credentials(settings, "storage."),
         db_credentials=_credentials(settings, "db."),
+        storage_settings={name: str(settings[name]) for name in UPLOAD if settings.get(name)},
         **options,
     )
 

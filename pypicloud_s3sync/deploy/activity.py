@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..caches.canary import is_canary_file
 from ..exceptions import AwsError
 from .aws import Clients
 from .aws_errors import is_missing, translated, unreadable
@@ -139,12 +140,15 @@ def _records(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             continue
         if not isinstance(record, dict) or "key" not in record:
             continue
+        filename = posixpath.basename(str(record["key"]))
+        if is_canary_file(filename):
+            continue
         if record.get("action") in ("saved", "cleared", "failed"):
             yield {
                 "time": event["timestamp"] // 1000,
                 "at": iso_time(event["timestamp"] / 1000),
                 "key": record["key"],
-                "filename": posixpath.basename(str(record["key"])),
+                "filename": filename,
                 "action": record["action"],
                 "lag_ms": record.get("lag_ms"),
                 "error": record.get("error"),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: The region to ask for a bucket's region if nothing tells the partition.
 ANY_REGION = "us-east-1"
+USER_AGENT = "pypicloud-s3sync"
 
 
 @dataclass(frozen=True)
@@ -126,19 +127,31 @@ class Clients:
         client: S3Client = self._client("s3", max_pool_connections=parallel)
         return client
 
+    def s3_bucket(self, name: str) -> Any:
+        """Return boto3's object of a bucket, which pypicloud's storage takes."""
+        return self.session.resource("s3", **self._s3_arguments()).Bucket(name)
+
     def _create(self, service: str) -> Any:
         return self._client(service)
 
     def _client(self, service: str, **options: Any) -> Any:
         endpoint = self.settings.endpoint_url
-        # The host names of an emulator's buckets do not resolve.
-        s3: Any = {"addressing_style": "path"} if endpoint else {}
-        config = Config(s3=s3, user_agent_extra="pypicloud-s3sync", **options)
+        if service == "s3":
+            return self.session.client("s3", **self._s3_arguments(**options))
+        config = Config(user_agent_extra=USER_AGENT, **options)
         if service == "dynamodb":
             return self._create_dynamo(endpoint, config)
-        if service == "s3":
-            endpoint = endpoint or self.settings.s3_endpoint_url
         return self.session.client(service, region_name=self.region, endpoint_url=endpoint, config=config)
+
+    def _s3_arguments(self, **options: Any) -> dict[str, Any]:
+        endpoint = self.settings.endpoint_url
+        # The host names of an emulator's buckets do not resolve.
+        s3: Any = {"addressing_style": "path"} if endpoint else {}
+        return {
+            "region_name": self.region,
+            "endpoint_url": endpoint or self.settings.s3_endpoint_url,
+            "config": Config(s3=s3, user_agent_extra=USER_AGENT, **options),
+        }
 
     def invoker(self, timeout: int) -> LambdaClient:
         """Return a client that invokes a function once and waits for its timeout, given in seconds."""

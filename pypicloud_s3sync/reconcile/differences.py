@@ -11,6 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
+from ..caches.canary import is_canary
 from .models import MICROSECONDS, Difference, Kind, ListedName, ListedObject, ListedRow
 
 _MASK = 2**63 - 1
@@ -53,7 +54,11 @@ def wrong_names(rows: Iterable[ListedRow], names: Iterable[ListedName]) -> Itera
         Both sorted by name.
     """
     for name, having, listed in _matched(rows, names, "name"):
-        if not (having and listed and _follows(having, listed[-1])):
+        if is_canary(name):
+            right = not listed or _is_hidden(listed[-1])
+        else:
+            right = bool(having and listed and _follows(having, listed[-1]))
+        if not right:
             yield name
 
 
@@ -67,6 +72,11 @@ def _follows(rows: Sequence[ListedRow], listed: ListedName) -> bool:
     if not listed.complete or (listed.modified, listed.summary) != (newest.modified, newest.summary):
         return False
     return listed.files is None or listed.files == hash_of({row.filename for row in rows})
+
+
+def _is_hidden(listed: ListedName) -> bool:
+    """Return whether no list of projects shows a name."""
+    return listed.modified is None and not listed.complete
 
 
 def _agree(objects: Sequence[ListedObject], row: ListedRow) -> bool:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from ..caches.base import Change, Result, RowKey, Snapshot
+from ..caches.canary import is_canary_file
 from ..exceptions import S3SyncError
 from ..sync.converge import PAUSES, Syncer
 from ..sync.pending import Outcome, PendingFile
@@ -155,7 +156,8 @@ class Repair:
     def _count(self, difference: Difference) -> None:
         recorder, filename = self._recorder, difference.filename
         kind = recorder.kinds.get(filename)
-        if kind is None:
+        # The canary of a doctor comes and goes within seconds; one that was left behind is removed.
+        if kind is None or is_canary_file(filename):
             return
         self._report.count(kind, filename, recorder.wanted.get(filename))
         self._report.kept += filename in recorder.kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...config.options import Delivery
-from ...config.runtimes import DEPRECATION, deprecation
+from ...config.runtimes import DEPRECATION, deprecation, updates_blocked
 from ...deploy import notifications
 from ...deploy.differences import LABELS, visible
 from ...deploy.documents import state_of_code
@@ -160,7 +160,7 @@ def runtime(facts: Facts) -> Finding:
     if notice is None:
         return ok(f"{name}, which Lambda deprecates on {date}")
     message, _, remedy = notice.partition(": ")
-    finding = failed if today >= date else warning
+    finding = failed if updates_blocked(name, today) else warning
     return finding(message, f"{remedy}, then {ENABLE}")
 
 
