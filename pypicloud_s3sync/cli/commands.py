@@ -14,11 +14,13 @@ from ..deploy import Deployment, documents, reconciling, results
 from ..deploy.operator_policy import Purpose, operator_policy, scope_of
 from ..deploy.regions import wait_for
 from ..deploy.template import Format, template
+from ..doctor.diagnosis import diagnose
 from ..exceptions import ReconcileError
 from ..reconcile.models import Options, a_tenth
 from ..sync.masking import mask
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
+from .doctor import show_examination
 from .failures import PROGRAM
 from .reconciling import show_reconciled
 from .steps import StepPrinter
@@ -125,6 +127,13 @@ class Command:
         with self._deployment() as deployment:
             document = deployment.status()
         self._show(document, lambda: show_status(self.console, document))
+        return 0 if document["healthy"] else 1
+
+    def doctor(self, *, canary: bool) -> int:
+        """Examine the installation; the exit status is 1 if a check failed."""
+        with StepPrinter(self.console, "reading AWS and the cache") as report:
+            document = diagnose(self.settings, report, canary=canary).document()
+        self._show(document, lambda: show_examination(self.console, document))
         return 0 if document["healthy"] else 1
 
     def disable(self) -> int:

@@ -290,6 +290,26 @@ def wait(run: Run, /, *, arguments: tuple[str, ...], timeout: float, **others: A
 
 @cli.command()
 @common_options
+@click.option("--canary", is_flag=True, help="Send a marked package through, and time each step.")
+@click.pass_obj
+def doctor(run: Run, /, canary: bool, **arguments: Any) -> int:
+    """Check everything that S3 sync needs, and say what to do about what is wrong.
+
+    This covers the credentials, the bucket and its replication, its notifications, the function and its role,
+    the cache, and failed and late events. Nothing is changed. The function is invoked once, for a file that
+    does not exist, to see whether it reaches the cache.
+
+    --canary uploads, overwrites and deletes a small package, and waits each time until the cache shows it.
+    The package is deleted in any case, and no list of projects shows it. This needs more permissions; see the
+    documentation.
+
+    The exit status is 1 if a check failed, and 0 if there are only warnings.
+    """
+    return _command(run, **arguments).doctor(canary=canary)
+
+
+@cli.command()
+@common_options
 @click.pass_obj
 def replay(run: Run, /, **arguments: Any) -> int:
     """Process the failed events again, which wait in the dead-letter queue.

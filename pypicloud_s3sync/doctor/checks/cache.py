@@ -35,7 +35,7 @@ def cache(facts: Facts) -> Finding:
 def _from_here(facts: Facts, *, works_there: bool) -> Finding:
     error, name = facts.cache.error, described(facts)
     if error is None:
-        return ok(f"{name} answers this host in {facts.cache.get() * 1000:.0f} ms")
+        return ok(f"{name}: {facts.cache.get() * 1000:.0f} ms from this host")
     message, _, remedy = str(error).rpartition(": ")
     if isinstance(error, ConflictError):
         return failed(message, remedy)
@@ -73,7 +73,7 @@ def _from_function(facts: Facts) -> Iterator[Finding]:
 
 def _of_probe(facts: Facts, probe: Probe) -> Finding:
     if not probe.error:
-        return ok(f"the function, from its network, in {probe.milliseconds:,} ms")
+        return ok(f"{probe.milliseconds:,} ms from the function")
     settings = facts.settings
     if settings.vpc_subnet_ids:
         groups = ", ".join(settings.vpc_security_group_ids)

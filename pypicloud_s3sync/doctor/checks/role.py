@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...deploy.models import ROLE_TAG, Role
 from ...deploy.plan.function import role_actions
@@ -11,9 +12,7 @@ from ...deploy.policy import lambda_may_assume
 from ...exceptions import AwsError, NotReadError
 from ..models import Decision, Facts, Finding, combined, failed, ok, warning
 from ..unread import statement
-from .function import ENABLE, observed, owned_function
-
-SCOPE = "the policies of the organization and of the resources are not simulated"
+from .function import ENABLE, UPDATE, observed, owned_function
 
 
 def role(facts: Facts) -> Finding:
@@ -80,8 +79,30 @@ def _differs(facts: Facts) -> bool:
 
 def _by_reading(facts: Facts, found: Role, error: Exception) -> Finding:
     """Return what the role's own policy tells if IAM could not simulate it."""
-    if facts.desired.get().role is None:
-        return warning(f"it is unknown whether {found.arn} allows everything: {error}", statement(error))
+    wanted = facts.desired.get().role
+    if wanted is None:
+        remedy = statement(error) or "`ppc-s3sync template` shows the policy that the function needs"
+        return warning(f"it is unknown whether {found.arn} allows everything: {error}", remedy)
+    allowed = _pairs(found.policy)
+    missing = [Decision(*pair, "implicitDeny") for pair in _pairs(wanted.policy) if pair not in allowed]
+    if missing:
+        return failed(f"{found.arn} lacks {_listed(missing)}", ENABLE)
     if _differs(facts):
-        return failed(f"the role {found.arn} differs from the one that the function needs", ENABLE)
-    return ok(f"{found.arn} has the policy that the function needs, as far as reading it tells")
+        return warning(f"{found.arn} differs from the role that the function needs", UPDATE)
+    return ok(f"{found.arn} has the policy that the function needs")
+
+
+def _pairs(policy: Mapping[str, Any] | None) -> dict[tuple[str, str], None]:
+    """Return each action with its resource that a policy allows, as it is written."""
+    statements = (policy or {}).get("Statement", [])
+    return {
+        (action, resource): None
+        for statement in (statements if isinstance(statements, list) else [statements])
+        if statement.get("Effect") == "Allow"
+        for action in _as_list(statement.get("Action", []))
+        for resource in _as_list(statement.get("Resource", []))
+    }
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
