@@ -44,9 +44,10 @@ ROLE_ACTIONS = (
 class Purpose(enum.StrEnum):
     """A task of an operator, which needs rights of its own."""
 
-    #: ``plan``, ``enable``, ``status``, ``replay`` and ``disable``, on the command line or in the admin UI.
+    #: ``plan``, ``enable``, ``status``, ``doctor``, ``replay`` and ``disable``, on the command line or in the
+    #: admin UI.
     ENABLE = "enable"
-    #: ``plan`` and ``status``.
+    #: ``plan``, ``status`` and ``doctor``.
     STATUS = "status"
     #: All that the admin UI shows.
     PANEL = "panel"
@@ -134,13 +135,16 @@ def operator_policy(
     chosen = [] if alone.issuperset(purposes) else [*statements.reading()]
     if Purpose.PANEL in purposes:
         chosen += statements.reading_the_log()
+    if not {Purpose.ENABLE, Purpose.STATUS}.isdisjoint(purposes):
+        chosen += statements.examining()
     if Purpose.ENABLE in purposes:
         chosen += [*statements.writing(), *statements.reconciling(), *statements.replaying()]
     elif Purpose.COMPARE in purposes:
         chosen += statements.comparing()
     if Purpose.REPLICATE in purposes:
         chosen += [*statements.reading_replication(), *statements.writing_replication()]
-    return {"Version": VERSION, "Statement": chosen}
+    # Two purposes may need the same statement, whose id must be unique.
+    return {"Version": VERSION, "Statement": list({each["Sid"]: each for each in chosen}.values())}
 
 
 @dataclass(frozen=True)
@@ -157,10 +161,7 @@ class _Statements:
         actions = ["s3:GetBucketNotification", "s3:ListBucket", "s3:ListBucketVersions"]
         yield allow("ReadBucket", actions, self._bucket)
         if settings.cache_backend == "dynamo" and settings.db_credentials is None:
-            tables = [
-                scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
-            ]
-            yield allow("ReadTables", ["dynamodb:DescribeTable"], *tables)
+            yield allow("ReadTables", ["dynamodb:DescribeTable"], *self._tables)
         # IAM names a role that does not exist without its path.
         nameless = [scope.arn("iam", f"role/{name}", "") for name in self.patterns.roles]
         given = [settings.role_arn] if settings.role_arn else []
@@ -188,6 +189,24 @@ class _Statements:
     def reading_the_log(self) -> Iterator[dict[str, Any]]:
         """Yield what the admin UI needs to show the packages that were synced last."""
         yield allow("ReadLog", ["logs:FilterLogEvents"], *self._log_group)
+
+    def examining(self) -> Iterator[dict[str, Any]]:
+        """Yield what ``doctor`` needs besides; its canary needs the rights of an upload as well."""
+        scope, settings = self.scope, self.settings
+        yield allow("ReadEncryption", ["s3:GetEncryptionConfiguration"], self._bucket)
+        # The settings name neither the buckets of the other regions nor the role that S3 replicates with.
+        actions = ["s3:GetBucketVersioning", "s3:GetReplicationConfiguration"]
+        yield allow("ReadReplication", actions, f"arn:{scope.partition}:s3:::*")
+        yield allow("ReadReplicationRole", ["iam:GetRole"], scope.arn("iam", "role/*", ""))
+        yield allow("ReadObjects", ["s3:GetObject"], f"{self._bucket}/{literal(settings.prefix)}*")
+        given = [settings.role_arn] if settings.role_arn else self._roles
+        yield allow("SimulateRole", ["iam:SimulatePrincipalPolicy"], *given)
+        yield allow("InvokeFunction", ["lambda:InvokeFunction"], self._function)
+        if settings.cache_backend != "dynamo" or settings.db_credentials is not None:
+            return
+        yield allow("ReadRows", ["dynamodb:BatchGetItem"], *self._tables)
+        yield allow("FindTables", ["dynamodb:ListTables"], "*")
+        yield allow("ReadScaling", ["application-autoscaling:DescribeScalableTargets"], "*")
 
     def writing(self) -> Iterator[dict[str, Any]]:
         """Yield what ``enable`` and ``disable`` need."""
@@ -227,8 +246,7 @@ class _Statements:
             yield allow("WriteRule", [f"events:{action}" for action in actions], *self._rules)
 
     def reconciling(self) -> Iterator[dict[str, Any]]:
-        """Yield what ``reconcile`` needs, with which ``enable`` ends."""
-        yield allow("ReconcileObjects", ["s3:GetObject"], self._packages)
+        """Yield what ``reconcile`` needs besides, with which ``enable`` ends."""
         yield allow("FanOut", ["sqs:SendMessage"], self._queues[0])
         actions = ["BatchGetItem", "ConditionCheckItem", "DeleteItem", "PutItem", "Query", "Scan"]
         yield from self._using_rows("ReconcileRows", actions)
@@ -244,18 +262,15 @@ class _Statements:
         settings = self.settings
         if settings.cache_backend != "dynamo" or settings.db_credentials is not None:
             return
-        rows, summaries = (
-            self.scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in table_names(settings)
-        )
+        rows, summaries = self._tables
         tables = rows, f"{rows}/index/*", summaries
         yield allow(sid, [f"dynamodb:{action}" for action in actions], *tables)
         yield allow("FindTables", ["dynamodb:ListTables"], "*")
 
     def replaying(self) -> Iterator[dict[str, Any]]:
-        """Yield what ``replay`` needs."""
+        """Yield what ``replay`` needs besides."""
         actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
         yield allow("ReplayFailedEvents", actions, self._queues[-1])
-        yield allow("ReplayWithFunction", ["lambda:InvokeFunction"], self._function)
 
     def reading_replication(self) -> Iterator[dict[str, Any]]:
         """Yield what ``replicate --plan`` needs."""
@@ -292,6 +307,12 @@ class _Statements:
     @property
     def _packages(self) -> str:
         return f"{self._bucket}/{literal(self.settings.prefix)}*"
+
+    @property
+    def _tables(self) -> list[str]:
+        settings = self.settings
+        names = table_names(settings)
+        return [self.scope.arn("dynamodb", f"table/{name}", settings.db_region) for name in names]
 
     @property
     def _function(self) -> str:

@@ -215,7 +215,7 @@ class Facts:
     region: Fact[str]
     versioning: Fact[str]
     replication: Fact[Replication | None]
-    replication_role: Fact[Role | None]
+    has_replication_role: Fact[bool]
     destinations: Mapping[str, Fact[Destination]]
     encryption: Fact[Encryption | None]
     samples: Fact[Sequence[Sample]]

@@ -47,6 +47,11 @@ def read_replication(calls: Calls, bucket: str) -> Replication | None:
     return None if found is None else parse(found["ReplicationConfiguration"])
 
 
+def has_role(calls: Calls, name: str) -> bool:
+    """Return whether a role exists."""
+    return calls.find("iam", "get_role", f"the role {name}", RoleName=name) is not None
+
+
 def read_destination(calls: Calls, bucket: str) -> Destination:
     """Return the bucket to which a rule replicates."""
     versioning = read_versioning(calls, bucket)

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from ..caches.base import RowKey
 from ..caches.canary import NAME
@@ -120,7 +120,7 @@ class _Reading:
         versioning = start(self._read_versioning)
         self._replication = start(self._in_bucket, readers.read_replication)
         encryption = start(self._in_bucket, readers.read_encryption)
-        replication_role = start(self._read_replication_role)
+        has_replication_role = start(self._has_replication_role)
         destinations = start(self._read_destinations)
         samples = start(self._read_samples)
         self._tables = start(self._read_tables)
@@ -146,7 +146,7 @@ class _Reading:
             region=_fact(self._region),
             versioning=_fact(versioning),
             replication=_fact(self._replication),
-            replication_role=_fact(replication_role),
+            has_replication_role=_fact(has_replication_role),
             destinations=destinations.result(),
             encryption=_fact(encryption),
             samples=_fact(samples),
@@ -224,11 +224,9 @@ class _Reading:
         found = _needed(self._replication, "not looked at: the replication rules are unknown")
         return found if found is not None and found.concerning(self.settings.prefix) else None
 
-    def _read_replication_role(self) -> Role | None:
+    def _has_replication_role(self) -> bool:
         found = self._rules()
-        if found is None:
-            return None
-        return find_role(self._calls.result(), found.role.rpartition("/")[2])
+        return found is not None and readers.has_role(self._calls.result(), found.role.rpartition("/")[2])
 
     def _read_destinations(self) -> Mapping[str, Fact[Destination]]:
         try:
@@ -269,18 +267,11 @@ class _Reading:
             adapter = open_adapter(settings)
             started = time.monotonic()
             found = adapter.read([RowKey(f"{NAME}-0.tar.gz", NAME)])
-        except S3SyncError as error:
-            denied = _denied_by_tables(error, settings)
-            raise denied or error from None
-        except (BotoCoreError, ClientError) as error:
-            raise _of_tables(error, settings) from error
         except Exception as error:
-            raise unreachable(error) from error
+            raise _of_cache(error, settings) from error
         for snapshot in found.values():
-            if isinstance(snapshot, S3SyncError):
-                raise snapshot
             if isinstance(snapshot, Exception):
-                raise unreachable(snapshot) from snapshot
+                raise _of_cache(snapshot, settings) from snapshot
         return time.monotonic() - started
 
     def _desire(self) -> Desired:
@@ -358,18 +349,16 @@ class _Reading:
         return read_ages(self._calls.result().clients, used, self.now) if used else {}
 
 
-def _of_tables(error: BotoCoreError | ClientError, settings: SyncSettings) -> AwsError:
-    """Return the error of a call to the DynamoDB tables."""
-    operation = getattr(error, "operation_name", "BatchGetItem")
-    try:
-        with translated(f"dynamodb:{operation}", "the tables of the cache", settings.db_endpoint_url):
-            raise error
-    except AwsError as translated_error:
-        return translated_error
-
-
-def _denied_by_tables(error: S3SyncError, settings: SyncSettings) -> AwsError | None:
-    """Return the denial that keeps the tables from being opened, or None if something else does."""
-    cause = error.__cause__
-    found = _of_tables(cause, settings) if isinstance(cause, ClientError) else None
-    return found if found is not None and is_denied(found) else None
+def _of_cache(error: Exception, settings: SyncSettings) -> S3SyncError:
+    """Return an error of the cache: that AWS denied a call to its tables, or that it does not answer."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ClientError):
+            action = f"dynamodb:{cause.operation_name}"
+            try:
+                with translated(action, "the tables of the cache", settings.db_endpoint_url):
+                    raise cause
+            except AwsError as translated_error:
+                return translated_error
+        cause = cause.__cause__ or cause.__context__
+    return error if isinstance(error, S3SyncError) else unreachable(error)

@@ -54,17 +54,28 @@ NEEDED_FOR_EVENTBRIDGE = [
     *("events:PutRule", "events:PutTargets", "events:TagResource"),
     *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
 ]
-#: Statements of which the emulator checks no action (see above), or that only a large bundle
-#: or a reconciliation needs.
+#: Statements that doctor needs, with the check that names what is missing. It does not use SimulateRole and
+#: ReadScaling in an emulator, and needs some more if there are replication rules.
+EXAMINING = {
+    # First, as long as CloudWatch knows of no invocation, which would tell as much.
+    "InvokeFunction": "cache",
+    "ReadEncryption": "encryption",
+    "ReadReplication": "versioning",
+    "ReadRows": "cache",
+    "FindTables": "cache",
+}
+#: Statements of which the emulator checks no action (see above), or that are needed only for a large bundle,
+#: a reconciliation or an examination.
 NOT_SEEN = {
-    *("ReconcileObjects", "ReconcileRows", "FindTables"),
+    *("ReconcileRows", "ReadObjects", "ReadReplicationRole", "SimulateRole", "ReadScaling"),
     *("PassRoleToLambda", "UploadLargeBundle", "WriteMapping"),
+    *(EXAMINING.keys() - {"InvokeFunction"}),
 }
 #: Those of direct delivery, which are removed one by one with direct delivery only.
 COMMON = {
     *("ReadBucket", "ReadTables", "ReadFunction", "ReadLogGroups", "ReadLogGroupTags", "ReadMetrics"),
     *("ReadQueues", "ReadMappings", "WriteNotification", "WriteRole", "WriteFunction", "WriteLogGroup"),
-    *("WriteQueues", "ReplayFailedEvents", "ReplayWithFunction"),
+    *("WriteQueues", "ReplayFailedEvents", "InvokeFunction"),
 }
 UPDATES = [
     "role.update",
@@ -242,6 +253,35 @@ def test_the_policy_of_status_is_sufficient_for_it_and_allows_no_change(
     assert run(capsys, "plan", ini)[1]["in_sync"]
     assert run(capsys, "disable", ini)[0] == 1
     assert site.remains() == enabled
+
+
+def test_the_policy_of_status_is_sufficient_for_an_examination_and_each_statement_is_needed(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.deployment().enable()
+    ini = write_ini(site, tmp_path / "administrator.ini")
+    _, policy = run(capsys, "policy", ini, "--for", "status", "--account", site.aws.account_id)
+    become_operator(site, policy)
+    ini = write_ini(site, tmp_path / "operator.ini")
+
+    def denied() -> dict[str, str]:
+        """Return the remedy of each check in which AWS denied something."""
+        status, document = run(capsys, "doctor", ini)
+        assert status == 0, document
+        return {
+            check["check"]: check["remedy"]
+            for check in document["checks"]
+            if "AccessDenied" in check["evidence"]
+        }
+
+    for sid, check in EXAMINING.items():
+        (statement,) = [found for found in policy["Statement"] if found["Sid"] == sid]
+        others = [found for found in policy["Statement"] if found["Sid"] != sid]
+        allow_only(site, {**policy, "Statement": others})
+        remedies = denied()
+        assert any(action in remedies.get(check, "") for action in actions_of(statement)), (sid, remedies)
+    allow_only(site, policy)
+    assert not denied()
 
 
 def test_the_policy_is_sufficient_to_enable_update_and_disable(site: Site) -> None:

@@ -12,7 +12,7 @@ from ...deploy.status import missing_tables
 from ...exceptions import ConflictError, NotReadError, S3SyncError
 from ...reconcile.capacity import ROWS
 from ..models import Facts, Finding, Probe, combined, failed, ok, skipped, warning
-from ..unread import statement
+from ..unread import statement, unread
 
 #: Write units below which a release of a few dozen files takes minutes.
 FEW = 25
@@ -36,6 +36,8 @@ def _from_here(facts: Facts, *, works_there: bool) -> Finding:
     error, name = facts.cache.error, described(facts)
     if error is None:
         return ok(f"{name}: {facts.cache.get() * 1000:.0f} ms from this host")
+    if isinstance(error, NotReadError) or is_denied(error):
+        return unread(error)
     message, _, remedy = str(error).rpartition(": ")
     if isinstance(error, ConflictError):
         return failed(message, remedy)

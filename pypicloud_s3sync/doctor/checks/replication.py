@@ -124,9 +124,9 @@ def _of_both(facts: Facts, rule: Rule, destination: Destination) -> Finding:
 
 def _role(facts: Facts, found: Replication) -> Iterator[Finding]:
     """Yield that the role of the rules is missing, or cannot be read."""
-    if facts.replication_role.error is not None:
-        yield unread(facts.replication_role.error)
-    elif facts.replication_role.value is None:
+    if facts.has_replication_role.error is not None:
+        yield unread(facts.has_replication_role.error)
+    elif not facts.has_replication_role.get():
         remedy = f"create the role with the rights that replication needs, or {SET_UP}"
         yield failed(f"the role {found.role} of the rules does not exist, so S3 copies nothing", remedy)
 

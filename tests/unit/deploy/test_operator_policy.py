@@ -20,6 +20,7 @@ from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import ACCOUNT, BUCKET, IDENTITY, REGION, make_settings
 from support.policies import DIRECTORY, actions_of, as_list, documented_policies
 
+READING = ("Get", "List", "Describe", "Filter", "BatchGet", "Simulate")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/teams/packages/sync"
 VPC = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
 REDIS: dict[str, str | None] = {
@@ -56,7 +57,7 @@ def test_it_names_the_resources_exactly() -> None:
     ]
     # None of these actions can be limited to a resource, or only to all of a kind.
     unlimited = {sid for sid, statement in found.items() if "*" in as_list(statement["Resource"])}
-    assert unlimited == {"ReadMetrics", "ReadMappings", "WriteMapping", "FindTables"}
+    assert unlimited == {"ReadMetrics", "ReadMappings", "WriteMapping", "FindTables", "ReadScaling"}
 
 
 @pytest.mark.parametrize(
@@ -78,16 +79,18 @@ def test_each_purpose_allows_what_it_needs(
     assert ("ReadLog" in found) is reads_log
     for name in ("WriteFunction", "PassRoleToLambda", "UploadLargeBundle", "DescribeNetwork"):
         assert (name in found) is writes
-    reading = "Get", "List", "Describe", "Filter"
     changes = {
         action
         for statement in found.values()
         for action in actions_of(statement)
-        if not action.partition(":")[2].startswith(reading)
+        # The function changes nothing either if it is asked: it only looks at the bucket.
+        if not action.partition(":")[2].startswith(READING) and statement["Sid"] != "InvokeFunction"
     }
     assert bool(changes) is writes
     assert "ReadQueues" in found
-    for name in ("WriteQueues", "WriteMapping", "ReplayFailedEvents", "ReplayWithFunction"):
+    examines = Purpose.STATUS in purposes or writes
+    assert ("ReadReplication" in found) is ("InvokeFunction" in found) is examines
+    for name in ("WriteQueues", "WriteMapping", "ReplayFailedEvents", "InvokeFunction"):
         assert (name in found) is writes
     assert ("WriteRule" in found) is (writes and delivery == "eventbridge")
 
@@ -120,7 +123,10 @@ def test_a_role_of_the_settings_is_only_read_and_passed() -> None:
     assert found["PassRoleToLambda"]["Resource"] == ROLE
     assert ROLE in found["ReadRole"]["Resource"]
     changes = [action for each in found.values() for action in actions_of(each) if action.startswith("iam:")]
-    assert set(changes) == {"iam:GetRole", "iam:GetRolePolicy", "iam:PassRole"}
+    assert set(changes) == {
+        *("iam:GetRole", "iam:GetRolePolicy", "iam:PassRole", "iam:SimulatePrincipalPolicy")
+    }
+    assert found["SimulateRole"]["Resource"] == ROLE
     # The role tells the account too.
     assert found["WriteFunction"]["Resource"] == f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
 
@@ -167,7 +173,8 @@ def test_what_is_not_known_is_any_in_the_parts_of_an_arn_that_may_be() -> None:
         assert service
         assert region == ("" if service in ("iam", "s3") else ANY)
         assert account == ("" if service == "s3" else ANY)
-        assert "sync" in resource or BUCKET in resource or resource == "log-group:*"
+        # The buckets of other regions, and the role that S3 replicates with, are not known either.
+        assert "sync" in resource or BUCKET in resource or resource in ("log-group:*", "*", "role/*")
     assert f"arn:aws:events:{ANY}:{ANY}:rule/sync-*" in found["WriteRule"]["Resource"]
 
 
