@@ -219,6 +219,26 @@ def reconcile(
 
 
 @cli.command()
+@common_options
+@click.option("--canary", is_flag=True, help="Send a marked package through, and time each step.")
+@click.pass_obj
+def doctor(run: Run, /, canary: bool, **arguments: Any) -> int:
+    """Check everything that S3 sync needs, and say what to do about what is wrong.
+
+    This covers the credentials, the bucket and its replication, its notifications, the function and its role,
+    the cache, and failed and late events. Nothing is changed. The function is invoked once, for a file that
+    does not exist, to see whether it reaches the cache.
+
+    --canary uploads, overwrites and deletes a small package, and waits each time until the cache shows it.
+    The package is deleted in any case, and no list of projects shows it. This needs more permissions; see the
+    documentation.
+
+    The exit status is 1 if a check failed, and 0 if there are only warnings.
+    """
+    return _command(run, **arguments).doctor(canary=canary)
+
+
+@cli.command()
 @options_of_regions
 @click.option("--plan", "only_plan", is_flag=True, help="Only show what would be changed.")
 @click.option(
@@ -290,26 +310,6 @@ def wait(run: Run, /, *, arguments: tuple[str, ...], timeout: float, **others: A
 
 @cli.command()
 @common_options
-@click.option("--canary", is_flag=True, help="Send a marked package through, and time each step.")
-@click.pass_obj
-def doctor(run: Run, /, canary: bool, **arguments: Any) -> int:
-    """Check everything that S3 sync needs, and say what to do about what is wrong.
-
-    This covers the credentials, the bucket and its replication, its notifications, the function and its role,
-    the cache, and failed and late events. Nothing is changed. The function is invoked once, for a file that
-    does not exist, to see whether it reaches the cache.
-
-    --canary uploads, overwrites and deletes a small package, and waits each time until the cache shows it.
-    The package is deleted in any case, and no list of projects shows it. This needs more permissions; see the
-    documentation.
-
-    The exit status is 1 if a check failed, and 0 if there are only warnings.
-    """
-    return _command(run, **arguments).doctor(canary=canary)
-
-
-@cli.command()
-@common_options
 @click.pass_obj
 def replay(run: Run, /, **arguments: Any) -> int:
     """Process the failed events again, which wait in the dead-letter queue.
@@ -354,8 +354,9 @@ def _account(context: click.Context, parameter: click.Parameter, value: str | No
     multiple=True,
     default=["enable"],
     show_default=True,
-    help="enable: also plan, status and disable. status: only plan and status. panel: all that the admin UI"
-    " shows. replicate: replicate, for this bucket. compare: also wait. Repeat it to allow several.",
+    help="enable: also plan, status, doctor and disable. status: only plan, status and doctor. panel: all"
+    " that the admin UI shows. replicate: replicate, for this bucket. compare: also wait. Repeat it to allow"
+    " several.",
 )
 @click.option(
     "--account",

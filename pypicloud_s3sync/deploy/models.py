@@ -40,7 +40,7 @@ class Identity:
 
     account: str
     partition: str
-    arn: str = ""
+    arn: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ class CacheTables:
     """The tables of a DynamoDB cache; of another cache, there are none.
 
     ``missing`` names the tables that do not exist. ``on_demand`` is whether none has provisioned capacity.
-    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them. ``rows`` is the number of rows,
-    which DynamoDB counts every six hours. ``provisioned`` has the capacity of each table that is not on-demand.
+    ``keys`` holds the ARNs of the customer-managed KMS keys that encrypt them. ``rows`` is the number of
+    rows, which DynamoDB counts every six hours. ``provisioned`` has the capacity of each table that is not
+    on-demand.
     """
 
     missing: tuple[str, ...] = ()

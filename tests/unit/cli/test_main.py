@@ -79,6 +79,12 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
     for name in ("plan", "enable", "status", "disable", "reconcile", "replay", "bundle"):
         monkeypatch.setattr(Deployment, name, stop)
 
+    def stop_examination(settings: SyncSettings, *given: Any, **arguments: Any) -> None:
+        used.append(settings)
+        raise ConflictError("stop")
+
+    monkeypatch.setattr("pypicloud_s3sync.cli.commands.diagnose", stop_examination)
+
     def settings(*arguments: object) -> SyncSettings:
         status, _, err = run(*arguments)
         assert (status, err) == (1, "ppc-s3sync: stop\n")
@@ -102,6 +108,7 @@ def test_the_commands_are_those_of_the_documentation() -> None:
         "wait",
         "replay",
         "bundle",
+        "doctor",
         "policy",
         "template",
     }
@@ -163,8 +170,8 @@ def test_the_help_lists_the_commands_in_the_order_of_their_use_with_examples(run
     status, out, _ = run("--help")
     assert status == 0
     listed = re.findall(r"^  (\w+) +[A-Z]", out.partition("Commands:")[2], re.MULTILINE)
-    assert listed[:5] == ["plan", "enable", "status", "disable", "reconcile"]
-    assert listed[5:] == ["replicate", "compare", "wait", "replay", "bundle", "policy", "template"]
+    first = ["plan", "enable", "status", "disable", "reconcile", "doctor"]
+    assert listed == [*first, "replicate", "compare", "wait", "replay", "bundle", "policy", "template"]
     assert "ppc-s3sync enable production.ini" in out
     assert "Exit status: 0" in out
 
