@@ -38,7 +38,6 @@ UPLOAD = (
     *(
         "storage.object_acl",
         "storage.prepend_hash",
-        "storage.server_side_encryption",
         "storage.storage_class",
     ),
 )

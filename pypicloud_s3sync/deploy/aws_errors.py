@@ -32,7 +32,6 @@ REJECTED_CODES = {
 }
 MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
-    *("ReplicationConfigurationNotFoundError", "ServerSideEncryptionConfigurationNotFoundError"),
     *("ResourceNotFoundException", "NotFound", "ParameterNotFound", "InvalidResourceId"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
     *("ReplicationConfigurationNotFoundError", "ServerSideEncryptionConfigurationNotFoundError"),

@@ -196,8 +196,8 @@ class _Statements:
         yield allow("ReadEncryption", ["s3:GetEncryptionConfiguration"], self._bucket)
         # The settings name neither the buckets of the other regions nor the role that S3 replicates with.
         actions = ["s3:GetBucketVersioning", "s3:GetReplicationConfiguration"]
-        yield allow("ReadReplication", actions, f"arn:{scope.partition}:s3:::*")
-        yield allow("ReadReplicationRole", ["iam:GetRole"], scope.arn("iam", "role/*", ""))
+        yield allow("ReadRegions", [*actions, "s3:ListBucket"], f"arn:{scope.partition}:s3:::*")
+        yield allow("ReadRoles", ["iam:GetRole"], scope.arn("iam", "role/*", ""))
         yield allow("ReadObjects", ["s3:GetObject"], f"{self._bucket}/{literal(settings.prefix)}*")
         given = [settings.role_arn] if settings.role_arn else self._roles
         yield allow("SimulateRole", ["iam:SimulatePrincipalPolicy"], *given)

@@ -105,7 +105,7 @@ def _storage(settings: SyncSettings, clients: Clients) -> Any:
         bucket=clients.s3_bucket(settings.bucket),
         bucket_prefix=settings.prefix,
         prepend_hash=asbool(given.get("storage.prepend_hash", "true")),
-        sse=given.get("storage.server_side_encryption"),
+        sse=settings.server_side_encryption,
         object_acl=given.get("storage.object_acl"),
         storage_class=given.get("storage.storage_class"),
     )

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 from ..config.settings import SyncSettings
 from ..deploy.metrics import Interval, Statistics
 from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
+from ..deploy.replication.models import Encryption
 from ..exceptions import S3SyncError
 from .replication import Replication
 
@@ -144,19 +145,6 @@ class BucketFacts:
 
     region: str | None
     is_foreign: bool = False
-
-
-@dataclass(frozen=True)
-class Encryption:
-    """The default encryption of a bucket: its algorithm, and the key if the bucket names one."""
-
-    algorithm: str
-    key: str | None = None
-
-    @property
-    def uses_kms(self) -> bool:
-        """Whether a KMS key encrypts the objects."""
-        return self.algorithm.startswith("aws:kms")
 
 
 @dataclass(frozen=True)

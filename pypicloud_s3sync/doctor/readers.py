@@ -12,9 +12,10 @@ from ..caches.canary import NAME
 from ..config.settings import SyncSettings
 from ..deploy.aws import Clients
 from ..deploy.readers.calls import Calls
+from ..deploy.readers.replication import bucket_replication, bucket_versioning
 from ..deploy.writers.calls import Calls as Invocation
 from ..sync.packages import filename_of
-from .models import BucketFacts, Decision, Destination, Encryption, Probe, Sample
+from .models import BucketFacts, Decision, Destination, Probe, Sample
 from .replication import Replication, parse
 
 #: Files that are looked at: the newest and the oldest of the first page of the bucket.
@@ -31,20 +32,10 @@ def read_bucket(calls: Calls, bucket: str, region: str | None) -> BucketFacts:
     return BucketFacts(found.get("BucketRegion") or region or "", is_foreign=True)
 
 
-def read_versioning(calls: Calls, bucket: str) -> str | None:
-    """Return the versioning of a bucket, empty if it never had any; None if the bucket does not exist."""
-    found = calls.find("s3", "get_bucket_versioning", f"the bucket {bucket}", Bucket=bucket)
-    return None if found is None else str(found.get("Status", ""))
-
-
 def read_replication(calls: Calls, bucket: str) -> Replication | None:
     """Return the replication of a bucket, or None if it has no rules."""
-    found = calls.find(
-        *("s3", "get_bucket_replication", f"the bucket {bucket}"),
-        action="s3:GetReplicationConfiguration",
-        Bucket=bucket,
-    )
-    return None if found is None else parse(found["ReplicationConfiguration"])
+    found = bucket_replication(calls, bucket)
+    return None if found is None else parse(found)
 
 
 def has_role(calls: Calls, name: str) -> bool:
@@ -54,25 +45,10 @@ def has_role(calls: Calls, name: str) -> bool:
 
 def read_destination(calls: Calls, bucket: str) -> Destination:
     """Return the bucket to which a rule replicates."""
-    versioning = read_versioning(calls, bucket)
-    if versioning is None:
+    found = calls.find("s3", "head_bucket", f"the bucket {bucket}", action="s3:ListBucket", Bucket=bucket)
+    if found is None:
         return Destination(exists=False)
-    return Destination(True, versioning, read_replication(calls, bucket))
-
-
-def read_encryption(calls: Calls, bucket: str) -> Encryption | None:
-    """Return the default encryption of a bucket, or None if it has none."""
-    found = calls.find(
-        *("s3", "get_bucket_encryption", f"the bucket {bucket}"),
-        action="s3:GetEncryptionConfiguration",
-        Bucket=bucket,
-    )
-    rules = (found or {}).get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
-    for rule in rules:
-        default = rule.get("ApplyServerSideEncryptionByDefault")
-        if default is not None:
-            return Encryption(default["SSEAlgorithm"], default.get("KMSMasterKeyID"))
-    return None
+    return Destination(True, bucket_versioning(calls, bucket), read_replication(calls, bucket))
 
 
 def read_samples(calls: Calls, bucket: str, prefix: str) -> Sequence[Sample]:

@@ -30,8 +30,10 @@ from ..deploy.readers.functions import find_function
 from ..deploy.readers.identity import caller_identity
 from ..deploy.readers.notifications import bucket_notifications
 from ..deploy.readers.permissions import permission_statements
+from ..deploy.readers.replication import bucket_encryption, bucket_versioning
 from ..deploy.readers.roles import find_role
 from ..deploy.readers.tables import account_of_tables, cache_tables
+from ..deploy.replication.models import Encryption
 from ..exceptions import AwsError, NotReadError, S3SyncError
 from . import readers
 from .models import (
@@ -119,7 +121,7 @@ class _Reading:
         self._calls = start(self._make_calls)
         versioning = start(self._read_versioning)
         self._replication = start(self._in_bucket, readers.read_replication)
-        encryption = start(self._in_bucket, readers.read_encryption)
+        encryption = start(self._read_encryption)
         has_replication_role = start(self._has_replication_role)
         destinations = start(self._read_destinations)
         samples = start(self._read_samples)
@@ -217,7 +219,11 @@ class _Reading:
         return read(calls, self.settings.bucket)
 
     def _read_versioning(self) -> str:
-        return self._in_bucket(readers.read_versioning) or ""
+        return self._in_bucket(bucket_versioning)
+
+    def _read_encryption(self) -> Encryption | None:
+        identity, region = self._known_identity(), self._region.result()
+        return self._in_bucket(lambda calls, bucket: bucket_encryption(calls, bucket, region, identity))
 
     def _rules(self) -> Replication | None:
         """Return the replication if it concerns the packages."""

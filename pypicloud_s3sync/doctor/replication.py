@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..deploy.replication.rules import destination_of, has_tags, is_old, prefix_of
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -96,34 +98,32 @@ def parse(configuration: Mapping[str, Any]) -> Replication:
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
-    found: Mapping[str, Any] = rule.get("Filter", {})
-    both: Mapping[str, Any] = found.get("And", {})
-    tags = [found["Tag"]] if "Tag" in found else both.get("Tags", [])
-    destination = rule["Destination"]
     criteria = rule.get("SourceSelectionCriteria", {})
     return Rule(
         id=rule.get("ID", ""),
         enabled=rule["Status"] == "Enabled",
-        prefix=found.get("Prefix") or both.get("Prefix") or rule.get("Prefix") or "",
-        tags=tuple(tag["Key"] for tag in tags),
+        prefix=prefix_of(rule),
+        tags=_tags(rule.get("Filter", {})),
         priority=rule.get("Priority", 0),
-        destination=destination["Bucket"].rpartition(":")[2],
-        carries_deletions=_carries_deletions(rule, has_tags=bool(tags)),
+        destination=destination_of(rule),
+        carries_deletions=_carries_deletions(rule),
         carries_kms=_is_on(criteria, "SseKmsEncryptedObjects"),
-        replica_key=destination.get("EncryptionConfiguration", {}).get("ReplicaKmsKeyID"),
+        replica_key=rule["Destination"].get("EncryptionConfiguration", {}).get("ReplicaKmsKeyID"),
         carries_changes_of_replicas=_is_on(criteria, "ReplicaModifications"),
     )
 
 
-def _carries_deletions(rule: Mapping[str, Any], *, has_tags: bool) -> bool:
-    """Return whether a rule replicates delete markers.
+def _tags(found: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = [found["Tag"]] if "Tag" in found else found.get("And", {}).get("Tags", [])
+    return tuple(tag["Key"] for tag in tags)
 
-    A rule without a filter has the earlier version of the format, in which they are replicated always:
+
+def _carries_deletions(rule: Mapping[str, Any]) -> bool:
+    """Return whether a rule replicates delete markers; one of the first version of the schema always does.
+
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/delete-marker-replication.html
     """
-    if "Filter" not in rule:
-        return True
-    return not has_tags and _is_on(rule, "DeleteMarkerReplication")
+    return is_old(rule) or (not has_tags(rule) and _is_on(rule, "DeleteMarkerReplication"))
 
 
 def _is_on(options: Mapping[str, Any], name: str) -> bool:

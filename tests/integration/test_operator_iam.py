@@ -60,14 +60,14 @@ EXAMINING = {
     # First, as long as CloudWatch knows of no invocation, which would tell as much.
     "InvokeFunction": "cache",
     "ReadEncryption": "encryption",
-    "ReadReplication": "versioning",
+    "ReadRegions": "versioning",
     "ReadRows": "cache",
     "FindTables": "cache",
 }
 #: Statements of which the emulator checks no action (see above), or that are needed only for a large bundle,
 #: a reconciliation or an examination.
 NOT_SEEN = {
-    *("ReconcileRows", "ReadObjects", "ReadReplicationRole", "SimulateRole", "ReadScaling"),
+    *("ReconcileRows", "ReadObjects", "ReadRoles", "SimulateRole", "ReadScaling"),
     *("PassRoleToLambda", "UploadLargeBundle", "WriteMapping"),
     *(EXAMINING.keys() - {"InvokeFunction"}),
 }

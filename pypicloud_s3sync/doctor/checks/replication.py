@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Sequence
 
+from ...deploy.replication.models import Encryption
 from ..models import Destination, Fact, Facts, Finding, Sample, combined, failed, ok, skipped, warning
 from ..replication import Replication, Rule
 from ..unread import unread
@@ -17,8 +18,8 @@ LONG = datetime.timedelta(hours=1)
 NAMED = 3
 SET_UP = "`ppc-s3sync replicate` with the ini of each region sets it up"
 BATCH = (
-    "copy them with S3 Batch Replication:"
-    " https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-batch-replication-batch.html"
+    "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini of each region"
+    " prints the command, in batch_jobs"
 )
 
 
@@ -200,13 +201,17 @@ def encryption(facts: Facts) -> Finding:
     shown = "no default encryption" if default is None else default.algorithm
     if default is not None and default.key:
         shown += f" with {default.key}"
-    if sampled and (default is None or not default.uses_kms):
+    if sampled and not _uses_kms(default):
         shown += f", but aws:kms for {sampled[0].key}"
-    if not sampled and (default is None or not default.uses_kms):
+    if not sampled and not _uses_kms(default):
         return ok(shown)
     enabled = [rule for rule in _rules(facts) if rule.enabled]
     findings = [ok(shown), *(_kms(rule, shown) for rule in enabled)]
     return combined(findings)
+
+
+def _uses_kms(default: Encryption | None) -> bool:
+    return default is not None and default.algorithm.startswith("aws:kms")
 
 
 def _kms(rule: Rule, shown: str) -> Finding:

@@ -89,7 +89,7 @@ def test_each_purpose_allows_what_it_needs(
     assert bool(changes) is writes
     assert "ReadQueues" in found
     examines = Purpose.STATUS in purposes or writes
-    assert ("ReadReplication" in found) == ("InvokeFunction" in found) == examines
+    assert ("ReadRegions" in found) == ("InvokeFunction" in found) == examines
     for name in ("WriteQueues", "WriteMapping", "ReplayFailedEvents"):
         assert (name in found) is writes
     assert ("WriteRule" in found) is (writes and delivery == "eventbridge")
