@@ -19,7 +19,7 @@ The pipeline of a run::
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
-from . import documents, results, run_files, run_lock, run_record
+from . import contents, documents, results, run_files, run_lock, run_record
 from .aws_errors import failure, policy_that_allows
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
@@ -29,6 +29,7 @@ __all__ = [
     "Plan",
     "Progress",
     "Reporter",
+    "contents",
     "documents",
     "failure",
     "policy_that_allows",

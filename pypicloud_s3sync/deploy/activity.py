@@ -102,10 +102,15 @@ def _read_hours(
     return {"hours": hours, "hours_message": "", "failing": failures and failures.document}, []
 
 
+def records_since(clients: Clients, group: str, since: datetime.datetime) -> list[dict[str, Any]]:
+    """Return the records in the log since some time, the oldest first, without the ignored ones."""
+    return list(_records(_messages(clients, group, since)))
+
+
 def _packages(clients: Clients, group: str, now: datetime.datetime) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for window in WINDOWS:
-        found = list(_records(_messages(clients, group, now - window)))[-LATEST:]
+        found = records_since(clients, group, now - window)[-LATEST:]
         if len(found) == LATEST:
             break
     return found[::-1]

@@ -18,6 +18,7 @@ from .bundle.source import BundleSource
 from .contents import remember
 from .desired import desire, resource_names
 from .executor import execute
+from .figures import read_figures
 from .location import Location, locate
 from .models import Plan, Queue, Reporter
 from .plan.function import code_is_known
@@ -163,6 +164,13 @@ class Deployment:
         names = resource_names(self.settings, location.region)
         now = datetime.datetime.now(datetime.UTC)
         return activity(location.clients, names, now, location.reading)
+
+    def figures(self) -> dict[str, Any]:
+        """Return what a monitoring system collects, as JSON."""
+        location = self._locate()
+        names = resource_names(self.settings, location.region)
+        with location.reading():
+            return read_figures(location.clients, names, datetime.datetime.now(datetime.UTC))
 
     def bundle(self) -> Bundle:
         """Build or fetch the function's code, and return it."""

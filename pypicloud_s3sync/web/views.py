@@ -16,10 +16,11 @@ from pyramid.response import Response
 from pyramid.view import view_config, view_defaults
 
 from ..config.settings import SyncSettings, read, snapshot
-from ..deploy import Deployment, documents, failure, run_lock
+from ..deploy import Deployment, contents, documents, failure, run_lock
 from ..exceptions import AwsError, BundleError, BusyError, ConfigError, ConflictError, S3SyncError
 from ..sync.masking import secrets_of
 from . import runs
+from .prometheus import exposition
 from .reads import Reads
 
 #: The HTTP status and the value of ``error`` for each kind of error.
@@ -35,6 +36,8 @@ PLANS: dict[str, Callable[[Deployment], dict[str, Any]]] = {
     "enable": lambda deployment: documents.plan_document(deployment.plan(), "enable"),
     "disable": lambda deployment: documents.plan_document(deployment.plan_disable(), "disable"),
 }
+#: Seconds for which the figures of CloudWatch, which has a value a minute, are good.
+SCRAPE = 60
 READS = Reads()
 
 
@@ -110,6 +113,20 @@ class S3SyncViews:
     def activity(self) -> Any:
         """Return the packages that were synced last, and the events and errors of a day."""
         return READS.answer(self._settings(), "activity", Deployment.activity)
+
+    @view_config(request_method="GET", subpath=("metrics",))
+    @json_errors
+    def metrics(self) -> Any:
+        """Return figures for Prometheus; AWS is read once a minute at most."""
+        settings, last = self._settings(), run_lock.last(self._settings())
+        since = 0 if last is None else last["ended"] + 1
+        figures = READS.answer(settings, "figures", Deployment.figures, max_age=SCRAPE, since=since)
+        accept = self.request.headers.get("Accept", "")
+        body, content_type = exposition(settings, figures, contents.last_comparison(settings), accept)
+        response = Response(body)
+        # With the parameters that Pyramid's own attribute would drop.
+        response.headers["Content-Type"] = content_type
+        return response
 
     @view_config(request_method="POST", subpath=("enable",))
     @json_errors

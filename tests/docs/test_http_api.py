@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, replace
@@ -24,6 +25,8 @@ from pypicloud_s3sync.deploy.replication.documents import replication_document
 from pypicloud_s3sync.deploy.replication.planner import plan_removal, plan_replication
 from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.reconcile.models import Count, Report
+from pypicloud_s3sync.web.prometheus import PREFIX as METRICS
+from pypicloud_s3sync.web.prometheus import exposition
 from pypicloud_s3sync.web.views import ERRORS
 from support.fakes import NOTHING, FakeClients, deployed, make_desired, make_settings, not_none, refusal
 from support.replication import AP, EU, US, configuration, foreign, region, wanted
@@ -180,3 +183,20 @@ def test_every_kind_of_error_is_described_with_its_status(status: int, name: str
 def test_an_example_of_a_document_has_only_fields_that_are_described(title: str) -> None:
     example = json.loads(section(title).split("```json\n")[1].split("```")[0])
     assert set(paths(example)) <= documented(title)
+
+
+def test_every_metric_is_described() -> None:
+    figures: Any = defaultdict(lambda: None, events={})
+    body, _ = exposition(make_settings(), figures, None, "")
+    real = set(re.findall(r"^# TYPE (\w+) ", body.decode(), re.MULTILINE))
+    table = section("Metrics").partition("| --- |")[2]
+    assert set(re.findall(rf"`({METRICS}\w+)`", table)) == real
+
+
+@pytest.mark.parametrize("page", ["http-api.md", "production.md"])
+def test_a_metric_of_an_example_exists(page: str) -> None:
+    """An alert rule with a misspelt name never fires."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    assert set(re.findall(rf"{METRICS}\w+", text)) <= set(
+        re.findall(rf"`({METRICS}\w+)`", section("Metrics"))
+    )

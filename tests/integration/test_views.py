@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ ROUTES = [
     ("GET", "/admin/s3sync"),
     ("GET", "/admin/s3sync/plan"),
     ("GET", "/admin/s3sync/activity"),
+    ("GET", "/admin/s3sync/metrics"),
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
     ("POST", "/admin/s3sync/reconcile"),
@@ -219,3 +221,25 @@ def test_no_answer_contains_a_secret(tmp_path: Path, site: Site, redis_url: str)
         text = app.request(path, method=method).text
         assert "hunter2" not in text, path
         assert site.aws.secret_access_key not in text, path
+
+
+def test_prometheus_reads_what_the_function_did(app: TestApp, site: Site) -> None:
+    use_basic(app)
+    lines(app.post("/admin/s3sync/enable"))
+    group, now = f"/aws/lambda/{site.function}", int(time.time())
+    logs = site.client("logs")
+    logs.create_log_stream(logGroupName=group, logStreamName="x")
+    record = {"action": "saved", "key": "a/pkg-1.0.zip", "lag_ms": 250}
+    events = [{"timestamp": now * 1000, "message": json.dumps(record)}]
+    logs.put_log_events(logGroupName=group, logStreamName="x", logEvents=events)
+    text = app.get("/admin/s3sync/metrics").text
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    expected = {
+        'events_last_day{outcome="saved"}': 1,
+        "last_event_timestamp_seconds": now,
+        "lag_seconds": 0.25,
+        "waiting_events": 0,
+        "last_reconcile_success": 1,
+        'drift{kind="missing"}': 0,
+    }
+    assert {name: float(values[f"pypicloud_s3sync_{name}"]) for name in expected} == expected

@@ -11,7 +11,7 @@ import pytest
 from webtest import TestApp
 
 from pypicloud_s3sync.config.settings import SyncSettings
-from pypicloud_s3sync.deploy import Deployment, run_lock
+from pypicloud_s3sync.deploy import Deployment, contents, run_lock
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import (
@@ -22,7 +22,7 @@ from pypicloud_s3sync.exceptions import (
     ConflictError,
     S3SyncError,
 )
-from pypicloud_s3sync.reconcile.models import Options
+from pypicloud_s3sync.reconcile.models import Options, Report
 from pypicloud_s3sync.web import assets, run_process, views
 from pypicloud_s3sync.web.reads import Reads
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
@@ -33,6 +33,7 @@ ROUTES = [
     ("GET", "/admin/s3sync"),
     ("GET", "/admin/s3sync/plan"),
     ("GET", "/admin/s3sync/activity"),
+    ("GET", "/admin/s3sync/metrics"),
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
     ("POST", "/admin/s3sync/reconcile"),
@@ -451,6 +452,61 @@ def test_the_status_may_be_as_old_as_the_request_allows_but_not_older_than_a_run
         pass
     app.get("/admin/s3sync", headers={"Cache-Control": "max-age=60"})
     assert len(reads) == 5
+
+
+# Prometheus
+
+
+def test_prometheus_reads_aws_once_a_minute_at_most(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def figures(self: Deployment) -> dict[str, Any]:
+        reads.append(len(reads))
+        return {
+            "events": {"saved": 1},
+            "last_event": None,
+            "lag_seconds": None,
+            "waiting": len(reads),
+            "oldest_waiting_seconds": None,
+            "failed": 0,
+            "oldest_failed_seconds": None,
+        }
+
+    monkeypatch.setattr(Deployment, "figures", figures)
+    monkeypatch.setattr(views, "READS", Reads())
+    use_basic(app)
+    for _ in range(3):
+        response = app.get("/admin/s3sync/metrics", headers={"Cache-Control": "no-cache"})
+        assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        assert "\npypicloud_s3sync_waiting_events 1.0\n" in response.text
+        assert "\npypicloud_s3sync_objects " not in response.text
+    assert len(reads) == 1
+    # What this host itself knows is never old.
+    contents.remember(settings, Report(dry_run=True, objects=7))
+    assert "\npypicloud_s3sync_objects 7.0\n" in app.get("/admin/s3sync/metrics").text
+    with run_lock.hold(settings, "replay", lambda progress: None):
+        pass
+    assert "\npypicloud_s3sync_waiting_events 2.0\n" in app.get("/admin/s3sync/metrics").text
+
+
+def test_a_scrape_that_aws_denies_is_an_error_with_the_policy_that_allows_it(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, "figures", AwsError("m", "AccessDenied", "cloudwatch:GetMetricData"))
+    monkeypatch.setattr(views, "READS", Reads())
+    response = use_basic(app).get("/admin/s3sync/metrics", status=502)
+    assert response.json["policy"]["Statement"][0]["Action"] == "cloudwatch:GetMetricData"
+
+
+def test_a_scrape_does_not_wait_for_other_requests(
+    app: TestApp, settings: SyncSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail(monkeypatch, "figures", BusyError("m"))
+    monkeypatch.setattr(views, "READS", Reads())
+    response = use_basic(app).get("/admin/s3sync/metrics", status=503)
+    assert response.headers["Retry-After"] == "2"
 
 
 def test_the_end_of_the_last_run_is_known_even_if_aws_cannot_be_read(
