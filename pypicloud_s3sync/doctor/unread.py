@@ -19,9 +19,7 @@ def statement(error: Exception) -> str:
         return ""
     statements = policy["Statement"]
     allow = json.dumps(statements[0] if len(statements) == 1 else statements)
-    return (
-        f"add this statement to the policy of the IAM role or user that runs it: {json.dumps(allow)}; {ALL}"
-    )
+    return f"add this statement to the policy of the IAM role or user that runs it: {allow}; {ALL}"
 
 
 def unread(error: S3SyncError) -> Finding:

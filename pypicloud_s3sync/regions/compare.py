@@ -10,6 +10,7 @@ from operator import itemgetter
 from types import TracebackType
 from typing import Any
 
+from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
 from .findings import Findings, Flaw
@@ -114,6 +115,8 @@ def compare(regions: Sequence[Region], reporter: Reporter) -> Comparison:
 
 def _survey(index: int, region: Region, listing: Listing, findings: Findings, reporter: Reporter) -> Report:
     def found(flaw: Flaw) -> None:
+        if is_canary_file(flaw.filename):
+            return
         findings.add_flaw(index, flaw)
         findings.add(Difference(KINDS[flaw.kind], flaw.filename, index))
 
@@ -141,6 +144,9 @@ def _by_filename(listings: Sequence[Listing], findings: Findings) -> Iterator[tu
     by_filename = itemgetter(0)
     for filename, parts in groupby(heapq.merge(*streams, key=by_filename), key=by_filename):
         found = {index: held for _, index, held in parts}
+        if is_canary_file(filename):
+            # That of a doctor comes and goes within seconds.
+            continue
         yield filename, [found.get(index, Held()) for index in range(len(listings))]
 
 

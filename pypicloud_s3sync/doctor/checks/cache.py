@@ -58,7 +58,7 @@ def described(facts: Facts) -> str:
         return f"the cache {settings.cache}"
     # Nothing before the last @ is shown: a password may hold any character.
     address = urlsplit(f"//{url.partition('://')[2].rpartition('@')[2]}")
-    return f"{url.partition('://')[0]}://{address.netloc}"
+    return f"{url.partition('://')[0]}://{address.netloc}{address.path}"
 
 
 def _from_function(facts: Facts) -> Iterator[Finding]:

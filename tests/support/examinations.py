@@ -1,0 +1,126 @@
+"""What an examination reads of an installation in which everything is right, and changes of it."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+from pypicloud_s3sync.deploy.metrics import Statistics
+from pypicloud_s3sync.deploy.models import ROLE_TAG, CacheTables, Identity
+from pypicloud_s3sync.deploy.replication.models import Encryption
+from pypicloud_s3sync.doctor.examination import FUNCTIONS
+from pypicloud_s3sync.doctor.models import (
+    BucketFacts,
+    Decision,
+    Destination,
+    Fact,
+    Facts,
+    Finding,
+    Probe,
+    Sample,
+)
+from pypicloud_s3sync.doctor.replication import Replication, parse
+from pypicloud_s3sync.doctor.unread import unread
+from pypicloud_s3sync.exceptions import S3SyncError
+from support.fakes import ACCOUNT, BUCKET, REGION, deployed, make_desired, make_settings, not_none
+
+NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+OTHER = "packages-eu"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/replication"
+ENABLED = {"Status": "Enabled"}
+
+
+def rule(destination: str = OTHER, **changes: Any) -> dict[str, Any]:
+    """Return a rule as S3 returns it; a change to None removes a field."""
+    whole = {
+        "ID": f"to-{destination}",
+        "Status": "Enabled",
+        "Priority": 1,
+        "Filter": {"Prefix": ""},
+        "DeleteMarkerReplication": ENABLED,
+        "SourceSelectionCriteria": {"ReplicaModifications": ENABLED},
+        "Destination": {"Bucket": f"arn:aws:s3:::{destination}"},
+        **changes,
+    }
+    return {name: value for name, value in whole.items() if value is not None}
+
+
+def rules(*given: dict[str, Any]) -> Fact[Replication | None]:
+    """Return the replication of a bucket with these rules."""
+    return Fact(parse({"Role": ROLE, "Rules": list(given)}))
+
+
+def back(**changes: Any) -> dict[str, Fact[Destination]]:
+    """Return the other bucket, which replicates back."""
+    replication = parse({"Role": ROLE, "Rules": [rule(BUCKET, **changes)]})
+    return {OTHER: Fact(Destination(True, "Enabled", replication))}
+
+
+def sample(status: str = "COMPLETED", age: float = 0, **changes: Any) -> Sample:
+    """Return a file that was uploaded some hours ago."""
+    return Sample("a/b-1.0.tar.gz", NOW - datetime.timedelta(hours=age), status, **changes)
+
+
+def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Facts:
+    """Return the facts of an installation in which everything is right, with some changes.
+
+    Parameters
+    ----------
+    settings : dict, optional
+        Changes of the settings.
+    **changes : object
+        Facts: a value stands for a fact of this value, an error for one that could not be read.
+    """
+    given = settings or {}
+    desired = make_desired(**given)
+    seen = deployed(desired)
+    function = not_none(seen.function)
+    role = None if desired.role is None else replace(desired.role, unique_id="AROA1")
+    values: dict[str, Any] = {
+        "identity": Identity(ACCOUNT, "aws", f"arn:aws:iam::{ACCOUNT}:user/operator"),
+        "tables_account": None,
+        "bucket": BucketFacts(REGION),
+        "region": REGION,
+        "versioning": "Enabled",
+        "replication": rules(rule()),
+        "has_replication_role": True,
+        "encryption": Encryption("AES256"),
+        "samples": (sample(), sample("REPLICA")),
+        "fingerprint": desired.fingerprint,
+        "desired": desired,
+        "function": replace(function, tags={**function.tags, ROLE_TAG: "AROA1"}),
+        "role": role,
+        "statements": seen.statements,
+        "notifications": seen.notifications,
+        "delivery": seen.delivery_resources,
+        "decisions": (Decision("s3:GetObject", f"arn:aws:s3:::{BUCKET}/x", "allowed"),),
+        "tables": CacheTables(on_demand=True),
+        "scaled": frozenset(),
+        "cache": 0.012,
+        "probe": Probe(200),
+        "intervals": (),
+        "statistics": Statistics(0, 1200.0, 3400.0),
+        "ages": {},
+    }
+    known = {name: _fact(value) for name, value in (values | changes).items() if name != "destinations"}
+    return Facts(
+        settings=make_settings(**given),
+        now=NOW,
+        destinations=changes.get("destinations", back()),
+        **known,
+    )
+
+
+def _fact(value: Any) -> Fact[Any]:
+    if isinstance(value, Fact):
+        return value
+    return Fact(error=value) if isinstance(value, S3SyncError) else Fact(value)
+
+
+def finding(check: str, given: Facts) -> Finding:
+    """Return the finding of one check."""
+    try:
+        return FUNCTIONS[check](given)
+    except S3SyncError as error:
+        return unread(error)
