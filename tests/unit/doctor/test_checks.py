@@ -591,7 +591,7 @@ def test_without_credentials_all_but_the_cache_wait_for_them() -> None:
     missing = NotReadError("not looked at: the credentials do not work")
     without = facts(identity=AwsError("no AWS credentials for x: y"))
     known = {"settings", "now", "destinations", "identity", "cache", "tables_account"}
-    unknown = {name: Fact(error=missing) for name in vars(without) if name not in known}
+    unknown: dict[str, Any] = {name: Fact(error=missing) for name in vars(without) if name not in known}
     checks = examine(replace(without, **unknown))
     states = {check.check: check.finding.state for check in checks}
     assert states.pop("credentials") == "failed"
