@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from pypicloud.storage.s3 import S3Storage
 
+from pypicloud_s3sync.caches.base import Snapshot
 from pypicloud_s3sync.doctor.canary import Canary, Place
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
@@ -47,7 +48,9 @@ class World:
 
         def watched(keys: Any) -> Any:
             found = read(keys)
-            self.seen += [row and row.summary for row in (snapshot.row for snapshot in found.values())]
+            for snapshot in found.values():
+                row = snapshot.row if isinstance(snapshot, Snapshot) else None
+                self.seen.append(None if row is None else row.summary)
             self.listed += self.names()
             return found
 
@@ -76,7 +79,7 @@ class World:
         """Return a canary for this world."""
         world = self
 
-        class Storage(S3Storage):  # type: ignore[misc] - pypicloud has no types
+        class Storage(S3Storage):  # type: ignore[misc]
             def upload(self, package: Any, datastream: Any) -> None:
                 super().upload(package, datastream)
                 world.react(self.get_path(package))
