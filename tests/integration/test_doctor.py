@@ -73,9 +73,8 @@ def test_the_lines_for_people_name_state_evidence_and_remedy(
     assert main(["doctor", str(ini)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert f"  ✓ bucket          ok       s3://{site.bucket}/ in {site.region}" in lines
-    line = lines.index(
-        f"  ✗ function        failed   the function {site.function} does not exist in {site.region}: S3 sync is off"
-    )
+    off = f"the function {site.function} does not exist in {site.region}: S3 sync is off"
+    line = lines.index(f"  ✗ function        failed   {off}")
     assert lines[line + 1] == "      run `ppc-s3sync enable`"
     assert lines[-1].startswith("3 of 16 checks failed, ")
 
@@ -101,7 +100,8 @@ def break_mapping(site: Site) -> None:
 
 def break_role(site: Site) -> None:
     (name,) = site.role_names()
-    document = json.dumps({"Version": "2012-10-17", "Statement": []})
+    allow = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
     site.client("iam").put_role_policy(RoleName=name, PolicyName="sync", PolicyDocument=document)
 
 

@@ -155,7 +155,7 @@ def _samples(facts: Facts) -> Iterator[Finding]:
         evidence = f"{len(late)} of {count} sampled files have waited for more than an hour: {_named(late)}"
         yield warning(evidence, "look at the metrics of the rule in the S3 console, and at its role")
     if samples and not lost + older + late:
-        yield ok(f"{count} sampled files are replicated")
+        yield ok("1 sampled file is replicated" if count == 1 else f"{count} sampled files are replicated")
 
 
 def _named(samples: Sequence[Sample]) -> str:

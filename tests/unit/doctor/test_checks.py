@@ -42,7 +42,7 @@ VPC = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "
 EVENTBRIDGE = make_desired(s3sync__delivery="eventbridge")
 RULE_GONE = replace(deployed(EVENTBRIDGE).delivery_resources, rule=None)
 KMS = Encryption("aws:kms", "arn:aws:kms:eu-west-1:111122223333:key/1")
-WITH_KEY = {
+WITH_KEY: dict[str, Any] = {
     "SourceSelectionCriteria": {"SseKmsEncryptedObjects": ENABLED, "ReplicaModifications": ENABLED},
     "Destination": {
         "Bucket": f"arn:aws:s3:::{OTHER}",
@@ -501,6 +501,8 @@ def test_what_is_wrong_is_found_with_what_to_do(
     assert bool(found.remedy) or state == "skipped"
 
 
+#: The filters that cover every object.
+EVERYTHING: list[dict[str, Any]] = [{"Filter": {}}, {"Prefix": ""}, {"Filter": {"And": {"Prefix": ""}}}]
 #: The check, what is right in another way, and a part of the evidence.
 RIGHT: list[tuple[str, Facts, str]] = [
     ("versioning", facts(), "keeps versions"),
@@ -512,9 +514,9 @@ RIGHT: list[tuple[str, Facts, str]] = [
     ),
     *(
         ("replication", facts(replication=rules({**rule(Filter=None), **found})), "both ways")
-        for found in ({"Filter": {}}, {"Prefix": ""}, {"Filter": {"And": {"Prefix": ""}}})
+        for found in EVERYTHING
     ),
-    ("replication", facts(samples=(sample("PENDING", age=0.5),)), "1 sampled files are replicated"),
+    ("replication", facts(samples=(sample("PENDING", age=0.5),)), "1 sampled file is replicated"),
     (
         "delete_markers",
         facts(replication=rules(rule(Filter=None, Priority=None, Prefix="", DeleteMarkerReplication=None))),
