@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .exceptions import S3SyncError, SyncError
-from .sync import batch_jobs, environment, events
+from .sync import batch_jobs, environment, events, reconcile_requests
 from .sync.events import Malformed, Notification
 from .sync.invocation import Outcomes, converge, seconds_left
 from .sync.masking import mask
 from .sync.pending import Outcome
+from .sync.reconcile_requests import Request
 from .sync.telemetry import RecordResult, lag_ms, metrics
 
 
@@ -27,7 +29,8 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     ----------
     event : dict
         S3 notifications: direct, in SNS, in SQS, in SNS inside SQS, or EventBridge's; the same as the
-        ``requestPayload`` of a record of a failure; ``s3:TestEvent``; an invocation of S3 Batch Operations.
+        ``requestPayload`` of a record of a failure; ``s3:TestEvent``; an invocation of S3 Batch Operations;
+        or a request to reconcile.
     context : object
         Lambda's context; the metrics have its function name. The answer comes before its time is over: a key
         that is not done by then has failed.
@@ -51,6 +54,9 @@ def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
     """
     if batch_jobs.is_invocation(event):
         return _run_batch(event, context)
+    requests, event = reconcile_requests.split(event)
+    if requests:
+        return _run_requests(requests, event, context)
     started = time.monotonic()
     notification = events.parse(event)
     outcomes = converge(notification.records, seconds_left(context))
@@ -77,6 +83,37 @@ def _run_batch(event: Any, context: Any) -> dict[str, Any]:
     _log(list(_results(Notification(records, malformed, queued=False), outcomes, duration)), context)
     secrets = environment.secrets()
     return batch_jobs.answer(event, tasks, outcomes, lambda error: mask(_cause(error), secrets))
+
+
+def _run_requests(requests: Sequence[Request], event: Any, context: Any) -> dict[str, Any]:
+    """Process the rest of the event, then reconcile in the time that is left.
+
+    Of several requests, each goes on from its own state, so the first one is enough for this invocation.
+    """
+    # Imported here, because an event needs none of it.
+    from .reconcile import invocation
+
+    failures = {} if event is None else handle_s3_event(event, context)
+    failed = {item["itemIdentifier"] for item in failures.get("batchItemFailures", [])}
+    asked, *others = requests
+    try:
+        result = invocation.run(asked, seconds_left(context))
+    except Exception as error:
+        if asked.message_id is None:
+            raise _without_secrets(error) from None
+        _log_reconciled("ERROR", {"error": mask(_cause(error), environment.secrets())})
+        failed.add(asked.message_id)
+    else:
+        level = "ERROR" if result["state"]["kept"] else "INFO"
+        _log_reconciled(level, {**result["state"], "failed": len(result["failed"])})
+        if asked.message_id is None:
+            return {"reconcile": result}
+    failed |= {request.message_id for request in others if request.message_id is not None}
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in sorted(failed)]}
+
+
+def _log_reconciled(level: str, document: dict[str, Any]) -> None:
+    print(json.dumps({"level": level, "reconcile": document}), flush=True)
 
 
 def _answer(outcomes: Outcomes) -> dict[str, list[str]]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.settings import SyncSettings
-from ..exceptions import ReconcileError, S3SyncError
+from ..exceptions import ReconcileError, S3SyncError, UnreachableError
 from ..reconcile.models import Options, Report
 from ..reconcile.run import listings_differ, reconcile
 from ..sync.masking import mask
 from .aws import Clients
+from .by_function import reconcile_by_function
 from .models import Progress, Queue, Reporter
 from .queue_sender import QueueSender
 from .reading import Steps, open_syncer
@@ -108,7 +109,8 @@ def reconcile_after_enable(
 ) -> Reconciled:
     """Add to the cache what the bucket held before the sync was on.
 
-    The sync is on even if the cache cannot be compared from this host, for example because it is in a VPC.
+    If the cache cannot be reached from this host, for example because it is in a VPC, the function does it.
+    The sync is on even if the function cannot do it either.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def reconcile_after_enable(
         Some differences could not be repaired.
     """
     try:
-        result = reconcile_here(settings, clients, Options(), workers, report)
+        result = _reconcile_anywhere(settings, clients, workers, report)
     except S3SyncError as error:
         message = f"The bucket was not compared with the cache: {mask(str(error), settings.secrets)}"
         report(Progress("reconcile", "skipped", message))
@@ -126,3 +128,17 @@ def reconcile_after_enable(
         return Reconciled(result, summary(result))
     packages = f"{result.added:,} package{'s' * (result.added != 1)}"
     return Reconciled(result, f"Added {packages} that the cache lacked. Bucket and cache are in sync.")
+
+
+def _reconcile_anywhere(settings: SyncSettings, clients: Clients, workers: int, report: Reporter) -> Report:
+    try:
+        return reconcile_here(settings, clients, Options(), workers, report)
+    except UnreachableError as error:
+        here = mask(str(error), settings.secrets)
+        report(Progress("reconcile here", "skipped", here))
+    try:
+        result = reconcile_by_function(clients, settings.function_name, settings.timeout, report)
+    except S3SyncError as error:
+        raise S3SyncError(f"{here}; {error}") from error
+    result.failed = {key: mask(text, settings.secrets) for key, text in result.failed.items()}
+    return result

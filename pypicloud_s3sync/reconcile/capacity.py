@@ -101,6 +101,11 @@ class DynamoCapacity(Capacity):
             if limit:
                 limits[table] = limit
 
+    def count(self, table: str) -> int | None:
+        """Return the number of items that DynamoDB counted last, or None if it does not say."""
+        self._describe(table)
+        return self.items.get(table)
+
     def page(self, table: str) -> dict[str, int]:
         """Return the arguments that limit a page of a table to about a second of its capacity."""
         self.rest()

@@ -40,7 +40,7 @@ def differences(
         if row is None:
             yield Difference(Kind.MISSING, filename, keys, _project(keys[0]))
         elif not found:
-            yield Difference(Kind.GONE, filename, (_key_of(row, prefix),), row.name)
+            yield Difference(Kind.GONE, filename, (key_of(row, prefix),), row.name)
         elif every or not _agree(found, row):
             yield Difference(Kind.STALE, filename, keys, row.name)
 
@@ -89,7 +89,7 @@ def _agree(objects: Sequence[ListedObject], row: ListedRow) -> bool:
     )
 
 
-def _key_of(row: ListedRow, prefix: str) -> str:
+def key_of(row: ListedRow, prefix: str) -> str:
     """Return a key under which to look for a row's object; one that does not exist if the row has none."""
     if row.key and row.key.startswith(prefix) and posixpath.basename(row.key) == row.filename:
         return row.key

@@ -54,7 +54,7 @@ def _send(differences: Sequence[Difference], bucket: str, region: str, send: Sen
     named = [
         (difference.filename, text)
         for difference in differences
-        for text in _messages(difference, bucket, region)
+        for text in messages(difference, bucket, region)
     ]
     errors = send([text for _, text in named]) if named else {}
     failed = {named[index][0]: error for index, error in errors.items()}
@@ -62,7 +62,7 @@ def _send(differences: Sequence[Difference], bucket: str, region: str, send: Sen
     report.queued += len(differences) - len(failed)
 
 
-def _messages(difference: Difference, bucket: str, region: str) -> Iterator[str]:
+def messages(difference: Difference, bucket: str, region: str) -> Iterator[str]:
     """Yield a message in the form of S3's notifications for each key of a difference.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html

@@ -83,6 +83,15 @@ class Bucket:
                 return
             start = live[1].key
 
+    def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, StartAfter: str = "") -> dict[str, Any]:
+        """Answer as boto3's client does."""
+        let_others_run()
+        live = sorted(self.live(), key=lambda it: it.key)
+        rest = [it for it in live if it.key > StartAfter and it.key.startswith(Prefix)]
+        page = rest[:MaxKeys]
+        contents = [{"Key": it.key, "ETag": it.etag, "LastModified": it.last_modified} for it in page]
+        return {"Contents": contents, "IsTruncated": len(rest) > len(page)}
+
     def current(self, key: str) -> StoredObject | None:
         """Return the object under a key, if there is one."""
         versions = self.versions.get(key)

@@ -44,6 +44,11 @@ class Scan:
         total = self.total()
         return None if total is None else Count(total)
 
+    def list_names(self) -> Collection[str]:
+        """Return the names of all projects that the cache lists."""
+        names: Collection[str] = self.cache.distinct()
+        return names
+
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows, in any order: those of some names, or all."""
         for name in names or self.cache.distinct():

@@ -16,7 +16,7 @@ from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 from ...caches.base import CacheAdapter
 from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
-from ..models import ListedName, ListedRow
+from ..models import Count, ListedName, ListedRow
 from .base import SHA256, Scan, listed_row, microseconds_of_text, summary_of
 
 #: The attributes that are compared; ``name`` and ``data`` are reserved words.
@@ -48,6 +48,15 @@ class DynamoScan(Scan):
     def total(self) -> int | None:
         """Return the number of rows that DynamoDB counted in the last six hours."""
         return self.capacity.items.get(self.tables[0])
+
+    def count(self) -> Count | None:
+        """Return the number of rows that DynamoDB counted in the last six hours."""
+        found = self.capacity.count(self.tables[0])
+        return None if found is None else Count(found, exact=False)
+
+    def list_names(self) -> Collection[str]:
+        """Return the names of all projects that have a summary."""
+        return [listed.name for page in self.names() for listed in page]
 
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows, in any order: those of some names, or all."""

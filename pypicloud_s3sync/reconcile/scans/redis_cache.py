@@ -35,10 +35,13 @@ class RedisScan(Scan):
 
     def count(self) -> Count:
         """Return how many files the lists of all names have."""
-        # SSCAN may return a name twice.
-        names = set(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
-        keys = _pages(map(self.cache.redis_filename_set, names))
+        keys = _pages(map(self.cache.redis_filename_set, self.list_names()))
         return Count(sum(sum(self._pipeline(("scard", key) for key in page)) for page in keys))
+
+    def list_names(self) -> Collection[str]:
+        """Return the names of all projects."""
+        # SSCAN may return a name twice.
+        return set(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
 
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows, in any order: those of some names, or all."""

@@ -24,6 +24,11 @@ class SqlScan(Scan):
         with self.adapter._transaction() as session:
             return int(session.query(func.count()).select_from(SQLPackage).scalar())
 
+    def list_names(self) -> Collection[str]:
+        """Return the names of all projects."""
+        with self.adapter._transaction() as session:
+            return [name for (name,) in session.query(SQLPackage.__table__.c.name).distinct()]
+
     def rows(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedRow]]:
         """Yield pages of rows: those of some names, or all."""
         table = SQLPackage.__table__.c

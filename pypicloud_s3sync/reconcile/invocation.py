@@ -1,0 +1,76 @@
+"""Reconcile in the function: go on where the last invocation ended, and ask for the next one if necessary."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from ..exceptions import S3SyncError
+from ..sync import environment
+from ..sync.masking import mask
+from ..sync.reconcile_requests import Request, request
+from ..sync.startup import syncer
+from .fan_out import messages
+from .models import Difference, Kind
+from .passes import DONE, Pass, State
+
+#: Messages that SQS takes in one call.
+BATCH = 10
+
+
+def run(asked: Request, seconds: float | None) -> dict[str, Any]:
+    """Reconcile for some time; return the state, whether everything is done, and the keys that failed.
+
+    A request from the queue is continued through the queue: keys that failed are looked at again as for an
+    event, and then the rest is done by the next invocation.
+
+    Parameters
+    ----------
+    asked : Request
+    seconds : float or None
+        The time that is left.
+
+    Raises
+    ------
+    EventError
+        The request has no valid state.
+    Exception
+        The error of S3 or the cache if one of them does not answer.
+    """
+    work = Pass(syncer(), syncer().reader.s3, State.of(asked.state))
+    state = work.run(seconds)
+    if asked.queue_arn is not None:
+        bodies = [text for key in work.failed for text in _as_event(work, key)]
+        bodies += [] if state.phase == DONE else [json.dumps(request(state.document()))]
+        _send(asked.queue_arn, bodies)
+    secrets = environment.secrets()
+    return {
+        "state": state.document(),
+        "done": state.phase == DONE,
+        "failed": [{"key": key, "error": mask(text, secrets)} for key, text in work.failed.items()],
+    }
+
+
+def _as_event(work: Pass, key: str) -> list[str]:
+    difference = Difference(Kind.STALE, key, (key,), "")
+    return list(messages(difference, str(work.syncer.bucket), work.s3.meta.region_name))
+
+
+def _send(queue_arn: str, bodies: list[str]) -> None:
+    """Send messages to the queue of this function, which its role may use."""
+    if not bodies:
+        return
+    region, account, name = queue_arn.split(":")[3:]
+    config = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=10)
+    sqs: Any = botocore.session.get_session().create_client("sqs", region_name=region, config=config)
+    url = f"{sqs.meta.endpoint_url}/{account}/{name}"
+    for start in range(0, len(bodies), BATCH):
+        entries = [
+            {"Id": str(index), "MessageBody": body}
+            for index, body in enumerate(bodies[start : start + BATCH])
+        ]
+        for failed in sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed", []):
+            raise S3SyncError(f"SQS did not take a message ({failed.get('Code')}: {failed.get('Message')})")

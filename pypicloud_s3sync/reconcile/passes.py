@@ -1,0 +1,231 @@
+"""Reconcile a cache with its bucket in short steps, each of which continues where the one before ended.
+
+The function works only for minutes, and keeps nothing between two invocations. Therefore it does not list
+both sides and compare them, but makes up to two passes, whose state fits into a message:
+
+- ``bucket``: page by page of the bucket, the rows of the same filenames are read, and what differs is
+  converged. Rows that agree are counted.
+- ``rows``: only if the cache then has more rows than were counted, the objects of its rows are looked at,
+  name by name, until as many rows without an object were found.
+
+An unchanged bucket costs its listing and a read of each row. Summaries of names of which no row differs are
+not checked.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from ..caches.base import RowKey, Snapshot
+from ..exceptions import EventError, S3SyncError
+from ..sync.converge import Syncer
+from ..sync.packages import filename_of, guess_name
+from ..sync.pending import Outcome
+from .differences import differences, key_of
+from .models import Difference, Kind, ListedObject, ListedRow, a_tenth
+from .scans import scan_of
+from .scans.base import Scan, row_of
+
+BUCKET, ROWS, DONE = "bucket", "rows", "done"
+#: The most keys of one step, and of one step if there is little time.
+PAGE, SHORT_PAGE = 1000, 100
+#: Seconds that a long step may take; with less time, the steps are short.
+LONG = 30
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a reconciliation is, and what it has done.
+
+    Parameters
+    ----------
+    phase : str
+        ``bucket``, ``rows`` or ``done``.
+    cursor : str
+        The last key, or the last name, that was looked at.
+    objects : int
+        The number of objects that were listed.
+    agreeing : int
+        The number of rows whose object was listed.
+    rows : int
+        The number of rows that the cache had after the first pass.
+    added, repaired, deleted : int
+        The number of rows that were added, corrected and deleted.
+    kept : int
+        The number of rows without an object, if there are too many to be deleted.
+    """
+
+    phase: str = BUCKET
+    cursor: str = ""
+    objects: int = 0
+    agreeing: int = 0
+    rows: int = 0
+    added: int = 0
+    repaired: int = 0
+    deleted: int = 0
+    kept: int = 0
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> State:
+        """Return the state in a document.
+
+        Raises
+        ------
+        EventError
+            The document is no state.
+        """
+        try:
+            state = cls(**document)
+        except TypeError:
+            raise EventError("the request to reconcile has unknown fields: run ppc-s3sync enable") from None
+        for name, value in asdict(state).items():
+            if type(value) is not type(getattr(cls, name)):
+                raise EventError(f"the request to reconcile has no valid {name}: run ppc-s3sync enable")
+        if state.phase not in (BUCKET, ROWS, DONE):
+            raise EventError("the request to reconcile has no valid phase: run ppc-s3sync enable")
+        return state
+
+    def document(self) -> dict[str, Any]:
+        """Return the state as JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Pass:
+    """The steps of one invocation.
+
+    ``failed`` has the error of each key that could not be converged.
+    """
+
+    syncer: Syncer
+    s3: Any
+    state: State
+    failed: dict[str, str] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        if self.syncer.bucket is None:
+            raise S3SyncError("no bucket is set: run ppc-s3sync enable")
+        self._bucket: str = self.syncer.bucket
+        self._scan: Scan = _scan_of(self.syncer.adapter)
+
+    def run(self, seconds: float | None = None) -> State:
+        """Make steps until everything is done, or the next step might not end in time.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            The time that is left. At least one step is made in any case.
+        """
+        deadline = float("inf") if seconds is None else self.clock() + seconds
+        longest = 0.0
+        while self.state.phase != DONE:
+            begun = self.clock()
+            if longest and begun + 2 * longest > deadline:
+                break
+            size = PAGE if deadline - begun >= LONG else SHORT_PAGE
+            self.state = (
+                self._step_of_bucket(size) if self.state.phase == BUCKET else self._step_of_rows(size)
+            )
+            longest = max(longest, self.clock() - begun)
+        return self.state
+
+    def _step_of_bucket(self, size: int) -> State:
+        state = self.state
+        start = {"StartAfter": state.cursor} if state.cursor else {}
+        prefix = self.syncer.prefix
+        page = self.s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=size, **start)
+        listed = page.get("Contents", [])
+        found = [
+            ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()))
+            for stored in listed
+            if (filename := filename_of(stored["Key"], self.syncer.prefix)) is not None
+        ]
+        rows = self._rows_of(found)
+        different = list(differences(sorted(found), sorted(rows.values()), self.syncer.prefix))
+        outcomes = self._converge(different)
+        keys = {stored.key for stored in found}
+        agreeing = {row.filename for row in rows.values() if row.key in keys}
+        saved = {item.filename for item in different if _is_saved(outcomes, item)}
+        added = sum(item.kind is Kind.MISSING for item in different if item.filename in saved)
+        state = replace(
+            state,
+            objects=state.objects + len(found),
+            agreeing=state.agreeing + len(agreeing | saved),
+            added=state.added + added,
+            repaired=state.repaired + len(saved) - added,
+        )
+        if page.get("IsTruncated"):
+            return replace(state, cursor=listed[-1]["Key"])
+        return self._after_bucket(state)
+
+    def _after_bucket(self, state: State) -> State:
+        """Return the state after the first pass: done, unless there are rows that were not seen."""
+        count = self._scan.count()
+        rows = state.agreeing if count is None else count.number
+        state = replace(state, rows=rows, cursor="")
+        surplus = rows - state.agreeing
+        if surplus <= 0:
+            return replace(state, phase=DONE)
+        if surplus > a_tenth(rows):
+            return replace(state, phase=DONE, kept=surplus)
+        return replace(state, phase=ROWS)
+
+    def _step_of_rows(self, size: int) -> State:
+        state = self.state
+        names = sorted(name for name in self._scan.list_names() if name > state.cursor)
+        rows: list[ListedRow] = []
+        for name in names:
+            for part in self._scan.rows([name]):
+                rows += part
+            state = replace(state, cursor=name)
+            if len(rows) >= size:
+                break
+        else:
+            state = replace(state, phase=DONE)
+        looked_at = [
+            Difference(Kind.GONE, row.filename, (key_of(row, self.syncer.prefix),), row.name) for row in rows
+        ]
+        outcomes = self._converge(looked_at)
+        deleted = sum(
+            isinstance(outcome, Outcome) and outcome.action == "cleared" for outcome in outcomes.values()
+        )
+        state = replace(state, deleted=state.deleted + deleted)
+        if state.deleted >= state.rows - state.agreeing:
+            return replace(state, phase=DONE)
+        return state
+
+    def _rows_of(self, found: Sequence[ListedObject]) -> dict[str, ListedRow]:
+        """Return the rows of the filenames in a page of the bucket."""
+        filenames = {stored.filename for stored in found}
+        if not filenames:
+            return {}
+        read = self.syncer.adapter.read([RowKey(name, guess_name(name)) for name in sorted(filenames)])
+        rows: dict[str, ListedRow] = {}
+        for filename, snapshot in read.items():
+            if not isinstance(snapshot, Snapshot):
+                raise snapshot
+            if snapshot.row is not None:
+                rows[filename] = row_of(snapshot.row)
+        return rows
+
+    def _converge(self, different: Iterable[Difference]) -> Mapping[str, Outcome | Exception]:
+        keys = [key for item in different for key in item.keys]
+        outcomes = self.syncer.converge(self._bucket, keys) if keys else {}
+        for key, outcome in outcomes.items():
+            if isinstance(outcome, Exception):
+                self.failed[key] = f"{type(outcome).__name__}: {outcome}"
+        return outcomes
+
+
+#: A scan adds handlers to the client of its adapter, which the function keeps between its invocations.
+_scan_of = functools.lru_cache(maxsize=1)(scan_of)
+
+
+def _is_saved(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> bool:
+    found = (outcomes[key] for key in difference.keys)
+    return any(isinstance(outcome, Outcome) and outcome.action == "saved" for outcome in found)

@@ -1,0 +1,59 @@
+"""A bucket and a cache in this process, in which a test puts and removes objects."""
+
+from __future__ import annotations
+
+import datetime
+from random import Random
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.reconcile.models import Options, Report
+from pypicloud_s3sync.reconcile.run import reconcile
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.objects import ObjectReader
+from pypicloud_s3sync.sync.packages import StoredObject
+from support.backends import Backend, Sql
+from support.histories import BUCKET, Bucket
+
+TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+class World:
+    """A bucket and a cache, and a log of the keys that were looked at."""
+
+    def __init__(self, backend: type[Backend] = Sql, prefix: str = "") -> None:
+        self.bucket = Bucket(Random(1))
+        self.bucket.versions = {}
+        self.backend = backend(Random(1))
+        self.adapter: CacheAdapter = self.backend.adapter()
+        self.prefix = prefix
+        self.heads: list[str] = []
+        self.denied: set[str] = set()
+        head = self.bucket.head_object
+
+        def logged(Bucket: str, Key: str) -> dict[str, Any]:
+            self.heads.append(Key)
+            if Key in self.denied:
+                answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+                raise ClientError(answer, "HeadObject")
+            return head(Bucket, Key)
+
+        self.bucket.head_object = logged  # type: ignore[method-assign]
+
+    def put(self, key: str, **metadata: str) -> None:
+        name, _, version = key.rpartition("/")[2].removesuffix(".zip").rpartition("-")
+        metadata = {"name": name, "version": version, "summary": f"of {key}"} | metadata
+        metadata = {name: value for name, value in metadata.items() if value}
+        self.bucket.versions[key] = [StoredObject(key, "e", None, TIME, metadata)]
+
+    def remove(self, key: str) -> None:
+        self.bucket.versions[key].append(None)
+
+    def reconcile(self, **options: Any) -> Report:
+        self.heads.clear()
+        # The index has caught up.
+        self.backend.advance(100)
+        syncer = Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)
+        return reconcile(syncer, self.bucket, Options(**options))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.exceptions import EventError
+from pypicloud_s3sync.reconcile import passes
+from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.objects import ObjectReader
+from support.backends import Backend, Dynamo, Redis, Sql
+from support.histories import BUCKET
+from support.small_world import World
+
+backends = pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda backend: backend.__name__)
+
+
+def work_on(world: World, state: State | None = None, **more: Any) -> Pass:
+    world.heads.clear()
+    world.backend.advance(100)
+    syncer = Syncer(ObjectReader(world.bucket), world.adapter, BUCKET, world.prefix, lambda seconds: None)
+    return Pass(syncer, world.bucket, state or State(), **more)
+
+
+def rows_of(state: State) -> tuple[int, ...]:
+    return state.objects, state.added, state.repaired, state.deleted
+
+
+@backends
+def test_an_empty_cache_is_filled_and_then_costs_no_head(backend: type[Backend]) -> None:
+    world = World(backend)
+    for number in range(7):
+        world.put(f"x/pkg{number % 3}/pkg{number % 3}-{number}.0.zip")
+    assert rows_of(work_on(world).run()) == (7, 7, 0, 0)
+    state = work_on(world).run()
+    assert (rows_of(state), state.phase, world.heads) == ((7, 0, 0, 0), DONE, [])
+    # DynamoDB's own number may be hours old.
+    assert state.rows == (3 if backend is Dynamo else 7)
+
+
+@pytest.mark.parametrize("backend", [Redis, Sql], ids=lambda backend: backend.__name__)
+def test_rows_are_looked_at_only_if_there_are_more_than_objects(backend: type[Backend]) -> None:
+    world = World(backend)
+    for number in range(6):
+        world.put(f"x/pkg{number}-1.0.zip")
+    work_on(world).run()
+    world.remove("x/pkg2-1.0.zip")
+    state = work_on(world).run()
+    assert (rows_of(state), state.phase) == ((5, 0, 0, 1), DONE)
+    assert world.backend.filenames() == {f"pkg{number}-1.0.zip" for number in (0, 1, 3, 4, 5)}
+
+
+@backends
+def test_a_row_that_is_wrong_is_repaired(backend: type[Backend]) -> None:
+    world = World(backend)
+    world.put("x/pkg-1.0.zip")
+    work_on(world).run()
+    world.put("y/pkg-1.0.zip")
+    state = work_on(world).run()
+    assert rows_of(state)[1:] == (0, 1, 0)
+    assert work_on(world).run().agreeing == 1
+
+
+def test_it_goes_on_where_the_last_invocation_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each invocation has time for one step only, and its state is all that the next one knows."""
+    monkeypatch.setattr(passes, "SHORT_PAGE", 2)
+    world = World(Sql)
+    for number in range(7):
+        world.put(f"x/pkg{number}-1.0.zip")
+    state, invocations = State(), 0
+    while state.phase != DONE:
+        state = work_on(world, State.of(state.document()), clock=count().__next__).run(1)
+        invocations += 1
+        assert invocations < 10
+    assert (invocations, rows_of(state)) == (4, (7, 7, 0, 0))
+    # The second pass is continued in the same way.
+    for number in range(4):
+        world.remove(f"x/pkg{number}-1.0.zip")
+    state = State()
+    while state.phase != DONE:
+        state = work_on(world, State.of(state.document()), clock=count().__next__).run(1)
+    assert (state.objects, state.deleted) == (3, 4)
+    assert len(world.backend.filenames()) == 3
+
+
+def test_too_many_rows_without_an_object_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "a_tenth", lambda rows: 1)
+    world = World(Sql)
+    for number in range(4):
+        world.put(f"x/pkg{number}-1.0.zip")
+    work_on(world).run()
+    for number in range(2):
+        world.remove(f"x/pkg{number}-1.0.zip")
+    state = work_on(world).run()
+    assert (state.phase, state.kept, state.deleted) == (DONE, 2, 0)
+    assert len(world.backend.filenames()) == 4
+
+
+def test_a_key_that_fails_does_not_stop_the_others() -> None:
+    world = World(Sql)
+    for number in range(3):
+        world.put(f"x/pkg{number}-1.0.zip")
+    world.denied.add("x/pkg1-1.0.zip")
+    work = work_on(world)
+    assert rows_of(work.run()) == (3, 2, 0, 0)
+    assert list(work.failed) == ["x/pkg1-1.0.zip"]
+
+
+@pytest.mark.parametrize(
+    "document", [{"phase": "x"}, {"cursor": 7}, {"objects": "7"}, {"objects": True}, {"x": 1}]
+)
+def test_a_document_that_is_no_state_is_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(EventError, match="request to reconcile"):
+        State.of(document)
