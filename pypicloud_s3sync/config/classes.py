@@ -75,13 +75,13 @@ def is_s3_storage(storage: str) -> bool:
 
 
 def storage_class(storage: str) -> Any:
-    """Return the class of a storage that is pypicloud's S3 storage or extends it."""
-    from pypicloud.storage import CloudFrontS3Storage, S3Storage
+    """Return the class by which a storage uploads: pypicloud's S3 storage, or one that extends it."""
+    from pypicloud.storage import S3Storage
 
     path = _absolute(storage.strip(), "pypicloud.storage")
-    known = {"s3": S3Storage, "cloudfront": CloudFrontS3Storage}
     if path in _STORAGES:
-        return known[_STORAGES[path]]
+        # CloudFront serves files; they are uploaded to S3.
+        return S3Storage
     return _resolve("pypi.storage", path, storage, "s3, cloudfront, or the dotted path of a class")
 
 

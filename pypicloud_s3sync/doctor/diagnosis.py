@@ -85,8 +85,13 @@ def _hides_canary(facts: Facts) -> bool:
 def _send(facts: Facts, reporter: Reporter, clients: MakeClients) -> Finding:
     settings, made = facts.settings, clients(facts.settings, facts.region.get())
     replication = facts.replication.get()
+    try:
+        storage = _storage(settings, made)
+    except Exception as error:
+        name, reason = settings.storage_settings["pypi.storage"], f"{type(error).__name__}: {error}"
+        return skipped(f"not sent: {name} cannot be created without its own settings ({reason})")
     place = Place(
-        storage=_storage(settings, made),
+        storage=storage,
         s3=made["s3"],
         bucket=settings.bucket,
         prefix=settings.prefix,

@@ -74,9 +74,15 @@ def read_facts(
         Returns the clients for settings and a region.
     now : datetime.datetime, optional
         The current time, with a time zone.
+
+    Raises
+    ------
+    ConfigError
+        The AWS configuration of this host cannot be used.
     """
+    first = clients(settings, None)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return _Reading(settings, clients, now or datetime.datetime.now(datetime.UTC), pool).facts()
+        return _Reading(first, clients, now or datetime.datetime.now(datetime.UTC), pool).facts()
 
 
 def _fact(future: Future[T]) -> Fact[T]:
@@ -101,19 +107,18 @@ class _Reading:
 
     def __init__(
         self,
-        settings: SyncSettings,
+        first: Clients,
         clients: MakeClients,
         now: datetime.datetime,
         pool: ThreadPoolExecutor,
     ) -> None:
-        self.settings, self.now = settings, now
-        self._make_clients, self._pool = clients, pool
+        self.settings, self.now = first.settings, now
+        self._first, self._make_clients, self._pool = first, clients, pool
 
     def facts(self) -> Facts:
         start = self._pool.submit
         # A read is submitted after those that it waits for, so that it can never keep a thread from them.
         self._fingerprint = start(BundleSource(self.settings).fingerprint)
-        self._first = start(self._make_clients, self.settings, None)
         self._identity = start(self._read_identity)
         tables_account = start(self._read_tables_account)
         self._bucket = start(self._read_bucket)
@@ -170,15 +175,15 @@ class _Reading:
         )
 
     def _read_identity(self) -> Identity:
-        return caller_identity(Calls(self._first.result()))
+        return caller_identity(Calls(self._first))
 
     def _read_tables_account(self) -> str | None:
         if not self.settings.tables_may_be_foreign:
             return None
-        return account_of_tables(Calls(self._first.result()))
+        return account_of_tables(Calls(self._first))
 
     def _read_bucket(self) -> BucketFacts:
-        identity, calls = self._known_identity(), Calls(self._first.result())
+        identity, calls = self._known_identity(), Calls(self._first)
         try:
             return BucketFacts(bucket_region(calls, self.settings.bucket, identity.account))
         except AwsError as error:
@@ -204,7 +209,7 @@ class _Reading:
         return region
 
     def _make_calls(self) -> Calls:
-        region, first = self._region.result(), self._first.result()
+        region, first = self._region.result(), self._first
         return Calls(first if first.region == region else self._make_clients(self.settings, region))
 
     def _in_bucket(self, read: Callable[[Calls, str], T]) -> T:

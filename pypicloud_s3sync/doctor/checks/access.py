@@ -27,6 +27,8 @@ def credentials(facts: Facts) -> Finding:
                 f"use credentials of the bucket's account: {SET_CREDENTIALS}",
             )
         )
+    if isinstance(facts.tables_account.error, AwsError):
+        return combined([_unusable(facts.tables_account.error), *findings])
     account = facts.tables_account.get()
     if account is not None and account != identity.account:
         findings.append(_of_problem(foreign_account(account, identity)))

@@ -14,8 +14,9 @@ from ...deploy.models import OWNER_TAG, Action, DeliveryResources, Function, Obs
 from ...deploy.plan.conflicts import is_owned
 from ...deploy.plan.delivery import delivery_actions, notification_actions, permission_actions, queue_actions
 from ...deploy.plan.function import function_actions
-from ...exceptions import NotReadError
+from ...exceptions import NotReadError, S3SyncError
 from ..models import Facts, Finding, combined, failed, ok, warning
+from ..unread import unread
 
 ENABLE = "run `ppc-s3sync enable`"
 UPDATE = "run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings"
@@ -57,10 +58,20 @@ def notification(facts: Facts) -> Finding:
     actions = list(notification_actions(desired, observed(facts)))
     if actions:
         return failed(_of_notification(actions[0], desired.bucket), ENABLE)
-    findings = [*_permission(facts), *_rule_and_queues(facts)]
+    findings = [*_readable(_permission(facts)), *_readable(_rule_and_queues(facts))]
     foreign = len(notifications.foreign_entries(configuration, desired.owner))
     others = f"; {foreign} other notification{'s' * (foreign != 1)}" if foreign else ""
     return combined([ok(f"{_entry(facts)}{others}"), *findings])
+
+
+def _readable(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield findings; if a part of them could not be read, that is one of them."""
+    try:
+        yield from findings
+    except NotReadError:
+        return
+    except S3SyncError as error:
+        yield unread(error)
 
 
 def _of_notification(action: Action, bucket: str) -> str:
@@ -137,6 +148,8 @@ def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
             f"Lambda throttled {statistics.throttles:,} invocations in the last 24 hours; their events wait",
             "raise the account's quota of concurrent executions, or the function's reserved concurrency",
         )
+    if facts.role.error is not None or facts.delivery.error is not None:
+        return
     for action in function_actions(desired, seen, force=False):
         if action.resource == "function" and action.verb == "update" and _fields(action):
             yield warning(f"the function differs from the settings ({_fields(action)})", UPDATE)

@@ -198,12 +198,15 @@ def encryption(facts: Facts) -> Finding:
     """Check that the rules replicate the objects if a KMS key encrypts them."""
     default = facts.encryption.get()
     sampled = [sample for sample in facts.samples.known or () if sample.encryption.startswith("aws:kms")]
+    uploads = facts.settings.server_side_encryption == "aws:kms"
     shown = "no default encryption" if default is None else default.algorithm
     if default is not None and default.key:
         shown += f" with {default.key}"
-    if sampled and not _uses_kms(default):
+    if uploads and not _uses_kms(default):
+        shown += ", but storage.server_side_encryption = aws:kms"
+    elif sampled and not _uses_kms(default):
         shown += f", but aws:kms for {sampled[0].key}"
-    if not sampled and not _uses_kms(default):
+    if not sampled and not uploads and not _uses_kms(default):
         return ok(shown)
     enabled = [rule for rule in _rules(facts) if rule.enabled]
     findings = [ok(shown), *(_kms(rule, shown) for rule in enabled)]

@@ -135,6 +135,11 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
         facts(tables_account="999999999999"),
         *("failed", "belongs to the account 999999999999", "credentials of one account"),
     ),
+    (
+        "credentials",
+        facts(tables_account=AwsError("AWS rejected the credentials (y): set them", "InvalidClientTokenId")),
+        *("failed", "AWS rejected the credentials (y)", "set them in the environment"),
+    ),
     ("bucket", facts(bucket=BucketFacts(None)), "failed", f"{BUCKET} does not exist", "storage.bucket"),
     (
         "bucket",
@@ -264,6 +269,16 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
         "encryption",
         facts(samples=(sample(encryption="aws:kms"),)),
         *("failed", "AES256, but aws:kms for a/b-1.0.tar.gz", "SseKmsEncryptedObjects.Status"),
+    ),
+    (
+        "encryption",
+        facts(settings={"storage__server_side_encryption": "aws:kms"}),
+        *("failed", "AES256, but storage.server_side_encryption = aws:kms", "SseKmsEncryptedObjects"),
+    ),
+    (
+        "notification",
+        facts(statements=denied("lambda:GetPolicy"), delivery=NotReadError("the function is unknown")),
+        *("warning", "unknown: AccessDenied for lambda:GetPolicy", '"lambda:GetPolicy"'),
     ),
     (
         "notification",
@@ -546,6 +561,7 @@ RIGHT: list[tuple[str, Facts, str]] = [
     ),
     ("notification", facts(settings={"s3sync__delivery": "eventbridge"}), "sends its events to EventBridge"),
     ("notification", facts(settings={"s3sync__delivery": "sqs"}), ":sqs:"),
+    ("function", facts(role=denied("iam:GetRole")), "active, 512 MB, 60 s"),
     ("runtime", facts(), "python3.12, which Lambda deprecates on 2028-10-31"),
     (
         "role",
