@@ -7,8 +7,12 @@ leave it out (:mod:`.sql_repairs`).
 
 from __future__ import annotations
 
-#: The normalized name. The name of each file begins with it.
+import re
+
+#: The normalized name.
 NAME = "pypicloud-s3sync-canary"
+#: The versions are numbers below 1.
+_FILENAME = re.compile(rf"{NAME}-0[\d.]*\.tar\.gz")
 
 
 def is_canary(name: str) -> bool:
@@ -18,4 +22,4 @@ def is_canary(name: str) -> bool:
 
 def is_canary_file(filename: str) -> bool:
     """Return whether a filename is one of the canary's."""
-    return filename.startswith(f"{NAME}-")
+    return _FILENAME.fullmatch(filename) is not None

@@ -75,6 +75,13 @@ def test_foreign_log_lines_are_ignored() -> None:
     assert [(package["key"], package["action"]) for package in found["packages"]] == [("k3", "failed")]
 
 
+def test_the_canary_of_a_doctor_is_no_package() -> None:
+    key = "a/pypicloud-s3sync-canary/pypicloud-s3sync-canary-0.1.2.tar.gz"
+    events = [log_event(1), log_event(2, key=key)]
+    document, _ = read_activity(log_pages(*[{"events": events}] * 3))
+    assert [package["key"] for package in document["packages"]] == ["k1"]
+
+
 def test_a_missing_log_group_means_no_packages() -> None:
     found, _ = read_activity({"filter_log_events": refusal("ResourceNotFoundException")})
     assert found["packages"] == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from pypicloud_s3sync.caches.canary import NAME
 from pypicloud_s3sync.reconcile.differences import differences, hash_of, wrong_names
 from pypicloud_s3sync.reconcile.models import Difference, Kind, ListedName, ListedObject, ListedRow
 
@@ -122,3 +123,22 @@ def test_a_name_without_rows_is_wrong() -> None:
 def test_of_rows_of_the_same_time_the_last_filename_decides() -> None:
     same_time = row("a/pkg-1.0.zip", modified=9 * SECOND, summary=1)
     assert list(wrong_names([same_time, NEWEST], [ListedName("pkg", 9 * SECOND, 2)])) == []
+
+
+CANARY = row("a/x.tar.gz", filename="x.tar.gz")._replace(name=NAME)
+
+
+@pytest.mark.parametrize("rows", [[], [CANARY]])
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        ([], []),
+        ([ListedName(NAME, None, 0, hash_of({"x.tar.gz"}), complete=False)], []),
+        ([ListedName(NAME, 7 * SECOND, 1)], [NAME]),
+        ([ListedName(NAME, None, 0, 0, complete=True)], [NAME]),
+    ],
+)
+def test_the_name_of_a_canary_must_not_be_listed(
+    rows: list[ListedRow], names: list[ListedName], wrong: list[str]
+) -> None:
+    assert list(wrong_names(rows, names)) == wrong

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.reconcile.models import Reporter
+from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.regions.compare import compare
 from pypicloud_s3sync.regions.models import Kind
 from support.backends import Backend, Dynamo, Redis, Sql
@@ -64,6 +65,24 @@ def test_what_a_listing_does_not_show_is_repaired_with_the_package_that_is_named
 
 
 # What is not a difference
+
+
+@pytest.mark.parametrize("damage", ["not replicated", "without its row", "row without it"])
+@backends
+def test_the_canary_of_a_doctor_is_no_difference(damage: str, backend: type[Backend]) -> None:
+    filename = "pypicloud-s3sync-canary-0.1.2.tar.gz"
+    worlds, key = regions(backend=backend), f"ab12/pypicloud-s3sync-canary/{filename}"
+    worlds[1].put(key, name="pypicloud-s3sync-canary", version="0.1.2")
+    if damage != "without its row":
+        worlds[1].event(key)
+    if damage == "row without it":
+        worlds[1].remove(key)
+    worlds[1].backend.advance(100)
+    assert differences(worlds) == set()
+    report = reconcile(worlds[1].region.syncer, worlds[1].bucket)
+    assert report.in_sync
+    assert not any(report.differences.values())
+    assert (filename in worlds[1].backend.filenames()) == (damage != "row without it"), "it is repaired"
 
 
 @pytest.mark.parametrize("prefixes", [("", "packages/"), ("us/", "eu/"), ("a", "")])
