@@ -136,11 +136,11 @@ def _matches_checksum(before: Summary | None, shown: Sequence[Any]) -> bool:
 
 
 def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -> bool:
-    """Return whether the known rows explain a summary that has no checksum, although the index may lag behind.
+    """Return whether the known rows explain a summary without a checksum, although the index may lag behind.
 
     They do if it is no newer than the newest of them, or belongs to a row that is replaced: a row that the
-    index does not show yet has an event of its own. They never do if a row is removed, because that may be the
-    last event.
+    index does not show yet has an event of its own. They never do if a row is removed, because that may be
+    the last event.
     """
     added = {row.filename for row in changes.added}
     if any(row.filename not in added for row in changes.removed):

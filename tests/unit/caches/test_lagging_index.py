@@ -16,7 +16,7 @@ FIRST, SECOND = "a/pkg-1.0.tar.gz", "a/pkg-2.0.tar.gz"
 
 
 def test_a_row_that_the_index_did_not_show_keeps_the_summary_of_its_project() -> None:
-    """The server's rebuild writes two rows, and events of both are handled before the index shows the first."""
+    """The server's rebuild writes two rows, and both events are handled before the index shows the first."""
     from pypicloud.cache.dynamo import PackageSummary
 
     bucket, backend = Bucket(Random(0)), Dynamo(Random(0), lag=0)
