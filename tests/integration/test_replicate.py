@@ -15,7 +15,7 @@ from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.replication import bucket_replication
 from pypicloud_s3sync.deploy.replication.models import ReplicationPlan
 from pypicloud_s3sync.deploy.replication.run import Replication
-from support.interruptions import kill, mutating_calls
+from support.interruptions import calls_of_killed_runs, mutating_calls
 from support.policies import actions_of
 from support.replication import OFF, as_bytes, foreign
 from support.sites import Site, ini_settings
@@ -48,9 +48,6 @@ class Company:
 
     def calls(self, run: Callable[[], object]) -> list[str]:
         return mutating_calls(self.sites[0], run)
-
-    def kill(self, run: Callable[[], object], after: int) -> None:
-        kill(self.sites[0], run, after)
 
     def state(self) -> list[dict[str, Any]]:
         """Return what each bucket has."""
@@ -179,53 +176,17 @@ def test_foreign_rules_and_their_role_survive_setting_up_and_removing(company: C
 # Interruptions
 
 
-@pytest.fixture
-def foreign_before(company: Company, backup: str) -> dict[str, Any]:
-    """A foreign rule in the first bucket."""
-    return replicate_elsewhere(company.sites[0], backup)
-
-
-def test_one_run_finishes_a_run_that_was_killed_after_any_call(
-    make_site: Callable[..., Site],
-) -> None:
-    undisturbed = Company([make_site("us-east-1"), make_site("eu-west-1")])
-    calls = undisturbed.calls(undisturbed.apply)
-    for killed_after in range(1, len(calls) + 1):
-        company = Company([make_site("us-east-1"), make_site("eu-west-1")])
-        company.kill(company.apply, after=killed_after)
-        rest = company.calls(company.apply)
-        # The policy of a role that was just created is the only call that a run may repeat.
-        assert rest[-len(calls) + killed_after :] == calls[killed_after:] or not rest
-        assert company.replication().plan().in_sync, f"killed after {calls[killed_after - 1]}"
-        company.remove()
-        assert [item["role"] for item in company.state()] == [False, False]
-
-
-def test_one_run_finishes_a_removal_that_was_killed_after_any_call(
-    company: Company, foreign_before: dict[str, Any]
-) -> None:
-    company.apply()
-    calls = company.calls(company.remove)
+def test_the_next_run_finishes_runs_that_are_killed_after_each_call(company: Company, backup: str) -> None:
+    """Every fault at every call is in test_replicate_faults.py."""
+    before = replicate_elsewhere(company.sites[0], backup)
+    calls = calls_of_killed_runs(company.sites[0], company.apply)
+    assert calls == [VERSIONING, "s3:PutBucketReplication", *CALLS_OF_BUCKET]
+    assert company.replication().plan().in_sync
+    calls = calls_of_killed_runs(company.sites[0], company.remove)
     assert calls == ["s3:PutBucketReplication", *REMOVAL]
-    for killed_after in range(1, len(calls) + 1):
-        company.apply()
-        company.kill(company.remove, after=killed_after)
-        company.remove()
-        us, eu = company.state()
-        assert as_bytes(us["replication"]) == as_bytes(foreign_before), f"after {calls[killed_after - 1]}"
-        assert (eu["replication"], eu["role"]) == (None, False), f"after {calls[killed_after - 1]}"
-
-
-def test_foreign_rules_survive_runs_that_are_killed(company: Company, foreign_before: dict[str, Any]) -> None:
-    for killed_after in range(1, 6):
-        company.kill(company.apply, after=killed_after)
-        found = configuration_of(company.sites[0])
-        assert found is not None
-        assert as_bytes(found["Rules"][0]) == as_bytes(foreign_before["Rules"][0])
-        company.remove()
-        company.sites[1].client("s3").put_bucket_versioning(
-            Bucket=company.sites[1].bucket, VersioningConfiguration={"Status": "Suspended"}
-        )
+    us, eu = company.state()
+    assert as_bytes(us["replication"]) == as_bytes(before)
+    assert (eu["replication"], eu["role"]) == (None, False)
 
 
 def test_runs_whose_calls_are_all_repeated_after_a_lost_response_do_not_notice(company: Company) -> None:

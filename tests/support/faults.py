@@ -119,9 +119,9 @@ class Wire:
 class WiredClients(Clients):
     """Clients whose calls go through a wire."""
 
-    def __init__(self, wire: Wire, settings: SyncSettings) -> None:
+    def __init__(self, wire: Wire, settings: SyncSettings, region: str = REGION) -> None:
         self.settings = settings
-        self.region = REGION
+        self.region = region
         self.wire = wire
 
     def __getitem__(self, service: str) -> Any:

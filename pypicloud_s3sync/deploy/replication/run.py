@@ -71,11 +71,11 @@ class Replication:
             for (config, settings), location in zip(self._regions, locations, strict=True)
         ]
         plan = plan_removal(regions) if remove else plan_replication(regions)
-        writers = {
-            region.bucket: Writers(location.clients, region.bucket, region.identity.account)
-            for region, location in zip(regions, locations, strict=True)
-        }
+        writers = {location.clients.settings.bucket: self._writers(location) for location in locations}
         return plan, writers
+
+    def _writers(self, location: Location) -> Writers:
+        return Writers(location.clients, location.clients.settings.bucket, location.identity.account)
 
 
 def _observed(region: Region, location: Location) -> Region:

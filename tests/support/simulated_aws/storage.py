@@ -7,6 +7,7 @@ from typing import Any
 
 from pypicloud_s3sync.deploy.notifications import DESTINATIONS
 from support.fakes import refusal
+from support.replication import check
 from support.simulated_aws.base import Service, found, refuse_existing, tag_dict, tag_list
 
 UNUSABLE = "Unable to validate the following destination configurations"
@@ -128,6 +129,37 @@ class S3(Service):
         else:
             return True
         return any(bucket_arn in str(statement.get("Condition")) for statement in statements)
+
+    def get_bucket_versioning(self, Bucket: str) -> Any:
+        return {"Status": status} if (status := self._bucket(Bucket).get("Versioning")) else {}
+
+    def put_bucket_versioning(
+        self, Bucket: str, VersioningConfiguration: dict[str, Any], ExpectedBucketOwner: str
+    ) -> None:
+        self._bucket(Bucket)["Versioning"] = VersioningConfiguration["Status"]
+
+    def get_bucket_encryption(self, Bucket: str) -> Any:
+        rules = found(self._bucket(Bucket), "Encryption", "ServerSideEncryptionConfigurationNotFoundError")
+        return {"ServerSideEncryptionConfiguration": copy.deepcopy(rules)}
+
+    def get_bucket_replication(self, Bucket: str) -> Any:
+        code = "ReplicationConfigurationNotFoundError"
+        return {"ReplicationConfiguration": copy.deepcopy(found(self._bucket(Bucket), "Replication", code))}
+
+    def put_bucket_replication(
+        self, Bucket: str, ReplicationConfiguration: dict[str, Any], ExpectedBucketOwner: str
+    ) -> None:
+        check(ReplicationConfiguration["Rules"])
+        names = [
+            rule["Destination"]["Bucket"].rpartition(":")[2] for rule in ReplicationConfiguration["Rules"]
+        ]
+        for name in (Bucket, *names):
+            if self._bucket(name).get("Versioning") != "Enabled":
+                raise refusal("InvalidRequest", "Destination bucket must have versioning enabled.")
+        self._bucket(Bucket)["Replication"] = copy.deepcopy(ReplicationConfiguration)
+
+    def delete_bucket_replication(self, Bucket: str, ExpectedBucketOwner: str) -> None:
+        self._bucket(Bucket).pop("Replication", None)
 
     def put_object(self, Bucket: str, Key: str, Body: bytes) -> Any:
         bucket, version = self._bucket(Bucket), {"Key": Key, "Size": len(Body)}
