@@ -14,6 +14,7 @@ The pipeline of a run::
 - :mod:`.status` reads the state, with what is in the way and what fails (:mod:`.problems`, :mod:`.health`).
 - :mod:`.documents` describes plan and state as JSON; pure.
 - :mod:`.bundle` builds the function's code.
+- :mod:`.replication` does the same for S3 replication among several regions.
 - :mod:`.template` describes the desired resources for CloudFormation and Terraform; pure.
 
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
