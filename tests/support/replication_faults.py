@@ -197,5 +197,12 @@ def populate(state: State) -> None:
             "versions": [],
         }
     state.buckets[VAULT]["Versioning"] = "Enabled"
-    role = {"Path": "/", "Trust": {}, "Tags": {}, "Boundary": None, "Policies": {"own": {}}, "Attached": []}
+    role: dict[str, Any] = {
+        "Path": "/",
+        "Trust": {},
+        "Tags": {},
+        "Boundary": None,
+        "Policies": {"own": {}},
+        "Attached": [],
+    }
     state.roles["backup"] = {**role, "RoleId": "AROA0", "Arn": FOREIGN_ROLE}
