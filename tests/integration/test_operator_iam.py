@@ -67,7 +67,7 @@ EXAMINING = {
 #: Statements of which the emulator checks no action (see above), or that are needed only for a large bundle,
 #: a reconciliation or an examination.
 NOT_SEEN = {
-    *("ReconcileRows", "ReadObjects", "ReadRoles", "SimulateRole", "ReadScaling"),
+    *("ReconcileRows", "FanOut", "ReadObjects", "ReadRoles", "SimulateRole", "ReadScaling"),
     *("PassRoleToLambda", "UploadLargeBundle", "WriteMapping"),
     *(EXAMINING.keys() - {"InvokeFunction"}),
 }
