@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,6 +24,7 @@ from pypicloud_s3sync.doctor.models import CHECKS
 from pypicloud_s3sync.reconcile.scans import scan_of
 from support.databases import Database
 from support.distribution import Installed
+from support.fakes import not_none
 from support.sites import Site
 
 Doctor = Callable[..., dict[str, Any]]
@@ -261,6 +265,22 @@ def deploy_real_bundle(site: Site, bundle: Path | None) -> None:
     site.deployment().enable()
 
 
+def rows(site: Site) -> set[str]:
+    """Return the filenames of the canary's rows."""
+    scan = scan_of(open_adapter(site.settings()))
+    return {row.filename for page in scan.rows(frozenset({NAME})) for row in page}
+
+
+def interrupt(ini: Path) -> int:
+    """Press Ctrl-C once the canary has been uploaded; return the exit status."""
+    command = [sys.executable, "-m", "pypicloud_s3sync.cli", "doctor", str(ini), "--canary"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in not_none(process.stdout):
+            if "canary uploaded" in line:
+                process.send_signal(signal.SIGINT)
+        return process.wait()
+
+
 def assert_sent(site: Site, doctor: Doctor) -> None:
     """Send a canary; it is seen in the cache, in no list, and gone in the end."""
     watch = Watch(site)
@@ -276,7 +296,7 @@ def assert_sent(site: Site, doctor: Doctor) -> None:
 
 
 def test_a_canary_is_seen_in_dynamodb_and_never_listed(
-    site: Site, doctor: Doctor, installed: Installed, make_site: Callable[..., Site]
+    site: Site, doctor: Doctor, installed: Installed, make_site: Callable[..., Site], tmp_path: Path
 ) -> None:
     other = make_site("eu-west-1")
     replicate(site, other.bucket)
@@ -293,6 +313,12 @@ def test_a_canary_is_seen_in_dynamodb_and_never_listed(
     replicate(site, other.bucket, DeleteMarkerReplication={"Status": "Disabled"})
     canary = doctor("--canary")["canary"]
     assert (canary["state"], "delete_markers" in canary["evidence"]) == ("skipped", True)
+
+    replicate(site, other.bucket)
+    assert interrupt(write_ini(site, tmp_path / "interrupted.ini")) == 130
+    assert not s3.list_object_versions(Bucket=site.bucket).get("Versions")
+    assert not s3.list_objects_v2(Bucket=other.bucket).get("Contents")
+    assert rows(site) == set()
     site.deployment().disable()
 
 
