@@ -6,6 +6,7 @@ configuration error, and 130 if it was interrupted.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -280,6 +281,12 @@ def compare(run: Run, /, **arguments: Any) -> int:
     return compare(configurations, as_json=run.json)
 
 
+def _number(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):
+        raise click.BadParameter("'nan' is not a number of seconds")
+    return value
+
+
 @cli.command()
 @_options_of_all
 @click.argument("config_uri")
@@ -287,6 +294,7 @@ def compare(run: Run, /, **arguments: Any) -> int:
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
+    callback=_number,
     default=300,
     show_default=True,
     metavar="S",

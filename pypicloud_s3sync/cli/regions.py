@@ -34,7 +34,7 @@ MEANINGS = {
 #: What to do about them.
 REMEDIES = {
     Kind.NOT_REPLICATED: "Replication did not copy the file, or its deletion: check it with"
-    " `ppc-s3sync doctor`.",
+    " `ppc-s3sync doctor`, or set it up with `ppc-s3sync replicate`.",
     Kind.DIFFERENT_CONTENT: "Upload the right file again, in one region, and let replication copy it.",
 }
 

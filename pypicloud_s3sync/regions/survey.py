@@ -63,7 +63,10 @@ def survey(region: Region, listing: Listing, reporter: Reporter, found: Callable
 
 
 def _of_name(name: str, listing: Listing) -> Flaw:
-    """Return a wrong entry of a project's name as a flaw of the file from which the entry follows."""
+    """Return a wrong entry of a project's name as a flaw of the file from which the entry follows.
+
+    The row of that file may be right.
+    """
     newest = listing.newest_of(name)
     if newest is None:
         # A project that is listed without files.
@@ -97,8 +100,6 @@ def _held(parts: list[ListedObject | ListedRow | Flaw]) -> Held:
     objects.sort(key=lambda stored: (stored.modified, stored.key), reverse=True)
     row = next((_of_row(part) for part in reversed(parts) if isinstance(part, ListedRow)), None)
     flaws = {part.kind: part for part in parts if isinstance(part, Flaw)}
-    # The row itself may be right.
-    flaws.pop(CacheKind.SUMMARIES, None)
     package = None if CacheKind.GONE in flaws else row
     for flaw in flaws.values():
         package = flaw.package or package

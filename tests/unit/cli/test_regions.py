@@ -53,7 +53,8 @@ def test_differences_are_grouped_by_kind_each_with_what_to_do_about_it() -> None
         "",
         "not_replicated: 1 in another bucket, not in this one",
         "  eu-west-1  new-1.0.zip",
-        "  Replication did not copy the file, or its deletion: check it with `ppc-s3sync doctor`.",
+        "  Replication did not copy the file, or its deletion: check it with `ppc-s3sync doctor`,"
+        " or set it up with `ppc-s3sync replicate`.",
         "",
         "missing_row: 1 in the bucket, not in the cache",
         "  eu-west-1  pkg-1.0.zip",
@@ -169,6 +170,7 @@ def test_compare_takes_configurations_variables_a_name_and_a_region(
         (["wait", "{ini}", "a-1.0.zip", "b-1.0.zip"], "Expected one FILENAME, got 2"),
         (["wait", "{ini}", "a-1.0.zip", "--timeout", "-1"], "--timeout"),
         (["wait", "{ini}", "a-1.0.zip", "--timeout", "soon"], "--timeout"),
+        (["wait", "{ini}", "a-1.0.zip", "--timeout", "nan"], "--timeout"),
         (["wait", "{ini}", "a"], "a is not the filename of a package"),
         (["compare", "{ini}", "{ini}"], "name the same bucket"),
     ],

@@ -48,6 +48,22 @@ def test_each_difference_is_found_with_the_layer_that_lost_it(damage: str, backe
     assert differences(worlds) == expected
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("upload not replicated", "deletion not replicated", "lost event of an upload"),
+        *("lost event of a deletion", "another content", "another content of the same size"),
+        *("row whose filename was split wrongly", "row of another content", "row of another version"),
+    ],
+)
+def test_regions_that_hold_different_things_have_different_digests(damage: str) -> None:
+    worlds = regions(3)
+    DAMAGES[damage].make(worlds, 1, KEY)
+    with compare([world.region for world in worlds], Reporter()) as comparison:
+        us, eu, ap = (totals.digest for totals in comparison.totals)
+    assert (us == ap, us == eu) == (True, False)
+
+
 @pytest.mark.parametrize("changes", [{"name": "pkg-1", "version": "0"}, {"hash_sha256": "5c"}])
 @backends
 def test_what_a_listing_does_not_show_is_repaired_with_the_package_that_is_named(
@@ -141,7 +157,37 @@ def test_an_upload_and_a_deletion_that_reach_all_regions_meanwhile_are_no_differ
     assert differences(worlds) == set()
 
 
+@pytest.mark.parametrize("slow", [0, 1])
+@backends
+def test_a_file_that_is_overwritten_everywhere_meanwhile_is_no_difference(
+    slow: int, backend: type[Backend]
+) -> None:
+    worlds = regions(backend=backend)
+
+    def change() -> None:
+        for world in worlds:
+            overwrite(world, KEY)
+
+    worlds[slow].bucket.before_listing = change
+    assert differences(worlds) == set()
+
+
 # Which region is wrong
+
+
+def test_without_hashes_the_size_tells_another_content() -> None:
+    worlds = regions()
+    for world, content in zip(worlds, ("short", "a longer one"), strict=True):
+        world.put("new/new-1.0.zip", content)
+        world.sync()
+    assert differences(worlds) == {("different_content", "new-1.0.zip", EU)}
+
+
+def test_a_row_that_a_listing_shows_to_be_stale_needs_no_package_to_be_named() -> None:
+    worlds = regions()
+    DAMAGES["another content and a lost event"].make(worlds, 1, KEY)
+    with compare([world.region for world in worlds], Reporter()) as comparison:
+        assert comparison.repairs(Kind.STALE_ROW) == {f"{EU}.ini": [""]}
 
 
 def test_of_three_regions_the_one_with_another_content_is_named() -> None:
