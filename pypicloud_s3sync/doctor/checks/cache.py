@@ -107,6 +107,8 @@ def capacity(facts: Facts) -> Finding:
     """Check that the tables can take a release."""
     if facts.settings.cache_backend != "dynamo":
         return skipped(f"{facts.settings.cache} has no capacity to set")
+    if facts.tables.get().missing:
+        return skipped("the tables do not exist")
     provisioned = facts.tables.get().provisioned
     if not provisioned:
         return ok("the tables have on-demand capacity")
