@@ -100,7 +100,7 @@ class World:
             endpoint_url=None,
             log_group="/aws/lambda/sync",
         )
-        return Canary(place, clock=self.time.clock, pause=self.time.pause)
+        return Canary(place, timeout=10, clock=self.time.clock, pause=self.time.pause)
 
     def objects(self) -> list[str]:
         """Return the keys of the objects."""

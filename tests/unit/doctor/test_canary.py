@@ -133,7 +133,7 @@ def test_a_step_that_the_cache_does_not_show_fails_and_the_row_is_removed_from_h
     world.react = lambda key: world.handle(key) if next(steps) < handled else None
     found = world.canary().send()
     assert found.state == "failed"
-    assert f"was {missing}, but the cache did not show it within 120 s" in found.evidence
+    assert f"was {missing}, but the cache did not show it within 10 s" in found.evidence
     assert "/aws/lambda/sync" in found.remedy
     assert nothing_is_left(world)
     assert world.versions() == (0, 0)
