@@ -253,7 +253,7 @@ def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -
 
     Each bucket gets versioning, and a rule for each of the other buckets that replicates packages and
     deletions; its rules get a role. The rules of others are not changed. A run that failed or was interrupted
-    is continued by the next one.
+    is continued by the next one. A region given with -r is that of the files that name none.
 
     The exit status is 0 if the regions replicate in the end. It is 1 if --plan found something to do.
     """

@@ -11,7 +11,7 @@ from ..exceptions import ConfigError, ConflictError
 from .aws import Clients
 from .aws_errors import offering
 from .models import Identity
-from .operator_policy import policy_for_reading
+from .operator_policy import Purpose, policy_for_reading
 from .problems import CONFLICT, SETTINGS, Problem
 from .readers import Reader
 
@@ -28,16 +28,19 @@ class Location:
     region : str
     missing_bucket : Problem or None
         The problem that the bucket does not exist.
+    purpose : Purpose
+        The task whose reading rights the error for a denied call offers.
     """
 
     clients: Clients
     identity: Identity
     region: str
     missing_bucket: Problem | None = None
+    purpose: Purpose = Purpose.PANEL
 
     def reading(self) -> AbstractContextManager[None]:
         """Return a context for calls that read: a denied one offers all rights that reading needs."""
-        return _reading(self.clients.settings, self.identity, self.region)
+        return _reading(self.clients.settings, self.identity, self.region, self.purpose)
 
 
 def locate(
@@ -45,6 +48,7 @@ def locate(
     clients: Callable[[SyncSettings, str | None], Clients],
     *,
     bucket_may_be_gone: bool = False,
+    purpose: Purpose = Purpose.PANEL,
 ) -> Location:
     """Return the location of the resources.
 
@@ -55,6 +59,8 @@ def locate(
         Returns the clients for settings and a region.
     bucket_may_be_gone : bool
         Whether a missing bucket is no error if the settings name the region.
+    purpose : Purpose
+        The task whose reading rights the error for a denied call offers.
 
     Raises
     ------
@@ -63,7 +69,7 @@ def locate(
     """
     created = clients(settings, None)
     identity = Reader(created).identity()
-    with _reading(settings, identity, created.region):
+    with _reading(settings, identity, created.region, purpose):
         bucket_region = Reader(created).bucket_region(settings.bucket, identity.account)
     region = settings.region or bucket_region
     missing = None
@@ -80,11 +86,13 @@ def locate(
         raise ConfigError(str(other_region(settings, bucket_region)))
     if created.region != region:
         created = clients(settings, region)
-    return Location(created, identity, region, missing)
+    return Location(created, identity, region, missing, purpose)
 
 
-def _reading(settings: SyncSettings, identity: Identity, region: str) -> AbstractContextManager[None]:
-    return offering(lambda error: policy_for_reading(settings, identity, region, error))
+def _reading(
+    settings: SyncSettings, identity: Identity, region: str, purpose: Purpose
+) -> AbstractContextManager[None]:
+    return offering(lambda error: policy_for_reading(settings, identity, region, error, [purpose]))
 
 
 def missing_bucket(settings: SyncSettings) -> Problem:

@@ -15,6 +15,9 @@ from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.replication import bucket_replication
 from pypicloud_s3sync.deploy.replication.models import ReplicationPlan
 from pypicloud_s3sync.deploy.replication.run import Replication
+from pypicloud_s3sync.devtools.emulator import make_client
+from pypicloud_s3sync.embedded import create_bucket
+from pypicloud_s3sync.exceptions import ConflictError
 from support.interruptions import calls_of_killed_runs, mutating_calls
 from support.policies import actions_of
 from support.replication import OFF, as_bytes, foreign
@@ -173,6 +176,72 @@ def test_foreign_rules_and_their_role_survive_setting_up_and_removing(company: C
     assert as_bytes(configuration_of(us)) == as_bytes(before)
 
 
+# Other accounts, and keys
+
+OTHER_ACCOUNT = "444455556666"
+
+
+def test_a_bucket_of_another_account_needs_what_is_printed_and_no_more(
+    company: Company,
+) -> None:
+    """In the emulator, an access key that is the number of an account belongs to its root user."""
+    us = company.sites[0]
+    name = f"other-{us.bucket}"
+    s3 = make_client("s3", "eu-west-1", us.aws.endpoint_url, OTHER_ACCOUNT, "test")
+    create_bucket(s3, name, "eu-west-1")
+    changes = {"storage__bucket": name, "storage__region_name": "eu-west-1"}
+    other = us.settings(
+        **changes, storage__aws_access_key_id=OTHER_ACCOUNT, storage__aws_secret_access_key="test"
+    )
+    plan = Replication([("us.ini", us.settings()), ("other.ini", other)]).apply()
+    rule = plan.regions[0].wanted_role.arn
+    resources = {need.resource: need.statements for need in plan.needs}
+    assert set(resources) == {f"the policy of the bucket {name}", f"the policy of the bucket {us.bucket}"}
+
+    def status_of(key: str) -> str:
+        us.client("s3").put_object(Bucket=us.bucket, Key=key, Body=b"x")
+        return str(us.client("s3").head_object(Bucket=us.bucket, Key=key)["ReplicationStatus"])
+
+    assert status_of("before") == "FAILED"
+    statements = list(resources[f"the policy of the bucket {name}"])
+    assert {json.dumps(item["Principal"]) for item in statements} == {json.dumps({"AWS": rule})}
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    assert status_of("after") == "COMPLETED"
+    assert s3.head_object(Bucket=name, Key="after")["ReplicationStatus"] == "REPLICA"
+
+
+def test_rules_to_a_bucket_with_a_key_name_the_key_and_survive_its_change(company: Company) -> None:
+    us, eu = company.sites
+    keys = [site.client("kms").create_key()["KeyMetadata"]["Arn"] for site in (us, eu, eu)]
+    encrypt(us, keys[0])
+    with pytest.raises(ConflictError, match="their replicas need a KMS key in eu-west-1"):
+        company.apply()
+    for key in keys[1:]:
+        encrypt(eu, key)
+        company.apply()
+        assert company.calls(company.apply) == []
+    configuration = configuration_of(us)
+    assert configuration is not None
+    (rule,) = configuration["Rules"]
+    assert rule["Destination"]["EncryptionConfiguration"] == {"ReplicaKmsKeyID": keys[2]}
+    role = us.client("iam").get_role_policy(
+        RoleName=replication_role_name(us.bucket, us.region), PolicyName="sync"
+    )
+    by_sid = {statement["Sid"]: statement for statement in role["PolicyDocument"]["Statement"]}
+    assert by_sid["DecryptOriginals"]["Resource"] == keys[0]
+    assert by_sid["EncryptReplicas1"]["Resource"] == keys[2]
+
+
+def encrypt(site: Site, key: str) -> None:
+    """Set a KMS key as the default encryption of a bucket."""
+    default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    configuration = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    site.client("s3").put_bucket_encryption(
+        Bucket=site.bucket, ServerSideEncryptionConfiguration=configuration
+    )
+
+
 # Interruptions
 
 
@@ -307,6 +376,9 @@ def test_the_printed_policies_are_sufficient_and_each_statement_is_needed(
         message = denied()
         assert any(action in message for action in actions_of(statement)), f"{statement['Sid']}: {message!r}"
     before = company.state()
+    operators([{**statements[0], "Action": "s3:ListAllMyBuckets"}])
+    offered = run(capsys, *inis, "--plan")[1]["policy"]["Statement"]
+    assert [statement["Sid"] for statement in offered] == ["ReadReplication", "ReadReplicationRole"]
     operators([statement for statement in statements if statement["Sid"].startswith("Read")])
     assert run(capsys, *inis, "--plan")[1]["command"] == "replicate"
     assert "AccessDenied for iam:CreateRole" in denied()

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from ...config.settings import SyncSettings
 from ..aws import Clients
-from ..aws_errors import offering
 from ..executor import perform
 from ..location import Location, locate
 from ..models import Reporter
-from ..operator_policy import Purpose, policy_for_reading
+from ..operator_policy import Purpose
 from ..readers.calls import Calls
 from ..readers.replication import bucket_encryption, bucket_replication, bucket_versioning
 from ..readers.roles import find_role
@@ -64,7 +63,8 @@ class Replication:
 
     def _plan(self, *, remove: bool) -> tuple[ReplicationPlan, dict[str, Writers]]:
         locations = [
-            locate(settings, self._clients, bucket_may_be_gone=remove) for _, settings in self._regions
+            locate(settings, self._clients, bucket_may_be_gone=remove, purpose=Purpose.REPLICATE)
+            for _, settings in self._regions
         ]
         regions = [
             _observed(wanted_region(config, settings, location.identity, location.region), location)
@@ -80,12 +80,8 @@ class Replication:
 
 def _observed(region: Region, location: Location) -> Region:
     """Return a region with what AWS has."""
-    calls, settings = Calls(location.clients), location.clients.settings
-    with offering(
-        lambda error: policy_for_reading(
-            settings, location.identity, location.region, error, [Purpose.REPLICATE]
-        )
-    ):
+    calls = Calls(location.clients)
+    with location.reading():
         return replace(
             region,
             versioning=bucket_versioning(calls, region.bucket),
