@@ -207,6 +207,13 @@ OPTIONS = (
         " created), the ARN of a secret of yours in Secrets Manager, or `environment` (its environment).",
     ),
     Option(
+        "reconcile_schedule",
+        _matching(r"(rate|cron)\([^()]+\)", "rate(...) or cron(...), for example rate(1 day)"),
+        None,
+        "When the function compares the bucket with the cache by itself, as an expression of EventBridge"
+        " Scheduler, for example `rate(1 day)`. By default, it does not.",
+    ),
+    Option(
         "reconcile_on_start",
         _boolean,
         True,

@@ -95,6 +95,7 @@ class SyncSettings:
     tags: Mapping[str, str]
     bundle: str | None
     secret_store: str
+    reconcile_schedule: str | None
     reconcile_on_start: bool
     endpoint_url: str | None
     storage_settings: Mapping[str, str]

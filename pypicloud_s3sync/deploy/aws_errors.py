@@ -41,6 +41,8 @@ EXISTING = {
     *("ResourceAlreadyExistsException", "ResourceConflictException"),
     *("QueueAlreadyExists", "QueueNameExists", "AWS.SimpleQueueService.QueueNameExists"),
     "ParameterAlreadyExists",
+    # Of EventBridge Scheduler.
+    "ConflictException",
 }
 #: Lambda's message for a role that may not use the queue or the VPC, for example a role of the settings.
 ROLE_LACKS = "execution role does not have permissions to call"

@@ -51,6 +51,8 @@ def _pages(plan: Plan) -> dict[str, str]:
         "event source mapping": f"{function}?tab=configure",
         "permission": f"{function}?tab=configure",
         "rule": f"events/home?region={region}#/eventbus/default/rules/{names.rule}",
+        "schedule role": f"iam/home#/roles/details/{names.schedule_role}",
+        "schedule": f"scheduler/home?region={region}#schedules/default/{names.schedule}",
         "notification": f"s3/buckets/{bucket}?region={region}&tab=properties",
     }
     for kind, queue in (("queue", resources.queue), ("dead-letter queue", resources.dead_letters)):

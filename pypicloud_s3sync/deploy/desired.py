@@ -6,11 +6,12 @@ import hashlib
 import re
 
 from ..config.settings import SyncSettings
-from . import delivery, parameters, policy
+from . import delivery, parameters, policy, schedule
 from .models import (
     DELIVERY_TAG,
     OWNER_TAG,
     PARAMETER_TAG,
+    SCHEDULE_TAG,
     CacheTables,
     Desired,
     Function,
@@ -56,6 +57,8 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
         dead_letters=_unique("failed", *parts, limit=80),
         rule=_unique(*parts, limit=64),
         parameter=f"{PARAMETER_PATH}{_unique(*parts, limit=200)}",
+        schedule=_unique(*parts, limit=64),
+        schedule_role=_unique(settings.function_name, "schedule", *parts[1:], limit=64),
     )
 
 
@@ -113,6 +116,9 @@ def desire(
     role = _role(settings, identity, names, tags, role_policy, names.role)
     role_arn = settings.role_arn or role.arn
     secrets = {PARAMETER_TAG: "created"} if settings.keeps_parameter else {}
+    scheduler = schedule.schedule_role(settings, names, identity, region, arns.queue, tags)
+    scheduled = schedule.schedule(settings, names, arns.queue, scheduler)
+    recorded = {SCHEDULE_TAG: "created"} if scheduled else {}
     return Desired(
         names=names,
         bucket=settings.bucket,
@@ -125,7 +131,7 @@ def desire(
             names.function,
             arns.function,
             _configuration(settings, region, names, role_arn, arns.queue),
-            {**tags, **secrets, DELIVERY_TAG: settings.delivery},
+            {**tags, **secrets, **recorded, DELIVERY_TAG: settings.delivery},
         ),
         delivery=settings.delivery,
         delivery_resources=delivery.delivery_resources(settings, names, arns, tags, tables),
@@ -137,6 +143,8 @@ def desire(
         propagation=0 if settings.endpoint_url else delivery.PROPAGATION_SECONDS,
         parameter=parameters.parameter(settings, names, tags),
         may_have_parameter=settings.may_have_parameter,
+        schedule=scheduled,
+        schedule_role=scheduler if scheduled else None,
     )
 
 

@@ -49,6 +49,7 @@ FOREIGN: Mapping[str, Callable[[Observed], Role | Function | LogGroup | Paramete
     "dead-letter queue": lambda observed: observed.delivery_resources.dead_letters,
     "rule": lambda observed: observed.delivery_resources.rule,
     "parameter": lambda observed: observed.parameter,
+    "schedule role": lambda observed: observed.schedule_role,
 }
 
 
@@ -165,6 +166,9 @@ def _events(plan: Plan, ages: Mapping[str, int]) -> dict[str, Any]:
 def _kinds(plan: Plan) -> tuple[str, ...]:
     """Return the kinds of the desired resources, in the order in which they are created."""
     kinds = RESOURCES[plan.desired.delivery]
+    if plan.desired.schedule is not None:
+        after = kinds.index("event source mapping") + 1
+        kinds = (*kinds[:after], "schedule role", "schedule", *kinds[after:])
     return kinds if plan.desired.parameter is None else (*kinds[:2], "parameter", *kinds[2:])
 
 
@@ -260,6 +264,8 @@ def _name(plan: Plan, kind: str) -> str:
         "event source mapping": names.queue,
         "rule": names.rule,
         "parameter": names.parameter,
+        "schedule role": names.schedule_role,
+        "schedule": names.schedule,
         "permission": permission.get("StatementId", ""),
         "notification": names.notification,
     }

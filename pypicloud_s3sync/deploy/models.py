@@ -19,6 +19,8 @@ DELIVERY_TAG = "pypicloud-s3sync:delivery"
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 #: On the function: this tool's SSM parameter may exist. An empty value means that it no longer does.
 PARAMETER_TAG = "pypicloud-s3sync:parameter"
+#: On the function: the schedule and its role may exist. An empty value means that they are gone.
+SCHEDULE_TAG = "pypicloud-s3sync:schedule"
 #: On the function: the unique id of the role that its grant on the environment's KMS key belongs to.
 ROLE_TAG = "pypicloud-s3sync:role"
 
@@ -85,6 +87,8 @@ class Names:
     dead_letters: str
     rule: str
     parameter: str
+    schedule: str
+    schedule_role: str
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,20 @@ class Function:
     reserved_concurrency: int | None = None
     package: str = "Zip"
     state: str = "Active"
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of EventBridge Scheduler, in its default group; ``arguments`` has the API's names."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def target(self) -> Mapping[str, Any]:
+        """The schedule's target."""
+        target: Mapping[str, Any] = self.arguments["Target"]
+        return target
 
 
 @dataclass(frozen=True)
@@ -275,6 +293,8 @@ class Desired:
     propagation: int = 0
     parameter: Parameter | None = None
     may_have_parameter: bool = False
+    schedule: Schedule | None = None
+    schedule_role: Role | None = None
 
 
 @dataclass(frozen=True)
@@ -295,6 +315,8 @@ class Observed:
     delivery_resources: DeliveryResources = DeliveryResources()
     spare_role: Role | None = None
     parameter: Parameter | None = None
+    schedule: Schedule | None = None
+    schedule_role: Role | None = None
     staged: tuple[tuple[str, str], ...] = ()
 
 

@@ -15,6 +15,7 @@ from ..config.options import Delivery
 from ..config.partitions import partition_of
 from ..config.settings import SyncSettings
 from ..exceptions import AwsError
+from . import schedule
 from .desired import (
     PARAMETER_PATH,
     PREFIX_OF_LONG,
@@ -87,6 +88,8 @@ class Patterns:
     rules: tuple[str, ...]
     parameters: tuple[str, ...]
     replication_roles: tuple[str, ...] = (f"{REPLICATION}-*",)
+    schedules: tuple[str, ...] = ()
+    schedule_roles: tuple[str, ...] = ()
 
     @classmethod
     def exact(cls, settings: SyncSettings, region: str) -> Patterns:
@@ -97,14 +100,16 @@ class Patterns:
             (names.role, names.spare_role),
             replication_role_name(settings.bucket, region),
         )
-        return cls(roles, queues, (names.rule,), (names.parameter,), (replication_role,))
+        schedules = (names.schedule,), (names.schedule_role,)
+        return cls(roles, queues, (names.rule,), (names.parameter,), (replication_role,), *schedules)
 
     @classmethod
     def of_function(cls, function: str) -> Patterns:
         """Return patterns for the names in any region and for any bucket."""
         either = f"{function}-*", f"{PREFIX_OF_LONG}-*"
         parameters = (f"{PARAMETER_PATH}{function}-*",)
-        return cls(either, (f"{function}-*", f"failed-{function}-*"), either, parameters)
+        queues = f"{function}-*", f"failed-{function}-*"
+        return cls(either, queues, either, parameters, schedules=either, schedule_roles=either)
 
 
 def operator_policy(
@@ -181,6 +186,11 @@ class _Statements:
         actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
         yield allow("ReadQueues", actions, *self._queues)
         yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")
+        if settings.reconcile_schedule is not None:
+            yield allow("ReadSchedule", ["scheduler:GetSchedule"], *self._schedules)
+            names = [scope.arn("iam", f"role/{name}", "") for name in self.patterns.schedule_roles]
+            actions = ["iam:GetRole", "iam:GetRolePolicy"]
+            yield allow("ReadScheduleRole", actions, *self._schedule_roles, *names)
         if settings.delivery is Delivery.EVENTBRIDGE:
             actions = ["events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"]
             yield allow("ReadRule", actions, *self._rules)
@@ -241,6 +251,13 @@ class _Statements:
         actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
         condition = {"ArnEquals": {"lambda:FunctionArn": self._function}}
         yield {**allow("WriteMapping", actions, "*"), "Condition": condition}
+        if settings.reconcile_schedule is not None:
+            actions = [f"scheduler:{verb}Schedule" for verb in ("Create", "Delete", "Update")]
+            yield allow("WriteSchedule", actions, *self._schedules)
+            yield allow("WriteScheduleRole", list(ROLE_ACTIONS), *self._schedule_roles)
+            passing = allow("PassRoleToScheduler", ["iam:PassRole"], *self._schedule_roles)
+            service = {"StringEquals": {"iam:PassedToService": schedule.SERVICE}}
+            yield {**passing, "Condition": service}
         if settings.delivery is Delivery.EVENTBRIDGE:
             actions = ["DeleteRule", "PutRule", "PutTargets", "RemoveTargets", "TagResource"]
             yield allow("WriteRule", [f"events:{action}" for action in actions], *self._rules)
@@ -340,6 +357,16 @@ class _Statements:
     @property
     def _parameters(self) -> list[str]:
         return [self.scope.arn("ssm", f"parameter{name}") for name in self.patterns.parameters]
+
+    @property
+    def _schedule_roles(self) -> list[str]:
+        names = self.patterns.schedule_roles
+        return [self.scope.arn("iam", f"role{ROLE_PATH}{name}", "") for name in names]
+
+    @property
+    def _schedules(self) -> list[str]:
+        names = self.patterns.schedules
+        return [self.scope.arn("scheduler", f"schedule/{schedule.GROUP}/{name}") for name in names]
 
     @property
     def _rules(self) -> list[str]:

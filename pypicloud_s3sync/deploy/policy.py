@@ -105,6 +105,10 @@ def role_policy(
     ]
     if settings.cache_backend == "dynamo":
         statements += _dynamo(settings, identity)
+        if settings.reconcile_schedule is not None:
+            tables = f"arn:{identity.partition}:dynamodb:{settings.db_region}:{identity.account}:table"
+            found = [f"{tables}/{name}" for name in table_names(settings)]
+            statements.append(allow("ListRows", ["dynamodb:DescribeTable", "dynamodb:Scan"], *found))
     statements += _secrets(settings, identity, region, names)
     if settings.vpc_subnet_ids:
         statements.append(allow("ReachVpc", list(VPC_ACTIONS), "*"))

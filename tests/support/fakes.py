@@ -76,6 +76,8 @@ def deployed(desired: Desired, **changes: Any) -> Observed:
         statements=(permission_statement(desired),) if desired.permission else (),
         notifications=subscribed({}, desired.owner, desired.subscription),
         parameter=desired.parameter,
+        schedule=desired.schedule,
+        schedule_role=desired.schedule_role,
         delivery_resources=created(desired.delivery_resources),
     )
     return replace(observed, **changes)

@@ -25,8 +25,13 @@ def documented_policies() -> dict[str, str]:
     """
     direct = _documented()
     documents: dict[str, Any] = {"operator_policy.json": direct}
-    password = {"pypi__db": "redis", "db__url": "redis://:password@cache.example"}
-    for name, changes in (("eventbridge", {"s3sync__delivery": Delivery.EVENTBRIDGE}), ("secrets", password)):
+    password: dict[str, str | None] = {"pypi__db": "redis", "db__url": "redis://:password@cache.example"}
+    features: dict[str, dict[str, str | None]] = {
+        "eventbridge": {"s3sync__delivery": Delivery.EVENTBRIDGE},
+        "secrets": password,
+        "schedule": {"s3sync__reconcile_schedule": "rate(1 day)"},
+    }
+    for name, changes in features.items():
         statements = _documented(**changes)["Statement"]
         further = [statement for statement in statements if statement not in direct["Statement"]]
         documents[f"operator_policy_{name}.json"] = further

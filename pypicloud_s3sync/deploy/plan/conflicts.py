@@ -19,6 +19,7 @@ from ..models import (
     Queue,
     Role,
     Rule,
+    Schedule,
 )
 from ..problems import CONFLICT, SETTINGS, Problem
 
@@ -52,6 +53,7 @@ def conflicts(desired: Desired, observed: Observed, *, force: bool = False) -> I
     yield from _foreign_function(desired, observed.function, force=force)
     yield from _parameter(desired.parameter, observed.parameter, desired.bucket)
     yield from _foreign_delivery_resources(desired, observed.delivery_resources)
+    yield from _foreign_schedule(desired, observed)
     yield from _overlap(desired, observed.notifications)
     yield from _large_environment(desired, observed.function)
 
@@ -129,6 +131,25 @@ def _foreign_delivery_resources(desired: Desired, resources: DeliveryResources) 
         if needed is not None and found is not None and not is_owned(found, desired.bucket):
             message = f"{found.arn} already exists and was not created by this tool"
             yield Problem(CONFLICT, message, "remove it")
+
+
+def is_own_schedule(schedule: Schedule, desired: Desired) -> bool:
+    """Return whether a schedule sends to this tool's queue; schedules have no tags."""
+    queue = desired.delivery_resources.queue
+    return queue is not None and schedule.target.get("Arn") == queue.arn
+
+
+def _foreign_schedule(desired: Desired, observed: Observed) -> Iterator[Problem]:
+    if desired.schedule is None:
+        return
+    found, role = observed.schedule, observed.schedule_role
+    if found is not None and not is_own_schedule(found, desired):
+        message = f"the schedule {found.name} already exists and was not created by this tool"
+        yield Problem(CONFLICT, message, "remove it")
+    if role is not None and not is_owned(role, desired.bucket):
+        yield Problem(
+            CONFLICT, f"the role {role.arn} already exists and was not created by this tool", "remove it"
+        )
 
 
 def _overlap(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Problem]:

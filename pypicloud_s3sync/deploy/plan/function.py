@@ -46,10 +46,11 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Yield the action for the role, unless the settings name an existing one."""
     if desired.role is not None:
-        yield from role_changes(_with_key_of_queue(desired.role, observed), observed.role)
+        yield from role_changes(with_key_of_queue_of(desired.role, observed), observed.role)
 
 
-def _with_key_of_queue(role: Role, observed: Observed) -> Role:
+def with_key_of_queue_of(role: Role, observed: Observed) -> Role:
+    """Return a role that may also use the key that someone set on the queue."""
     queue = observed.delivery_resources.queue
     if queue is None or role.policy is None:
         return role
@@ -57,11 +58,11 @@ def _with_key_of_queue(role: Role, observed: Observed) -> Role:
     return replace(role, policy=with_key_of_queue(role.policy, queue.arn, key))
 
 
-def role_changes(wanted: Role, role: Role | None) -> Iterator[Action]:
+def role_changes(wanted: Role, role: Role | None, kind: str = "role") -> Iterator[Action]:
     """Yield the action that creates a role or updates it, if it differs."""
     if role is None:
         shown = (Change("trust", None, wanted.trust), Change("policy", None, wanted.policy))
-        yield Action("create", "role", wanted.name, "role.create", {"role": wanted}, shown)
+        yield Action("create", kind, wanted.name, "role.create", {"role": wanted}, shown)
         return
     # Without a setting, a boundary that someone else put on the role stays.
     wanted = replace(wanted, boundary=wanted.boundary or role.boundary)
@@ -76,7 +77,7 @@ def role_changes(wanted: Role, role: Role | None) -> Iterator[Action]:
     )
     if changes:
         arguments = {"role": wanted, "before": role}
-        yield Action("update", "role", wanted.name, "role.update", arguments, changes)
+        yield Action("update", kind, wanted.name, "role.update", arguments, changes)
 
 
 def managed_tags(tags: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
@@ -224,7 +225,7 @@ def _renewal(desired: Desired, function: Function, role: Role | None, observed: 
         "name": function.name,
         "arn": function.arn,
         "role_arn": desired.role_arn,
-        "spare": _with_key_of_queue(desired.spare_role, observed),
+        "spare": with_key_of_queue_of(desired.spare_role, observed),
     }
     shown = (Change("role id", before or None, role.unique_id if role else "that of the new role"),)
     yield Action("update", "function", function.name, "function.renew_role", arguments, shown)

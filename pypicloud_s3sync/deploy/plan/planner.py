@@ -1,8 +1,8 @@
 """Plan the actions that turn the observed resources into the desired ones.
 
 ``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, parameter,
-queues, function, event source mapping, rule, permission, and the notification, because S3 checks the
-permission then. What a previous delivery needed is removed last, and so is a parameter that the function
+queues, function, event source mapping, rule, schedule, permission, and the notification, because S3 checks
+the permission then. What a previous delivery needed is removed last, and so is a parameter that the function
 still refers to. ``disable`` uses the reverse order.
 """
 
@@ -34,6 +34,7 @@ from .function import (
     staged_bundle_actions,
 )
 from .parameters import obsolete_parameter_actions, parameter_actions, parameter_removal_actions
+from .schedule import obsolete_schedule_actions, schedule_actions, schedule_removal_actions
 
 
 def plan_enable(desired: Desired, observed: Observed, *, force: bool = False) -> Plan:
@@ -68,10 +69,12 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
         *queue_actions(desired, observed),
         *function_actions(desired, observed, force=force),
         *delivery_actions(desired, observed),
+        *schedule_actions(desired, observed),
         *permission_actions(desired, observed.statements),
         *notification_actions(desired, observed),
         *obsolete_delivery_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
+        *obsolete_schedule_actions(desired, observed),
         *(obsolete_parameter if is_used else ()),
         *obsolete_role_actions(desired, observed.role),
     )
@@ -81,6 +84,8 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
 def plan_disable(desired: Desired, observed: Observed) -> Plan:
     """Return the plan of ``disable``: remove what this tool created, and nothing else."""
     actions = (
+        # Before the function, whose tags record that it may exist.
+        *schedule_removal_actions(desired, observed),
         *notification_removal_actions(desired, observed),
         *permission_removal_actions(desired.names, observed.statements),
         *mapping_removal_actions(desired, observed),

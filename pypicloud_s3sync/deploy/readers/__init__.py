@@ -17,6 +17,7 @@ from .parameters import find_parameter
 from .permissions import permission_statements
 from .queues import find_queue
 from .roles import find_role
+from .schedules import find_schedule
 from .staging import staged_bundles
 from .tables import account_of_tables, cache_tables
 
@@ -77,6 +78,7 @@ class Reader:
         given_role = find_role(self.calls, role_arn.rsplit("/", 1)[-1]) if role_arn else None
         function = find_function(self.calls, names.function)
         role = find_role(self.calls, names.role)
+        schedule, schedule_role = find_schedule(self.calls, desired, function)
         return Observed(
             role=role,
             given_role=given_role if given_role is not None and given_role.arn == role_arn else None,
@@ -87,4 +89,6 @@ class Reader:
             notifications=self.notifications(desired.bucket),
             delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
             parameter=find_parameter(self.calls, desired, function, role),
+            schedule=schedule,
+            schedule_role=schedule_role,
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..desired import DESCRIPTION, ROLE_DESCRIPTION
-from ..models import ROLE_TAG, Queue
+from ..desired import DESCRIPTION
+from ..models import ROLE_TAG, Queue, Role
 from ..policy import POLICY_NAME
 from .resources import ACCOUNT, PARTITION, Resources, filled
 
@@ -64,12 +64,13 @@ class _Writer:
             resources.queue.arn: "Queue",
             resources.dead_letters.arn: "DeadLetterQueue",
             **({resources.role.arn: "Role"} if resources.role else {}),
+            **({resources.schedule_role.arn: "ScheduleRole"} if resources.schedule_role else {}),
         }
 
     def resources(self) -> dict[str, Any]:
         """Return all resources by their logical ids."""
         written = {
-            "Role": self._role(),
+            "Role": self._role(self.of.role),
             "LogGroup": self._log_group(),
             "DeadLetterQueue": self._queue(self.of.dead_letters),
             "Queue": self._queue(self.of.queue),
@@ -77,20 +78,21 @@ class _Writer:
             "Function": self._function(),
             "EventSourceMapping": self._mapping(),
             "Rule": self._rule(),
+            "ScheduleRole": self._role(self.of.schedule_role),
+            "Schedule": self._schedule(),
             "Permission": self._permission(),
         }
         return {name: resource for name, resource in written.items() if resource is not None}
 
-    def _role(self) -> dict[str, Any] | None:
-        role = self.of.role
+    def _role(self, role: Role | None) -> dict[str, Any] | None:
         if role is None:
             return None
         boundary = {"PermissionsBoundary": role.boundary} if role.boundary else {}
         properties = {
             "RoleName": role.name,
             "Path": role.path,
-            "Description": ROLE_DESCRIPTION,
-            "AssumeRolePolicyDocument": role.trust,
+            "Description": role.description,
+            "AssumeRolePolicyDocument": filled(role.trust, substituted),
             "Policies": [{"PolicyName": POLICY_NAME, "PolicyDocument": self._referring(role.policy)}],
             **boundary,
             "Tags": _tag_list(role.tags),
@@ -172,6 +174,13 @@ class _Writer:
             "Tags": _tag_list(rule.tags),
         }
         return {"Type": "AWS::Events::Rule", **RETAINED, "Properties": properties}
+
+    def _schedule(self) -> dict[str, Any] | None:
+        schedule = self.of.schedule
+        if schedule is None:
+            return None
+        arguments = self._referring(schedule.arguments)
+        return {"Type": "AWS::Scheduler::Schedule", "Properties": {"Name": schedule.name, **arguments}}
 
     def _permission(self) -> dict[str, Any] | None:
         """Return the permission; CloudFormation chooses the id of the statement."""

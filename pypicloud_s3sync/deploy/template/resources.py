@@ -20,6 +20,7 @@ from ..models import (
     BUNDLE_TAG,
     DELIVERY_TAG,
     PARAMETER_TAG,
+    SCHEDULE_TAG,
     SWITCH_TAG,
     EventSourceMapping,
     Function,
@@ -29,6 +30,7 @@ from ..models import (
     Queue,
     Role,
     Rule,
+    Schedule,
 )
 from ..plan.conflicts import conflicts
 from ..plan.planner import compare
@@ -38,7 +40,7 @@ from ..problems import SETTINGS
 ACCOUNT = "<account of 9b1f6c52>"
 PARTITION = "<partition of 9b1f6c52>"
 #: The tags that record what a run did. Each run of ``enable`` sets them.
-RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SWITCH_TAG)
+RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG)
 NOTHING = Observed(role=None, given_role=None, log_group=None, function=None, statements=(), notifications={})
 
 
@@ -47,7 +49,7 @@ class Resources:
     """The resources of a template.
 
     ``role`` is None if the settings name an existing one, ``rule`` and ``permission`` unless the delivery
-    needs them.
+    needs them. ``schedule`` and its role are None unless the settings ask for them.
     """
 
     bucket: str
@@ -60,6 +62,8 @@ class Resources:
     mapping: EventSourceMapping
     rule: Rule | None
     permission: Mapping[str, str] | None
+    schedule: Schedule | None = None
+    schedule_role: Role | None = None
 
 
 def created_resources(settings: SyncSettings) -> Resources:
@@ -92,6 +96,8 @@ def created_resources(settings: SyncSettings) -> Resources:
         mapping=created["event source mapping"]["mapping"],
         rule=rule and replace(rule, tags=_without_run_tags(rule.tags)),
         permission=created.get("permission", {}).get("permission"),
+        schedule=created.get("schedule", {}).get("schedule"),
+        schedule_role=created.get("schedule role", {}).get("role"),
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..desired import DESCRIPTION, ROLE_DESCRIPTION
-from ..models import ROLE_TAG, Queue
+from ..desired import DESCRIPTION
+from ..models import ROLE_TAG, Queue, Role
 from ..policy import POLICY_NAME
 from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 
@@ -55,12 +55,17 @@ class _Writer:
             resources.queue.arn: "${aws_sqs_queue.sync.arn}",
             resources.dead_letters.arn: "${aws_sqs_queue.failed.arn}",
             **({resources.role.arn: "${aws_iam_role.sync.arn}"} if resources.role else {}),
+            **(
+                {resources.schedule_role.arn: "${aws_iam_role.schedule.arn}"}
+                if resources.schedule_role
+                else {}
+            ),
         }
 
     def resources(self) -> dict[str, Any]:
         """Return all resources by their types and names."""
         return {
-            **self._role(),
+            **self._roles(),
             "aws_cloudwatch_log_group": {"sync": self._log_group()},
             "aws_sqs_queue": {
                 "failed": self._queue(self.of.dead_letters),
@@ -72,27 +77,55 @@ class _Writer:
             "aws_lambda_function": {"sync": self._function()},
             "aws_lambda_event_source_mapping": {"sync": self._mapping()},
             **self._rule(),
+            **self._schedule(),
             **self._permission(),
         }
 
-    def _role(self) -> dict[str, Any]:
-        role = self.of.role
-        if role is None:
+    def _roles(self) -> dict[str, Any]:
+        found = {"sync": self.of.role, "schedule": self.of.schedule_role}
+        roles = {name: role for name, role in found.items() if role is not None}
+        if not roles:
             return {}
-        written = {
+        return {
+            "aws_iam_role": {name: self._role(role) for name, role in roles.items()},
+            "aws_iam_role_policy": {
+                name: {
+                    "name": POLICY_NAME,
+                    "role": f"${{aws_iam_role.{name}.name}}",
+                    "policy": self._json(role.policy),
+                }
+                for name, role in roles.items()
+            },
+        }
+
+    def _role(self, role: Role) -> dict[str, Any]:
+        return {
             "name": role.name,
             "path": role.path,
-            "description": ROLE_DESCRIPTION,
+            "description": role.description,
             "assume_role_policy": self._json(role.trust),
             **({"permissions_boundary": role.boundary} if role.boundary else {}),
             "tags": _texts(role.tags),
         }
-        policy = {
-            "name": POLICY_NAME,
-            "role": "${aws_iam_role.sync.name}",
-            "policy": self._json(role.policy),
+
+    def _schedule(self) -> dict[str, Any]:
+        schedule = self.of.schedule
+        if schedule is None:
+            return {}
+        target = schedule.target
+        written = {
+            "name": schedule.name,
+            "description": schedule.arguments["Description"],
+            "schedule_expression": schedule.arguments["ScheduleExpression"],
+            "state": schedule.arguments["State"],
+            "flexible_time_window": {"mode": schedule.arguments["FlexibleTimeWindow"]["Mode"]},
+            "target": {
+                "arn": self._referring(target["Arn"]),
+                "role_arn": self._referring(target["RoleArn"]),
+                "input": interpolated(target["Input"]),
+            },
         }
-        return {"aws_iam_role": {"sync": written}, "aws_iam_role_policy": {"sync": policy}}
+        return {"aws_scheduler_schedule": {"sync": written}}
 
     def _log_group(self) -> dict[str, Any]:
         group = self.of.log_group

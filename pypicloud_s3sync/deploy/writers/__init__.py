@@ -16,6 +16,7 @@ from .queues import MappingWriter, QueueWriter
 from .replication import ReplicationWriter
 from .roles import RoleWriter
 from .rules import RuleWriter
+from .schedules import ScheduleWriter
 from .staging import StagingWriter
 from .versioning import VersioningWriter
 
@@ -48,6 +49,7 @@ class Writers:
             "queue": QueueWriter(calls),
             "mapping": MappingWriter(calls),
             "rule": RuleWriter(calls),
+            "schedule": ScheduleWriter(calls),
             "staging": StagingWriter(calls, bucket),
             "permission": PermissionWriter(calls),
             "notification": NotificationWriter(calls, bucket, account),

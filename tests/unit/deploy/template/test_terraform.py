@@ -208,7 +208,7 @@ def test_the_notifications_and_the_tags_of_a_run_are_left_to_enable(delivery: De
     assert DELIVERY_TAG not in function["tags"]
     # Terraform removes tags that it does not know.
     assert function["lifecycle"]["ignore_changes"] == [
-        f'tags["{tag}"]' for tag in (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SWITCH_TAG, ROLE_TAG)
+        f'tags["{tag}"]' for tag in (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG, ROLE_TAG)
     ]
     assert function["tags"][ROLE_TAG] == "${aws_iam_role.sync.unique_id}"
     assert "ppc-s3sync enable" in document["output"]["next_step"]["value"]
