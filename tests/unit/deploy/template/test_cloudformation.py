@@ -175,3 +175,15 @@ def test_the_template_is_for_the_region_of_the_bucket_and_any_account_only() -> 
     (assertion,) = document["Rules"]["Region"]["Assertions"]
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "AWS::Region"}, REGION]}
     assert ACCOUNT not in json.dumps(document)
+
+
+def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
+    document = cloudformation(s3sync__reconcile_schedule="rate(1 day)")
+    resources = document["Resources"]
+    schedule = resources["Schedule"]["Properties"]
+    assert (schedule["ScheduleExpression"], schedule["State"]) == ("rate(1 day)", "ENABLED")
+    assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
+    assert schedule["Target"]["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
+    assert "scheduler.amazonaws.com" in str(resources["ScheduleRole"])
+    assert lint(json.dumps(document), None, [REGION]) == []
+    assert not {"Schedule", "ScheduleRole"} & cloudformation()["Resources"].keys()

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, ROLE_TAG, SWITCH_TAG
+from pypicloud_s3sync.deploy.models import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.template import Format, template
+from pypicloud_s3sync.deploy.template.resources import RUN_TAGS
 from support.fakes import ACCOUNT, REGION, make_desired, make_settings
 
 #: The arguments of each resource type, from the schema of the provider that the file names.
@@ -207,9 +208,7 @@ def test_the_notifications_and_the_tags_of_a_run_are_left_to_enable(delivery: De
     function = document["resource"]["aws_lambda_function"]["sync"]
     assert DELIVERY_TAG not in function["tags"]
     # Terraform removes tags that it does not know.
-    assert function["lifecycle"]["ignore_changes"] == [
-        f'tags["{tag}"]' for tag in (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG, ROLE_TAG)
-    ]
+    assert function["lifecycle"]["ignore_changes"] == [f'tags["{tag}"]' for tag in (*RUN_TAGS, ROLE_TAG)]
     assert function["tags"][ROLE_TAG] == "${aws_iam_role.sync.unique_id}"
     assert "ppc-s3sync enable" in document["output"]["next_step"]["value"]
 
@@ -219,3 +218,16 @@ def test_the_configuration_is_for_the_region_of_the_bucket_and_any_account_only(
     (condition,) = [document["resource"]["aws_lambda_function"]["sync"]["lifecycle"]["precondition"]]
     assert condition["condition"] == f'${{data.aws_region.current.region == "{REGION}"}}'
     assert ACCOUNT not in json.dumps(document)
+
+
+def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
+    document = terraform(s3sync__reconcile_schedule="rate(1 day)")["resource"]
+    schedule = document["aws_scheduler_schedule"]["sync"]
+    assert (schedule["schedule_expression"], schedule["state"]) == ("rate(1 day)", "ENABLED")
+    assert schedule["flexible_time_window"] == {"mode": "OFF"}
+    assert schedule["target"]["arn"] == "${aws_sqs_queue.sync.arn}"
+    assert schedule["target"]["role_arn"] == "${aws_iam_role.schedule.arn}"
+    assert json.loads(schedule["target"]["input"]) == {"pypicloud-s3sync:reconcile": {}}
+    assert "scheduler.amazonaws.com" in document["aws_iam_role"]["schedule"]["assume_role_policy"]
+    assert "sqs:SendMessage" in document["aws_iam_role_policy"]["schedule"]["policy"]
+    assert "schedule" not in str(sorted(terraform()["resource"]))
