@@ -30,6 +30,7 @@ def includeme(config: Any) -> None:
     _let_admin_page_load()
     _let_sql_access_backend_delete()
     _let_first_logins_come_together()
+    _let_caches_keep_other_keys()
 
 
 def apply() -> None:
@@ -53,6 +54,13 @@ def _let_caches_work_beside_the_function() -> None:
         from .caches import dynamo_repairs
 
         dynamo_repairs.apply()
+
+
+def _let_caches_keep_other_keys() -> None:
+    """Let the server's uploads and deletions keep the other keys of a filename: see the module."""
+    from .caches import key_repairs
+
+    key_repairs.apply()
 
 
 def _let_admin_page_load() -> None:

@@ -13,7 +13,7 @@ The assumptions are those of the documentation:
   is taken before the server has written the cache itself, it is taken again afterwards.
 - An index of DynamoDB lags behind for less time than four pauses of a handler. Beside the server, it lags for
   less time than an event takes: what the server counts may be outdated, but not what a handler queries.
-- Not explored is a server that uploads one filename under two keys: its row then does not list the other key.
+- Not explored is a server that writes one filename under two keys, which takes a read and a write of its row.
 """
 
 from __future__ import annotations
