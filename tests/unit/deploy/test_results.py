@@ -97,4 +97,4 @@ def test_nothing_was_missed_by_a_function_that_gets_its_queues_with_an_upgrade()
 
 def test_failed_events_may_have_been_missed_if_the_queue_was_deleted() -> None:
     target = {"TargetArn": not_none(DESIRED.delivery_resources.queue).arn}
-    assert "queue, event source mapping" in missed_events(without_net(target))
+    assert "missing or different (queue)" in missed_events(without_net(target))
