@@ -43,6 +43,8 @@ def tell(company: TwoRegions, transcript: Transcript) -> None:
         upload(company, first, wheel)
     with transcript.hop("replicate the object", f"{first.name} -> {second.name}"):
         wait_for_object(company, second, wheel, present=True)
+    with transcript.hop("ppc-s3sync wait", second.name):
+        wait_for_file(company, second, wheel)
     with transcript.hop("see it in /simple/", second.name):
         wait_until_listed(company, second, wheel)
     with transcript.hop("make a fresh environment", "this machine"):
@@ -51,6 +53,8 @@ def tell(company: TwoRegions, transcript: Transcript) -> None:
         install(company, python, second, wheel)
     with transcript.hop("run it", "this machine"):
         call(company, python, wheel)
+    with transcript.hop("ppc-s3sync compare", f"{first.name}, {second.name}"):
+        compare(company, transcript)
     with transcript.hop("delete it", first.name):
         delete(first, wheel)
     with transcript.hop("replicate the delete marker", f"{first.name} -> {second.name}"):
@@ -90,6 +94,19 @@ def wait_for_object(company: TwoRegions, region: Region, wheel: Wheel, *, presen
     verb = "contains" if present else "no longer contains"
     with replicator_explained(company):
         wait_until(arrived, f"{region.bucket} {verb} {wheel.filename}")
+
+
+def wait_for_file(company: TwoRegions, region: Region, wheel: Wheel) -> None:
+    """Run the real ``ppc-s3sync wait``, which returns once the region can serve the wheel."""
+    with replicator_explained(company):
+        company.run(["ppc-s3sync", "wait", str(region.ini), wheel.filename, "--timeout", "60"])
+
+
+def compare(company: TwoRegions, transcript: Transcript) -> None:
+    """Run the real ``ppc-s3sync compare`` on both inis, and show what it prints."""
+    inis = [str(region.ini) for region in (company.first, company.second)]
+    transcript.line(f"$ ppc-s3sync compare {' '.join(inis)}")
+    company.run(["ppc-s3sync", "compare", *inis], lambda line: transcript.line(f"  {line}"))
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class TestTwoRegions:
         assert request(f"{second.url}/simple/{wheel.name}/")[0] == 404
         story.upload(company, first, wheel)
         story.wait_for_object(company, second, wheel, present=True)
-        story.wait_until_listed(company, second, wheel)
+        story.wait_for_file(company, second, wheel)
         assert f">{wheel.name}</a>" in request(f"{second.url}/simple/")[1]
         assert f">{wheel.filename}</a>" in request(f"{second.url}/simple/{wheel.name}/")[1]
 
@@ -76,6 +76,8 @@ class TestTwoRegions:
         story.install(company, python, second, wheel)
         output = company.run([str(python), "-c", "import hello_regions; print(hello_regions.greet())"])
         assert output == "Hello from hello-regions 1.0"
+        # Raises an error unless the rows of the server and of both functions are equal.
+        story.compare(company, Transcript(Console()))
 
         story.delete(first, wheel)
         story.wait_until_unlisted(company, second, wheel)
