@@ -12,14 +12,11 @@ from typing import Any
 
 import fakeredis
 
-from pypicloud_s3sync import compat
 from pypicloud_s3sync.caches.base import CacheAdapter
 from pypicloud_s3sync.caches.registry import adapter_for
 from support.fake_dynamo import FakeDynamo
 from support.scheduling import let_others_run
 from support.states import State, row_of, state_of
-
-compat.apply()
 
 
 class Backend:

@@ -16,7 +16,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync import compat
 from pypicloud_s3sync.caches.base import CacheAdapter, Change, RowKey, Snapshot, same
 from pypicloud_s3sync.caches.base import Result as Written
 from pypicloud_s3sync.caches.registry import adapter_for
@@ -25,8 +24,6 @@ from pypicloud_s3sync.sync.packages import StoredObject
 from support.fake_dynamo import FakeDynamo
 from support.histories import SequentialPool
 from support.states import State, row_of, state_of
-
-compat.apply()
 
 #: What a handler asks: ``("head", key)``, ``("pause", seconds)``, or a call of the database.
 Request = tuple[Hashable, ...]
