@@ -18,6 +18,8 @@ from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment
 from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.deploy.location import Location
+from pypicloud_s3sync.deploy.models import Progress
+from pypicloud_s3sync.deploy.run_lock import Run
 from pypicloud_s3sync.deploy.writers import Writers, functions
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.fakes import ACCOUNT, BUCKET, REGION, make_settings, refusal
@@ -137,11 +139,29 @@ class _Client:
         return lambda **arguments: self._wire.call(self._service, operation, arguments)
 
 
+class UnrecordedRun(Run):
+    """A run without files, of which several processes may have one at the same time."""
+
+    def __init__(self) -> None:
+        self.message = ""
+
+    def report(self, progress: Progress) -> None:
+        """Record nothing."""
+
+    def end(self, result: str, **document: Any) -> None:
+        """Record nothing."""
+
+    def release(self) -> None:
+        """Hold no lock."""
+
+
 class WiredDeployment(Deployment):
     """A deployment on the simulated AWS, whose waits take no time."""
 
     def __init__(self, wire: Wire, settings: SyncSettings) -> None:
-        super().__init__(settings, clients=lambda settings, region: WiredClients(wire, settings))
+        super().__init__(
+            settings, clients=lambda settings, region: WiredClients(wire, settings), run=UnrecordedRun()
+        )
         self.wire = wire
 
     def _writers(self, location: Location) -> Writers:
