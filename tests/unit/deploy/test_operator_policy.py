@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -243,3 +244,19 @@ def test_a_denied_read_of_the_replication_offers_the_reading_rights_of_it_only()
         "ReadReplication",
         "ReadReplicationRole",
     ]
+
+
+@pytest.mark.parametrize("changes", [{}, REDIS, VPC], ids=["DynamoDB", "Redis", "VPC"])
+@pytest.mark.parametrize("pair", list(itertools.permutations(Purpose, 2)), ids=" and ".join)
+def test_a_policy_for_two_purposes_allows_what_each_of_them_needs(
+    pair: tuple[Purpose, Purpose], changes: dict[str, str | None]
+) -> None:
+    together = [_rights(statement) for statement in statements(*pair, **changes).values()]
+    for purpose in pair:
+        for sid, statement in statements(purpose, **changes).items():
+            allowed = {right for rights in together if _rights(statement) & rights for right in rights}
+            assert _rights(statement) <= allowed, f"{sid} of {purpose}"
+
+
+def _rights(statement: dict[str, Any]) -> set[tuple[str, str]]:
+    return set(itertools.product(as_list(statement["Action"]), as_list(statement["Resource"])))
