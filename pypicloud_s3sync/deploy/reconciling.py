@@ -89,7 +89,8 @@ def summary(report: Report) -> str:
         return f"Queued {files}, which the function repairs. `ppc-s3sync status` shows how many events wait."
     if not report.repaired:
         return f"Bucket and cache are in sync: {report.objects:,} objects, {report.rows:,} rows."
-    return f"Repaired {report.repaired:,} differences. Bucket and cache are in sync."
+    differences = f"{report.repaired:,} difference{'s' * (report.repaired != 1)}"
+    return f"Repaired {differences}. Bucket and cache are in sync."
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ pytestmark = pytest.mark.e2e
 SOON = 60_000  # milliseconds
 #: Markup in names and messages; pictures for the documentation show a plain word instead.
 MARKUP = "reports" if PICTURES else "<img src=x onerror=alert(1)>"
+PAST_KEY = "c3d4/past/past-1.0.tar.gz"
 MARKED_KEY = f"{'a1b2' if PICTURES else 'evil'}/{MARKUP}-1.0.tar.gz"
 
 
@@ -137,20 +138,39 @@ class TestPanel:
         assert functions == []
 
     def test_s3_sync_is_enabled_with_the_keyboard_and_each_step_is_shown(
-        self, clean: Page, tmp_path: Path
+        self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
         page = clean.page
+        # The bucket has a past, of which the cache knows nothing.
+        metadata = {"name": "past", "version": "1.0"}
+        company.aws.client("s3", company.second.name).put_object(
+            Bucket=company.second.bucket, Key=PAST_KEY, Body=b"x", Metadata=metadata
+        )
         page.get_by_role("button", name="Enable", exact=True).first.press("Enter")
         page.get_by_role("progressbar").wait_for(timeout=SOON)
         clean.picture("enabling", tmp_path)
         assert clean.barriers() == []
         title(page, "S3 sync is on")
         focused(page, "s3sync-title")
-        # A step for each part, and one for the bundle.
-        assert page.locator(".s3sync-steps .s3sync-good").count() == len(RESOURCES[Delivery.DIRECT]) + 1
+        # A step for each part, one for the bundle, and three that list rows and bucket and add the package.
+        assert page.locator(".s3sync-steps .s3sync-good").count() == len(RESOURCES[Delivery.DIRECT]) + 4
+        assert page.get_by_text("Added 1 package that the cache lacked.").is_visible()
+        assert "past-1.0.tar.gz" in request(f"{company.second.url}/simple/past/")[1]
         for name in ("role", "log group", "function", "permission", "notification"):
             assert FUNCTION in part(page, name)
         assert page.locator("dt:text-is('code') + dd").inner_text() == "current"
+
+    def test_a_row_that_was_lost_is_back_after_reconcile(self, clean: Page, company: TwoRegions) -> None:
+        page, key = clean.page, {"filename": {"S": PAST_KEY.rpartition("/")[2]}}
+        tables = company.aws.client("dynamodb", company.second.name)
+        tables.delete_item(TableName="DynamoPackage", Key=key)
+        page.get_by_role("button", name="Compare", exact=True).click()
+        page.get_by_text("Bucket and cache differ: 1 missing.").wait_for(timeout=SOON)
+        page.get_by_role("button", name="Reconcile", exact=True).click()
+        page.get_by_text("Repaired 1 difference. Bucket and cache are in sync.").wait_for(timeout=SOON)
+        focused(page, "s3sync-title")
+        assert clean.barriers() == []
+        assert "Item" in tables.get_item(TableName="DynamoPackage", Key=key)
 
     def test_packages_that_were_synced_are_shown(
         self, clean: Page, company: TwoRegions, tmp_path: Path
