@@ -144,7 +144,7 @@ def operator_policy(
         chosen += statements.examining()
     if Purpose.ENABLE in purposes:
         chosen += [*statements.writing(), *statements.reconciling(), *statements.replaying()]
-    elif Purpose.COMPARE in purposes:
+    if Purpose.COMPARE in purposes:
         chosen += statements.comparing()
     if Purpose.REPLICATE in purposes:
         chosen += [*statements.reading_replication(), *statements.writing_replication()]
