@@ -191,6 +191,7 @@ def _state(part: Mapping[str, Any]) -> str:
 def _difference(item: Mapping[str, Any]) -> str:
     """Return what differs, for example ``memory 512 → 1024 MB``."""
     before, after = ("none" if item[key] is None else str(item[key]) for key in ("before", "after"))
+    before = CODE.get(before, before) if item["field"] == "code" else before
     return f"{item['field']} {before} → {after}" + (f" {item['unit']}" if "unit" in item else "")
 
 

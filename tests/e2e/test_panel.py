@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from rich.console import Console
@@ -41,7 +42,9 @@ MARKED_KEY = f"{'a1b2' if PICTURES else 'evil'}/{MARKUP}-1.0.tar.gz"
 @pytest.fixture(scope="module")
 def company(installed: Installed) -> Iterator[TwoRegions]:
     """Two regions without S3 sync; the bucket of the second one has a foreign notification."""
-    with two_regions(Transcript(Console()), free_ports(), installed.scripts) as running:
+    transcript = Transcript(Console())
+    with two_regions(transcript, free_ports(), installed.scripts) as running:
+        story.replicate(running, transcript)
         add_foreign_notification(running)
         # Runs outlive a server that is restarted, so they must not be in a directory that ends with it.
         restart(running)
@@ -94,6 +97,19 @@ def title(page: Any, text: str) -> None:
 def focused(page: Any, name: str) -> None:
     """Wait until an element has the focus of the keyboard."""
     page.wait_for_function("name => document.activeElement.id === name", arg=name, timeout=SOON)
+
+
+def is_read(page: Any) -> None:
+    """Wait until nothing is loaded any more."""
+    page.wait_for_function("!document.querySelector('.s3sync .fa-spin')", timeout=SOON)
+
+
+def open_panel(page: Any, company: TwoRegions, text: str) -> None:
+    """Open the panel anew, and wait until it has a title and everything else."""
+    page.goto(f"{company.second.url}/#/")
+    page.goto(f"{company.second.url}/#/admin/s3sync")
+    title(page, text)
+    is_read(page)
 
 
 def part(page: Any, name: str) -> str:
@@ -203,6 +219,33 @@ class TestPanel:
         page.goto(f"{company.second.url}/#/")
         page.get_by_text("hello-panel").first.wait_for(timeout=SOON)
 
+    def test_a_function_that_never_runs_is_shown(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        functions = company.aws.client("lambda", company.second.name)
+        functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
+        open_panel(clean.page, company, "S3 sync is paused")
+        clean.picture("paused", tmp_path)
+        assert clean.barriers() == []
+        assert clean.is_within(WIDTHS["narrow"])
+        functions.delete_function_concurrency(FunctionName=FUNCTION)
+
+    def test_failed_events_are_shown_and_processed_again(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        page, sqs = clean.page, company.aws.client("sqs", company.second.name)
+        (url,) = sqs.list_queues(QueueNamePrefix="failed-")["QueueUrls"]
+        s3 = {"bucket": {"name": company.second.bucket}, "object": {"key": quote(MARKED_KEY)}}
+        record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
+        open_panel(page, company, "S3 sync is failing")
+        clean.picture("failing", tmp_path)
+        assert clean.barriers() == []
+        assert clean.is_within(WIDTHS["narrow"])
+        page.get_by_role("button", name="Process 1 failed event again").click()
+        title(page, "S3 sync is on")
+        assert "1 event processed." in page.locator(".s3sync").inner_text()
+
     def test_a_changed_role_is_shown_and_repaired(
         self, clean: Page, company: TwoRegions, tmp_path: Path
     ) -> None:
@@ -256,6 +299,22 @@ class TestPanel:
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
+    def test_a_notification_that_is_in_the_way_is_shown(
+        self, clean: Page, company: TwoRegions, tmp_path: Path
+    ) -> None:
+        s3, bucket = company.aws.client("s3", company.second.name), {"Bucket": company.second.bucket}
+        before = s3.get_bucket_notification_configuration(**bucket)["QueueConfigurations"]
+        after = [{**entry, "Events": ["s3:ObjectCreated:*"]} for entry in before]
+        for entries, text in ((after, "Something is in the way of S3 sync"), (before, "S3 sync is off")):
+            s3.put_bucket_notification_configuration(
+                **bucket, NotificationConfiguration={"QueueConfigurations": entries}
+            )
+            open_panel(clean.page, company, text)
+            if entries == after:
+                clean.picture("conflict", tmp_path)
+                assert clean.barriers() == []
+                assert clean.is_within(WIDTHS["narrow"])
+
 
 @pytest.mark.in_order
 class TestBreaks:
@@ -281,7 +340,7 @@ class TestBreaks:
             text = page.locator(".s3sync").inner_text()
             assert "Enabled on" in text
             assert "does not answer" not in text
-            assert page.locator(".fa-spin").count() == 0
+            is_read(page)
 
     def test_a_run_whose_process_was_killed_is_named_and_can_be_continued(
         self, admin: Page, company: TwoRegions, tmp_path: Path

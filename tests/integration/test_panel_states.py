@@ -193,11 +193,18 @@ def test_what_is_between_backticks_is_shown_as_code_and_markup_as_text(panel: Pa
 
 def test_warnings_are_shown_although_everything_works(panel: Panel) -> None:
     warning = "Lambda deprecates python3.12 on 2028-10-31: set `s3sync.runtime`"
-    panel.show({**ON, "warnings": [warning]}, "S3 sync is on", plan={**DISABLE, "warnings": [warning]})
+    plans = [{**DISABLE, "warnings": [warning]}, {**REPAIR, "warnings": [warning]}]
+    panel.show({**ON, "warnings": [warning]}, "S3 sync is on", plan=plans)
     assert panel.page.locator(".alert").all_inner_texts() == [warning.replace("`", "") + "."]
     assert panel.barriers() == []
     panel.click("Disable S3 sync")
     panel.title("Disable S3 sync?")
+    assert "Lambda deprecates python3.12" not in panel.text()
+    panel.answers[""] = {**DIFFERS, "warnings": [warning]}
+    panel.click("Cancel")
+    panel.click("Refresh")
+    panel.click("Repair S3 sync")
+    panel.title("Repair S3 sync?")
     assert panel.text().count("Lambda deprecates python3.12") == 1
 
 
@@ -267,6 +274,15 @@ def test_a_part_that_differs_says_how_in_its_row(panel: Panel) -> None:
     row = panel.page.locator(".s3sync-parts li").filter(has=panel.page.locator(".s3sync-difference"))
     assert row.locator(".s3sync-difference").all_inner_texts() == ["memory 1024 → 512 MB"]
     assert "s3sync-warning" in row.locator(".fa").first.get_attribute("class")
+
+
+def test_a_row_says_how_old_the_code_is_in_words(panel: Panel) -> None:
+    parts = [dict(part) for part in DIFFERS["resources"]]
+    (function,) = [part for part in parts if part["resource"] == "function"]
+    function["differences"] = [{"field": "code", "before": "different", "after": "current"}]
+    panel.show({**DIFFERS, "resources": parts}, "S3 sync differs from the settings")
+    texts = panel.page.locator(".s3sync-difference").all_inner_texts()
+    assert texts == ["code not deployed by this tool → current"]
 
 
 @pytest.mark.parametrize(

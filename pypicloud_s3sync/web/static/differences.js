@@ -33,7 +33,8 @@
       }
 
       function shortly(difference) {
-        const before = difference.before;
+        const isCode = difference.field === "code";
+        const before = isCode ? words.code(difference.before) : difference.before;
         const after = difference.after;
         if (isEmpty(before) && String(after).length > LONGEST) return difference.field + " is missing";
         if (isEmpty(after) && String(before).length > LONGEST) return difference.field + " is not in the settings";

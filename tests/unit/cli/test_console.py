@@ -296,6 +296,15 @@ def test_a_row_says_what_differs_and_a_long_difference_is_left_to_plan() -> None
     assert line.endswith("~ sync  (memory 512 → 1024 MB, boundary none → b)")
 
 
+@pytest.mark.parametrize(
+    ("before", "words"), [("older", "older than the server's"), ("different", "not deployed by this tool")]
+)
+def test_a_row_says_how_old_the_code_is_in_words(before: str, words: str) -> None:
+    differences = [{"field": "code", "before": before, "after": "current"}]
+    part = {"resource": "function", "name": "sync", "state": "differs", "differences": differences}
+    assert f"  function  ~ sync  (code {words} → current)" in shown_status(status(resources=[part]))
+
+
 def test_a_part_of_another_owner_is_marked() -> None:
     part = {"resource": "role", "name": "r", "state": "differs", "differences": [], "foreign": True}
     lines = shown_status(status(resources=[part]))
