@@ -252,8 +252,7 @@ class TestPanel:
         page, iam = clean.page, company.aws.client("iam", company.second.name)
         (role,) = [found["RoleName"] for found in iam.list_roles()["Roles"] if FUNCTION in found["RoleName"]]
         iam.delete_role_policy(RoleName=role, PolicyName="sync")
-        page.goto(f"{company.second.url}/#/admin/s3sync")
-        title(page, "S3 sync differs from the settings")
+        open_panel(page, company, "S3 sync differs from the settings")
         assert "differs" in part(page, "role")
         clean.picture("differs", tmp_path)
         assert clean.barriers() == []
@@ -289,6 +288,7 @@ class TestPanel:
         page = clean.page
         page.get_by_role("button", name="Disable S3 sync").click()
         page.get_by_role("heading", name="Disable S3 sync?").wait_for(timeout=SOON)
+        is_read(page)
         clean.picture("disable", tmp_path)
         assert clean.barriers() == []
         page.get_by_role("button", name="Cancel").first.click()
