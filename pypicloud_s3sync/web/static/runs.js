@@ -19,6 +19,8 @@
   // What the title says already.
   const SAID = /^(S3 sync is (on|off)|Nothing to do)\.\s*/;
 
+  const CALM = /^Bucket and cache are in sync: [^.]*\.$/;
+
   angular.module("pypicloud").factory("s3syncRuns", [
     "s3syncWords",
     function (words) {
@@ -97,6 +99,8 @@
         run.isUnchanged = isUnchanged(run);
         run.past = run.isUnchanged ? "Checked" : PAST[run.verb] || run.command;
         run.says = run.result === "ok" ? String(run.message || "").replace(SAID, "") : "";
+        // Nothing to do about it, and true only of the time of the run.
+        run.isCalm = CALM.test(run.says);
         run.seconds = run.ended && run.since ? run.ended - run.since : undefined;
         stopSteps(run, "stopped");
         return run;
