@@ -703,6 +703,15 @@ def test_a_run_of_another_admin_is_shown_with_elapsed_times_and_each_step_is_ann
     ]
 
 
+def test_the_activity_is_read_after_a_run_of_another_admin(panel: Panel) -> None:
+    after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
+    panel.show([running(STEPS[0]), after], "S3 sync is being changed", activity=BUSY_ACTIVITY)
+    panel.hurry_to("S3 sync is on")
+    panel.page.locator(".s3sync-chart").wait_for(timeout=SOON)
+    assert panel.page.locator(".s3sync .fa-spin").count() == 0
+    assert panel.requests.count("GET /activity") == 1
+
+
 def test_a_run_that_the_server_stopped_is_shown_after_a_reload(panel: Panel) -> None:
     stopped = ended("stopped", "The server was stopped during the run: start it again.")
     panel.show({**PARTIAL, "last_run": stopped}, "S3 sync is incomplete")

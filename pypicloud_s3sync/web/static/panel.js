@@ -80,6 +80,8 @@
           $scope.parts = (status.resources || []).map((part) => asPart(part, status));
           if (status.state === "running") showRunning(status.running || {});
           else showLast(status.last_run);
+          // A run that this page followed may have installed it.
+          if (status.installed && !$scope.activity) loadActivity();
           entitle();
         }
 
@@ -148,6 +150,7 @@
             $scope.activity = null;
             return null;
           }
+          if (readingActivity) return null;
           const isActivity = (answer) => Array.isArray(answer.packages) && Array.isArray(answer.hours);
           readingActivity = true;
           return requests
