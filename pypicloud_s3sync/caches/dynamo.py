@@ -7,9 +7,8 @@ transaction replaces row and summary only if neither has changed since it was re
 that do not match the checksum, it has not caught up yet and is queried again.
 
 A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
-row. In these cases the index is trusted after a while, and a new checksum is stored. Until then, such a
-summary gets no checksum: the index may lack rows. Most files are newer than all others of their name and do
-not need the index at all.
+row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
+than all others of their name and do not need the index at all.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -246,9 +245,7 @@ class DynamoAdapter(CacheAdapter):
         values = {"name": name, "last_modified": summary.last_modified, "summary": summary.summary or None}
         fields = PackageSummary.meta_.fields.items()
         dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
-        own: Item = {}
-        if summary.checksum is not None:
-            own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
+        own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
         return {**self.dynamizer.encode_keys(dumped), **own}
 
     def _write_summary(

@@ -25,7 +25,7 @@ class Summary:
     last_modified : datetime.datetime
     summary : str or None
     checksum : int or None
-        None if it is not known: pypicloud wrote the summary, and the index has not confirmed its rows yet.
+        None if pypicloud wrote the summary.
     filename : str or None
         The newest row's filename, which breaks a tie between rows of the same second; None if not known.
     """
@@ -89,17 +89,12 @@ def update_summary(
     shown = indexed()
     rows = _after(shown, changes)
     newest = _newest(rows)
-    is_confirmed = _matches_checksum(before, shown) or repeats >= PATIENCE
-    if not (is_confirmed or _explains(before, newest, changes)):
+    if not (_matches_checksum(before, shown) or _explains(before, newest, changes) or repeats >= PATIENCE):
         return None
     if newest is None:
         return SummaryUpdate(None)
     source = None if any(newest is row for row in changes.added) else newest
-    if is_confirmed:
-        return SummaryUpdate(_summary_of(newest, checksum(rows)), source)
-    # The index may lack rows. A checksum without them would later make the last one of the others look like
-    # the last one of all, so the summary has none.
-    return SummaryUpdate(Summary(newest.last_modified, newest.summary, None), source)
+    return SummaryUpdate(_summary_of(newest, checksum(rows)), source)
 
 
 def _without_index(before: Summary | None, changes: RowChanges) -> SummaryUpdate | None:
@@ -136,21 +131,17 @@ def _matches_checksum(before: Summary | None, shown: Sequence[Any]) -> bool:
 
 
 def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -> bool:
-    """Return whether the known rows explain a summary without a checksum, although the index may lag behind.
+    """Return whether the known rows explain a summary that has no checksum.
 
-    They do if it is no newer than the newest of them, or belongs to a row that is replaced: a row that the
-    index does not show yet has an event of its own. They never do if a row is removed, because that may be
-    the last event.
+    They do if it is no newer than the newest of them, or if it belongs to a row that is removed.
     """
-    added = {row.filename for row in changes.added}
-    if any(row.filename not in added for row in changes.removed):
-        return False
     if before is None:
         return True
-    if newest is None or before.checksum is not None:
+    if before.checksum is not None:
         return False
-    replaced = any(row.last_modified == before.last_modified for row in changes.removed)
-    return replaced or bool(before.last_modified <= newest.last_modified)
+    if any(row.last_modified == before.last_modified for row in changes.removed):
+        return True
+    return newest is not None and bool(before.last_modified <= newest.last_modified)
 
 
 def _newest(rows: Iterable[Any]) -> Any | None:
