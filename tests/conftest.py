@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +32,9 @@ pytest_plugins = [
 def pytest_configure(config: pytest.Config) -> None:
     """Share servers among pytest-xdist's workers, and let tests import pypicloud's caches."""
     compat.apply()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts a background job so, and the programs under test would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(SharedResources(config), "shared-resources")
 
 

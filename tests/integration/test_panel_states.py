@@ -852,16 +852,30 @@ def test_the_admin_page_of_a_second_tab_follows_a_run_to_its_end(panel: Panel) -
     after = {**ON, "last_run": ended("ok", "S3 sync is on.")}
     panel.show([running(STEPS[0]), running(STEPS[0]), running(STEPS[0]), after], "S3 sync is being changed")
     panel.page.get_by_role("link", name="Admin").first.click()
-    button = panel.page.locator("#s3sync-open")
-    button.get_by_text("S3 sync is being changed").wait_for(timeout=SOON)
+    panel.page.locator("#s3sync-open").get_by_text("S3 sync is being changed").wait_for(timeout=SOON)
+    wait_for_button(panel, "S3 sync is on")
 
-    def is_on() -> bool:
+
+def test_the_admin_page_asks_again_if_another_request_is_reading_aws(panel: Panel) -> None:
+    panel.show(ON, "S3 sync is on")
+    busy = Response(503, json.dumps({"error": "busy", "message": "another request is reading AWS"}))
+    panel.answers[""] = [busy, busy, ON]
+    panel.page.get_by_role("link", name="Admin").first.click()
+    wait_for_button(panel, "S3 sync is on")
+    assert panel.requests[-3:] == ["GET  max-age=60"] * 3
+
+
+def wait_for_button(panel: Panel, text: str) -> None:
+    """Wait until the button on the Admin page has a text, and let its timers end early."""
+    button = panel.page.locator("#s3sync-open")
+
+    def has_text() -> bool:
         panel.page.clock.fast_forward(6000)
         panel.page.wait_for_timeout(50)
-        text: str = button.inner_text()
-        return text.strip() == "S3 sync is on"
+        shown: str = button.inner_text()
+        return shown.strip() == text
 
-    wait_until(is_on, "the button shows that the run has ended", 15)
+    wait_until(has_text, f"the button says {text!r}", 15)
 
 
 #: Goes to the Admin page and back to the panel, a number of times.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,8 @@ ALLOWED = SimpleNamespace(
 def repaired(monkeypatch: pytest.MonkeyPatch) -> None:
     """Apply the repair, and undo it after the test."""
     for name in ("upload", "delete"):
-        monkeypatch.setattr(ICache, name, getattr(ICache, name))
+        # Another test may have applied it.
+        monkeypatch.setattr(ICache, name, inspect.unwrap(getattr(ICache, name)))
     monkeypatch.setattr(ICache, key_repairs._DONE, False, raising=False)
     key_repairs.apply()
 
