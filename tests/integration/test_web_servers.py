@@ -50,10 +50,12 @@ def served(
             yield Served(server, site, link)
 
 
-def under(*kinds: Kind) -> pytest.MarkDecorator:
-    """Run a test under web servers; the tests of one run in the same process, which starts it once."""
-    params = [pytest.param(kind, marks=pytest.mark.xdist_group(kind.name), id=kind.name) for kind in kinds]
-    return pytest.mark.parametrize("served", params, indirect=True)
+#: Runs a test under each web server; the tests of one run in the same process, which starts it once.
+under_each_server = pytest.mark.parametrize(
+    "served",
+    [pytest.param(kind, marks=pytest.mark.xdist_group(kind.name), id=kind.name) for kind in KINDS],
+    indirect=True,
+)
 
 
 def wait_for_run(server: WebServer) -> None:
@@ -76,8 +78,7 @@ def lines_of(body: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines() if line]
 
 
-# A prefix makes no difference to what can break.
-@under(*(kind for kind in KINDS if not kind.path))
+@under_each_server
 def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path: Path) -> None:
     server, site = served.server, served.site
     wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read")
@@ -122,7 +123,7 @@ def break_connection(server: WebServer, post: Background) -> None:
         server.start()
 
 
-@under(*KINDS)
+@under_each_server
 def test_packages_are_served_while_aws_is_silent(served: Served, tmp_path: Path) -> None:
     server = served.server
     with contextlib.ExitStack() as stack:

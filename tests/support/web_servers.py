@@ -67,12 +67,6 @@ UWSGI = (
     "\n[uwsgi]\npaste = config:%p\nmaster = true\nprocesses = 3\nreload-mercy = 3\nworker-reload-mercy = 3\n"
 )
 KINDS = (
-    Kind("waitress", _pserve, WAITRESS, has_workers=False),
-    # gunicorn gives up after 30 seconds; a test cannot wait for so long.
-    Kind("gunicorn sync", _gunicorn("-w", "4", "--timeout", "5")),
-    Kind("gunicorn gthread", _gunicorn("-k", "gthread", "-w", "2", "--threads", "4")),
-    Kind("uWSGI", _uwsgi, UWSGI),
-    Kind("waitress behind nginx", _pserve, WAITRESS, has_workers=False, behind_nginx=True),
     Kind(
         "waitress below a prefix",
         _pserve,
@@ -80,13 +74,17 @@ KINDS = (
         path="/pypi",
         has_workers=False,
     ),
+    # gunicorn gives up after 30 seconds; a test cannot wait for so long.
+    Kind("gunicorn sync", _gunicorn("-w", "4", "--timeout", "5")),
     Kind(
-        "gunicorn with a prefix of the proxy",
-        _gunicorn("-k", "gthread", "--threads", "8"),
+        "gunicorn gthread with a prefix of the proxy",
+        _gunicorn("-k", "gthread", "-w", "2", "--threads", "4"),
         "\n[pipeline:main]\npipeline = prefix pypicloud\n"
         "\n[filter:prefix]\nuse = egg:PasteDeploy#prefix\nprefix = /pypi\n",
         path="/pypi",
     ),
+    Kind("uWSGI", _uwsgi, UWSGI),
+    Kind("waitress behind nginx", _pserve, WAITRESS, has_workers=False, behind_nginx=True),
 )
 
 

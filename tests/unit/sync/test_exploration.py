@@ -23,7 +23,6 @@ EXPLORATIONS = [
     *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
-    (Redis, FILES, {"operations": 2, "server": False, "crashes": 0}),
 ]
 
 
