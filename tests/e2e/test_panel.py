@@ -316,16 +316,18 @@ class TestPanel:
                 assert clean.is_within(WIDTHS["narrow"])
 
 
+@pytest.fixture(scope="class")
+def off_in_the_end(company: TwoRegions) -> Iterator[None]:
+    """Turn S3 sync off for the other tests, which may run after these."""
+    yield
+    status, lines = request(f"{company.second.url}/admin/s3sync/disable", method="POST")
+    assert (status, json.loads(lines.splitlines()[-1])["result"]) == (200, "ok"), lines
+
+
+@pytest.mark.usefixtures("off_in_the_end")
 @pytest.mark.in_order
 class TestBreaks:
     """Runs whose connection, server or process is lost. The tests run in this order."""
-
-    @pytest.fixture(scope="class", autouse=True)
-    def off_in_the_end(self, company: TwoRegions) -> Iterator[None]:
-        """Turn S3 sync off for the other tests, which may run after these."""
-        yield
-        status, lines = request(f"{company.second.url}/admin/s3sync/disable", method="POST")
-        assert (status, json.loads(lines.splitlines()[-1])["result"]) == (200, "ok"), lines
 
     def test_a_run_is_followed_through_a_cut_connection_and_a_killed_server(
         self, admin: Page, company: TwoRegions, tmp_path: Path
