@@ -36,7 +36,9 @@ def development_server(pserve: Path, directory: Path) -> Iterator[DevelopmentSer
     http_port, aws_port = free_port(), free_port()
     ini, temporary = directory / "development.ini", directory / "tmp"
     temporary.mkdir()
-    environment = clean_environment({"TMPDIR": str(temporary)})
+    # If the server ends at once, its comparison would wait for the emulator that has ended with it.
+    own = {"TMPDIR": str(temporary), "PPC_S3SYNC_RECONCILE_ON_START": "false"}
+    environment = clean_environment(own)
     write = [str(pserve.with_name("python")), "-m", "pypicloud_s3sync.demo", "--write-ini"]
     subprocess.run(write, env=environment, cwd=directory, check=True)
     ini.write_text(on_other_ports(ini.read_text(), http_port, aws_port))
