@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.cli.main import cli
+from pypicloud_s3sync.cli.definitions import cli
 from pypicloud_s3sync.config.options import OPTIONS, PREFIX, Option
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from readme_renderer import markdown
 
-from pypicloud_s3sync.cli.main import cli
+from pypicloud_s3sync.cli.definitions import cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync import __version__
-from pypicloud_s3sync.cli.main import cli, main
+from pypicloud_s3sync.cli.definitions import cli
+from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
