@@ -15,7 +15,7 @@ from webtest import TestApp
 
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, make_file_app
-from support.browsers import Page
+from support.browsers import WIDTHS, Page
 
 #: A JSON document, the arguments of a response, or a function of the browser's route; a list has one for each
 #: request, the last of them for all further ones.
@@ -81,6 +81,10 @@ def stream(*lines: Any) -> Response:
 def cut(route: Any) -> None:
     """Close the connection without an answer."""
     route.abort("connectionreset")
+
+
+def silent(route: Any) -> None:
+    """Leave a request without an answer."""
 
 
 class Panel(Page):
@@ -181,3 +185,24 @@ class Panel(Page):
             "(element, name) => getComputedStyle(element)[name]", name
         )
         return value
+
+
+@pytest.fixture(scope="module")
+def opened(chromium: Any, pages: str) -> Panel:
+    """The panel, for all tests."""
+    return Panel(chromium, pages, timezone_id="UTC")
+
+
+@pytest.fixture
+def panel(opened: Panel) -> Iterator[Panel]:
+    """The panel at its usual width."""
+    yield opened
+    opened.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
+    opened.page.emulate_media(forced_colors="none", reduced_motion="no-preference")
+
+
+def run(panel: Panel, verb: str = "Repair") -> None:
+    """Ask for a run and confirm it."""
+    panel.click(f"{verb} S3 sync")
+    panel.title(f"{verb} S3 sync?")
+    panel.click(verb)
