@@ -25,6 +25,7 @@ from pypicloud_s3sync.exceptions import S3SyncError
 from support.fakes import ACCOUNT, BUCKET, REGION, make_settings, refusal
 from support.simulated_aws import SimulatedAws
 from support.simulated_aws.base import State
+from support.simulated_aws.lambdas import Lambda
 from support.sites import Killed
 
 #: Each service's error code and HTTP status if too many calls are made, ...
@@ -227,6 +228,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("enable, in a VPC", "enable", VPC)
     yield Scenario("disable, in a VPC", "disable", VPC, VPC)
     yield Scenario("a role that was deleted", "enable", DYNAMO, DYNAMO, change=delete_role)
+    yield Scenario("a runtime that Lambda blocks", "enable", DYNAMO, DYNAMO, change=block_runtime)
     yield Scenario("a function without the net", "enable", DYNAMO, DYNAMO, change=remove_net)
     yield Scenario("enable, a large bundle", "enable", DYNAMO, large=True)
     yield Scenario("an update to a large bundle", "enable", DYNAMO, DYNAMO, change=replace_code, large=True)
@@ -265,6 +267,13 @@ def replace_code(state: State) -> None:
     """Deploy other code."""
     (function,) = state.functions.values()
     function["Configuration"]["CodeSha256"] = "other"
+
+
+def block_runtime(state: State) -> None:
+    """Leave other code, with a runtime that gets no new code."""
+    replace_code(state)
+    (function,) = state.functions.values()
+    function["Configuration"]["Runtime"] = Lambda.BLOCKED_RUNTIME
 
 
 def leave_bundle(state: State) -> None:

@@ -136,8 +136,14 @@ def function_actions(desired: Desired, observed: Observed, *, force: bool) -> It
         arguments = {"function": wanted, "fingerprint": desired.fingerprint}
         yield Action("create", "function", wanted.name, "function.create", arguments, shown)
         return
-    yield from _code(desired, function, force=force)
-    yield from _configuration(desired, function, observed)
+    code = _code(desired, function, force=force)
+    configuration = _configuration(desired, function)
+    # Lambda refuses new code for a runtime that it no longer supports, but accepts the change to another one:
+    # https://docs.aws.amazon.com/lambda/latest/dg/runtime-support-policy.html
+    changes_runtime = function.configuration["Runtime"] != wanted.configuration["Runtime"]
+    for actions in (configuration, code) if changes_runtime else (code, configuration):
+        yield from actions
+    yield from _role_and_tags(desired, function, observed)
 
 
 def _code(desired: Desired, function: Function, *, force: bool) -> Iterator[Action]:
@@ -178,7 +184,7 @@ def _code_changes(desired: Desired, function: Function, architecture: str) -> tu
     return (Change("CodeSha256", function.code_sha256, rebuilt),)
 
 
-def _configuration(desired: Desired, function: Function, observed: Observed) -> Iterator[Action]:
+def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     before = dict(function.configuration)
     after = dict(desired.function.configuration)
     before.pop("Architectures", None)
@@ -197,12 +203,16 @@ def _configuration(desired: Desired, function: Function, observed: Observed) -> 
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
+
+
+def _role_and_tags(desired: Desired, function: Function, observed: Observed) -> Iterator[Action]:
+    """Yield the actions that renew the role's grant, and record the role and the deliveries in tags."""
     role = observed.role if desired.role is not None else observed.given_role
     yield from _renewal(desired, function, role, observed)
     # Tagged before another delivery's resources are created, so that the next run finds an interrupted move.
     deliveries = deliveries_of(function) | {desired.delivery}
     tags = {**desired.function.tags, DELIVERY_TAG: "+".join(sorted(deliveries))}
-    if role is not None and role.unique_id and before["Role"] != role.arn:
+    if role is not None and role.unique_id and function.configuration["Role"] != role.arn:
         tags[ROLE_TAG] = role.unique_id
     yield from tag_actions(function, managed_tags(function.tags, tags), tags)
 

@@ -19,6 +19,8 @@ class Lambda(Service):
     name = "lambda"
     #: How long a mapping is being deleted, in seconds.
     DELETION = 20
+    #: A runtime with which functions run, but get no new code.
+    BLOCKED_RUNTIME = "python3.8"
 
     def _function(self, name: str) -> dict[str, Any]:
         return found(self.state.functions, name.rpartition(":")[2], MISSING)
@@ -71,8 +73,11 @@ class Lambda(Service):
         return base64.b64encode(hashlib.sha256(code["ZipFile"]).digest()).decode()
 
     def update_function_code(self, FunctionName: str, Architectures: list[str], **code: Any) -> None:
-        changed = {"CodeSha256": self._digest(code), "Architectures": Architectures}
-        self._function(FunctionName)["Configuration"] |= changed
+        configuration = self._function(FunctionName)["Configuration"]
+        if configuration["Runtime"] == self.BLOCKED_RUNTIME:
+            message = f"The runtime parameter of {self.BLOCKED_RUNTIME} is no longer supported"
+            raise refusal("InvalidParameterValueException", message)
+        configuration |= {"CodeSha256": self._digest(code), "Architectures": Architectures}
 
     def update_function_configuration(self, FunctionName: str, **changes: Any) -> None:
         configuration = self._function(FunctionName)["Configuration"]

@@ -16,6 +16,7 @@ from pypicloud_s3sync.deploy.models import (
     Desired,
     Function,
     LogGroup,
+    Observed,
     bundle_tag,
 )
 from pypicloud_s3sync.deploy.plan.function import code_is_known
@@ -274,15 +275,23 @@ def test_a_different_architecture_uploads_code_for_it_and_is_shown() -> None:
     assert "arm64" in str([change.after for change in action.changes])
 
 
+def with_other_code(**changes: Any) -> Observed:
+    """Return AWS with other code and another configuration of the function."""
+    function = not_none(with_configuration(**changes).function)
+    return deployed(DESIRED, function=replace(function, code_sha256="another"))
+
+
 def test_code_is_uploaded_before_the_configuration_that_may_need_it() -> None:
-    configuration = {
-        **FUNCTION.configuration,
-        "Handler": "lambda_script.handle_s3_event",
-        "Runtime": "python3.9",
-    }
-    function = replace(FUNCTION, configuration=configuration, code_sha256="another")
-    plan = plan_enable(DESIRED, deployed(DESIRED, function=function))
+    plan = plan_enable(DESIRED, with_other_code(Handler="lambda_script.handle_s3_event"))
     assert calls(plan) == ["function.update_code", "function.update_configuration"]
+
+
+@pytest.mark.parametrize("runtime", ["python3.8", "python3.11"])
+def test_the_runtime_is_changed_before_code_is_uploaded_which_lambda_refuses_for_an_old_one(
+    runtime: str,
+) -> None:
+    plan = plan_enable(DESIRED, with_other_code(Runtime=runtime))
+    assert calls(plan) == ["function.update_configuration", "function.update_code"]
 
 
 # The function's configuration
