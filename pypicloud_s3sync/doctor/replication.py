@@ -86,10 +86,6 @@ class Replication:
         ]
         return max(covering, key=lambda rule: rule.priority, default=None)
 
-    def replicates_to(self, prefix: str, destination: str) -> bool:
-        """Return whether every object under a prefix is replicated to a bucket."""
-        return self.effective(prefix, destination) is not None
-
 
 def parse(configuration: Mapping[str, Any]) -> Replication:
     """Return a replication configuration as ``GetBucketReplication`` returns it."""
