@@ -118,7 +118,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("a third region joins", (US, EU, AP), before=(US, EU))
     yield Scenario("another prefix", prefix="p/", before=(US, EU))
     yield Scenario("keys", before=(US, EU), change=encrypt)
-    yield Scenario("a role that somebody changed", before=(US, EU), change=spoil_role)
+    yield Scenario("a role that was changed", before=(US, EU), change=spoil_role)
     yield Scenario("remove", remove=True, before=(US, EU))
     yield Scenario("remove beside a foreign rule", remove=True, before=(US, EU), change=add_to_own)
     yield Scenario("remove one of three", (US, EU), remove=True, before=(US, EU, AP))

@@ -68,7 +68,7 @@ class Region:
 
     @property
     def has_kms_objects(self) -> bool:
-        """Whether new packages are encrypted with a KMS key, which S3 does not replicate unless told to."""
+        """Whether new packages are encrypted with a KMS key: S3 replicates these only if a rule selects them."""
         return self.uploads_with_kms or self._default_is_kms
 
     @property
@@ -88,12 +88,12 @@ class Region:
 
 @dataclass(frozen=True)
 class Need:
-    """Rights that somebody else has to grant, because this tool does not change what is not its own.
+    """Permissions that the owner of a resource must grant, because this tool changes only its own resources.
 
     Parameters
     ----------
     resource : str
-        What the rights have to be added to, for example ``the policy of the bucket x``.
+        The resource to which the permissions must be added, for example ``the policy of the bucket x``.
     reason : str
     statements : tuple of dict
         The statements of an IAM policy.

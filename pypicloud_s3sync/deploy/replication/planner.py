@@ -240,7 +240,7 @@ def _warnings_of_foreign(region: Region, wanted: Rule, after: Sequence[Rule]) ->
 
 
 def _needs(region: Region, after: Mapping[str, Any]) -> Iterator[Need]:
-    """Yield the rights that others have to grant."""
+    """Yield the permissions that other owners must grant."""
     own = [rule for rule in after["Rules"] if rules.is_own(rule)]
     role_arn = after["Role"]
     if own and role_arn != region.wanted_role.arn:

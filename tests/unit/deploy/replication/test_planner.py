@@ -192,7 +192,7 @@ def test_a_role_of_this_tool_that_no_rule_uses_any_more_is_deleted() -> None:
     assert calls(plan_replication([us, eu])) == ["role.delete packages-us"]
 
 
-def test_a_role_of_the_name_that_somebody_else_made_is_refused() -> None:
+def test_a_foreign_role_of_the_same_name_is_refused() -> None:
     role = replace(region(US).wanted_role, tags={})
     with pytest.raises(ConflictError, match="already exists and was not created by this tool"):
         plan_replication([region(US, role=role), region(EU)])
