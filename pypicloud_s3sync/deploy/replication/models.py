@@ -68,7 +68,7 @@ class Region:
 
     @property
     def has_kms_objects(self) -> bool:
-        """Whether new packages are encrypted with a KMS key: S3 replicates these only if a rule selects them."""
+        """Whether a KMS key encrypts new packages: S3 replicates these only if a rule selects them."""
         return self.uploads_with_kms or self._default_is_kms
 
     @property
