@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -43,10 +44,22 @@ EVERYTHING = Options()
 POSTS = [path for method, path in ROUTES if method == "POST"]
 
 
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of the application, which all tests share."""
+    return tmp_path_factory.mktemp("application")
+
+
+@functools.cache
+def built(directory: Path) -> TestApp:
+    """Return the application, built during the first test, so without the settings of a developer."""
+    return make_file_app(directory)
+
+
 @pytest.fixture
-def app(tmp_path: Path) -> TestApp:
-    """The application with settings with which S3 sync cannot work."""
-    return make_file_app(tmp_path)
+def app(directory: Path) -> TestApp:
+    """A new client of the application, with settings with which S3 sync cannot work."""
+    return TestApp(built(directory).app)
 
 
 @pytest.fixture
