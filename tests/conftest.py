@@ -20,6 +20,7 @@ COUNTED = {"faults": "faults at calls to AWS, each with a second run", "states":
 pytest_plugins = [
     "support.browsers",
     "support.collection",
+    "support.command_line",
     "support.databases",
     "support.distribution",
     "support.botocore_loader",

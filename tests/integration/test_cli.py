@@ -14,14 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.deploy import Deployment
+from support.command_line import Run
 from support.sites import Site
 
 COMMANDS = ("plan", "enable", "status", "disable", "bundle")
-
-#: Runs a command and returns its exit status, stdout and stderr.
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -35,14 +32,12 @@ def ini(site: Site, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process."""
+def run(run: Run) -> Run:
+    """Run a command in this process; ``enable`` without a comparison."""
 
     def run_command(*arguments: object) -> tuple[int, str, str]:
         # The sites share their tables, so none of them is in sync with its bucket.
-        more = ["--no-reconcile"] if arguments[0] == "enable" else []
-        status = main([*map(str, arguments), *more])
-        return status, *capsys.readouterr()
+        return run(*arguments, *(["--no-reconcile"] if arguments[0] == "enable" else []))
 
     return run_command
 

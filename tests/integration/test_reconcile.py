@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.deploy.local_cache import open_adapter
+from support.command_line import Run
 from support.databases import Database
 from support.sites import Site
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 def put(site: Site, name: str, version: str, summary: str = "A package") -> str:
@@ -32,17 +29,6 @@ def ini(site: Site, tmp_path: Path) -> Path:
     lines = [f"{key} = {value}" for key, value in site.given.items()]
     path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
     return path
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process."""
-
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
-
-    return run_command
 
 
 @pytest.fixture

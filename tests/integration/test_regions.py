@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.deploy.local_cache import open_adapter
+from support.command_line import Run
 from support.sites import Site
 
-Run = Callable[..., tuple[int, str, str]]
 EQUAL = {"not_replicated": 0, "missing_row": 0, "extra_row": 0, "stale_row": 0, "different_content": 0}
 
 
@@ -24,17 +23,6 @@ def put(site: Site, name: str, version: str, content: bytes = b"x") -> None:
     metadata = {"name": name, "version": version, "summary": "A package"}
     s3 = site.client("s3")
     s3.put_object(Bucket=site.bucket, Key=key(name, version), Body=content, Metadata=metadata)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process."""
-
-    def run_command(*arguments: object) -> tuple[int, str, str]:
-        status = main([str(argument) for argument in arguments])
-        return status, *capsys.readouterr()
-
-    return run_command
 
 
 @pytest.fixture
