@@ -10,9 +10,12 @@ waiting for it, and serves packages as fast as without it.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from pyramid.events import ApplicationCreated
 
 from ..config.settings import SyncSettings, read, snapshot
 from ..deploy import Deployment, run_files
+from ..deploy.aws import Clients, Limits
 from ..deploy.reconciling import summary
 from ..exceptions import ConfigError, S3SyncError
 from ..sync.masking import mask, secrets_of
@@ -95,9 +99,12 @@ def reconcile(application: Mapping[str, str]) -> int:
     LOG.setLevel(logging.INFO)
     try:
         # Without this process's environment: the settings already contain the PPC_* variables.
-        deployment = Deployment(read(EnvironSettings(dict(application), {})))
-        if deployment.differs():
-            LOG.info("S3 sync has reconciled the cache: %s", summary(deployment.reconcile()))
+        settings = read(EnvironSettings(dict(application), {}))
+        # If AWS has gone, a server that ends soon does not leave a process behind that asks again and again.
+        # The deadline of a request is left out: listing a large bucket takes longer.
+        limits = replace(Limits.for_web(), deadline=math.inf)
+        if Deployment(settings, clients=partial(Clients, limits=limits)).differs():
+            LOG.info("S3 sync has reconciled the cache: %s", summary(Deployment(settings).reconcile()))
     except Exception as error:
         _warn(error, secrets_of(application.items()))
         return 1

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,6 +129,17 @@ def test_a_server_starts_although_no_process_can_be_started(
     assert "no Python interpreter" in warning.getMessage()
 
 
+def start_process(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the process that a server with these settings starts."""
+    return subprocess.run(
+        runs._command_line(sys.executable, start.COMMAND),
+        input=json.dumps(runs._document(start.COMMAND, settings)),
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
@@ -135,17 +149,30 @@ def test_a_server_starts_although_no_process_can_be_started(
     ids=["unreachable", "no credentials"],
 )
 def test_a_failure_is_one_line_of_the_log(settings: dict[str, str], reason: str) -> None:
-    command = runs._command_line(sys.executable, start.COMMAND)
-    process = subprocess.run(
-        command,
-        input=json.dumps(runs._document(start.COMMAND, SETTINGS | settings)),
-        text=True,
-        capture_output=True,
-        timeout=60,
-    )
+    process = start_process(SETTINGS | settings)
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
     assert "WARNING" in line
     assert "S3 sync has not compared the bucket with the cache at the start" in line
     assert reason in line
     assert "hunter2" not in line
+
+
+def test_an_aws_that_has_gone_is_asked_twice_and_no_more() -> None:
+    """The process would outlive its server otherwise, by as long as botocore tries again."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connections: list[int] = []
+        threading.Thread(target=close_connections, args=[listener, connections], daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert start_process(SETTINGS | {"s3sync.endpoint_url": url}).returncode == 1
+        listener.shutdown(socket.SHUT_RDWR)
+    assert len(connections) == 2
+
+
+def close_connections(listener: socket.socket, connections: list[int]) -> None:
+    """Count the connections of a socket, and close each without an answer."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, (_, port) = listener.accept()
+            connections.append(port)
+            connection.close()
