@@ -10,26 +10,24 @@ A summary that the server wrote has no checksum, and a checksum is outdated afte
 row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
 than all others of their name and do not need the index at all.
 
-Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+The requests are those of :mod:`.dynamo_tables`.
 """
 
 from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from botocore.exceptions import ClientError
-from dynamo3.exception import DynamoDBError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ..exceptions import UnreachableError
 from . import dynamo_client
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
 from .canary import is_canary
-from .dynamo_client import THROTTLED_ITEM, cancellation_reasons, is_throttled
+from .dynamo_tables import DynamoTables, throttled
 from .summaries import RowChanges, Summary, SummaryUpdate, update_summary
 from .transactions import (
     CHECKSUM,
@@ -46,20 +44,6 @@ from .transactions import (
     summaries_of,
 )
 
-#: Keys in one BatchGetItem.
-MAX_KEYS = 100
-#: Parallel calls.
-PARALLEL = 4
-#: Reasons for which a cancelled transaction is worth retrying after the rows have been read again.
-CONFLICTS = {"ConditionalCheckFailed", "TransactionConflict"}
-#: Seconds to pause before each further attempt of a transaction that was cancelled because it was throttled.
-PAUSES = (0.3, 0.9)
-#: Seconds to pause before each further read of the items that DynamoDB did not return.
-READ_PAUSES = (0.1, 0.3, 0.9, 2)
-
-T = TypeVar("T")
-R = TypeVar("R")
-
 
 class DynamoAdapter(CacheAdapter):
     """Reads and writes rows and summaries of ``pypicloud.cache.dynamo.DynamoCache``.
@@ -73,14 +57,8 @@ class DynamoAdapter(CacheAdapter):
 
     def __init__(self, cache: Any, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(cache)
-        self.engine = cache.engine
-        self.dynamizer = cache.engine.dynamo.dynamizer
-        self.client = cache.engine.dynamo.client
-        self.pause = pause
-        self.pool = ThreadPoolExecutor(PARALLEL)
-        # db.tablenames changes the models, which the caches of all configurations share.
-        models, namespace = (DynamoPackage, PackageSummary), self.engine.namespace
-        self._tables = {model: str(model.meta_.ddb_tablename(namespace)) for model in models}
+        self.tables = DynamoTables(cache.engine, pause)
+        self.client = self.tables.client
         self.client.meta.events.register("before-send.dynamodb", self._before_send)
 
     def is_unreachable(self, error: BaseException) -> bool:
@@ -94,12 +72,12 @@ class DynamoAdapter(CacheAdapter):
     def read(self, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
         """Return rows and summaries by a consistent read; pypicloud's own read may miss a new row."""
         names = {name for key in keys for name in (key.name, *key.possible_names) if name}
-        items, summaries = self._get({key.filename for key in keys}, names)
-        rows = {filename: self._load(DynamoPackage, item) for filename, item in items.items()}
+        items, summaries = self.tables.get({key.filename for key in keys}, names)
+        rows = {filename: self.tables.load(DynamoPackage, item) for filename, item in items.items()}
         # A few rows have another name, because their filename was split wrongly.
         more = {row.name for row in rows.values() if row is not None} - summaries.keys()
         if more:
-            summaries |= self._get(set(), more)[1]
+            summaries |= self.tables.get(set(), more)[1]
         return {key.filename: self._snapshot(key, items, rows, summaries) for key in keys}
 
     def _snapshot(
@@ -114,7 +92,7 @@ class DynamoAdapter(CacheAdapter):
         possible = {name for name in (key.name, *key.possible_names) if name}
         needed = possible if row is None else {row.name}
         if key.filename not in items or not needed <= summaries.keys():
-            return _throttled("BatchGetItem did not return every item")
+            return throttled("BatchGetItem did not return every item")
         read = {name: summaries[name] for name in needed | possible if name in summaries}
         return Snapshot(row, RawItems(items[key.filename], read))
 
@@ -123,7 +101,7 @@ class DynamoAdapter(CacheAdapter):
         groups: dict[str, list[Change]] = {}
         for change in changes:
             groups.setdefault(self._name_of(change), []).append(change)
-        return _merged(self._parallel(self._write_batch, batches(list(groups.values()), item_count)))
+        return _merged(self.tables.parallel(self._write_batch, batches(list(groups.values()), item_count)))
 
     def _write_batch(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception]:
         together = self._write_together(batch) if len(batch) > 1 else None
@@ -133,11 +111,11 @@ class DynamoAdapter(CacheAdapter):
         """Write each name alone, until DynamoDB throttles even that."""
         results: dict[str, Result | Exception] = {}
         for group in batch:
-            throttled = next((found for found in results.values() if _is_unreachable(found)), None)
-            if throttled is None:
+            failure = next((found for found in results.values() if _is_unreachable(found)), None)
+            if failure is None:
                 results |= self._write_group(group)
             else:
-                results |= {change.filename: throttled for change in group}
+                results |= {change.filename: failure for change in group}
         return results
 
     def _write_together(self, batch: Sequence[Sequence[Change]]) -> dict[str, Result | Exception] | None:
@@ -199,7 +177,7 @@ class DynamoAdapter(CacheAdapter):
                 writes.append({"ConditionCheck": self._unchanged_summary(name, summaries[name])})
         if not writes:
             return Result.UNCHANGED
-        if not self._transact(writes):
+        if not self.tables.transact(writes):
             return Result.CONFLICT
         summaries |= written
         return Result.WRITTEN
@@ -210,24 +188,15 @@ class DynamoAdapter(CacheAdapter):
         if is_canary(name):
             # Without a summary, no list of projects shows it.
             return SummaryUpdate(None)
-        return update_summary(before, rows, functools.partial(self._indexed, name), repeats)
+        return update_summary(before, rows, functools.partial(self.tables.indexed, name), repeats)
 
     @staticmethod
     def _alters(change: Change) -> bool:
         return not same(change.snapshot.row, change.wanted)
 
-    def _indexed(self, name: str) -> list[Any]:
-        """Return the rows of a name that its index shows."""
-        try:
-            return list(self.engine.query(DynamoPackage).filter(name=name).gen())
-        except DynamoDBError as error:
-            if is_throttled(error):
-                raise _throttled(error) from error
-            raise
-
     def _row(self, change: Change) -> dict[str, Any]:
         """Return the write that replaces a row, on condition that it has not changed since it was read."""
-        table, item = self._table(DynamoPackage), change.snapshot.raw.item
+        table, item = self.tables.name(DynamoPackage), change.snapshot.raw.item
         if item is None:
             unchanged = condition("attribute_not_exists(#file)")
         elif "data" in item:
@@ -236,7 +205,7 @@ class DynamoAdapter(CacheAdapter):
             unchanged = condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
         if change.wanted is None:
             return {"Delete": {"TableName": table, "Key": {"filename": {"S": change.filename}}, **unchanged}}
-        return {"Put": {"TableName": table, "Item": self._dump(change.wanted), **unchanged}}
+        return {"Put": {"TableName": table, "Item": self.tables.dump(change.wanted), **unchanged}}
 
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
@@ -246,7 +215,7 @@ class DynamoAdapter(CacheAdapter):
         fields = PackageSummary.meta_.fields.items()
         dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
         own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
-        return {**self.dynamizer.encode_keys(dumped), **own}
+        return {**self.tables.dynamizer.encode_keys(dumped), **own}
 
     def _write_summary(
         self, name: str, before: Item | None, after: Item | None, update: SummaryUpdate
@@ -260,10 +229,12 @@ class DynamoAdapter(CacheAdapter):
         yield {"Put": {"Item": after, **unchanged}}
         if update.source is not None:
             # The index may still show a row under a name that it no longer has.
-            source = self._dump(update.source)
+            source = self.tables.dump(update.source)
             exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
             identity = {"filename": {"S": update.source.filename}}
-            yield {"ConditionCheck": {"TableName": self._table(DynamoPackage), "Key": identity, **exists}}
+            yield {
+                "ConditionCheck": {"TableName": self.tables.name(DynamoPackage), "Key": identity, **exists}
+            }
 
     def _unchanged_summary(self, name: str, before: Item | None) -> dict[str, Any]:
         """Return the condition that a summary has not changed since it was read, with its table and key."""
@@ -275,110 +246,18 @@ class DynamoAdapter(CacheAdapter):
             )
         else:
             unchanged = condition("#time = :time AND attribute_not_exists(#rows)", before["last_modified"])
-        return {"TableName": self._table(PackageSummary), "Key": {"name": {"S": name}}, **unchanged}
-
-    def _transact(self, writes: Sequence[dict[str, Any]]) -> bool:
-        """Write all or nothing; return False if another handler prevented it."""
-        for pause in (*PAUSES, None):
-            try:
-                self.client.transact_write_items(TransactItems=list(writes))
-                return True
-            except ClientError as error:
-                reasons = cancellation_reasons(error)
-                if reasons & CONFLICTS and not reasons - CONFLICTS - THROTTLED_ITEM:
-                    return False
-                if not is_throttled(error):
-                    raise
-                # botocore itself retries the codes of a throttled call, but not of a cancelled transaction.
-                if pause is None or not reasons:
-                    raise _throttled(error) from error
-            self.pause(pause)
-        return False
-
-    def _get(self, filenames: Collection[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the items by filename and by name: None for an item that does not exist.
-
-        Items that DynamoDB did not return are left out.
-        """
-        rows, summaries = self._table(DynamoPackage), self._table(PackageSummary)
-        wanted = [(rows, "filename", filename) for filename in sorted(filenames)]
-        wanted += [(summaries, "name", name) for name in sorted(names)]
-        found: dict[str, dict[str, Any]] = {
-            rows: dict.fromkeys(filenames),
-            summaries: dict.fromkeys(names),
-        }
-        for read, unread in self._parallel(self._batch_get, batches(wanted, lambda _: 1, MAX_KEYS)):
-            for table, value in unread:
-                del found[table][value]
-            for table, items in read:
-                key = "filename" if table == rows else "name"
-                found[table].update({item[key]["S"]: item for item in items})
-        return found[rows], found[summaries]
-
-    def _batch_get(
-        self, wanted: Sequence[tuple[str, str, str]]
-    ) -> tuple[list[tuple[str, list[Item]]], list[tuple[str, str]]]:
-        """Return the items of each table, and the table and the key of each item that was not returned."""
-        requests: dict[str, Any] = {}
-        for table, key, value in wanted:
-            keys = requests.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"]
-            keys.append({key: {"S": value}})
-        read: list[tuple[str, list[Item]]] = []
-        for pause in (*READ_PAUSES, None):
-            response = self.client.batch_get_item(RequestItems=requests)
-            read += response["Responses"].items()
-            requests = response.get("UnprocessedKeys", {})
-            if not requests or pause is None:
-                break
-            self.pause(pause)
-        keys = [(table, key) for table, request in requests.items() for key in request["Keys"]]
-        return read, [(table, value["S"]) for table, key in keys for value in key.values()]
-
-    def _parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
-        """Call for each of the values, a few in parallel; after an error, begin no further call."""
-        values = list(values)
-        if len(values) < 2:
-            return [call(value) for value in values]
-        errors: list[Exception] = []
-
-        def call_unless_failed(value: T) -> list[R]:
-            try:
-                return [] if errors else [call(value)]
-            except Exception as error:
-                errors.append(error)
-                return []
-
-        results = list(self.pool.map(call_unless_failed, values))
-        if errors:
-            raise errors[0]
-        return [result for (result,) in results]
+        return {"TableName": self.tables.name(PackageSummary), "Key": {"name": {"S": name}}, **unchanged}
 
     def _summary(self, item: Item | None) -> Summary | None:
-        loaded = self._load(PackageSummary, item)
+        loaded = self.tables.load(PackageSummary, item)
         if item is None or loaded is None:
             return None
         checksum = int(item[CHECKSUM]["N"]) if CHECKSUM in item else None
         return Summary(loaded.last_modified, loaded.summary, checksum, item.get(NEWEST, {}).get("S"))
 
-    def _table(self, model: Any) -> str:
-        return self._tables[model]
-
-    def _dump(self, item: Any) -> dict[str, Any]:
-        return dict(self.dynamizer.encode_keys(item.ddb_dump_()))
-
-    def _load(self, model: Any, item: Item | None) -> Any | None:
-        return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
-
 
 def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:
     return {filename: result for some in results for filename, result in some.items()}
-
-
-def _throttled(reason: object) -> UnreachableError:
-    return UnreachableError(
-        f"DynamoDB throttles the tables ({reason}): raise their capacity if this persists;"
-        " the event will be retried"
-    )
 
 
 def _is_unreachable(result: Result | Exception) -> bool:

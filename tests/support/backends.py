@@ -78,15 +78,15 @@ class Dynamo(Backend):
 
         adapter: Any = self.adapter()
         items = self.client.tables["DynamoPackage"].items()
-        return {filename: adapter._load(DynamoPackage, item) for filename, item in items}
+        return {filename: adapter.tables.load(DynamoPackage, item) for filename, item in items}
 
     def state(self) -> State:
         from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
         adapter: Any = self.adapter()
         tables = self.client.tables
-        rows = [adapter._load(DynamoPackage, item) for item in tables["DynamoPackage"].values()]
-        summaries = [adapter._load(PackageSummary, item) for item in tables["PackageSummary"].values()]
+        rows = [adapter.tables.load(DynamoPackage, item) for item in tables["DynamoPackage"].values()]
+        summaries = [adapter.tables.load(PackageSummary, item) for item in tables["PackageSummary"].values()]
         return State(
             {row.filename: row_of(row) for row in rows},
             sorted(summary.name for summary in summaries),

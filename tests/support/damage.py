@@ -56,7 +56,7 @@ def put_row(backend: Backend, package: Any) -> None:
     """Write a row past everything that keeps the cache right."""
     if isinstance(backend, Dynamo):
         adapter: Any = backend.adapter()
-        backend.client._write("DynamoPackage", package.filename, adapter._dump(package))
+        backend.client._write("DynamoPackage", package.filename, adapter.tables.dump(package))
     elif isinstance(backend, Redis):
         cache = backend.cache(backend.db)
         cache.db.delete(cache.redis_key(package.filename))

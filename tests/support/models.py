@@ -104,8 +104,8 @@ class Dynamo(Model):
         engine.register(DynamoPackage, PackageSummary)
         self.cache = DynamoCache(storage=lambda request: None, engine=engine)
         adapter: Any = adapter_for(self.cache)
-        adapter.pool = SequentialPool()
-        self.loading = adapter
+        adapter.tables.pool = SequentialPool()
+        self.loading = adapter.tables
         return adapter  # type: ignore[no-any-return]
 
     def answer(self, request: Request, database: Any) -> tuple[Hashable, Hashable]:
@@ -128,7 +128,7 @@ class Dynamo(Model):
             from pypicloud.cache.dynamo import PackageSummary
 
             table, saved = [("DynamoPackage", package), ("PackageSummary", PackageSummary(package))][step]
-            tables.put(table, filename if step == 0 else name, self.loading._dump(saved))
+            tables.put(table, filename if step == 0 else name, self.loading.dump(saved))
             return tables.frozen(), None, step == 0
         if step == 0:
             tables.put("DynamoPackage", filename, None)
@@ -156,8 +156,8 @@ class Dynamo(Model):
         from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
         rows, summaries, _, _ = json.loads(database)
-        loaded = [self.loading._load(DynamoPackage, item) for item in rows.values()]
-        found = [self.loading._load(PackageSummary, item) for item in summaries.values()]
+        loaded = [self.loading.load(DynamoPackage, item) for item in rows.values()]
+        found = [self.loading.load(PackageSummary, item) for item in summaries.values()]
         return State(
             {row.filename: row_of(row) for row in loaded},
             sorted(summary.name for summary in found),

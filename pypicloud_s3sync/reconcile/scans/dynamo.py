@@ -42,7 +42,7 @@ class DynamoScan(Scan):
     def __init__(self, adapter: CacheAdapter) -> None:
         super().__init__(adapter)
         self.client = self.adapter.client
-        self.tables = [self.adapter._table(model) for model in (DynamoPackage, PackageSummary)]
+        self.tables = [self.adapter.tables.name(model) for model in (DynamoPackage, PackageSummary)]
         self.capacity: DynamoCapacity = DynamoCapacity(self.client, self.tables)
 
     def total(self) -> int | None:
@@ -81,7 +81,7 @@ class DynamoScan(Scan):
             return
         ordered = sorted(names)
         for start in range(0, len(ordered), MAX_KEYS):
-            _, found = self.adapter._get(set(), set(ordered[start : start + MAX_KEYS]))
+            _, found = self.adapter.tables.get(set(), set(ordered[start : start + MAX_KEYS]))
             yield [_name(item) for item in found.values() if item is not None]
 
     def _pages(self, method: str, table: str, request: Mapping[str, Any]) -> Iterator[list[Item]]:

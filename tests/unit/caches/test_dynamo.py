@@ -63,8 +63,8 @@ def changes_to(adapter: DynamoAdapter, packages: Sequence[Any]) -> list[Change]:
 
 def delay_index(adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch, *answers: list[Any]) -> None:
     """Let the index of names return prepared answers first, as if it lagged behind."""
-    query, prepared = adapter._indexed, list(answers)
-    monkeypatch.setattr(adapter, "_indexed", lambda name: prepared.pop(0) if prepared else query(name))
+    query, prepared = adapter.tables.indexed, list(answers)
+    monkeypatch.setattr(adapter.tables, "indexed", lambda name: prepared.pop(0) if prepared else query(name))
 
 
 class TestSummary:
@@ -375,7 +375,7 @@ class TestBatch:
         changes = changes_to(adapter, packages_of(world, 100))
         calls.calls.clear()
         # moto 5.2 copies its tables for a transaction, which fails if another thread writes to them.
-        adapter.pool = ThreadPoolExecutor(1)
+        adapter.tables.pool = ThreadPoolExecutor(1)
         results = adapter.write(changes)
         assert set(results.values()) == {Result.WRITTEN}
         assert calls.calls == ["TransactWriteItems"] * 4
@@ -404,7 +404,7 @@ class TestBatch:
             raise TimeoutError("DynamoDB is slow")
 
         with pytest.raises(TimeoutError, match="DynamoDB is slow"):
-            adapter._parallel(call, range(1000))
+            adapter.tables.parallel(call, range(1000))
         assert len(called) < 100, "a batch waited for each of its calls"
 
 
@@ -422,7 +422,7 @@ class TestUnprocessedKeys:
             return {"Responses": {}, "UnprocessedKeys": RequestItems}
 
         monkeypatch.setattr(adapter.client, "batch_get_item", throttle_once)
-        monkeypatch.setattr(adapter, "pause", pauses.append)
+        monkeypatch.setattr(adapter.tables, "pause", pauses.append)
         row = read_one(adapter, KEY).row
         assert row is not None
         assert (row.version, len(pauses)) == ("1.0", 1)
@@ -443,7 +443,7 @@ class TestUnprocessedKeys:
             return {**answer, "UnprocessedKeys": unprocessed}
 
         monkeypatch.setattr(adapter.client, "batch_get_item", throttle)
-        monkeypatch.setattr(adapter, "pause", lambda seconds: None)
+        monkeypatch.setattr(adapter.tables, "pause", lambda seconds: None)
         snapshots = adapter.read([KEY, RowKey(other.filename, "other")])
         assert isinstance(snapshots[KEY.filename], UnreachableError)
         assert isinstance(snapshots[other.filename], Snapshot)

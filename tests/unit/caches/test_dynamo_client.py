@@ -127,7 +127,7 @@ class Throttling:
         self.write = adapter.client.transact_write_items
         self.failure = failure
         monkeypatch.setattr(adapter.client, "transact_write_items", self)
-        monkeypatch.setattr(adapter, "pause", self.pauses.append)
+        monkeypatch.setattr(adapter.tables, "pause", self.pauses.append)
 
     def __call__(self, TransactItems: Any) -> Any:
         self.calls += 1
@@ -208,7 +208,7 @@ def test_a_throttled_index_is_an_error_of_the_whole_database(
 
     monkeypatch.setattr(adapter.client, "query", throttle)
     with pytest.raises(UnreachableError, match="throttles"):
-        adapter._indexed("pkg1")
+        adapter.tables.indexed("pkg1")
 
 
 def test_nothing_is_sent_after_the_adapter_has_been_stopped(world: World, adapter: DynamoAdapter) -> None:

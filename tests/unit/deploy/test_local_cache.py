@@ -36,4 +36,4 @@ def test_the_names_of_one_regions_tables_are_not_those_of_another(monkeypatch: p
     other: Any = open_adapter(make_settings(db__tablenames="Packages Summaries"))
     usual: Any = open_adapter(make_settings())
     for adapter, tables in ((other, ["Packages", "Summaries"]), (usual, ["DynamoPackage", "PackageSummary"])):
-        assert [adapter._table(model) for model in (DynamoPackage, PackageSummary)] == tables
+        assert [adapter.tables.name(model) for model in (DynamoPackage, PackageSummary)] == tables
