@@ -16,7 +16,7 @@ from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.dynamo import DynamoAdapter
 from pypicloud_s3sync.caches.summaries import PATIENCE
 from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX_ITEMS, NEWEST
-from pypicloud_s3sync.exceptions import UnreachableError
+from pypicloud_s3sync.exceptions import OutOfTimeError
 from pypicloud_s3sync.sync import startup
 from support.adapters import read, read_one, set_row
 from support.moto_world import CallLog, World
@@ -396,58 +396,6 @@ class TestBatch:
         ]
         assert calls.calls == ["TransactWriteItems"]
 
-    def test_a_parallel_call_that_fails_is_the_last_that_begins(self, adapter: DynamoAdapter) -> None:
-        called: list[int] = []
-
-        def call(number: int) -> int:
-            called.append(number)
-            raise TimeoutError("DynamoDB is slow")
-
-        with pytest.raises(TimeoutError, match="DynamoDB is slow"):
-            adapter.tables.parallel(call, range(1000))
-        assert len(called) < 100, "a batch waited for each of its calls"
-
-
-class TestUnprocessedKeys:
-    def test_they_are_read_again_after_a_pause(
-        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        save(adapter, package(world, "1.0", "x", second=1))
-        batch_get_item, throttled, pauses = adapter.client.batch_get_item, list[Any](), list[float]()
-
-        def throttle_once(RequestItems: Any) -> Any:
-            if throttled:
-                return batch_get_item(RequestItems=RequestItems)
-            throttled.append(RequestItems)
-            return {"Responses": {}, "UnprocessedKeys": RequestItems}
-
-        monkeypatch.setattr(adapter.client, "batch_get_item", throttle_once)
-        monkeypatch.setattr(adapter.tables, "pause", pauses.append)
-        row = read_one(adapter, KEY).row
-        assert row is not None
-        assert (row.version, len(pauses)) == ("1.0", 1)
-
-    def test_only_the_rows_that_dynamodb_never_returns_are_left_to_a_retry(
-        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        other = package(world, "1.0", "x", second=1, name="other")
-        save(adapter, other)
-        batch_get_item = adapter.client.batch_get_item
-
-        def throttle(RequestItems: Any) -> Any:
-            unprocessed = {
-                table: {**request, "Keys": [key for key in request["Keys"] if "pkg" in str(key)]}
-                for table, request in RequestItems.items()
-            }
-            answer = batch_get_item(RequestItems=RequestItems)
-            return {**answer, "UnprocessedKeys": unprocessed}
-
-        monkeypatch.setattr(adapter.client, "batch_get_item", throttle)
-        monkeypatch.setattr(adapter.tables, "pause", lambda seconds: None)
-        snapshots = adapter.read([KEY, RowKey(other.filename, "other")])
-        assert isinstance(snapshots[KEY.filename], UnreachableError)
-        assert isinstance(snapshots[other.filename], Snapshot)
-
 
 def test_a_namespace_and_other_table_names_are_used(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {**json.loads(os.environ["PYPICLOUD_SETTINGS"]), "db.namespace": "prod-"}
@@ -459,3 +407,24 @@ def test_a_namespace_and_other_table_names_are_used(world: World, monkeypatch: p
     assert isinstance(adapter, DynamoAdapter)
     for table in ("prod-rows", "prod-summaries"):
         assert adapter.client.scan(TableName=table)["Count"] == 1
+
+
+def test_nothing_is_sent_after_the_adapter_has_been_stopped(world: World, adapter: DynamoAdapter) -> None:
+    """botocore retries a call by itself, and its retries are not sent either."""
+    sent: list[Any] = []
+    assert isinstance(adapter.read([KEY])[KEY.filename], Snapshot)
+    adapter.client.meta.events.register_last("before-send.dynamodb", lambda **options: sent.append(1))
+    adapter.stop()
+    with pytest.raises(OutOfTimeError):
+        adapter.read([KEY])
+    assert sent == []
+
+
+def test_an_event_is_not_saved_after_the_adapter_has_been_stopped(
+    world: World, adapter: DynamoAdapter
+) -> None:
+    world.put(PATH, name="pkg", version="1.0")
+    adapter.stop()
+    with pytest.raises(Exception, match="the function's time is over"):
+        world.notify(PATH)
+    assert world.rows() == {}
