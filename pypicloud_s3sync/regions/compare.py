@@ -13,10 +13,10 @@ from typing import Any
 from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
+from .disputed import look_again
 from .findings import Findings, Flaw
 from .models import KINDS, Difference, Held, Kind, Region, Totals
 from .packages import MODULUS, agree, differences, entries
-from .second_look import look_again
 from .survey import holdings, survey
 
 #: The filenames that are looked at together.
