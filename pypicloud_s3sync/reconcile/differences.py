@@ -107,14 +107,19 @@ def _matched(left: Iterable[L], right: Iterable[R], field: str) -> Iterator[tupl
     get = attrgetter(field)
     lefts, rights = groupby(left, get), groupby(right, get)
     one, other = next(lefts, None), next(rights, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one[0] < other[0]):
-            assert one is not None  # noqa: S101 - for mypy
+    while one is not None and other is not None:
+        if one[0] < other[0]:
             yield one[0], list(one[1]), []
             one = next(lefts, None)
-        elif one is None or other[0] < one[0]:
+        elif other[0] < one[0]:
             yield other[0], [], list(other[1])
             other = next(rights, None)
         else:
             yield one[0], list(one[1]), list(other[1])
             one, other = next(lefts, None), next(rights, None)
+    while one is not None:
+        yield one[0], list(one[1]), []
+        one = next(lefts, None)
+    while other is not None:
+        yield other[0], [], list(other[1])
+        other = next(rights, None)
