@@ -26,11 +26,21 @@ CREATE TABLE names (
     name TEXT PRIMARY KEY, modified INTEGER, summary INTEGER, files INTEGER, complete INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE differences (
-    id INTEGER PRIMARY KEY, kind TEXT, filename TEXT, keys TEXT, grouped TEXT, tries INTEGER DEFAULT 0
+    id INTEGER PRIMARY KEY, kind TEXT, filename TEXT, keys TEXT, grouped TEXT, tries INTEGER
 );
 CREATE TABLE written (key TEXT PRIMARY KEY, filename TEXT, identity TEXT, listed INTEGER) WITHOUT ROWID;
 CREATE TABLE touched (name TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+_ADD_DIFFERENCE = "INSERT INTO differences (kind, filename, keys, grouped, tries) VALUES (?, ?, ?, ?, ?)"
+
+
+def temporary_database(tables: str) -> sqlite3.Connection:
+    """Return a private database in a temporary file, with the tables that a script creates."""
+    database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+    database.execute("PRAGMA journal_mode = OFF")
+    database.execute("PRAGMA temp_store = FILE")
+    database.executescript(tables)
+    return database
 
 
 class Listing:
@@ -43,12 +53,8 @@ class Listing:
     """
 
     def __init__(self, cache: int = CACHE) -> None:
-        # An empty name is a private database in a temporary file.
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database = temporary_database(_TABLES)
         self._database.execute(f"PRAGMA cache_size = -{cache}")
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA temp_store = FILE")
-        self._database.executescript(_TABLES)
 
     def __enter__(self) -> Listing:
         return self
@@ -60,21 +66,20 @@ class Listing:
 
     def add_objects(self, objects: Iterable[ListedObject]) -> None:
         """Add a page of the bucket's objects."""
-        self._insert("objects", 4, objects)
+        self._write_all("INSERT INTO objects VALUES (?, ?, ?, ?)", objects)
 
     def add_rows(self, rows: Iterable[ListedRow]) -> None:
         """Add a page of the cache's rows."""
         packed = ((*row[:4], json.dumps(row.other_keys) if row.other_keys else "", *row[5:]) for row in rows)
-        self._insert("rows", 9, packed)
+        self._write_all("INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", packed)
 
     def add_names(self, names: Iterable[ListedName]) -> None:
         """Add a page of the cache's names with their summaries."""
-        self._insert("names", 5, names)
+        self._write_all("INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, ?)", names)
 
-    def _insert(self, table: str, columns: int, values: Iterable[tuple[object, ...]]) -> None:
-        places = ", ".join("?" * columns)
+    def _write_all(self, statement: str, values: Iterable[tuple[object, ...]]) -> None:
         self._database.execute("BEGIN")
-        self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", values)  # noqa: S608
+        self._database.executemany(statement, values)
         self._database.execute("COMMIT")
 
     def has_row(self, filename: str) -> bool:
@@ -91,10 +96,13 @@ class Listing:
         query = "SELECT filename, key, modified, size FROM objects ORDER BY filename"
         yield from map(ListedObject._make, self._database.execute(query))
 
-    def rows(self, order: str = "filename") -> Iterator[ListedRow]:
-        """Yield the rows, sorted by ``filename`` or ``name``."""
-        query = f"SELECT * FROM rows ORDER BY {order}"  # noqa: S608 - a name of a column
-        yield from map(_row, self._database.execute(query))
+    def rows(self) -> Iterator[ListedRow]:
+        """Yield the rows, sorted by filename."""
+        yield from map(_row, self._database.execute("SELECT * FROM rows ORDER BY filename"))
+
+    def rows_by_name(self) -> Iterator[ListedRow]:
+        """Yield the rows, sorted by name."""
+        yield from map(_row, self._database.execute("SELECT * FROM rows ORDER BY name"))
 
     def names(self) -> Iterator[ListedName]:
         """Yield the names, sorted."""
@@ -118,23 +126,15 @@ class Listing:
 
     def add_differences(self, differences: Iterable[Difference]) -> None:
         """Keep the differences, to be taken by :meth:`take`."""
-        packed = (
-            (kind.value, filename, json.dumps(keys), group) for kind, filename, keys, group in differences
-        )
-        self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT INTO differences (kind, filename, keys, grouped) VALUES (?, ?, ?, ?)", packed
-        )
-        self._database.execute("COMMIT")
+        self._write_all(_ADD_DIFFERENCE, (_packed(difference) for difference in differences))
         self._database.execute(
             "CREATE INDEX IF NOT EXISTS by_group ON differences (tries, grouped, filename)"
         )
 
     def count(self, kind: Kind | None = None) -> int:
         """Return the number of differences that are left, of one kind or all."""
-        condition, values = ("", []) if kind is None else (" WHERE kind = ?", [kind.value])
-        query = f"SELECT count(*) FROM differences{condition}"  # noqa: S608 - a constant
-        return int(self._database.execute(query, values).fetchone()[0])
+        query = "SELECT count(*) FROM differences WHERE ?1 IS NULL OR kind = ?1"
+        return int(self._database.execute(query, [kind]).fetchone()[0])
 
     def take(self, count: int) -> list[tuple[Difference, int]]:
         """Remove and return some differences: those that were tried least, project by project.
@@ -146,9 +146,7 @@ class Listing:
         """
         query = "SELECT * FROM differences ORDER BY tries, grouped, filename LIMIT ?"
         taken = self._database.execute(query, [count]).fetchall()
-        self._database.execute("BEGIN")
-        self._database.executemany("DELETE FROM differences WHERE id = ?", [(row[0],) for row in taken])
-        self._database.execute("COMMIT")
+        self._write_all("DELETE FROM differences WHERE id = ?", ((row[0],) for row in taken))
         return [
             (Difference(Kind(kind), filename, tuple(json.loads(keys)), group), tries)
             for _, kind, filename, keys, group, tries in taken
@@ -156,20 +154,11 @@ class Listing:
 
     def put_back(self, difference: Difference, tries: int) -> None:
         """Return a difference that has been taken, to be tried again after the others."""
-        self._database.execute(
-            "INSERT INTO differences (kind, filename, keys, grouped, tries) VALUES (?, ?, ?, ?, ?)",
-            (
-                difference.kind.value,
-                difference.filename,
-                json.dumps(difference.keys),
-                difference.group,
-                tries,
-            ),
-        )
+        self._database.execute(_ADD_DIFFERENCE, _packed(difference, tries))
 
     def add_written(self, objects: Iterable[tuple[str, str, str | None]]) -> None:
         """Note the objects that rows were written for: key, filename and identity; None if there is none."""
-        self._insert("written", 4, ((*found, 0) for found in objects))
+        self._write_all("INSERT OR REPLACE INTO written VALUES (?, ?, ?, 0)", objects)
 
     def confirm(self, objects: Sequence[tuple[str, str]]) -> None:
         """Compare a page of the bucket's keys and identities with those that rows were written for."""
@@ -197,6 +186,11 @@ class Listing:
         """Return whether a row of a name differs."""
         query = "SELECT 1 FROM touched WHERE name = ?"
         return self._database.execute(query, [name]).fetchone() is not None
+
+
+def _packed(difference: Difference, tries: int = 0) -> tuple[object, ...]:
+    kind, filename, keys, group = difference
+    return kind.value, filename, json.dumps(keys), group, tries
 
 
 def _row(values: Sequence[Any]) -> ListedRow:

@@ -183,7 +183,7 @@ class Repair:
             # The listing is some time old, and the repair of a row has repaired the summary of its name.
             with Listing() as again:
                 self._list_again(again, names)
-                wrong = list(wrong_names(again.rows("name"), again.names()))
+                wrong = list(wrong_names(again.rows_by_name(), again.names()))
                 counted = [name for name in wrong if not self._listing.is_touched(name)]
                 for name in counted:
                     self._report.count(Kind.SUMMARIES, name)
@@ -219,7 +219,7 @@ class Repair:
             listing.add_rows(row_of(row) for row in rows if row is not None and row.name in names)
 
     def _wrong_names(self) -> Iterator[str]:
-        return wrong_names(self._listing.rows("name"), self._listing.names())
+        return wrong_names(self._listing.rows_by_name(), self._listing.names())
 
     def _repair_names(self, names: Collection[str], listing: Listing) -> None:
         """Write the summaries of names as the adapter derives them from the rows."""

@@ -95,7 +95,7 @@ def listings_differ(syncer: Syncer, s3: Any) -> bool:
         _list(syncer, s3, scan, listing, options, Report(dry_run=True), Reporter())
         if listing.count():
             return True
-        return scan.has_names and any(wrong_names(listing.rows("name"), listing.names()))
+        return scan.has_names and any(wrong_names(listing.rows_by_name(), listing.names()))
 
 
 def _list(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..reconcile.listing import temporary_database
 from ..reconcile.models import Kind as CacheKind
 from .models import Described, Difference, Held, Kind
 
@@ -38,10 +38,7 @@ class Findings:
     """What was found; :meth:`close` removes it."""
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode = OFF")
-        self._database.execute("PRAGMA temp_store = FILE")
-        self._database.executescript(_TABLES)
+        self._database = temporary_database(_TABLES)
 
     def close(self) -> None:
         """Remove the database."""
@@ -90,10 +87,10 @@ class Findings:
 
     def differences(self, kind: Kind | None = None) -> Iterator[Difference]:
         """Yield the differences of one kind or all, sorted by kind, filename and region."""
-        condition, values = ("", []) if kind is None else (" WHERE place = ?", [PLACES[kind]])
-        query = f"SELECT * FROM differences{condition} ORDER BY place, filename, region"  # noqa: S608
+        query = "SELECT * FROM differences WHERE place BETWEEN ? AND ? ORDER BY place, filename, region"
         kinds = list(Kind)
-        for place, *others in self._database.execute(query, values):
+        places = (0, len(kinds)) if kind is None else (PLACES[kind], PLACES[kind])
+        for place, *others in self._database.execute(query, places):
             yield Difference(kinds[place], *others)
 
 
