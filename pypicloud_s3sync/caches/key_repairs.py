@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pypicloud.cache.base import ICache
 
-from ..sync.pending import OTHER_KEYS
+from ..sync.pending import OTHER_KEYS, listed_keys
 
 _DONE = "_s3sync_keeps_keys"
 
@@ -38,7 +38,7 @@ def _remembering(upload: Callable[..., Any]) -> Callable[..., Any]:
 
         def save_with_keys(package: Any) -> None:
             # Read again: the function may have written the row while the file was uploaded.
-            keys = _keys(self.fetch(package.filename)) - {package.data.get("path")}
+            keys = {*listed_keys(self.fetch(package.filename))} - {package.data.get("path")}
             package.data = _with_others(package.data, keys)
             save(package)
 
@@ -57,7 +57,7 @@ def _falling_back(delete: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(delete)
     def falling_back(self: Any, package: Any) -> None:
-        keys = _keys(package) - {package.data.get("path")}
+        keys = {*listed_keys(package)} - {package.data.get("path")}
         delete(self, package)
         left = [found for key in sorted(keys) if (found := _package(self, key)) is not None]
         if not left:
@@ -79,13 +79,6 @@ def _package(cache: Any, key: str) -> Any | None:
         if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
             return None
         raise
-
-
-def _keys(row: Any | None) -> set[str]:
-    """Return the keys that a row lists."""
-    if row is None:
-        return set()
-    return {*([row.data["path"]] if row.data.get("path") else []), *row.data.get(OTHER_KEYS, [])}
 
 
 def _with_others(data: dict[str, Any], keys: set[str]) -> dict[str, Any]:

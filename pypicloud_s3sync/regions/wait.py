@@ -13,7 +13,7 @@ from ..caches.base import RowKey, Snapshot
 from ..reconcile.bucket import list_objects
 from ..reconcile.scans.base import Scan
 from ..sync.packages import StoredObject, guess_name, possible_names, to_package
-from ..sync.pending import OTHER_KEYS
+from ..sync.pending import listed_keys
 from .models import Region
 from .packages import says
 from .survey import described
@@ -123,7 +123,7 @@ def look_at(region: Region, scan: Scan, filename: str, keys: Sequence[str]) -> L
     if not isinstance(snapshot, Snapshot):
         raise snapshot
     row = snapshot.row
-    stored = _objects(region, _listed_keys(row)) or _objects(region, keys)
+    stored = _objects(region, listed_keys(row)) or _objects(region, keys)
     if row is None or not stored:
         state = State.NOT_IN_CACHE if stored else State.NOT_IN_BUCKET
         return Look(state, stored[0].key if stored else keys[0], name)
@@ -132,13 +132,6 @@ def look_at(region: Region, scan: Scan, filename: str, keys: Sequence[str]) -> L
         return Look(State.STALE, stored[0].key, row.name)
     listed = _is_listed(scan, filename, row.name)
     return Look(State.AVAILABLE if listed else State.NOT_LISTED, serving.key, row.name)
-
-
-def _listed_keys(row: Any) -> list[str]:
-    """Return the keys that a row lists; rows of old versions of pypicloud list none."""
-    if row is None:
-        return []
-    return [*filter(None, [row.data.get("path")]), *row.data.get(OTHER_KEYS, [])]
 
 
 def usual_keys(filename: str, prefix: str) -> Iterator[str]:

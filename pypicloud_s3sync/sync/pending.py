@@ -13,6 +13,13 @@ from .packages import StoredObject, guess_name, keep_text, possible_names, to_pa
 OTHER_KEYS = "other_paths"
 
 
+def listed_keys(row: Any | None) -> list[str]:
+    """Return the keys that a row lists; those from old versions of pypicloud list none."""
+    if row is None:
+        return []
+    return [*filter(None, [row.data.get("path")]), *row.data.get(OTHER_KEYS, [])]
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What was done for one key.
@@ -77,12 +84,8 @@ class PendingFile:
     @property
     def unread_keys(self) -> list[str]:
         """The keys that the row lists and that have not been read yet."""
-        if self.snapshot is None or self.snapshot.row is None:
-            return []
-        data = self.snapshot.row.data
-        # Rows from old versions of pypicloud have no path.
-        listed = [*([data["path"]] if data.get("path") else []), *data.get(OTHER_KEYS, [])]
-        return [key for key in listed if key not in self.objects]
+        row = None if self.snapshot is None else self.snapshot.row
+        return [key for key in listed_keys(row) if key not in self.objects]
 
     def set_snapshot(self, snapshot: Snapshot) -> None:
         """Set the row as it was read now, and count the attempts in which it did not change."""
