@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ..sync.packages import filename_of, guess_name
@@ -24,18 +24,17 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[ListedO
     bucket, prefix : str
     """
     for page in _pages(s3, bucket, prefix):
-        yield [
-            _listed(filename, stored)
-            for stored in page
-            if (filename := filename_of(stored["Key"], prefix)) is not None
-        ]
+        yield listed_objects(page, prefix)
 
 
-def _listed(filename: str, stored: Any) -> ListedObject:
-    # HeadObject answers in whole seconds.
-    return ListedObject(
-        filename, stored["Key"], int(stored["LastModified"].timestamp()), stored.get("Size", 0)
-    )
+def listed_objects(page: Iterable[Any], prefix: str) -> list[ListedObject]:
+    """Return the objects that may be packages, from the contents of a page as S3 lists them."""
+    return [
+        # HeadObject answers in whole seconds.
+        ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()), stored.get("Size", 0))
+        for stored in page
+        if (filename := filename_of(stored["Key"], prefix)) is not None
+    ]
 
 
 def count_packages(s3: Any, bucket: str, prefix: str, most: int) -> Count:

@@ -23,8 +23,9 @@ from typing import Any
 from ..caches.base import RowKey, Snapshot
 from ..exceptions import EventError, S3SyncError
 from ..sync.converge import Syncer
-from ..sync.packages import filename_of, guess_name
+from ..sync.packages import guess_name
 from ..sync.pending import Outcome
+from .bucket import listed_objects
 from .differences import differences, key_of
 from .models import Difference, Kind, ListedObject, ListedRow, a_tenth
 from .scans import scan_of
@@ -140,13 +141,9 @@ class Pass:
         prefix = self.syncer.prefix
         page = self.s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=size, **start)
         listed = page.get("Contents", [])
-        found = [
-            ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()))
-            for stored in listed
-            if (filename := filename_of(stored["Key"], self.syncer.prefix)) is not None
-        ]
+        found = listed_objects(listed, prefix)
         rows = self._rows_of(found)
-        different = list(differences(sorted(found), sorted(rows.values()), self.syncer.prefix))
+        different = list(differences(sorted(found), sorted(rows.values()), prefix))
         outcomes = self._converge(different)
         keys = {stored.key for stored in found}
         agreeing = {row.filename for row in rows.values() if row.key in keys}
