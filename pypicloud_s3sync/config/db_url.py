@@ -59,7 +59,7 @@ class DbUrl:
 
     @property
     def driver(self) -> str:
-        """The driver that the URL names, or the first that the function can use."""
+        """The driver that the URL names; empty if it names none."""
         return self.scheme.partition("+")[2]
 
     def with_options(self, changes: Mapping[str, str]) -> str:

@@ -33,14 +33,7 @@ CREDENTIALS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 #: The prefixes of the settings that matter here, besides ``pypi.db`` and ``pypi.storage``.
 SECTIONS = (PREFIX, "db.", "storage.")
 #: The settings by which pypicloud's storage uploads a package: pypicloud/storage/object_store.py.
-UPLOAD = (
-    "pypi.storage",
-    *(
-        "storage.object_acl",
-        "storage.prepend_hash",
-        "storage.storage_class",
-    ),
-)
+UPLOAD = ("pypi.storage", "storage.object_acl", "storage.prepend_hash", "storage.storage_class")
 
 
 @dataclass(frozen=True)
@@ -185,9 +178,7 @@ def snapshot(settings: EnvironSettings) -> dict[str, str]:
     settings : pypicloud.util.EnvironSettings
         The settings; they are not changed.
     """
-    settings = settings.clone()
-    for prefix in SECTIONS:
-        settings.read_prefix_from_environ(prefix)
+    settings = _with_environment(settings)
     names = [name for name in settings if name.startswith(("pypi.", *SECTIONS))] + ["pypi.db", "pypi.storage"]
     return {name: str(settings[name]) for name in names if settings.get(name) is not None}
 
@@ -208,9 +199,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     ConfigError
         For the first setting that cannot work, with what to change.
     """
-    settings = settings.clone()
-    for prefix in SECTIONS:
-        settings.read_prefix_from_environ(prefix)
+    settings = _with_environment(settings)
     for name, value in (overrides or {}).items():
         if value is not None:
             settings[PREFIX + name] = value
@@ -249,6 +238,14 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
         storage_settings={name: str(settings[name]) for name in UPLOAD if settings.get(name)},
         **options,
     )
+
+
+def _with_environment(settings: EnvironSettings) -> EnvironSettings:
+    """Return a copy of the settings with the ``PPC_*`` variables that override or add to them."""
+    settings = settings.clone()
+    for prefix in SECTIONS:
+        settings.read_prefix_from_environ(prefix)
+    return settings
 
 
 def _region_origin(settings: EnvironSettings, overrides: Mapping[str, str | None]) -> str | None:
