@@ -72,8 +72,11 @@ BROKEN = frozenset(
 THROTTLED_ITEM = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 
 _NO_ANSWER = (
-    *(NoConnectionError, HTTPClientError),
-    *(NoCredentialsError, PartialCredentialsError, CredentialRetrievalError),
+    NoConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
 )
 
 
