@@ -434,7 +434,7 @@ def _whole_seconds(state: State) -> State:
     return State(rows, state.names, summaries)
 
 
-#: Two versions of a project, and one filename under two keys.
+#: The keys and the names in their metadata.
 SCOPES: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "two files of one name": (("a/pkg-1.0.tar.gz", "a/pkg-2.0.tar.gz"), ("pkg", "pkg")),
     "one filename under two keys": (("a/pkg-1.0.tar.gz", "b/pkg-1.0.tar.gz"), ("pkg", "pkg")),
