@@ -1,4 +1,4 @@
-"""Call reading operations, and tell a missing resource from any other error."""
+"""Call operations of AWS, and tell a missing resource from any other error."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ...exceptions import AwsError
 from ..aws import Clients
 from ..aws_errors import iam_action, is_missing, translated
 
 
 class Calls:
-    """Calls reading operations on the clients.
+    """Calls operations on the clients.
 
     Parameters
     ----------
@@ -21,8 +22,8 @@ class Calls:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
 
-    def find(self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any) -> Any:
-        """Call an operation; return its response, or None if the resource does not exist.
+    def do(self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any) -> Any:
+        """Call an operation and return its response.
 
         Parameters
         ----------
@@ -35,9 +36,13 @@ class Calls:
         """
         action = action or iam_action(service, operation)
         with translated(action, resource, self.clients.settings.endpoint_url):
-            try:
-                return getattr(self.clients[service], operation)(**arguments)
-            except ClientError as error:
-                if is_missing(error):
-                    return None
-                raise
+            return getattr(self.clients[service], operation)(**arguments)
+
+    def find(self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any) -> Any:
+        """Call an operation as :meth:`do` does; return None if the resource does not exist."""
+        try:
+            return self.do(service, operation, resource, action=action, **arguments)
+        except AwsError as error:
+            if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
+                return None
+            raise

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ...exceptions import AwsError
 from ..aws import Clients
-from ..aws_errors import iam_action, is_existing, is_missing, translated
+from ..aws_errors import iam_action, is_existing, translated
+from ..readers import calls as reading
 
 #: How long a change may take to propagate between IAM, Lambda and S3, in seconds. SQS needs a whole minute
 #: until the name of a deleted queue can be used again.
@@ -19,8 +18,8 @@ PROPAGATION_TIMEOUT = 90
 PROPAGATION_INTERVAL = 1
 
 
-class Calls:
-    """Calls operations on the clients.
+class Calls(reading.Calls):
+    """Calls operations that read or change AWS; readers take it too, since a writer may have to look first.
 
     Parameters
     ----------
@@ -35,25 +34,9 @@ class Calls:
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.clients = clients
+        super().__init__(clients)
         self.clock = clock
         self.pause = pause
-
-    def do(self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any) -> Any:
-        """Call an operation and return its response.
-
-        Parameters
-        ----------
-        service, operation : str
-            The names that boto3 uses.
-        resource : str
-            The resource as an error message names it, for example ``the function x``.
-        action : str, optional
-            The IAM action, if its name differs from the operation's.
-        """
-        action = action or iam_action(service, operation)
-        with translated(action, resource, self.clients.settings.endpoint_url):
-            return getattr(self.clients[service], operation)(**arguments)
 
     def invoke(self, client: Any, function: str, payload: Mapping[str, Any]) -> Any:
         """Invoke a function through the client of :meth:`.Clients.invoker`; return Lambda's response."""
@@ -92,17 +75,6 @@ class Calls:
     ) -> None:
         """Call an operation that deletes a resource; ignore a resource that does not exist."""
         self.find(service, operation, resource, action=action, **arguments)
-
-    def find(
-        self, service: str, operation: str, resource: str, *, action: str = "", **arguments: Any
-    ) -> dict[str, Any]:
-        """Call an operation; return its response, which is empty if the resource does not exist."""
-        try:
-            return dict(self.do(service, operation, resource, action=action, **arguments) or {})
-        except AwsError as error:
-            if isinstance(error.__cause__, ClientError) and is_missing(error.__cause__):
-                return {}
-            raise
 
     def retry_on(self, messages: tuple[str, ...], call: Callable[[], Any]) -> Any:
         """Retry a call while AWS refuses it with a message about propagation, for a limited time."""

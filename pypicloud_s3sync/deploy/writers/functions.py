@@ -9,7 +9,6 @@ from typing import Any
 from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..models import BUNDLE_TAG, ROLE_TAG, Function, Role, bundle_tag
-from ..readers import calls as reading
 from ..readers.functions import find_function
 from .calls import Calls
 from .roles import RoleWriter
@@ -75,7 +74,7 @@ class FunctionWriter:
 
     def _is_created(self, name: str, tags: Mapping[str, str]) -> bool:
         """Return whether the existing function has the tags of this creation, which name its code as well."""
-        found = find_function(reading.Calls(self.calls.clients), name)
+        found = find_function(self.calls, name)
         return found is not None and found.tags == tags
 
     def update_code(
@@ -116,8 +115,9 @@ class FunctionWriter:
 
     def _role_tag(self, role_arn: str) -> dict[str, str]:
         name = role_arn.rsplit("/", 1)[-1]
-        role = self.calls.find("iam", "get_role", f"the role {name}", RoleName=name).get("Role", {})
-        return {ROLE_TAG: role["RoleId"]} if "RoleId" in role else {}
+        found = self.calls.find("iam", "get_role", f"the role {name}", RoleName=name)
+        role_id = found and found["Role"].get("RoleId")
+        return {ROLE_TAG: role_id} if role_id else {}
 
     def leave_vpc(self, name: str) -> None:
         """Detach the function from its VPC while it has its role, with which Lambda deletes the interfaces.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..models import LogGroup
-from ..readers import calls as reading
 from ..readers.log_groups import find_log_group
 from .calls import Calls
 
@@ -30,7 +29,7 @@ class LogGroupWriter:
 
         Such a group has neither tags nor a retention.
         """
-        found = find_log_group(reading.Calls(self.calls.clients), group.name)
+        found = find_log_group(self.calls, group.name)
         if found is None or (found.tags != group.tags and (found.tags or found.retention_days)):
             return False
         self._tag(group, found)

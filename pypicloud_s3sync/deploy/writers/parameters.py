@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import Parameter
-from ..readers import calls as reading
 from ..readers.parameters import read_parameter
 from .calls import Calls
 
@@ -25,7 +24,7 @@ class ParameterWriter:
 
     def _is_created(self, parameter: Parameter) -> bool:
         """Return whether the existing parameter is the one that a call with a lost response has created."""
-        return read_parameter(reading.Calls(self.calls.clients), parameter.name) == parameter
+        return read_parameter(self.calls, parameter.name) == parameter
 
     def update(self, parameter: Parameter, before: Parameter) -> None:
         """Update the value and the tags, as far as they differ."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..plan.delivery import find_statement, permits
-from ..readers import calls as reading
 from ..readers.permissions import permission_statements
 from .calls import Calls
 
@@ -26,7 +25,7 @@ class PermissionWriter:
 
     def _is_added(self, permission: Mapping[str, str]) -> bool:
         """Return whether the existing statement is the one that this permission creates."""
-        statements = permission_statements(reading.Calls(self.calls.clients), permission["FunctionName"])
+        statements = permission_statements(self.calls, permission["FunctionName"])
         found = find_statement(statements, permission["StatementId"])
         return found is not None and permits(found, permission)
 

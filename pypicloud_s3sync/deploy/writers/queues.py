@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..models import EventSourceMapping, Queue
-from ..readers import calls as reading
 from ..readers.queues import find_mapping, find_queue
 from .calls import Calls
 
@@ -44,7 +43,7 @@ class QueueWriter:
 
         SQS compares the attributes of a repeated call with what it made of those of the first one.
         """
-        found = find_queue(reading.Calls(self.calls.clients), queue.name)
+        found = find_queue(self.calls, queue.name)
         if found is None or found.tags != queue.tags:
             return False
         self.update(queue, found)
@@ -91,9 +90,7 @@ class MappingWriter:
     def _adopt(self, mapping: EventSourceMapping) -> bool:
         """Give an existing mapping the configuration; one that is being deleted still counts for Lambda."""
         queue = mapping.queue_arn.rsplit(":", 1)[-1]
-        found = find_mapping(
-            reading.Calls(self.calls.clients), queue, mapping.queue_arn, mapping.function_arn
-        )
+        found = find_mapping(self.calls, queue, mapping.queue_arn, mapping.function_arn)
         if found is None:
             return False
         if found.configuration != mapping.configuration:

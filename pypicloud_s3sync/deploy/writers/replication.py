@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...exceptions import AwsError
-from ..readers import calls as reading
 from ..readers.replication import bucket_replication
 from ..replication import rules
 from ..replication.rules import Rule
@@ -38,7 +37,6 @@ class ReplicationWriter:
         self.calls = calls
         self.bucket = bucket
         self.account = account
-        self._reader = reading.Calls(calls.clients)
 
     def put(self, wanted: Sequence[Rule], role: str) -> None:
         """Add the rules, in place of this tool's rules to the same buckets."""
@@ -51,7 +49,7 @@ class ReplicationWriter:
     def _rewrite(self, change: Callable[[Mapping[str, Any] | None], Configuration]) -> None:
         def read_and_write() -> bool:
             # S3 has no conditional write, so read just before each write: others may have changed the rest.
-            current = bucket_replication(self._reader, self.bucket)
+            current = bucket_replication(self.calls, self.bucket)
             changed = change(current)
             if rules.equivalent(current, changed):
                 return False
@@ -68,7 +66,7 @@ class ReplicationWriter:
         """
 
         def is_written() -> bool:
-            written = bucket_replication(self._reader, self.bucket)
+            written = bucket_replication(self.calls, self.bucket)
             return rules.equivalent(change(written), written)
 
         if not self.calls.until(is_written):

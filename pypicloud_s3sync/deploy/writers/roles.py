@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from ..models import Role
 from ..policy import POLICY_NAME
-from ..readers import calls as reading
 from ..readers.roles import find_role
 from .calls import Calls
 
@@ -37,7 +36,7 @@ class RoleWriter:
 
     def _is_created(self, role: Role) -> bool:
         """Return whether the existing role has what only its creation sets."""
-        found = find_role(reading.Calls(self.calls.clients), role.name)
+        found = find_role(self.calls, role.name)
         return found is not None and (found.arn, found.trust, found.boundary, found.tags) == (
             *(role.arn, role.trust, role.boundary),
             role.tags,
@@ -65,12 +64,12 @@ class RoleWriter:
     def delete(self, name: str) -> None:
         """Delete the role after its inline and attached policies, foreign ones included, as IAM requires."""
         resource = f"the role {name}"
-        response = self.calls.find("iam", "list_role_policies", resource, RoleName=name)
+        response = self.calls.find("iam", "list_role_policies", resource, RoleName=name) or {}
         for policy in response.get("PolicyNames", []):
             self.calls.delete_if_exists(
                 "iam", "delete_role_policy", resource, RoleName=name, PolicyName=policy
             )
-        response = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name)
+        response = self.calls.find("iam", "list_attached_role_policies", resource, RoleName=name) or {}
         for policy in response.get("AttachedPolicies", []):
             self.calls.delete_if_exists(
                 "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]

@@ -52,11 +52,11 @@ class RuleWriter:
     def delete(self, name: str) -> None:
         """Delete the rule after its targets, foreign ones included, as EventBridge requires."""
         resource = f"the rule {name}"
-        response = self.calls.find("events", "list_targets_by_rule", resource, Rule=name)
+        response = self.calls.find("events", "list_targets_by_rule", resource, Rule=name) or {}
         targets = [target["Id"] for target in response.get("Targets", [])]
         if targets:
             response = self.calls.find("events", "remove_targets", resource, Rule=name, Ids=targets)
-            _raise_for_failed("events:RemoveTargets", resource, response)
+            _raise_for_failed("events:RemoveTargets", resource, response or {})
         self.calls.delete_if_exists("events", "delete_rule", resource, Name=name)
 
 

@@ -36,7 +36,7 @@ class ScheduleWriter:
     def _adopt(self, schedule: Schedule) -> bool:
         """Return whether the existing schedule sends to the same queue; if so, update it."""
         resource = f"the schedule {schedule.name}"
-        found = self.calls.find("scheduler", "get_schedule", resource, Name=schedule.name)
+        found = self.calls.find("scheduler", "get_schedule", resource, Name=schedule.name) or {}
         if found.get("Target", {}).get("Arn") != schedule.target["Arn"]:
             return False
         self.update(schedule)

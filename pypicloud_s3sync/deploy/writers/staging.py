@@ -8,7 +8,6 @@ from typing import Any
 
 from ..bundle import Bundle
 from ..desired import STAGING_PREFIX
-from ..readers import calls as reading
 from ..readers.staging import staged_bundles
 from .calls import Calls
 
@@ -42,7 +41,7 @@ class StagingWriter:
 
         There may be several even of one upload, if boto3 repeats it after a lost response.
         """
-        for key, version in staged_bundles(reading.Calls(self.calls.clients), self.bucket):
+        for key, version in staged_bundles(self.calls, self.bucket):
             resource, arguments = f"s3://{self.bucket}/{key}", {"Bucket": self.bucket, "Key": key}
             self.calls.delete_if_exists(
                 *("s3", "delete_object", resource),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ...exceptions import AwsError
-from ..readers import calls as reading
 from ..readers.replication import bucket_versioning
 from .calls import Calls
 
@@ -32,6 +31,5 @@ class VersioningWriter:
             VersioningConfiguration={"Status": "Enabled"},
             ExpectedBucketOwner=self.account,
         )
-        reader = reading.Calls(self.calls.clients)
-        if not self.calls.until(lambda: bucket_versioning(reader, self.bucket) == "Enabled"):
+        if not self.calls.until(lambda: bucket_versioning(self.calls, self.bucket) == "Enabled"):
             raise AwsError(f"S3 does not show the versioning of the bucket {self.bucket} yet: run again")
