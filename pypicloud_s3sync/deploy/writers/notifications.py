@@ -10,29 +10,15 @@ from botocore.exceptions import ClientError
 from ...exceptions import AwsError, ConflictError
 from .. import notifications
 from ..models import NotificationOwner, Subscription
-from ..readers import Reader
-from .calls import Calls
+from ..readers.notifications import bucket_notifications
+from .buckets import BucketWriter, SharedConfiguration
 
 #: S3's message if it may not use a destination, for example until a new permission has propagated.
 INVALID_DESTINATION = "Unable to validate the following destination"
 
 
-class NotificationWriter:
-    """Actions on this tool's entry in a notification configuration that has foreign entries too.
-
-    Parameters
-    ----------
-    calls : Calls
-    bucket : str
-    account : str
-        The account that owns the bucket; S3 refuses the write if the owner has changed.
-    """
-
-    def __init__(self, calls: Calls, bucket: str, account: str) -> None:
-        self.calls = calls
-        self.bucket = bucket
-        self.account = account
-        self.reader = Reader(calls.clients)
+class NotificationWriter(BucketWriter):
+    """Actions on this tool's entry in a notification configuration that has foreign entries too."""
 
     def put(self, owner: NotificationOwner, subscription: Subscription) -> None:
         """Add the entry, in place of the entries that it replaces."""
@@ -51,33 +37,15 @@ class NotificationWriter:
         *,
         validate: bool = True,
     ) -> None:
-        def read_and_write() -> bool:
-            # S3 has no conditional write, so read just before each write: others may have changed the rest.
-            current = self.reader.notifications(self.bucket)
-            wanted = change(current)
-            if notifications.equivalent(current, wanted):
-                return False
-            self._write(owner, wanted, validate=validate)
-            return True
-
-        if self.calls.retry_on((INVALID_DESTINATION,), read_and_write):
-            self._verify(change)
-
-    def _verify(self, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
-        """Wait until S3 returns the change; bucket configurations are eventually consistent.
-
-        See https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
-        """
-
-        def is_written() -> bool:
-            written = self.reader.notifications(self.bucket)
-            return notifications.equivalent(change(written), written)
-
-        if not self.calls.until(is_written):
-            raise AwsError(
-                f"the notifications of the bucket {self.bucket} were changed by another program"
-                " at the same time: run again"
-            )
+        configuration = SharedConfiguration[dict[str, Any]](
+            read=lambda: bucket_notifications(self.calls, self.bucket),
+            equivalent=notifications.equivalent,
+            write=lambda wanted: self._write(owner, wanted, validate=validate),
+            propagation=(INVALID_DESTINATION,),
+            conflict=f"the notifications of the bucket {self.bucket} were changed by another program at the"
+            " same time: run again",
+        )
+        configuration.rewrite(self.calls, change)
 
     def _write(self, owner: NotificationOwner, configuration: Mapping[str, Any], *, validate: bool) -> None:
         try:

@@ -9,7 +9,7 @@ from ...exceptions import AwsError
 from ..readers.replication import bucket_replication
 from ..replication import rules
 from ..replication.rules import Rule
-from .calls import Calls
+from .buckets import BucketWriter, SharedConfiguration
 
 #: S3's messages until it sees the versioning of both buckets.
 UNVERSIONED = (
@@ -22,21 +22,8 @@ ABOUT_DESTINATION = ("Destination bucket must",)
 Configuration = dict[str, Any] | None
 
 
-class ReplicationWriter:
-    """Actions on this tool's rules in a replication configuration that has foreign rules too.
-
-    Parameters
-    ----------
-    calls : Calls
-    bucket : str
-    account : str
-        The account that owns the bucket; S3 refuses the write if the owner has changed.
-    """
-
-    def __init__(self, calls: Calls, bucket: str, account: str) -> None:
-        self.calls = calls
-        self.bucket = bucket
-        self.account = account
+class ReplicationWriter(BucketWriter):
+    """Actions on this tool's rules in a replication configuration that has foreign rules too."""
 
     def put(self, wanted: Sequence[Rule], role: str) -> None:
         """Add the rules, in place of this tool's rules to the same buckets."""
@@ -47,33 +34,15 @@ class ReplicationWriter:
         self._rewrite(lambda current: rules.without_own(current, destinations))
 
     def _rewrite(self, change: Callable[[Mapping[str, Any] | None], Configuration]) -> None:
-        def read_and_write() -> bool:
-            # S3 has no conditional write, so read just before each write: others may have changed the rest.
-            current = bucket_replication(self.calls, self.bucket)
-            changed = change(current)
-            if rules.equivalent(current, changed):
-                return False
-            self._write(changed)
-            return True
-
-        if self.calls.retry_on(UNVERSIONED, read_and_write):
-            self._verify(change)
-
-    def _verify(self, change: Callable[[Mapping[str, Any] | None], Configuration]) -> None:
-        """Wait until S3 returns the change, which can take a while.
-
-        See https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
-        """
-
-        def is_written() -> bool:
-            written = bucket_replication(self.calls, self.bucket)
-            return rules.equivalent(change(written), written)
-
-        if not self.calls.until(is_written):
-            raise AwsError(
-                f"the replication of the bucket {self.bucket} was changed by another program at the same"
-                " time: run again"
-            )
+        configuration = SharedConfiguration[Configuration](
+            read=lambda: bucket_replication(self.calls, self.bucket),
+            equivalent=rules.equivalent,
+            write=self._write,
+            propagation=UNVERSIONED,
+            conflict=f"the replication of the bucket {self.bucket} was changed by another program at the same"
+            " time: run again",
+        )
+        configuration.rewrite(self.calls, change)
 
     def _write(self, configuration: Configuration) -> None:
         where = {"Bucket": self.bucket, "ExpectedBucketOwner": self.account}

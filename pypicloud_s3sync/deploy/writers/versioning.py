@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from ...exceptions import AwsError
 from ..readers.replication import bucket_versioning
-from .calls import Calls
+from .buckets import BucketWriter
 
 
-class VersioningWriter:
-    """The action on the bucket's versioning.
-
-    Parameters
-    ----------
-    calls : Calls
-    bucket : str
-    account : str
-        The account that owns the bucket; S3 refuses the write if the owner has changed.
-    """
-
-    def __init__(self, calls: Calls, bucket: str, account: str) -> None:
-        self.calls = calls
-        self.bucket = bucket
-        self.account = account
+class VersioningWriter(BucketWriter):
+    """The action on the bucket's versioning."""
 
     def enable(self) -> None:
         """Turn versioning on, and wait until S3 says so: a replication rule is refused until then."""
