@@ -20,8 +20,6 @@ from ..config.options import Delivery
 from ..config.settings import SyncSettings
 from . import notifications
 from .models import (
-    DELIVERY_TAG,
-    SWITCH_TAG,
     CacheTables,
     DeliveryResources,
     EventSourceMapping,
@@ -35,6 +33,7 @@ from .models import (
     Subscription,
 )
 from .policy import queue_policy
+from .tags import DELIVERY_TAG, SWITCH_TAG
 
 #: While Lambda throttles the function, it retries for as long as the queue hides the message: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 VISIBILITY_FACTOR = 6

@@ -7,19 +7,8 @@ import re
 
 from ..config.settings import SyncSettings
 from . import delivery, parameters, policy, schedule
-from .models import (
-    DELIVERY_TAG,
-    OWNER_TAG,
-    PARAMETER_TAG,
-    SCHEDULE_TAG,
-    CacheTables,
-    Desired,
-    Function,
-    Identity,
-    LogGroup,
-    Names,
-    Role,
-)
+from .models import CacheTables, Desired, Function, Identity, LogGroup, Names, Role
+from .tags import DELIVERY_TAG, OWNER_TAG, PARAMETER_TAG, SCHEDULE_TAG
 
 #: The handler's name inside the bundle.
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"

@@ -15,21 +15,10 @@ from .console_urls import console_url, metrics_url
 from .delivery import owns_eventbridge
 from .differences import change_document, differences, visible
 from .health import paused_problems, runtime_problems
-from .models import (
-    BUNDLE_TAG,
-    Action,
-    Function,
-    LogGroup,
-    Observed,
-    Parameter,
-    Plan,
-    Queue,
-    Role,
-    Rule,
-    split_bundle_tag,
-)
+from .models import Action, Function, LogGroup, Observed, Parameter, Plan, Queue, Role, Rule
 from .plan.conflicts import is_owned
 from .problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
+from .tags import BUNDLE_TAG, split_bundle_tag
 
 #: The resources that every delivery has.
 COMMON = ("role", "log group", "dead-letter queue", "queue", "function", "event source mapping")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from ..config.settings import SyncSettings
 from ..sync import environment
-from .models import PARAMETER_TAG, Function, Names, Parameter, Role
+from .models import Function, Names, Parameter, Role
+from .tags import PARAMETER_TAG
 
 #: In bytes; a larger value needs an advanced parameter, which costs money:
 #: https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html

@@ -12,8 +12,9 @@ from typing import Any
 
 from ..config.settings import SyncSettings
 from ..sync.reconcile_requests import request
-from .models import SCHEDULE_TAG, Function, Identity, Names, Role, Schedule
+from .models import Function, Identity, Names, Role, Schedule
 from .policy import VERSION, allow
+from .tags import SCHEDULE_TAG
 
 GROUP = "default"
 DESCRIPTION = "Lets the function compare pypicloud's cache with its bucket (pypicloud-s3sync)"

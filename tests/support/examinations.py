@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from pypicloud_s3sync.deploy.metrics import Statistics
-from pypicloud_s3sync.deploy.models import ROLE_TAG, CacheTables, Identity
+from pypicloud_s3sync.deploy.models import CacheTables, Identity
 from pypicloud_s3sync.deploy.replication.models import Encryption
+from pypicloud_s3sync.deploy.tags import ROLE_TAG
 from pypicloud_s3sync.doctor.examination import FUNCTIONS
 from pypicloud_s3sync.doctor.models import (
     BucketFacts,

@@ -12,15 +12,9 @@ from pypicloud.util import EnvironSettings
 from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.deploy.desired import desire
-from pypicloud_s3sync.deploy.models import (
-    BUNDLE_TAG,
-    DeliveryResources,
-    Desired,
-    Identity,
-    Observed,
-    bundle_tag,
-)
+from pypicloud_s3sync.deploy.models import DeliveryResources, Desired, Identity, Observed
 from pypicloud_s3sync.deploy.notifications import subscribed
+from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.writers.calls import Calls
 from support.service_models import client_model
 

@@ -9,7 +9,6 @@ from typing import Any
 from ...exceptions import ConfigError, ConflictError
 from .. import notifications, parameters, policy
 from ..models import (
-    OWNER_TAG,
     DeliveryResources,
     Desired,
     Function,
@@ -22,6 +21,7 @@ from ..models import (
     Schedule,
 )
 from ..problems import CONFLICT, SETTINGS, Problem
+from ..tags import OWNER_TAG
 
 #: In bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096

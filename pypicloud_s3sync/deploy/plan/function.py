@@ -8,24 +8,10 @@ from typing import Any
 
 from ...sync.environment import redact
 from ..delivery import deliveries_of, has_switch
-from ..models import (
-    BUNDLE_TAG,
-    DELIVERY_TAG,
-    OWNER_TAG,
-    ROLE_TAG,
-    SWITCH_TAG,
-    Action,
-    Change,
-    Desired,
-    Function,
-    LogGroup,
-    Observed,
-    Role,
-    bundle_tag,
-    split_bundle_tag,
-)
+from ..models import Action, Change, Desired, Function, LogGroup, Observed, Role
 from ..notifications import EVENTBRIDGE
 from ..policy import with_key_of_queue
+from ..tags import BUNDLE_TAG, DELIVERY_TAG, OWNER_TAG, ROLE_TAG, SWITCH_TAG, bundle_tag, split_bundle_tag
 from .conflicts import is_owned
 
 #: For a log group that this tool creates.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ..models import SCHEDULE_TAG, Action, Change, Desired, Observed, Role, Schedule
+from ..models import Action, Change, Desired, Observed, Role, Schedule
 from ..schedule import is_recorded
+from ..tags import SCHEDULE_TAG
 from .conflicts import is_own_schedule, is_owned
 from .function import differences, role_changes, tag_actions, with_key_of_queue_of
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ...config.settings import SyncSettings
 from ..desired import ROLE_PATH, replication_role_name
-from ..models import OWNER_TAG, Identity, Role
+from ..models import Identity, Role
+from ..tags import OWNER_TAG
 from .models import Region
 from .policy import trust_policy
 

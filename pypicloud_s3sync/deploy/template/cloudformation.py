@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..desired import DESCRIPTION
-from ..models import ROLE_TAG, Queue, Role
+from ..models import Queue, Role
 from ..policy import POLICY_NAME
+from ..tags import ROLE_TAG
 from .resources import ACCOUNT, PARTITION, Resources, filled
 
 #: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.

@@ -16,25 +16,11 @@ from ...exceptions import ConfigError
 from ...sync import environment
 from ...sync.masking import secrets_of
 from ..desired import desire
-from ..models import (
-    BUNDLE_TAG,
-    DELIVERY_TAG,
-    PARAMETER_TAG,
-    SCHEDULE_TAG,
-    SWITCH_TAG,
-    EventSourceMapping,
-    Function,
-    Identity,
-    LogGroup,
-    Observed,
-    Queue,
-    Role,
-    Rule,
-    Schedule,
-)
+from ..models import EventSourceMapping, Function, Identity, LogGroup, Observed, Queue, Role, Rule, Schedule
 from ..plan.conflicts import conflicts
 from ..plan.planner import compare
 from ..problems import SETTINGS
+from ..tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG
 
 #: Stand for the account and the partition. No name, bucket or prefix contains them.
 ACCOUNT = "<account of 9b1f6c52>"

@@ -10,8 +10,9 @@ import json
 from typing import Any
 
 from ..desired import DESCRIPTION
-from ..models import ROLE_TAG, Queue, Role
+from ..models import Queue, Role
 from ..policy import POLICY_NAME
+from ..tags import ROLE_TAG
 from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 
 #: ``data.aws_region.current.region`` exists since this version.

@@ -10,10 +10,11 @@ from ...deploy import notifications
 from ...deploy.differences import LABELS, visible
 from ...deploy.documents import state_of_code
 from ...deploy.health import paused_problems
-from ...deploy.models import OWNER_TAG, Action, DeliveryResources, Function, Observed, Plan
+from ...deploy.models import Action, DeliveryResources, Function, Observed, Plan
 from ...deploy.plan.conflicts import is_owned
 from ...deploy.plan.delivery import delivery_actions, notification_actions, permission_actions, queue_actions
 from ...deploy.plan.function import function_actions
+from ...deploy.tags import OWNER_TAG
 from ...exceptions import NotReadError, S3SyncError
 from ..models import Facts, Finding, combined, failed, ok, warning
 from ..unread import unread

@@ -15,15 +15,8 @@ from pypicloud_s3sync.deploy.delivery import (
     owns_eventbridge,
 )
 from pypicloud_s3sync.deploy.desired import desire
-from pypicloud_s3sync.deploy.models import (
-    DELIVERY_TAG,
-    OWNER_TAG,
-    SWITCH_TAG,
-    CacheTables,
-    DeliveryResources,
-    Observed,
-    Queue,
-)
+from pypicloud_s3sync.deploy.models import CacheTables, DeliveryResources, Observed, Queue
+from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, OWNER_TAG, SWITCH_TAG
 from support.fakes import (
     ACCOUNT,
     BUCKET,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.deploy.desired import desire, function_arn, resource_names
-from pypicloud_s3sync.deploy.models import DELIVERY_TAG, OWNER_TAG, Identity
+from pypicloud_s3sync.deploy.models import Identity
+from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, OWNER_TAG
 from support.fakes import (
     ACCOUNT,
     BUCKET,

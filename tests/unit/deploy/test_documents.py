@@ -13,9 +13,10 @@ from pypicloud_s3sync.cli.console import make_console, show_status
 from pypicloud_s3sync.config import runtimes
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.documents import RESOURCES, plan_document, status_document
-from pypicloud_s3sync.deploy.models import BUNDLE_TAG, Desired, Function, Observed, Role, bundle_tag
+from pypicloud_s3sync.deploy.models import Desired, Function, Observed, Role
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
+from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, bundle_tag
 from support.fakes import (
     ACCOUNT,
     BUCKET,

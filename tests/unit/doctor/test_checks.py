@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.metrics import Interval, Statistics
-from pypicloud_s3sync.deploy.models import ROLE_TAG, CacheTables, DeliveryResources, TableCapacity
+from pypicloud_s3sync.deploy.models import CacheTables, DeliveryResources, TableCapacity
 from pypicloud_s3sync.deploy.replication.models import Encryption
+from pypicloud_s3sync.deploy.tags import ROLE_TAG
 from pypicloud_s3sync.doctor.examination import examine, report
 from pypicloud_s3sync.doctor.models import (
     CHECKS,

@@ -1,0 +1,30 @@
+"""Name the tags by which this tool recognizes its resources and remembers what a run has done."""
+
+from __future__ import annotations
+
+#: Marks a resource that this tool created. Its value is the bucket that the resource serves.
+OWNER_TAG = "pypicloud-s3sync:bucket"
+#: On the function: the inputs that its code was built from, and the CodeSha256 of the result.
+BUNDLE_TAG = "pypicloud-s3sync:bundle"
+#: On the function: the deliveries that may have resources in AWS; more than one while switching between them.
+DELIVERY_TAG = "pypicloud-s3sync:delivery"
+#: On the rule and the function, since either may be deleted by hand: this tool turned on EventBridge for the
+#: bucket. An empty value means that it no longer is this tool's.
+SWITCH_TAG = "pypicloud-s3sync:eventbridge"
+#: On the function: this tool's SSM parameter may exist. An empty value means that it no longer does.
+PARAMETER_TAG = "pypicloud-s3sync:parameter"
+#: On the function: the schedule and its role may exist. An empty value means that they are gone.
+SCHEDULE_TAG = "pypicloud-s3sync:schedule"
+#: On the function: the unique id of the role that its grant on the environment's KMS key belongs to.
+ROLE_TAG = "pypicloud-s3sync:role"
+
+
+def bundle_tag(fingerprint: str, code_sha256: str) -> str:
+    """Return the value of :data:`BUNDLE_TAG`."""
+    return f"{fingerprint}/{code_sha256}"
+
+
+def split_bundle_tag(value: str) -> tuple[str | None, str | None]:
+    """Return the fingerprint and the checksum in a value of :data:`BUNDLE_TAG`; None for a missing one."""
+    fingerprint, _, code_sha256 = value.partition("/")
+    return fingerprint or None, code_sha256 or None
