@@ -1,6 +1,11 @@
-"""Name the tags by which this tool recognizes its resources and remembers what a run has done."""
+"""Name the tags by which this tool recognizes its resources and remembers what a run has done.
+
+Some services take tags as an object, others as a list.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
 
 #: Marks a resource that this tool created. Its value is the bucket that the resource serves.
 OWNER_TAG = "pypicloud-s3sync:bucket"
@@ -28,3 +33,13 @@ def split_bundle_tag(value: str) -> tuple[str | None, str | None]:
     """Return the fingerprint and the checksum in a value of :data:`BUNDLE_TAG`; None for a missing one."""
     fingerprint, _, code_sha256 = value.partition("/")
     return fingerprint or None, code_sha256 or None
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as a list of ``{"Key", "Value"}``."""
+    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+
+
+def from_tag_list(items: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the tags of a list of ``{"Key", "Value"}``."""
+    return {item["Key"]: item["Value"] for item in items}

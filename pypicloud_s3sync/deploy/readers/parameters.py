@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..models import Desired, Function, Parameter, Role
 from ..parameters import may_exist
+from ..tags import from_tag_list
 from .calls import Calls
 
 
@@ -32,6 +33,6 @@ def read_parameter(calls: Calls, name: str) -> Parameter | None:
     return Parameter(
         name=name,
         value=found["Parameter"]["Value"],
-        tags={tag["Key"]: tag["Value"] for tag in tags.get("TagList", [])},
+        tags=from_tag_list(tags.get("TagList", [])),
         secure=found["Parameter"].get("Type") == "SecureString",
     )

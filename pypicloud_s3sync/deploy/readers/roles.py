@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from ..models import Role
 from ..policy import POLICY_NAME
+from ..tags import from_tag_list
 from .calls import Calls
 
 
@@ -27,7 +28,7 @@ def find_role(calls: Calls, name: str) -> Role | None:
         trust=_document(role["AssumeRolePolicyDocument"]),
         policy=_document(inline["PolicyDocument"]) if inline else None,
         boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
-        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", [])},
+        tags=from_tag_list(role.get("Tags", [])),
         unique_id=role.get("RoleId", ""),
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from ..delivery import TARGET
 from ..event_patterns import may_match
 from ..models import Rule
+from ..tags import from_tag_list
 from .calls import Calls
 
 
@@ -26,7 +27,7 @@ def find_rule(calls: Calls, name: str) -> Rule | None:
         pattern=json.loads(found.get("EventPattern") or "{}"),
         state=found["State"],
         target=None if target is None else dict(target),
-        tags={tag["Key"]: tag["Value"] for tag in tags.get("Tags", [])},
+        tags=from_tag_list(tags.get("Tags", [])),
     )
 
 

@@ -5,13 +5,12 @@ The properties are those of https://docs.aws.amazon.com/AWSCloudFormation/latest
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..desired import DESCRIPTION
 from ..models import Queue, Role
 from ..policy import POLICY_NAME
-from ..tags import ROLE_TAG
+from ..tags import ROLE_TAG, tag_list
 from .resources import ACCOUNT, PARTITION, Resources, filled
 
 #: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.
@@ -96,7 +95,7 @@ class _Writer:
             "AssumeRolePolicyDocument": filled(role.trust, substituted),
             "Policies": [{"PolicyName": POLICY_NAME, "PolicyDocument": self._referring(role.policy)}],
             **boundary,
-            "Tags": _tag_list(role.tags),
+            "Tags": tag_list(role.tags),
         }
         return {"Type": "AWS::IAM::Role", "Properties": properties}
 
@@ -105,7 +104,7 @@ class _Writer:
         properties = {
             "LogGroupName": group.name,
             "RetentionInDays": group.retention_days,
-            "Tags": _tag_list(group.tags),
+            "Tags": tag_list(group.tags),
         }
         return {"Type": "AWS::Logs::LogGroup", "Properties": properties}
 
@@ -121,7 +120,7 @@ class _Writer:
             "QueueName": queue.name,
             **self._referring(attributes),
             **({"RedriveAllowPolicy": filled(allowed, substituted)} if allowed else {}),
-            "Tags": _tag_list(queue.tags),
+            "Tags": tag_list(queue.tags),
         }
         return {"Type": "AWS::SQS::Queue", "Properties": properties}
 
@@ -144,7 +143,7 @@ class _Writer:
             **self._referring(configuration),
             **({"VpcConfig": network} if network["SubnetIds"] else {}),
             "Environment": {"Variables": filled(variables, substituted)},
-            "Tags": [*_tag_list(function.tags), *self._role_tag()],
+            "Tags": [*tag_list(function.tags), *self._role_tag()],
         }
         # Without its log group, Lambda would create one that keeps its events forever.
         return {"Type": "AWS::Lambda::Function", "DependsOn": "LogGroup", "Properties": properties}
@@ -172,7 +171,7 @@ class _Writer:
             "EventPattern": rule.pattern,
             "State": rule.state,
             "Targets": [self._referring(rule.target)],
-            "Tags": _tag_list(rule.tags),
+            "Tags": tag_list(rule.tags),
         }
         return {"Type": "AWS::Events::Rule", **RETAINED, "Properties": properties}
 
@@ -209,7 +208,3 @@ def substituted(text: str) -> Any:
     # "${!x}" stands for the text "${x}", for example in a policy's resource.
     literal = text.replace("${", "${!")
     return {"Fn::Sub": literal.replace(ACCOUNT, "${AWS::AccountId}").replace(PARTITION, "${AWS::Partition}")}
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

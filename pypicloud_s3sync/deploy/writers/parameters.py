@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from ..models import Parameter
 from ..readers.parameters import read_parameter
+from ..tags import tag_list
 from .calls import Calls
 
 
@@ -19,7 +19,7 @@ class ParameterWriter:
     def create(self, parameter: Parameter) -> None:
         """Create the parameter, encrypted with the account's key of Parameter Store."""
         self.calls.create(
-            lambda: self._put(parameter, Tags=_tag_list(parameter.tags)), lambda: self._is_created(parameter)
+            lambda: self._put(parameter, Tags=tag_list(parameter.tags)), lambda: self._is_created(parameter)
         )
 
     def _is_created(self, parameter: Parameter) -> bool:
@@ -35,7 +35,7 @@ class ParameterWriter:
                 *("ssm", "add_tags_to_resource", _resource(parameter.name)),
                 ResourceType="Parameter",
                 ResourceId=parameter.name,
-                Tags=_tag_list(parameter.tags),
+                Tags=tag_list(parameter.tags),
             )
 
     def _put(self, parameter: Parameter, **arguments: Any) -> None:
@@ -55,7 +55,3 @@ class ParameterWriter:
 
 def _resource(name: str) -> str:
     return f"the SSM parameter {name}"
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

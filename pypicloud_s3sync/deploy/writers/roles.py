@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from ..models import Role
 from ..policy import POLICY_NAME
 from ..readers.roles import find_role
+from ..tags import tag_list
 from .calls import Calls
 
 
@@ -30,7 +30,7 @@ class RoleWriter:
             Path=role.path,
             AssumeRolePolicyDocument=json.dumps(role.trust),
             Description=role.description,
-            Tags=_tag_list(role.tags),
+            Tags=tag_list(role.tags),
             **boundary,
         )
 
@@ -54,7 +54,7 @@ class RoleWriter:
             boundary = {"PermissionsBoundary": role.boundary}
             self.calls.do("iam", "put_role_permissions_boundary", resource, RoleName=name, **boundary)
         if not role.tags.items() <= before.tags.items():
-            self.calls.do("iam", "tag_role", resource, RoleName=name, Tags=_tag_list(role.tags))
+            self.calls.do("iam", "tag_role", resource, RoleName=name, Tags=tag_list(role.tags))
 
     def _put_policy(self, role: Role) -> None:
         document = json.dumps(role.policy)
@@ -75,7 +75,3 @@ class RoleWriter:
                 "iam", "detach_role_policy", resource, RoleName=name, PolicyArn=policy["PolicyArn"]
             )
         self.calls.delete_if_exists("iam", "delete_role", resource, RoleName=name)
-
-
-def _tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

@@ -10,6 +10,7 @@ from ...exceptions import AwsError
 from ..aws_errors import MISSING
 from ..desired import DESCRIPTION
 from ..models import Rule
+from ..tags import tag_list
 from .calls import Calls
 
 
@@ -21,13 +22,13 @@ class RuleWriter:
 
     def create(self, rule: Rule) -> None:
         """Create the rule, then add the queue as its target."""
-        self._put(rule, Tags=_tag_list(rule))
+        self._put(rule, Tags=tag_list(rule.tags))
         self._put_target(rule)
 
     def update(self, rule: Rule, before: Rule) -> None:
         """Update the parts that differ; the tags first, since they record who turned on EventBridge."""
         if not rule.tags.items() <= before.tags.items():
-            arguments: dict[str, Any] = {"ResourceARN": before.arn, "Tags": _tag_list(rule)}
+            arguments: dict[str, Any] = {"ResourceARN": before.arn, "Tags": tag_list(rule.tags)}
             self.calls.do("events", "tag_resource", f"the rule {rule.name}", **arguments)
         if (rule.pattern, rule.state) != (before.pattern, before.state):
             self._put(rule)
@@ -67,7 +68,3 @@ def _raise_for_failed(action: str, resource: str, response: Mapping[str, Any]) -
             continue
         reason = f"{entry.get('ErrorCode')}: {entry.get('ErrorMessage')}"
         raise AwsError(f"{action} on {resource} failed: {reason}; run again")
-
-
-def _tag_list(rule: Rule) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in sorted(rule.tags.items())]
