@@ -24,27 +24,14 @@ from dynamo3 import DynamoDBConnection
 from dynamo3.exception import DynamoDBError
 from pypicloud.cache import dynamo
 
+from . import throttling
+
 #: A transaction takes well below a second. A call that is not answered fails after less than 20 seconds.
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=3,
     read_timeout=5,
     tcp_keepalive=True,
-)
-#: Error codes of a table or an account that has no capacity left:
-#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-#: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html
-THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
 )
 #: Error codes of a database that does not work, or not for this caller.
 BROKEN = frozenset(
@@ -67,9 +54,6 @@ BROKEN = frozenset(
         "UnrecognizedClientException",
     }
 )
-#: The reasons for which a throttled transaction is cancelled:
-#: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
-THROTTLED_ITEM = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError"})
 
 _NO_ANSWER = (
     NoConnectionError,
@@ -116,14 +100,14 @@ def is_unreachable(error: BaseException) -> bool:
 
 def is_throttled(error: BaseException) -> bool:
     """Return whether a table or the account has no capacity left."""
-    return _code(error) in THROTTLED or bool(cancellation_reasons(error) & THROTTLED_ITEM)
+    if isinstance(error, ClientError):
+        return throttling.is_throttled(error.response)
+    return _code(error) in throttling.THROTTLED
 
 
 def cancellation_reasons(error: BaseException) -> set[str]:
     """Return the reasons for which a transaction was cancelled; empty for any other error."""
-    if not isinstance(error, ClientError):
-        return set()
-    return {reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])} - {"None"}
+    return throttling.cancellation_reasons(error.response) if isinstance(error, ClientError) else set()
 
 
 def _code(error: BaseException) -> str:

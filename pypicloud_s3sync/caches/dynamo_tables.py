@@ -14,7 +14,8 @@ from dynamo3.exception import DynamoDBError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ..exceptions import UnreachableError
-from .dynamo_client import THROTTLED_ITEM, cancellation_reasons, is_throttled
+from .dynamo_client import cancellation_reasons, is_throttled
+from .throttling import THROTTLED_ITEM
 from .transactions import Item, batches
 
 #: Keys in one BatchGetItem.

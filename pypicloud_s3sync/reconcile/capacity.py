@@ -14,6 +14,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ..caches.throttling import is_throttled
+
 #: The part of a table's capacity that is used.
 SHARE = 0.75
 #: Seconds between two attempts of a throttled request: the first, and the longest.
@@ -22,14 +24,6 @@ PAUSE, LONGEST = 1.0, 30.0
 ITEMS, FEWEST = 8, 25
 #: Rows that a batch may have for each unit of write capacity: each takes about six, in two seconds.
 ROWS = 1 / 3
-#: Error codes and reasons of cancelled transactions by which DynamoDB throttles.
-THROTTLED = {
-    "ProvisionedThroughputExceeded",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingError",
-    "ThrottlingException",
-}
 #: The operations of a reconciliation, and whether they read.
 OPERATIONS = {"Scan": True, "Query": True, "BatchGetItem": True, "TransactWriteItems": False}
 
@@ -130,7 +124,7 @@ class DynamoCapacity(Capacity):
             try:
                 answer = call(**arguments)
             except ClientError as error:
-                if not _is_throttled(error.response):
+                if not is_throttled(error.response):
                     raise
                 self.back_off()
             else:
@@ -150,7 +144,7 @@ class DynamoCapacity(Capacity):
         self._spent(parsed, self._writes)
 
     def _spent(self, answer: Mapping[str, Any], limits: Mapping[str, float]) -> None:
-        if _is_throttled(answer):
+        if is_throttled(answer):
             self.throttled += 1
         for used in _consumed(answer):
             limit = limits.get(used["TableName"])
@@ -167,8 +161,3 @@ def _ask(params: dict[str, Any], **_: Any) -> None:
 def _consumed(answer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     consumed = answer.get("ConsumedCapacity") or []
     yield from [consumed] if isinstance(consumed, Mapping) else consumed
-
-
-def _is_throttled(answer: Any) -> bool:
-    reasons = {reason.get("Code") for reason in answer.get("CancellationReasons", [])}
-    return bool(THROTTLED & {answer.get("Error", {}).get("Code"), *reasons})

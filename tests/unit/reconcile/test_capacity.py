@@ -87,7 +87,7 @@ def test_a_transaction_counts_for_each_of_its_tables() -> None:
 
 
 def test_a_throttled_request_is_repeated_until_it_succeeds_with_longer_pauses() -> None:
-    clock, answers = Clock(), ["ThrottlingException"] * 9
+    clock, answers = Clock(), ["ThrottlingException", "TooManyRequestsException", "RequestThrottled"] * 3
     limits = capacity(Client(), clock)
 
     def scan(**arguments: Any) -> str:
