@@ -14,6 +14,7 @@ from typing import Any
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ...caches.base import CacheAdapter
+from ...caches.dynamo_tables import MAX_KEYS
 from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
 from ..models import Count, ListedName, ListedRow
@@ -28,8 +29,6 @@ NAME = {
     "ProjectionExpression": "#name, last_modified, summary",
     "ExpressionAttributeNames": {"#name": "name"},
 }
-#: The items in one BatchGetItem.
-MAX_KEYS = 100
 
 Item = Mapping[str, Any]
 
@@ -79,10 +78,16 @@ class DynamoScan(Scan):
         if not names:
             yield from (list(map(_name, page)) for page in self._pages("scan", table, NAME))
             return
-        ordered = sorted(names)
-        for start in range(0, len(ordered), MAX_KEYS):
-            _, found = self.adapter.tables.get(set(), set(ordered[start : start + MAX_KEYS]))
+        left = sorted(names)
+        while left:
+            asked = left[:MAX_KEYS]
+            get = self.adapter.tables.get
+            _, found = self.capacity.patiently(get, filenames=(), names=set(asked))
             yield [_name(item) for item in found.values() if item is not None]
+            # What DynamoDB did not return must not look like a summary that does not exist.
+            left = [*(name for name in asked if name not in found), *left[MAX_KEYS:]]
+            if found.keys() != set(asked):
+                self.capacity.back_off()
 
     def _pages(self, method: str, table: str, request: Mapping[str, Any]) -> Iterator[list[Item]]:
         more: dict[str, Any] = {}

@@ -6,9 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.caches.dynamo_tables import READ_PAUSES
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.reconcile.capacity import PAUSE, DynamoCapacity
 from pypicloud_s3sync.reconcile.models import Kind, Options, Report
 from pypicloud_s3sync.reconcile.run import reconcile
+from pypicloud_s3sync.reconcile.scans import scan_of
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from support.backends import Backend, Dynamo, Redis, Sql
@@ -181,16 +184,31 @@ def test_throttled_writes_are_repeated_in_smaller_batches_until_they_succeed() -
         return write(TransactItems)
 
     client.transact_write_items = limited
-    from pypicloud_s3sync.reconcile import capacity
-    from pypicloud_s3sync.reconcile.scans import scan_of
-
     scan = scan_of(world.adapter)
-    assert isinstance(scan.capacity, capacity.DynamoCapacity)
+    assert isinstance(scan.capacity, DynamoCapacity)
     scan.capacity._pause = slept.append
     syncer = Syncer(ObjectReader(world.bucket), world.adapter, BUCKET, "", lambda seconds: None)
     report = reconcile(syncer, world.bucket, scan=scan)
     assert refused
     assert (report.failed, report.repaired) == ({}, 9)
+
+
+def test_summaries_that_dynamodb_does_not_return_at_once_are_read_again() -> None:
+    world = filled(1, Dynamo)
+    tables: Any = world.adapter.tables  # type: ignore[attr-defined]
+    read, asked, slept = tables.client.batch_get_item, list[Any](), list[float]()
+
+    def limited(RequestItems: Any) -> Any:
+        asked.append(RequestItems)
+        if len(asked) <= len(READ_PAUSES) + 1:
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+        return read(RequestItems)
+
+    tables.client.batch_get_item, tables.pause = limited, slept.append
+    scan: Any = scan_of(world.adapter)
+    scan.capacity._pause = slept.append
+    assert [listed.name for page in scan.names({"pkg"}) for listed in page] == ["pkg"]
+    assert slept == [*READ_PAUSES, PAUSE]
 
 
 def test_a_cache_class_of_its_own_is_reconciled_by_its_public_methods() -> None:
