@@ -1,0 +1,170 @@
+"""A model of Redis: hashes and sets."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.caches.registry import adapter_for
+from pypicloud_s3sync.sync.packages import StoredObject
+from support.states import State, row_of
+
+from .base import Ask, Model, Request, by_server
+
+#: The commands that change nothing. A pipeline of them is a single step.
+READS = {"hgetall", "smembers", "sismember"}
+
+
+class Redis(Model):
+    """Hashes and sets. Each command of a handler that writes is a step of its own, as in a cluster.
+
+    A state is a sorted tuple of keys with their values: a sorted tuple of fields, or a frozenset.
+    """
+
+    def adapter(self, ask: Ask) -> CacheAdapter:
+        from pypicloud.cache.redis_cache import RedisCache
+
+        self.cache = RedisCache(storage=lambda request: None, db=_AskingRedis(ask))
+        return adapter_for(self.cache)
+
+    def answer(self, request: Request, database: Any) -> tuple[Hashable, Hashable]:
+        keys = dict(database)
+        if request[0] == "reads":
+            return tuple(_command(keys, *command) for command in request[1:]), database  # type: ignore[misc]
+        answer = _command(keys, *request)
+        return answer, _frozen(keys)
+
+    def serve(
+        self, kind: str, stored: StoredObject, step: int, memory: Any, database: Any
+    ) -> tuple[Hashable, Hashable, bool]:
+        """Save and clear are transactions; clear has a second one if no file of the name is left."""
+        cache, keys = self.cache, dict(database)
+        package = by_server(stored, cache.new_package)
+        files, name = cache.redis_filename_set(package.name), package.name
+        if kind == "put":
+            recorder = _Recorder()
+            cache.save(package, pipe=recorder)
+            for command in recorder.commands:
+                _command(keys, *command)
+            return _frozen(keys), None, False
+        if step == 0:
+            _command(keys, "delete", cache.redis_key(package.filename))
+            _command(keys, "srem", files, package.filename)
+            return _frozen(keys), None, not keys.get(files)
+        _command(keys, "srem", cache.redis_set, name)
+        _command(keys, "delete", cache.redis_summary_key(name))
+        return _frozen(keys), None, False
+
+    def state(self, database: Any) -> State:
+        cache, keys = self.cache, dict(database)
+        prefix = cache.redis_key("")
+        rows = {}
+        for key, value in keys.items():
+            if key.startswith(prefix):
+                row = cache._load(dict(value))
+                rows[row.filename] = row_of(row)
+        names = sorted(keys.get(cache.redis_set, ()))
+        listed = {
+            key.removeprefix(cache.redis_filename_set("")): value
+            for key, value in keys.items()
+            if key.startswith(cache.redis_filename_set("")) and key != cache.redis_set
+        }
+        wanted: dict[str, set[str]] = {}
+        for filename, row in rows.items():
+            wanted.setdefault(row[0], set()).add(filename)
+        summaries = {}
+        for name in names:
+            # A list of files that does not follow from the rows shows up as a wrong summary.
+            found = dict(keys.get(cache.redis_summary_key(name), ()))
+            if found and listed.get(name, frozenset()) == wanted.get(name, set()):
+                modified = datetime.datetime.fromtimestamp(float(found["last_modified"]), datetime.UTC)
+                summaries[name] = (modified, found["summary"])
+        extra = sorted(set(listed) - set(names))
+        return State(rows, names + extra, summaries)
+
+
+def _frozen(keys: Mapping[str, Any]) -> Hashable:
+    # Redis removes a key with its last field or member.
+    return tuple(sorted(((key, value) for key, value in keys.items() if value), key=lambda pair: pair[0]))
+
+
+def _command(keys: dict[str, Any], name: Any, key: Any, *arguments: Any) -> Hashable:
+    value = keys.get(key)
+    match name:
+        case "hgetall" | "smembers" | "sismember":
+            empty: Any = () if name == "hgetall" else frozenset()
+            return arguments[0] in (value or empty) if name == "sismember" else value or empty
+        case "sadd":
+            keys[key] = frozenset(value or ()) | set(arguments)
+        case "srem":
+            keys[key] = frozenset(value or ()) - set(arguments)
+        case "delete":
+            keys.pop(key, None)
+        case "hset":
+            keys[key] = tuple(sorted((dict(value or ()) | dict(arguments[0])).items()))
+        case "swap":
+            before, after = arguments
+            if dict(value or ()) != dict(before):
+                return 0
+            keys[key] = tuple(sorted(after))
+            return 1
+        case _:
+            raise AssertionError(f"unknown command {name}")
+    return None
+
+
+class _Recorder:
+    """Records the commands of a pipeline."""
+
+    def __init__(self) -> None:
+        self.commands: list[tuple[Any, ...]] = []
+
+    def hmset(self, key: str, values: Mapping[str, Any]) -> None:
+        fields = {name: value if isinstance(value, str) else repr(value) for name, value in values.items()}
+        self.commands.append(("hset", key, tuple(sorted(fields.items()))))
+
+    def sadd(self, key: str, *values: str) -> None:
+        self.commands.append(("sadd", key, *values))
+
+
+class _AskingRedis:
+    """A Redis client that asks the model; a pipeline asks for one command after the other."""
+
+    nodes_manager = None  # as a cluster has one
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+
+    def smembers(self, key: str) -> set[str]:
+        return set(self.ask("smembers", key))
+
+    def eval(self, script: str, count: int, key: str, expected: int, *arguments: str) -> Any:
+        pairs = tuple(zip(arguments[::2], arguments[1::2], strict=True))
+        return self.ask("swap", key, tuple(sorted(pairs[:expected])), tuple(sorted(pairs[expected:])))
+
+    def pipeline(self, transaction: bool) -> _AskingPipeline:
+        return _AskingPipeline(self.ask)
+
+
+class _AskingPipeline:
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.commands: list[tuple[Any, ...]] = []
+
+    def hset(self, key: str, mapping: Mapping[str, str]) -> None:
+        self.commands.append(("hset", key, tuple(sorted(mapping.items()))))
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda key, *arguments: self.commands.append((name, key, *arguments))
+
+    def execute(self) -> list[Any]:
+        if all(command[0] in READS for command in self.commands):
+            answers = self.ask("reads", *self.commands)
+        else:
+            answers = [self.ask(*command) for command in self.commands]
+        return [
+            dict(answer) if command[0] == "hgetall" else answer
+            for command, answer in zip(self.commands, answers, strict=True)
+        ]
