@@ -152,7 +152,7 @@ class World:
     handlers : tuple
         The step, the batch and the batch's first events of each running handler, in any order.
     server : tuple or None
-        What the server is doing: the operation, the key, the number of its next step, and what it remembers.
+        What the server is doing: the operation, the key, the number of the upload, and that of its next step.
     again : frozenset of int
         The keys whose events have been taken before the server has written the cache.
     operations, crashes : int
@@ -327,22 +327,20 @@ class Exploration:
                         bucket=bucket,
                         pending=_added(world.pending, (key,)),
                         operations=world.operations - 1,
-                        server=(kind, key, number if kind == "put" else current, 0, None)
-                        if self.server
-                        else None,
+                        server=(kind, key, number if kind == "put" else current, 0) if self.server else None,
                     )
                     yield f"{kind} {self.keys[key]}", following
 
     def _server_step(self, world: World) -> Iterator[tuple[str, World]]:
         assert world.server is not None
-        kind, key, number, step, memory = world.server
+        kind, key, number, step = world.server
         stored = self.object(self.keys[key], number)
         for before in (world.database, *(self.model.drift(world.database) if kind == "delete" else ())):
-            effect = kind, key, number, step, memory, before
+            effect = kind, key, number, step, before
             if effect not in self.effects:
-                self.effects[effect] = self.model.serve(kind, stored, step, memory, before)
-            database, after, more = self.effects[effect]
-            server = (kind, key, number, step + 1, after) if more else None
+                self.effects[effect] = self.model.serve(kind, stored, step, before)
+            database, more = self.effects[effect]
+            server = (kind, key, number, step + 1) if more else None
             following = replace(world, database=database, server=server)
             yield f"the server's {kind}, step {step}", self._served(following)
         if world.crashes:

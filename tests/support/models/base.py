@@ -35,10 +35,8 @@ class Model:
         """Return the answer to a call, and the state after it."""
         raise NotImplementedError
 
-    def serve(
-        self, kind: str, stored: StoredObject, step: int, memory: Any, database: Any
-    ) -> tuple[Hashable, Hashable, bool]:
-        """Make a step of the server; return the state, what the server remembers, and whether it goes on."""
+    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
+        """Make a step of the server; return the state, and whether the server goes on."""
         raise NotImplementedError
 
     def drift(self, database: Any) -> Iterator[Hashable]:

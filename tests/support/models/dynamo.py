@@ -29,9 +29,6 @@ class Dynamo(Model):
 
     empty = text([{}, {}, {}, []])
 
-    def __init__(self) -> None:
-        self.current: Any = None
-
     def adapter(self, ask: Ask) -> CacheAdapter:
         from dynamo3 import DynamoDBConnection
         from flywheel import Engine
@@ -54,9 +51,7 @@ class Dynamo(Model):
             answer = {"cancelled": error.response["CancellationReasons"]}
         return text(answer), tables.frozen()
 
-    def serve(
-        self, kind: str, stored: StoredObject, step: int, memory: Any, database: Any
-    ) -> tuple[Hashable, Hashable, bool]:
+    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
         """Save a row and its summary, or clear a row and, if the index shows no other one, the summary."""
         tables = _Tables(database)
         filename, name = posixpath.basename(stored.key), stored.metadata["name"]
@@ -66,15 +61,15 @@ class Dynamo(Model):
 
             table, saved = [("DynamoPackage", package), ("PackageSummary", PackageSummary(package))][step]
             tables.put(table, filename if step == 0 else name, self.loading.dump(saved))
-            return tables.frozen(), None, step == 0
+            return tables.frozen(), step == 0
         if step == 0:
             tables.put("DynamoPackage", filename, None)
-            return tables.frozen(), None, True
+            return tables.frozen(), True
         if step == 1:
             shown = sum(item["name"] == {"S": name} for item in tables.indexed.values())
-            return database, None, shown == 0
+            return database, shown == 0
         tables.put("PackageSummary", name, None)
-        return tables.frozen(), None, False
+        return tables.frozen(), False
 
     def drift(self, database: Any) -> Iterator[Hashable]:
         tables = _Tables(database)

@@ -36,9 +36,7 @@ class Redis(Model):
         answer = _command(keys, *request)
         return answer, _frozen(keys)
 
-    def serve(
-        self, kind: str, stored: StoredObject, step: int, memory: Any, database: Any
-    ) -> tuple[Hashable, Hashable, bool]:
+    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
         """Save and clear are transactions; clear has a second one if no file of the name is left."""
         cache, keys = self.cache, dict(database)
         package = by_server(stored, cache.new_package)
@@ -48,14 +46,14 @@ class Redis(Model):
             cache.save(package, pipe=recorder)
             for command in recorder.commands:
                 _command(keys, *command)
-            return _frozen(keys), None, False
+            return _frozen(keys), False
         if step == 0:
             _command(keys, "delete", cache.redis_key(package.filename))
             _command(keys, "srem", files, package.filename)
-            return _frozen(keys), None, not keys.get(files)
+            return _frozen(keys), not keys.get(files)
         _command(keys, "srem", cache.redis_set, name)
         _command(keys, "delete", cache.redis_summary_key(name))
-        return _frozen(keys), None, False
+        return _frozen(keys), False
 
     def state(self, database: Any) -> State:
         cache, keys = self.cache, dict(database)

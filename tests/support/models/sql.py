@@ -34,12 +34,10 @@ class Sql(Model):
             return Result.CONFLICT, database
         return Result.WRITTEN, _table(rows, filename, after)
 
-    def serve(
-        self, kind: str, stored: StoredObject, step: int, memory: Any, database: Any
-    ) -> tuple[Hashable, Hashable, bool]:
+    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
         rows = {row[0]: row for row in database}
         package = by_server(stored, _package)
-        return _table(rows, package.filename, _row(package) if kind == "put" else None), None, False
+        return _table(rows, package.filename, _row(package) if kind == "put" else None), False
 
     def state(self, database: Any) -> State:
         return state_of({row[0]: row_of(_loaded(row)) for row in database})
