@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from importlib import metadata
 from pathlib import Path
@@ -34,6 +35,9 @@ pytest_plugins = [
 def pytest_configure(config: pytest.Config) -> None:
     """Share servers among pytest-xdist's workers, and let tests import pypicloud's caches."""
     compat.apply()
+    # Containers often forbid bytecode files. Each of hundreds of processes would compile all that it imports.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts a background job so, and the programs under test would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
