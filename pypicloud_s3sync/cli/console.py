@@ -63,7 +63,11 @@ def counts(document: Mapping[str, Any]) -> str:
 
 
 def _unchanged(foreign: int) -> str:
-    return f"{foreign} other notification{'s' * (foreign != 1)} on this bucket will not be changed."
+    return f"{_others(foreign)} will not be changed."
+
+
+def _others(foreign: int) -> str:
+    return f"{foreign} other notification{'s' * (foreign != 1)} on this bucket"
 
 
 def print_line(console: Console, line: str, style: str | None = None) -> None:
@@ -106,7 +110,7 @@ def show_status(console: Console, document: Mapping[str, Any]) -> None:
     _table(console, rows)
     if document["foreign_notifications"]:
         foreign = document["foreign_notifications"]
-        print_line(console, f"  {foreign} other notification{'s' * (foreign != 1)} on this bucket")
+        print_line(console, f"  {_others(foreign)}")
     if "about" in document:
         print_line(console, document["about"])
     if not document["in_sync"]:
@@ -126,12 +130,12 @@ def _mark(part: Mapping[str, Any]) -> str:
 
 def _events(events: Mapping[str, Any]) -> str:
     """Return how many events wait and have failed, with the age of the oldest if it is known."""
-    counts = []
+    texts = []
     for kind in ("waiting", "failed"):
         age = events[f"oldest_{kind}_seconds"]
         oldest = "" if age is None else f" (the oldest for {_age(age)})"
-        counts.append(f"{events[kind]:,} {kind}{oldest}")
-    return ", ".join(counts)
+        texts.append(f"{events[kind]:,} {kind}{oldest}")
+    return ", ".join(texts)
 
 
 def _contents(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

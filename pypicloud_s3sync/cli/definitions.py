@@ -186,14 +186,14 @@ def doctor(run: Run, /, canary: bool, **arguments: Any) -> int:
 @click.option(
     "--remove",
     is_flag=True,
-    help="Remove the rules that this command made among these buckets. Versioning stays on.",
+    help="Remove the rules that this command created among these buckets. Versioning stays on.",
 )
 @click.pass_obj
 def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -> int:
     """Set up S3 replication among the buckets of several regions, from every one to every other.
 
     Each bucket gets versioning, and a rule for each of the other buckets that replicates packages and
-    deletions; its rules get a role. The rules of others are not changed. A run that failed or was interrupted
+    deletions; its rules get a role. Foreign rules are not changed. A run that failed or was interrupted
     is continued by the next one. A region given with -r is that of the files that name none.
 
     The exit status is 0 if the regions replicate in the end. It is 1 if --plan found something to do.

@@ -1,6 +1,6 @@
 """Run the AWS emulator without its own replication, which sends no notifications at the destination.
 
-:mod:`.replicator` replicates in its place. Needless once the emulator's replicas notify as those of S3 do:
+:mod:`.replicator` replicates in its place. Unnecessary once the emulator's replicas notify as those of S3 do:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/NotificationHowTo.html
 """
 

@@ -5,7 +5,7 @@ Each request reads the running application's settings. Starting the application 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -90,12 +90,11 @@ class S3SyncViews:
         if run is not None:
             return {"state": "running", "in_sync": False, "healthy": False, "running": run}
         last = run_lock.last(settings)
-        since = 0 if last is None else last["ended"] + 1
         # A client whose connection broke learns how the run ended, even if AWS cannot be read.
         end = {} if last is None else {"last_run": last}
         try:
             document = READS.answer(
-                settings, "status", Deployment.status, max_age=_max_age(self.request), since=since
+                settings, "status", Deployment.status, max_age=_max_age(self.request), since=_after(last)
             )
         except S3SyncError as error:
             return {**_error_document(self.request, error), **end}
@@ -118,8 +117,8 @@ class S3SyncViews:
     @json_errors
     def metrics(self) -> Any:
         """Return figures for Prometheus; AWS is read once a minute at most."""
-        settings, last = self._settings(), run_lock.last(self._settings())
-        since = 0 if last is None else last["ended"] + 1
+        settings = self._settings()
+        since = _after(run_lock.last(settings))
         figures = READS.answer(settings, "figures", Deployment.figures, max_age=SCRAPE, since=since)
         accept = self.request.headers.get("Accept", "")
         body, content_type = exposition(settings, figures, contents.last_comparison(settings), accept)
@@ -204,6 +203,11 @@ def _host(origin: str) -> str | None:
 def _without_port(host: str) -> str:
     """Return a host without the default port of HTTP or HTTPS."""
     return host.removesuffix(":80").removesuffix(":443")
+
+
+def _after(last: Mapping[str, Any] | None) -> float:
+    """Return the time after the last run, before which no answer is of use."""
+    return 0 if last is None else float(last["ended"]) + 1
 
 
 def _max_age(request: Any) -> float:
