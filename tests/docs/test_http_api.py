@@ -149,7 +149,7 @@ def run_with(*ends: Any) -> Iterator[dict[str, Any]]:
     settings = make_settings()
     for end in ends:
         with suppress(AwsError), run_lock.hold(settings, "enable", lambda progress: None) as (_, report):
-            report(Progress("build bundle", "running", "zipped", 5, 6))
+            report(Progress("build bundle", "running", "zipped", 5, 6, "wheels are fetched"))
             yield {
                 "state": "running",
                 "in_sync": False,
