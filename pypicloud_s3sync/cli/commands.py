@@ -11,7 +11,8 @@ from pypicloud.util import normalize_name
 
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents, reconciling, results
-from ..deploy.operator_policy import Purpose, operator_policy, scope_of
+from ..deploy.operator_policy import Purpose, operator_policy
+from ..deploy.operator_scope import scope_of
 from ..deploy.regions import wait_for
 from ..deploy.template import Format, template
 from ..doctor.diagnosis import diagnose

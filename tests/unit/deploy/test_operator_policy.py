@@ -10,14 +10,8 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.desired import replication_role_name, resource_names
-from pypicloud_s3sync.deploy.operator_policy import (
-    ANY,
-    Purpose,
-    Scope,
-    operator_policy,
-    policy_for_reading,
-    scope_of,
-)
+from pypicloud_s3sync.deploy.operator_policy import Purpose, operator_policy, policy_for_reading
+from pypicloud_s3sync.deploy.operator_scope import ANY, Scope, scope_of
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import ACCOUNT, BUCKET, IDENTITY, REGION, make_settings
 from support.policies import DIRECTORY, actions_of, as_list, documented_policies
