@@ -15,12 +15,6 @@ from ..deploy.replication.models import Encryption
 from ..exceptions import S3SyncError
 from .replication import Replication
 
-#: The names of the checks, in the order in which they are reported.
-CHECKS = (
-    *("credentials", "bucket", "versioning", "replication", "delete_markers", "encryption"),
-    *("notification", "function", "runtime", "bundle", "role", "cache", "capacity"),
-    *("failed_events", "lag", "canary"),
-)
 #: The further regions whose buckets are read at most.
 MOST_DESTINATIONS = 8
 

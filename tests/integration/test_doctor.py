@@ -20,10 +20,10 @@ from pypicloud_s3sync.caches.canary import NAME
 from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.deploy.bundle import host_target
 from pypicloud_s3sync.deploy.local_cache import open_adapter
-from pypicloud_s3sync.doctor.models import CHECKS
 from pypicloud_s3sync.reconcile.scans import scan_of
 from support.databases import Database
 from support.distribution import Installed
+from support.examinations import CHECKS
 from support.fakes import not_none
 from support.sites import Site
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pypicloud_s3sync.deploy.metrics import Statistics
-from pypicloud_s3sync.deploy.models import CacheTables, Identity
+import pytest
+
+from pypicloud_s3sync.deploy.metrics import Interval, Statistics
+from pypicloud_s3sync.deploy.models import CacheTables, DeliveryResources, Identity
 from pypicloud_s3sync.deploy.replication.models import Encryption
 from pypicloud_s3sync.deploy.tags import ROLE_TAG
 from pypicloud_s3sync.doctor.examination import FUNCTIONS
@@ -23,13 +26,20 @@ from pypicloud_s3sync.doctor.models import (
 )
 from pypicloud_s3sync.doctor.replication import Replication, parse
 from pypicloud_s3sync.doctor.unread import unread
-from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.exceptions import AwsError, S3SyncError
 from support.fakes import ACCOUNT, BUCKET, REGION, deployed, make_desired, make_settings, not_none
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 OTHER = "packages-eu"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/replication"
 ENABLED = {"Status": "Enabled"}
+DELIVERY = deployed(make_desired()).delivery_resources
+#: The names of the checks as users know them, in the order in which they are reported.
+CHECKS = (
+    *("credentials", "bucket", "versioning", "replication", "delete_markers", "encryption"),
+    *("notification", "function", "runtime", "bundle", "role", "cache", "capacity"),
+    *("failed_events", "lag", "canary"),
+)
 
 
 def rule(destination: str = OTHER, **changes: Any) -> dict[str, Any]:
@@ -113,6 +123,25 @@ def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Fact
     )
 
 
+def function_with(**changes: Any) -> Any:
+    """Return the function with some changes."""
+    return replace(not_none(facts().function.value), **changes)
+
+
+def queues_with(messages: int, failed: int = 0) -> DeliveryResources:
+    """Return the resources of the delivery with messages in the queues."""
+    return replace(
+        DELIVERY,
+        queue=replace(not_none(DELIVERY.queue), messages=messages),
+        dead_letters=replace(not_none(DELIVERY.dead_letters), messages=failed),
+    )
+
+
+def interval(**changes: int) -> Interval:
+    """Return the events of some minutes ago."""
+    return Interval(int(NOW.timestamp()) - 600, **changes)
+
+
 def _fact(value: Any) -> Fact[Any]:
     if isinstance(value, Fact):
         return value
@@ -125,3 +154,15 @@ def finding(check: str, given: Facts) -> Finding:
         return FUNCTIONS[check](given)
     except S3SyncError as error:
         return unread(error)
+
+
+def denied(action: str) -> AwsError:
+    """Return the error of a call that AWS denied."""
+    return AwsError(
+        f"AccessDenied for {action} on it: allow it for the caller in IAM", "AccessDenied", action
+    )
+
+
+def cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return the cases of a table, each named by its check and its evidence, the last text but the remedy."""
+    return [pytest.param(*case, id=f"{case[0]}-{case[3 if len(case) > 3 else 2][:50]}") for case in table]

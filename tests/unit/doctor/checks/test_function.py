@@ -1,0 +1,180 @@
+"""The checks of the notification, the function, its runtime and its code, with all that can be wrong."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.metrics import Statistics
+from pypicloud_s3sync.doctor.models import (
+    Facts,
+)
+from pypicloud_s3sync.exceptions import NotReadError
+from support.examinations import DELIVERY, cases, denied, facts, finding, function_with
+from support.fakes import ACCOUNT, BUCKET, REGION, deployed, make_desired, not_none
+
+DESIRED = make_desired()
+DEPLOYED = deployed(DESIRED)
+EVENTBRIDGE = make_desired(s3sync__delivery="eventbridge")
+RULE_GONE = replace(deployed(EVENTBRIDGE).delivery_resources, rule=None)
+
+
+def foreign(prefix: str = "") -> dict[str, Any]:
+    """Return a notification of someone else."""
+    rules = [{"Name": "prefix", "Value": prefix}] if prefix else []
+    return {
+        "Id": "thumbnails",
+        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:thumbnails",
+        "Events": ["s3:ObjectCreated:*"],
+        "Filter": {"Key": {"FilterRules": rules}},
+    }
+
+
+#: The check, what is wrong, its state, and parts of its evidence and its remedy.
+WRONG: list[tuple[str, Facts, str, str, str]] = [
+    (
+        "notification",
+        facts(statements=denied("lambda:GetPolicy"), delivery=NotReadError("the function is unknown")),
+        *("warning", "unknown: AccessDenied for lambda:GetPolicy", '"lambda:GetPolicy"'),
+    ),
+    (
+        "notification",
+        facts(notifications={}),
+        *("failed", f"the bucket {BUCKET} has no notification for the function", "`ppc-s3sync enable`"),
+    ),
+    (
+        "notification",
+        facts(settings={"storage__prefix": "pypi/"}, notifications=DEPLOYED.notifications),
+        *("failed", "differs from what it needs", "`ppc-s3sync enable`"),
+    ),
+    (
+        "notification",
+        facts(notifications={**DEPLOYED.notifications, "TopicConfigurations": [foreign()]}),
+        *("failed", "takes the same events", "narrow or remove that notification"),
+    ),
+    ("notification", facts(statements=()), "failed", "S3 may not invoke the function", "`ppc-s3sync enable`"),
+    (
+        "notification",
+        facts(settings={"s3sync__delivery": "eventbridge"}, delivery=RULE_GONE),
+        *("failed", f"the rule {EVENTBRIDGE.names.rule} does not exist", "`ppc-s3sync plan`"),
+    ),
+    (
+        "notification",
+        facts(delivery=replace(DELIVERY, queue=None)),
+        *("failed", f"the queue {DESIRED.names.queue} does not exist", "`ppc-s3sync plan`"),
+    ),
+    ("function", facts(function=None), "failed", "S3 sync is off", "`ppc-s3sync enable`"),
+    (
+        "function",
+        facts(function=function_with(tags={})),
+        "failed",
+        "was not created by this tool",
+        "enable -f",
+    ),
+    (
+        "function",
+        facts(function=function_with(tags={"pypicloud-s3sync:bucket": "other"})),
+        *("failed", "serves the bucket other", "choose another name with -n"),
+    ),
+    (
+        "function",
+        facts(function=function_with(state="Failed", failure="the subnet is gone")),
+        *("failed", "the function cannot run: the subnet is gone", "remove the cause"),
+    ),
+    ("function", facts(function=function_with(state="Inactive")), "warning", "made it inactive", "--canary"),
+    (
+        "function",
+        facts(function=function_with(state="Pending")),
+        "warning",
+        "the function is pending",
+        "a minute",
+    ),
+    (
+        "function",
+        facts(function=function_with(reserved_concurrency=0)),
+        *("failed", "is 0, so Lambda never runs it", "delete-function-concurrency"),
+    ),
+    (
+        "function",
+        facts(delivery=replace(DELIVERY, mapping=None)),
+        *("failed", "its event source mapping is missing", "`ppc-s3sync enable`"),
+    ),
+    (
+        "function",
+        facts(
+            delivery=replace(
+                DELIVERY,
+                mapping=replace(not_none(DELIVERY.mapping), configuration={"Enabled": False}),
+            )
+        ),
+        *("failed", "is disabled", "run enable"),
+    ),
+    (
+        "function",
+        facts(statistics=Statistics(throttles=1234)),
+        *("warning", "throttled 1,234 invocations", "quota of concurrent executions"),
+    ),
+    (
+        "function",
+        facts(function=function_with(configuration={**FUNCTION.configuration, "Timeout": 3})),
+        *("warning", "differs from the settings (timeout)", "`ppc-s3sync plan`"),
+    ),
+    ("function", facts(function=denied("lambda:GetFunction")), "warning", "unknown:", '"lambda:GetFunction"'),
+    (
+        "runtime",
+        facts(function=function_with(configuration={**FUNCTION.configuration, "Runtime": "python3.8"})),
+        *("failed", "has the runtime python3.8, on which this version does not run", "enable`"),
+    ),
+    (
+        "runtime",
+        replace(facts(), now=datetime.datetime(2028, 1, 1, tzinfo=datetime.UTC)),
+        *("warning", "Lambda deprecates the runtime python3.12 on 2028-10-31", "set s3sync.runtime"),
+    ),
+    (
+        "runtime",
+        replace(facts(), now=datetime.datetime(2029, 2, 1, tzinfo=datetime.UTC)),
+        *("failed", "has deprecated the runtime python3.12", "set s3sync.runtime to a newer one, then run"),
+    ),
+    ("runtime", facts(function=None), "skipped", "there is no function sync", ""),
+    ("bundle", facts(fingerprint="others"), "warning", "other versions than", "`ppc-s3sync enable`"),
+    (
+        "bundle",
+        facts(function=function_with(code_sha256="by hand")),
+        *("warning", "was not deployed by this tool", "replaces it"),
+    ),
+]
+#: The check, what is right in another way, and a part of the evidence.
+RIGHT: list[tuple[str, Facts, str]] = [
+    (
+        "notification",
+        facts(
+            notifications={
+                **DEPLOYED.notifications,
+                "TopicConfigurations": [{**foreign(), "Events": ["s3:ObjectTagging:*"]}],
+            }
+        ),
+        "; 1 other notification",
+    ),
+    ("notification", facts(settings={"s3sync__delivery": "eventbridge"}), "sends its events to EventBridge"),
+    ("notification", facts(settings={"s3sync__delivery": "sqs"}), ":sqs:"),
+    ("function", facts(role=denied("iam:GetRole")), "active, 512 MB, 60 s"),
+    ("runtime", facts(), "python3.12, which Lambda deprecates on 2028-10-31"),
+]
+
+
+@pytest.mark.parametrize(("check", "given", "state", "evidence", "remedy"), cases(WRONG))
+def test_what_is_wrong_is_found_with_what_to_do(
+    check: str, given: Facts, state: str, evidence: str, remedy: str
+) -> None:
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence, remedy in found.remedy) == (state, True, True), found
+    assert bool(found.remedy) or state == "skipped"
+
+
+@pytest.mark.parametrize(("check", "given", "evidence"), cases(RIGHT))
+def test_what_is_right_is_shown_with_its_evidence(check: str, given: Facts, evidence: str) -> None:
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence) == ("ok", True), found

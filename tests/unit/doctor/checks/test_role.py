@@ -1,0 +1,98 @@
+"""The check of the function's role, with a table of everything that can be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pypicloud_s3sync.deploy.tags import ROLE_TAG
+from pypicloud_s3sync.doctor.models import (
+    Decision,
+    Facts,
+)
+from support.examinations import cases, denied, facts, finding, function_with
+from support.fakes import ACCOUNT, not_none
+
+
+def role(**changes: Any) -> Any:
+    return replace(not_none(facts().role.value), **changes)
+
+
+#: The check, what is wrong, its state, and parts of its evidence and its remedy.
+WRONG: list[tuple[str, Facts, str, str, str]] = [
+    ("role", facts(role=None), "failed", "does not exist", "`ppc-s3sync enable`"),
+    (
+        "role",
+        facts(role=role(trust={"Statement": []})),
+        "failed",
+        "Lambda cannot assume",
+        "`ppc-s3sync enable`",
+    ),
+    (
+        "role",
+        facts(function=function_with(tags={**FUNCTION.tags, ROLE_TAG: "AROA0"})),
+        *("failed", "was deleted and created again", "gives it to the function anew"),
+    ),
+    (
+        "role",
+        facts(decisions=[Decision("s3:GetObject", "arn:aws:s3:::b/x", "implicitDeny")]),
+        *("failed", "lacks s3:GetObject on arn:aws:s3:::b/x", '"Action": ["s3:GetObject"]'),
+    ),
+    (
+        "role",
+        facts(
+            decisions=[Decision(f"s3:{number}", "*", "implicitDeny") for number in range(5)],
+            role=role(policy={"Statement": []}),
+        ),
+        *("failed", "s3:2 on * and 2 more", "`ppc-s3sync enable`"),
+    ),
+    (
+        "role",
+        facts(decisions=[Decision("s3:GetObject", "*", "explicitDeny")]),
+        *("failed", "a policy explicitly denies", "ask the administrator"),
+    ),
+    (
+        "role",
+        facts(decisions=denied("iam:SimulatePrincipalPolicy"), role=role(policy={"Statement": []})),
+        *("failed", "lacks s3:GetObject on", "`ppc-s3sync enable`"),
+    ),
+    (
+        "role",
+        facts(decisions=denied("iam:SimulatePrincipalPolicy"), role=role(tags={})),
+        *("warning", "differs from the role that the function needs", "`ppc-s3sync plan`"),
+    ),
+    (
+        "role",
+        facts(
+            settings={"s3sync__role_arn": f"arn:aws:iam::{ACCOUNT}:role/own"},
+            role=role(),
+            decisions=denied("iam:SimulatePrincipalPolicy"),
+        ),
+        *("warning", "it is unknown whether", '"iam:SimulatePrincipalPolicy"'),
+    ),
+]
+#: The check, what is right in another way, and a part of the evidence.
+RIGHT: list[tuple[str, Facts, str]] = [
+    (
+        "role",
+        facts(decisions=denied("iam:SimulatePrincipalPolicy")),
+        "has the policy that the function needs",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "given", "state", "evidence", "remedy"), cases(WRONG))
+def test_what_is_wrong_is_found_with_what_to_do(
+    check: str, given: Facts, state: str, evidence: str, remedy: str
+) -> None:
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence, remedy in found.remedy) == (state, True, True), found
+    assert bool(found.remedy) or state == "skipped"
+
+
+@pytest.mark.parametrize(("check", "given", "evidence"), cases(RIGHT))
+def test_what_is_right_is_shown_with_its_evidence(check: str, given: Facts, evidence: str) -> None:
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence) == ("ok", True), found
