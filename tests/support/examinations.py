@@ -123,11 +123,6 @@ def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Fact
     )
 
 
-def function_with(**changes: Any) -> Any:
-    """Return the function with some changes."""
-    return replace(not_none(facts().function.value), **changes)
-
-
 def queues_with(messages: int, failed: int = 0) -> DeliveryResources:
     """Return the resources of the delivery with messages in the queues."""
     return replace(
@@ -146,6 +141,15 @@ def _fact(value: Any) -> Fact[Any]:
     if isinstance(value, Fact):
         return value
     return Fact(error=value) if isinstance(value, S3SyncError) else Fact(value)
+
+
+#: The function of facts().
+FUNCTION = not_none(facts().function.value)
+
+
+def function_with(**changes: Any) -> Any:
+    """Return the function with some changes."""
+    return replace(FUNCTION, **changes)
 
 
 def finding(check: str, given: Facts) -> Finding:

@@ -13,7 +13,7 @@ from pypicloud_s3sync.doctor.models import (
     Facts,
 )
 from pypicloud_s3sync.exceptions import NotReadError
-from support.examinations import DELIVERY, cases, denied, facts, finding, function_with
+from support.examinations import DELIVERY, FUNCTION, cases, denied, facts, finding, function_with
 from support.fakes import ACCOUNT, BUCKET, REGION, deployed, make_desired, not_none
 
 DESIRED = make_desired()

@@ -12,7 +12,7 @@ from pypicloud_s3sync.doctor.models import (
     Decision,
     Facts,
 )
-from support.examinations import cases, denied, facts, finding, function_with
+from support.examinations import FUNCTION, cases, denied, facts, finding, function_with
 from support.fakes import ACCOUNT, not_none
 
 
