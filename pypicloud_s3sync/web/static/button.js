@@ -79,13 +79,14 @@
       "$timeout",
       "s3syncRequests",
       "s3syncWords",
-      function ($timeout, requests, words) {
+      function ($timeout, requestsOf, words) {
         return {
           restrict: "A",
           template:
             '<div class="s3sync s3sync-button"><a class="btn btn-default" id="s3sync-open" href="#/admin/s3sync">' +
             '<i class="fa {{ shown.mark }} s3sync-{{ shown.tone }}" aria-hidden="true"></i> {{ shown.text }}</a></div>',
           link: function (scope) {
+            const requests = requestsOf(scope);
             let poll = null;
             scope.shown = { mark: "fa-spinner fa-spin", tone: "calm", text: "S3 sync" };
             load();
@@ -101,7 +102,7 @@
             }
 
             function again() {
-              if (!scope.$$destroyed) poll = $timeout(load, POLL);
+              poll = $timeout(load, POLL);
             }
 
             function show(status) {

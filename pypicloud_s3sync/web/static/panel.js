@@ -38,7 +38,8 @@
       "s3syncAnnounce",
       "s3syncFocus",
       "s3syncWish",
-      function ($scope, $timeout, $interval, requests, runs, words, differences, contents, chart, announce, focus, wish) {
+      function ($scope, $timeout, $interval, requestsOf, runs, words, differences, contents, chart, announce, focus, wish) {
+        const requests = requestsOf($scope);
         let poll = null;
         let delay = QUICKEST;
         let readingActivity = false;

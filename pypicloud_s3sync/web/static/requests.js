@@ -14,48 +14,68 @@
     "$q",
     "$rootScope",
     function ($q, $rootScope) {
-      // Returns a promise of a document, rejected with a problem. "isDocument" says whether JSON is that document;
-      // "maxAge" is the age in seconds that it may have.
-      function get(path, isDocument, maxAge) {
-        const headers = maxAge ? { "Cache-Control": "max-age=" + maxAge } : {};
-        return inDigest(
-          send("GET", path, PATIENCE, headers).then(({ response, stop }) =>
-            response.text().then((text) => {
-              stop();
-              const answer = parsed(text);
-              if (response.status === 200 && answer && isDocument(answer)) return answer;
-              throw problemOf(response, answer, text);
-            }, unreachable)
-          )
-        );
-      }
-
       /**
-       * Posts a command and passes on each line of the answer as it arrives.
-       *
-       * Returns a promise of the line with the result, or of null if the connection was lost before: the run
-       * continues, and only the server knows its end. It is rejected with a problem if there is no run.
+       * Returns the requests of a scope. An answer that comes after the scope has ended is dropped: it would be
+       * announced in another view of the page, or go on with polling for ever.
        */
-      function post(command, onLine) {
-        let result = null;
-        return inDigest(
-          send("POST", "/" + command, SILENCE, { "X-CSRF-Token": S3SYNC.token }).then(({ response, stop, alive }) => {
-            if (response.status !== 200 || !isStream(response)) {
-              return response.text().then((text) => {
+      return function (scope) {
+        let isShown = true;
+        scope.$on("$destroy", () => {
+          isShown = false;
+        });
+
+        // Returns a promise of a document, rejected with a problem. "isDocument" says whether JSON is that document;
+        // "maxAge" is the age in seconds that it may have.
+        function get(path, isDocument, maxAge) {
+          const headers = maxAge ? { "Cache-Control": "max-age=" + maxAge } : {};
+          return inDigest(
+            send("GET", path, PATIENCE, headers).then(({ response, stop }) =>
+              response.text().then((text) => {
                 stop();
-                throw problemOf(response, parsed(text), text);
-              }, unreachable);
-            }
-            return lines(response, alive, stop, (line) => {
-              if (line.result) result = line;
-              else $rootScope.$apply(() => onLine(line));
-            }).then(
-              () => result,
-              () => result
-            );
-          })
-        );
-      }
+                const answer = parsed(text);
+                if (response.status === 200 && answer && isDocument(answer)) return answer;
+                throw problemOf(response, answer, text);
+              }, unreachable)
+            )
+          );
+        }
+
+        /**
+         * Posts a command and passes on each line of the answer as it arrives.
+         *
+         * Returns a promise of the line with the result, or of null if the connection was lost before: the run
+         * continues, and only the server knows its end. It is rejected with a problem if there is no run.
+         */
+        function post(command, onLine) {
+          let result = null;
+          return inDigest(
+            send("POST", "/" + command, SILENCE, { "X-CSRF-Token": S3SYNC.token }).then(({ response, stop, alive }) => {
+              if (response.status !== 200 || !isStream(response)) {
+                return response.text().then((text) => {
+                  stop();
+                  throw problemOf(response, parsed(text), text);
+                }, unreachable);
+              }
+              return lines(response, alive, stop, (line) => {
+                if (line.result) result = line;
+                else if (isShown) $rootScope.$apply(() => onLine(line));
+              }).then(
+                () => result,
+                () => result
+              );
+            })
+          );
+        }
+
+        function inDigest(promise) {
+          const deferred = $q.defer();
+          const ifShown = (settle) => (outcome) => isShown && $rootScope.$apply(() => settle(outcome));
+          promise.then(ifShown(deferred.resolve), ifShown(deferred.reject));
+          return deferred.promise;
+        }
+
+        return { get: get, post: post };
+      };
 
       function send(method, path, patience, more) {
         const controller = new AbortController();
@@ -99,17 +119,6 @@
           if (done) return;
         }
       }
-
-      function inDigest(promise) {
-        const deferred = $q.defer();
-        promise.then(
-          (value) => $rootScope.$apply(() => deferred.resolve(value)),
-          (problem) => $rootScope.$apply(() => deferred.reject(problem))
-        );
-        return deferred.promise;
-      }
-
-      return { get: get, post: post };
     },
   ]);
 
