@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..sync.counts import count_of
 from .diff import CODE, diff
 from .text import one_line
 
@@ -67,7 +68,7 @@ def _unchanged(foreign: int) -> str:
 
 
 def _others(foreign: int) -> str:
-    return f"{foreign} other notification{'s' * (foreign != 1)} on this bucket"
+    return f"{count_of(foreign, 'other notification')} on this bucket"
 
 
 def print_line(console: Console, line: str, style: str | None = None) -> None:
@@ -180,7 +181,7 @@ def _age(seconds: int) -> str:
 def _part(part: Mapping[str, Any]) -> str:
     """Return a resource in a line: its name, its state or what differs, and the messages of a queue."""
     count = part.get("messages")
-    messages = f"  ({count} message{'s' * (count != 1)})" if count else ""
+    messages = f"  ({count_of(count, 'message')})" if count else ""
     state = "not created by this tool" if part.get("foreign") else _state(part)
     return f"{part['name']}{f'  ({state})' if state else ''}{messages}"
 
@@ -196,7 +197,12 @@ def _difference(item: Mapping[str, Any]) -> str:
     """Return what differs, for example ``memory 512 → 1024 MB``."""
     before, after = ("none" if item[key] is None else str(item[key]) for key in ("before", "after"))
     before = CODE.get(before, before) if item["field"] == "code" else before
-    return f"{item['field']} {before} → {after}" + (f" {item['unit']}" if "unit" in item else "")
+    unit = f" {_unit(item['unit'], after)}" if "unit" in item else ""
+    return f"{item['field']} {before} → {after}{unit}"
+
+
+def _unit(unit: str, value: str) -> str:
+    return "day" if (unit, value) == ("days", "1") else unit
 
 
 def _table(console: Console, rows: Sequence[tuple[str, str]]) -> None:

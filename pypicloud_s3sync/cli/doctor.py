@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from ..sync.counts import count_of
 from .console import print_line
 
 #: The mark and the style of each state.
@@ -30,7 +31,7 @@ def show_examination(console: Console, document: Mapping[str, Any]) -> None:
 def _summary(document: Mapping[str, Any]) -> str:
     states = [check["state"] for check in document["checks"]]
     failed, warnings = states.count("failed"), states.count("warning")
-    warned = f"{warnings} warning{'s' * (warnings != 1)}"
+    warned = count_of(warnings, "warning")
     if failed:
-        return f"{failed} of {len(states)} checks failed{f', {warned}' if warnings else ''}."
+        return f"{failed} of {count_of(len(states), 'check')} failed{f', {warned}' if warnings else ''}."
     return f"No check failed, {warned}." if warnings else "No check failed."

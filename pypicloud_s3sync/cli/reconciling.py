@@ -7,24 +7,28 @@ from typing import Any
 
 from rich.console import Console
 
+from ..sync.counts import count_of
 from .console import print_line
 
-#: What each kind of difference means.
+#: What each kind of difference means, for one and for several.
 MEANINGS = {
-    "missing": "objects without a row",
-    "gone": "rows without an object",
-    "stale": "rows that do not say what their object says",
-    "summaries": "names or summaries that do not follow from the rows",
+    "missing": ("object without a row", "objects without a row"),
+    "gone": ("row without an object", "rows without an object"),
+    "stale": ("row that does not say what its object says", "rows that do not say what their object says"),
+    "summaries": (
+        "name or summary that does not follow from the rows",
+        "names or summaries that do not follow from the rows",
+    ),
 }
 
 
 def show_reconciled(console: Console, document: Mapping[str, Any], summary: str) -> None:
     """Print the document of ``reconcile``."""
-    for kind, meaning in MEANINGS.items():
+    for kind, forms in MEANINGS.items():
         count = document["differences"][kind]
         if not count:
             continue
-        print_line(console, f"  {kind:<9}  {count:,} {meaning}")
+        print_line(console, f"  {kind:<9}  {count_of(count, *forms)}")
         samples = document["samples"][kind]
         for name in samples:
             print_line(console, f"             {name}")

@@ -29,7 +29,7 @@ MEANINGS = {
     Kind.MISSING_ROW: "in the bucket, not in the cache",
     Kind.EXTRA_ROW: "in the cache, not in the bucket",
     Kind.STALE_ROW: "in the cache with other values than in the bucket",
-    Kind.DIFFERENT_CONTENT: "another file than in the other buckets",
+    Kind.DIFFERENT_CONTENT: "with other content than in the other buckets",
 }
 #: What to do about them.
 REMEDIES = {

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ..deploy.replication.documents import replication_document
 from ..deploy.replication.run import Replication
+from ..sync.counts import count_of
 from .configurations import Configuration
 from .console import counts, make_console, print_line, show_actions, show_warnings
 from .steps import StepPrinter
@@ -82,7 +83,7 @@ def _show_applied(console: Console, document: Mapping[str, Any]) -> None:
 
 def _unchanged(document: Mapping[str, Any]) -> str:
     foreign = sum(bucket["foreign_rules"] for bucket in document["buckets"])
-    return f"{foreign} other rule{'s' * (foreign != 1)} will not be changed." if foreign else ""
+    return f"{count_of(foreign, 'other rule')} will not be changed." if foreign else ""
 
 
 def _show_needs(console: Console, document: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..exceptions import S3SyncError
 from ..reconcile.models import Kind, Report, a_tenth
+from ..sync.counts import count_of
 from ..sync.reconcile_requests import request
 from .aws import Clients
 from .models import Progress, Reporter
@@ -45,7 +46,7 @@ def reconcile_by_function(clients: Clients, function: str, timeout: int, report:
         state = answer["state"]
         failed |= {item["key"]: item["error"] for item in answer["failed"]}
         if answer["done"]:
-            report(Progress(STEP, "done", f"the function compared {state['objects']:,} objects"))
+            report(Progress(STEP, "done", f"the function compared {count_of(state['objects'], 'object')}"))
             return _report(state, failed)
         report(Progress(STEP, "running", MESSAGE, state["objects"]))
 

@@ -18,6 +18,7 @@ from ..exceptions import S3SyncError
 from ..reconcile.bucket import count_packages
 from ..reconcile.models import Count, Report
 from ..reconcile.scans import scan_of
+from ..sync.counts import count_of
 from ..sync.masking import mask
 from . import run_files
 from .aws_errors import translated
@@ -59,8 +60,8 @@ class Contents:
         # A bucket that was not counted to its end has at least so many.
         if packages > rows or (self.packages.exact and packages != rows):
             least = "" if self.packages.exact else "at least "
-            held = f"{least}{packages:,} package{'s' * (packages != 1)}"
-            listed = f"{rows:,} row{'s' * (rows != 1)}"
+            held = f"{least}{count_of(packages, 'package')}"
+            listed = count_of(rows, "row")
             yield f"the bucket holds {held}, but the cache has {listed}: {ADD_MISSED}"
 
 

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..exceptions import S3SyncError
+from ..sync.counts import count_of
 from . import waits
 from .bundle import Bundle
 from .models import Action, Plan, Progress, Reporter
@@ -62,7 +63,7 @@ def perform(
 
 
 def _report_waiting(report: Reporter, step: str, delay: int, elapsed: int) -> None:
-    message = f"waiting {delay // 60} minutes"
+    message = f"waiting {count_of(delay // 60, 'minute')}"
     report(Progress(step, "running", message, elapsed, delay, note=waits.PROPAGATION))
 
 

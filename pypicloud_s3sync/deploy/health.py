@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config.runtimes import UPDATES_BLOCKED, updates_blocked
+from ..sync.counts import count_of
 from .metrics import HOUR, Interval
 from .models import Plan, Queue
 from .problems import ADD_MISSED, FAILING, PAUSED, SETTINGS, Problem
@@ -88,7 +89,7 @@ def _matters(interval: Interval, failures: int, share: float) -> bool:
 def failing_problem(failures: Failing, log_group: str) -> Problem:
     """Return the problem that events fail."""
     counts = (
-        f"{failures.failed:,} of {failures.events:,} events failed in the last 24 hours"
+        f"{failures.failed:,} of {count_of(failures.events, 'event')} failed in the last 24 hours"
         if failures.failed
         else "Lambda lost events in the last 24 hours: it could not send them to the queue"
     )
@@ -103,7 +104,7 @@ def queue_problem(queue: Queue | None) -> Problem | None:
     """Return the problem that events wait in the queue of failed events, or None if there are none."""
     if queue is None or not queue.messages:
         return None
-    waiting = "1 failed event waits" if queue.messages == 1 else f"{queue.messages:,} failed events wait"
+    waiting = count_of(queue.messages, "failed event waits", "failed events wait")
     return Problem(
         FAILING,
         f"{waiting} in the queue {queue.name}",

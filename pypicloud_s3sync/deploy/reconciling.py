@@ -9,6 +9,7 @@ from ..config.settings import SyncSettings
 from ..exceptions import ReconcileError, S3SyncError, UnreachableError
 from ..reconcile.models import Options, Report
 from ..reconcile.run import listings_differ, reconcile
+from ..sync.counts import count_of
 from ..sync.masking import mask
 from .aws import Clients
 from .by_function import reconcile_by_function
@@ -65,13 +66,13 @@ def check(report: Report) -> None:
     problems = []
     if report.failed and not report.dry_run:
         name, error = next(iter(report.failed.items()))
-        count = len(report.failed)
-        files = f"{count:,} file{'s' * (count != 1)}"
+        files = count_of(len(report.failed), "file")
         done = "queued" if report.queued else "repaired"
         problems.append(f"{files} could not be {done} ({name}: {error}): run it again")
     if report.kept and not report.dry_run:
+        kept = count_of(report.kept, "row has", "rows have")
         problems.append(
-            f"{report.kept:,} rows have no object, but at most {report.limit:,} may be deleted, so none was:"
+            f"{kept} no object, but at most {report.limit:,} may be deleted, so none was:"
             f" check storage.bucket and storage.prefix; if they are right, use --max-delete {report.kept}"
         )
     if problems:
@@ -85,12 +86,12 @@ def summary(report: Report) -> str:
         counts += [f"{len(report.failed):,} unknown"] if report.failed else []
         return f"Bucket and cache differ: {', '.join(counts)}."
     if report.queued:
-        files = f"{report.queued:,} file{'s' * (report.queued != 1)}"
+        files = count_of(report.queued, "file")
         return f"Queued {files}, which the function repairs. `ppc-s3sync status` shows how many events wait."
     if not report.repaired:
-        return f"Bucket and cache are in sync: {report.objects:,} objects, {report.rows:,} rows."
-    differences = f"{report.repaired:,} difference{'s' * (report.repaired != 1)}"
-    return f"Repaired {differences}. Bucket and cache are in sync."
+        compared = f"{count_of(report.objects, 'object')}, {count_of(report.rows, 'row')}"
+        return f"Bucket and cache are in sync: {compared}."
+    return f"Repaired {count_of(report.repaired, 'difference')}. Bucket and cache are in sync."
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def reconcile_after_enable(
     check(result)
     if not result.added:
         return Reconciled(result, summary(result))
-    packages = f"{result.added:,} package{'s' * (result.added != 1)}"
+    packages = count_of(result.added, "package")
     return Reconciled(result, f"Added {packages} that the cache lacked. Bucket and cache are in sync.")
 
 

@@ -15,6 +15,7 @@ from ..reconcile.scans import scan_of
 from ..regions.compare import Comparison, compare
 from ..regions.models import Region
 from ..regions.wait import Look, State, find_key, is_filename, look_at, usual_keys, wait
+from ..sync.counts import count_of
 from .aws import Clients
 from .local_cache import opened
 from .location import locate
@@ -149,10 +150,12 @@ class Waited:
         """The result in one line."""
         region, look, filename = self.region, self.look, self.filename
         if self.available:
-            return f"{filename} is available in {region.region}, after {self.seconds:.0f} seconds."
+            seconds = count_of(round(self.seconds), "second")
+            return f"{filename} is available in {region.region}, after {seconds}."
         place = f"s3://{region.bucket}/{look.key}"
         reason = REASONS[look.state].format(place=place, name=look.name, config=region.config)
-        return f"Timed out after {self.timeout:g} seconds waiting for {filename} in {region.region}: {reason}"
+        seconds = count_of(self.timeout, "second")
+        return f"Timed out after {seconds} waiting for {filename} in {region.region}: {reason}"
 
     def document(self) -> dict[str, Any]:
         """Return the result as JSON."""

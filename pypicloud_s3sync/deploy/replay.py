@@ -12,6 +12,7 @@ from typing import Any
 
 from ..exceptions import ConflictError
 from ..sync import events
+from ..sync.counts import count_of
 from .aws import Clients
 from .models import Names, Progress, Queue, Reporter
 from .writers.calls import Calls
@@ -47,7 +48,7 @@ class Replayed:
         """The result in one line."""
         if not self.succeeded and not self.failed:
             return "There are no failed events."
-        done = f"{self.succeeded} event{'s' * (self.succeeded != 1)} processed"
+        done = f"{count_of(self.succeeded, 'event')} processed"
         return f"{done}, {len(self.failed)} failed again." if self.failed else f"{done}."
 
     def document(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from types import FrameType
 from typing import TypeVar
 
 from ..exceptions import S3SyncError
+from ..sync.counts import count_of
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ def wait_until(condition: Callable[[], T], what: str, timeout: float = 30.0) -> 
     deadline = time.monotonic() + timeout
     while not (result := condition()):
         if time.monotonic() > deadline:
-            raise S3SyncError(f"Timed out after {timeout:g} seconds waiting until {what}")
+            raise S3SyncError(f"Timed out after {count_of(timeout, 'second')} waiting until {what}")
         time.sleep(0.05)
     return result
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote_plus
 
+from ..sync.counts import count_of
 from .listing import Listing
 from .models import Difference, Kind, Report, Reporter
 
@@ -36,7 +37,7 @@ def fan_out(
     total, done = listing.count(), 0
     # All or nothing: that many rows without an object look like a wrong setting.
     may_delete = listing.count(Kind.GONE) <= report.limit
-    message = f"queueing {total:,} files for the function"
+    message = f"queueing {count_of(total, 'file')} for the function"
     while batch := listing.take(BATCH):
         reporter.running("fan out", message, done, total)
         done += len(batch)
@@ -47,7 +48,7 @@ def fan_out(
         allowed = [it for it in differences if may_delete or it.kind is not Kind.GONE]
         _send(allowed, bucket, region, send, report)
     if total:
-        reporter.done("fan out", f"queued {report.queued:,} files for the function")
+        reporter.done("fan out", f"queued {count_of(report.queued, 'file')} for the function")
 
 
 def _send(differences: Sequence[Difference], bucket: str, region: str, send: Send, report: Report) -> None:

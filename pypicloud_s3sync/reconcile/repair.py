@@ -10,6 +10,7 @@ from ..caches.base import Change, Result, RowKey, Snapshot
 from ..caches.canary import is_canary_file
 from ..exceptions import S3SyncError
 from ..sync.converge import PAUSES, Syncer
+from ..sync.counts import count_of
 from ..sync.pending import Outcome, PendingFile
 from .differences import wrong_names
 from .listing import Listing
@@ -76,7 +77,7 @@ class Repair:
         """Look at every difference of a row."""
         total, size, capacity = self._listing.count(), BATCH, self._scan.capacity
         verb = "looking at" if self._options.dry_run else "repairing"
-        message, done = f"{verb} {total:,} files", 0
+        message, done = f"{verb} {count_of(total, 'file')}", 0
         batch = self._take(size)
         while batch:
             self._reporter.running("repair", message, done, total, capacity.note)
@@ -94,7 +95,9 @@ class Repair:
             capacity.rest()
             batch = following or self._take(size)
         if total:
-            self._reporter.done("repair", f"looked at {total:,} files, {self._report.repaired:,} repaired")
+            self._reporter.done(
+                "repair", f"looked at {count_of(total, 'file')}, {self._report.repaired:,} repaired"
+            )
 
     def _take(self, size: int) -> list[tuple[Difference, int]]:
         """Take the next differences, and begin to read their objects."""
@@ -149,9 +152,8 @@ class Repair:
                     self._set_error(difference, error)
             self._listing.touch(self._recorder.names)
             self._recorder.forget()
-        self._reporter.done(
-            "confirm", f"listed the bucket again: {len(changed):,} files had changed meanwhile"
-        )
+        files = count_of(len(changed), "file") if changed else "no file"
+        self._reporter.done("confirm", f"listed the bucket again: {files} had changed meanwhile")
 
     def _count(self, difference: Difference) -> None:
         recorder, filename = self._recorder, difference.filename
@@ -192,10 +194,14 @@ class Repair:
                     self._repair_names(wrong, again)
                     self._report.repaired += len(set(counted) - self._report.failed.keys())
             done += len(names)
-            self._reporter.running("summaries", f"checking {total:,} summaries", done, total)
+            self._reporter.running(
+                "summaries", f"checking {count_of(total, 'summary', 'summaries')}", done, total
+            )
         if total:
             found = self._report.differences[Kind.SUMMARIES]
-            self._reporter.done("summaries", f"checked {total:,} summaries, {found:,} were wrong")
+            checked = count_of(total, "summary", "summaries")
+            wrong_ones = count_of(found, "was wrong", "were wrong") if found else "none was wrong"
+            self._reporter.done("summaries", f"checked {checked}, {wrong_ones}")
 
     def _list_again(self, listing: Listing, names: Collection[str]) -> None:
         """List some names, and all rows that the first listing had of them.

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..exceptions import S3SyncError
 from ..sync.converge import Syncer
+from ..sync.counts import count_of
 from .bucket import belongs_to, list_objects
 from .differences import differences, wrong_names
 from .fan_out import Send, fan_out
@@ -125,7 +126,7 @@ def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, r
         reporter.running("list rows", message, report.rows, total, scan.capacity.note)
     for names in scan.names(options.packages):
         listing.add_names(names)
-    reporter.done("list rows", f"listed {report.rows:,} rows")
+    reporter.done("list rows", f"listed {count_of(report.rows, 'row')}")
 
 
 def _list_objects(
@@ -144,4 +145,4 @@ def _list_objects(
         listing.add_objects(wanted)
         report.objects += len(wanted)
         reporter.running("list bucket", message, listed, report.rows if not options.packages else None)
-    reporter.done("list bucket", f"listed {report.objects:,} objects")
+    reporter.done("list bucket", f"listed {count_of(report.objects, 'object')}")

@@ -13,6 +13,7 @@ from typing import Any
 from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
+from ..sync.counts import count_of
 from .disputed import look_again
 from .findings import Findings, Flaw
 from .models import KINDS, Difference, Held, Kind, Region, Totals
@@ -134,7 +135,7 @@ def _merge(listings: Sequence[Listing], findings: Findings, reporter: Reporter, 
             _add(digests, list(entries(filename, held)))
         else:
             findings.dispute(filename, held)
-    reporter.done("compare", f"compared {number:,} files")
+    reporter.done("compare", f"compared {count_of(number, 'file')}")
     return digests
 
 
@@ -158,7 +159,7 @@ def _numbered(index: int, holding: Iterator[tuple[str, Held]]) -> Iterator[tuple
 def _settle(regions: Sequence[Region], findings: Findings, digests: list[int], reporter: Reporter) -> None:
     """Look again at what the listings do not agree about, and keep what still differs."""
     total, done = findings.count_disputed(), 0
-    files = f"{total:,} file{'s' * (total != 1)}"
+    files = count_of(total, "file")
     for batch in findings.disputed(BATCH):
         reporter.running("look again", f"looking again at {files}", done, total)
         for filename, held in look_again(regions, batch):

@@ -15,6 +15,7 @@ from ..reconcile.models import ListedObject, ListedRow, Options, Report, Reporte
 from ..reconcile.run import run
 from ..reconcile.scans import scan_of
 from ..reconcile.scans.base import SHA256
+from ..sync.counts import count_of
 from .findings import Findings, Flaw
 from .models import Described, Held, Region
 
@@ -52,7 +53,7 @@ def survey(region: Region, listing: Listing, reporter: Reporter, found: Callable
     run(syncer, region.s3, Options(dry_run=True), reporter, scan_of(syncer.adapter), listing, report)
     if report.failed:
         name, error = next(iter(report.failed.items()))
-        count = f"{len(report.failed):,} file{'s' * (len(report.failed) != 1)}"
+        count = count_of(len(report.failed), "file")
         raise S3SyncError(
             f"{count} of the bucket {region.bucket} could not be compared ({name}: {error}): run it again"
         )

@@ -14,6 +14,7 @@ from typing import Any
 from ..exceptions import OutOfTimeError, S3SyncError
 from . import environment
 from .converge import Syncer
+from .counts import count_of
 from .events import Record
 from .logins import is_login_failure
 from .pending import Outcome
@@ -149,7 +150,8 @@ class _Work:
         if self._syncer is not None:
             doing = self._syncer.doing
             self._syncer.adapter.stop()
+        passed = count_of(round(seconds), "second")
         return OutOfTimeError(
-            f"Timed out after {seconds:.0f} seconds while {doing}: check that the function can reach it"
+            f"Timed out after {passed} while {doing}: check that the function can reach it"
             " (VPC endpoints, security groups); the event will be retried"
         )

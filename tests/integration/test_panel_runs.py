@@ -118,6 +118,15 @@ def test_numbers_that_are_not_exact_are_shown_as_such_with_the_last_comparison(p
     assert "The bucket cannot be listed." in panel.text()
 
 
+def test_one_of_something_is_named_in_the_right_form(panel: Panel) -> None:
+    repaired = {**COMPARED, "in_sync": True, "repaired": 1}
+    events: dict[str, Any] = {"events": {**ON["events"], "failed": 1}, "foreign_notifications": 1}
+    panel.show(contents(3, 3, compared=repaired, **events), "S3 sync is on")
+    assert fact(panel, "compared").endswith("1 difference was repaired")
+    assert panel.buttons()[0] == "Process 1 failed event again"
+    assert "1 other notification on this bucket will not be changed." in panel.text()
+
+
 def test_reconcile_shows_its_progress_and_what_it_has_repaired(panel: Panel) -> None:
     long = {"step": "repair", "state": "running", "message": "repairing 345 files", "done": 69, "total": 345}
     panel.show([contents(3, 0), running(long)], "S3 sync is on", reconcile=cut)

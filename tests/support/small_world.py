@@ -9,7 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.base import CacheAdapter
-from pypicloud_s3sync.reconcile.models import Options, Report
+from pypicloud_s3sync.reconcile.models import Options, Report, Reporter
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
@@ -51,9 +51,9 @@ class World:
     def remove(self, key: str) -> None:
         self.bucket.versions[key].append(None)
 
-    def reconcile(self, **options: Any) -> Report:
+    def reconcile(self, reporter: Reporter | None = None, **options: Any) -> Report:
         self.heads.clear()
         # The index has caught up.
         self.backend.advance(100)
         syncer = Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)
-        return reconcile(syncer, self.bucket, Options(**options))
+        return reconcile(syncer, self.bucket, Options(**options), reporter)

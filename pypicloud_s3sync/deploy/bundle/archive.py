@@ -42,7 +42,7 @@ def write_zip(files: Mapping[str, bytes]) -> bytes:
     """
     if len(files) > _MAX_FILES:
         raise BundleError(
-            f"the bundle has {len(files)} files, but a zip holds at most {_MAX_FILES}: leave packages out"
+            f"a zip holds at most {_MAX_FILES} files, but the bundle has {len(files)}: leave packages out"
         )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

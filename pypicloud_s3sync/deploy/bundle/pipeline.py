@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...exceptions import BundleError
+from ...sync.counts import count_of
 from .archive import is_binary, write_zip
 from .bytecode import compile_files
 from .closure import Part, parts_of
@@ -102,7 +103,7 @@ def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps)
     files |= own_files() | slim_files(parts, directory / "slim")
     files |= {name: Path(path) for name, path in spec.files}
     check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
-    steps.finish(f"collected {len(files)} files")
+    steps.finish(f"collected {count_of(len(files), 'file')}")
     return files
 
 
@@ -113,7 +114,7 @@ def _compiled(files: Files, target: Target, python: str | None, directory: Path,
         )
         return {}
     compiled = compile_files(files, target, python, directory)
-    steps.finish(f"compiled {len(compiled)} files for {target.runtime}")
+    steps.finish(f"compiled {count_of(len(compiled), 'file')} for {target.runtime}")
     return compiled
 
 

@@ -11,6 +11,7 @@ from ...deploy.policy import table_names
 from ...deploy.status import missing_tables
 from ...exceptions import ConflictError, NotReadError, S3SyncError
 from ...reconcile.capacity import ROWS
+from ...sync.counts import count_of
 from ..models import Facts, Finding, Probe, combined, failed, ok, skipped, warning
 from ..unread import statement, unread
 
@@ -117,8 +118,9 @@ def capacity(facts: Facts) -> Finding:
 
 def _of_table(facts: Facts, table: TableCapacity) -> Finding:
     rate = table.writes * ROWS / SECONDS
-    units = f"{table.reads:,} read and {table.writes:,} write units"
-    evidence = f"{table.table} has {units}, about {rate:.2g} files a second"
+    files = count_of(float(f"{rate:.2g}"), "file")
+    units = f"{count_of(table.reads, 'read unit')} and {count_of(table.writes, 'write unit')}"
+    evidence = f"{table.table} has {units}, about {files} a second"
     if table.table in (facts.scaled.known or ()):
         return ok(f"{evidence}, and scales automatically")
     if table.writes >= FEW:

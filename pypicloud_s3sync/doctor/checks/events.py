@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...deploy.health import failing, failing_problem, queue_problem
+from ...sync.counts import count_of
 from ..models import Facts, Finding, combined, failed, ok, skipped, warning
 from ..unread import unread
 from .function import ENABLE, owned_function
@@ -31,7 +32,7 @@ def _in_queues(facts: Facts) -> Iterator[Finding]:
         remedy = "remove the cause of the failures, then run `ppc-s3sync replay`"
         yield failed(f"{problem.message}{age}", remedy)
     waiting = resources.queue.messages if resources.queue else 0
-    evidence = f"{waiting:,} event{'s' * (waiting != 1)} waiting{_age(ages.get('waiting'))}"
+    evidence = f"{count_of(waiting, 'event')} waiting{_age(ages.get('waiting'))}"
     if waiting and ages.get("waiting", 0) >= LONG:
         log = f"read the errors in the log group {names.log_group}"
         yield warning(evidence, f"{log}; the events are attempted again for hours")

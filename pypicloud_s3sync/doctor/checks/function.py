@@ -16,6 +16,7 @@ from ...deploy.plan.delivery import delivery_actions, notification_actions, perm
 from ...deploy.plan.function import function_actions
 from ...deploy.tags import OWNER_TAG
 from ...exceptions import NotReadError, S3SyncError
+from ...sync.counts import count_of
 from ..models import Facts, Finding, combined, failed, ok, warning
 from ..unread import unread
 
@@ -61,7 +62,7 @@ def notification(facts: Facts) -> Finding:
         return failed(_of_notification(actions[0], desired.bucket), ENABLE)
     findings = [*_readable(_permission(facts)), *_readable(_rule_and_queues(facts))]
     foreign = len(notifications.foreign_entries(configuration, desired.owner))
-    others = f"; {foreign} other notification{'s' * (foreign != 1)}" if foreign else ""
+    others = f"; {count_of(foreign, 'other notification')}" if foreign else ""
     return combined([ok(f"{_entry(facts)}{others}"), *findings])
 
 
@@ -145,8 +146,9 @@ def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
         yield failed(f"Lambda does not read the queue {queue}: its event source mapping is missing", ENABLE)
     statistics = facts.statistics.known
     if statistics is not None and statistics.throttles:
+        invocations = count_of(statistics.throttles, "invocation")
         yield warning(
-            f"Lambda throttled {statistics.throttles:,} invocations in the last 24 hours; their events wait",
+            f"Lambda throttled {invocations} in the last 24 hours, so events wait",
             "raise the account's quota of concurrent executions, or the function's reserved concurrency",
         )
     if facts.role.error is not None or facts.delivery.error is not None:

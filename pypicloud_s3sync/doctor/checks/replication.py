@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 
 from ...deploy.replication.models import Encryption
+from ...sync.counts import count_of
 from ..models import Destination, Fact, Facts, Finding, Sample, combined, failed, ok, skipped, warning
 from ..replication import Replication, Rule
 from ..unread import unread
@@ -45,7 +46,8 @@ def replication(facts: Facts) -> Finding:
     place = f"s3://{settings.bucket}/{settings.prefix}"
     concerning = _rules(facts)
     if found is None or not concerning:
-        others = f"{len(found.rules)} rules, but none for" if found and found.rules else "no rule replicates"
+        rules = len(found.rules) if found else 0
+        others = f"{count_of(rules, 'rule')}, but none for" if rules else "no rule replicates"
         return warning(
             f"{others} {place}",
             f"nothing if there is one region; otherwise {SET_UP}",
@@ -142,20 +144,21 @@ def _samples(facts: Facts) -> Iterator[Finding]:
     older = [sample for sample in samples if not sample.status]
     late = [sample for sample in samples if sample.status == "PENDING" and facts.now - sample.modified > LONG]
     count = len(samples)
+    of_all = f"of {count_of(count, 'sampled file')}"
     if lost:
         remedy = f"correct what the other checks say of replication and its role, then {BATCH}"
-        yield failed(f"{len(lost)} of {count} sampled files failed to replicate: {_named(lost)}", remedy)
+        yield failed(f"{len(lost)} {of_all} failed to replicate: {_named(lost)}", remedy)
     if older:
-        yield warning(
-            f"{len(older)} of {count} sampled files were not replicated, as they are older than the rule:"
-            f" {_named(older)}",
-            BATCH,
-        )
+        evidence = count_of(len(older), f"{of_all} was not replicated", f"{of_all} were not replicated")
+        yield warning(f"{evidence}, because the rule is newer: {_named(older)}", BATCH)
     if late:
-        evidence = f"{len(late)} of {count} sampled files have waited for more than an hour: {_named(late)}"
-        yield warning(evidence, "look at the metrics of the rule in the S3 console, and at its role")
+        evidence = count_of(len(late), f"{of_all} has waited", f"{of_all} have waited")
+        yield warning(
+            f"{evidence} for more than an hour: {_named(late)}",
+            "look at the metrics of the rule in the S3 console, and at its role",
+        )
     if samples and not lost + older + late:
-        yield ok("1 sampled file is replicated" if count == 1 else f"{count} sampled files are replicated")
+        yield ok(count_of(count, "sampled file is replicated", "sampled files are replicated"))
 
 
 def _named(samples: Sequence[Sample]) -> str:

@@ -52,7 +52,7 @@ def _rights(facts: Facts, found: Role) -> Finding:
     decisions = facts.decisions.get()
     refused = [decision for decision in decisions if not decision.is_allowed]
     if not refused:
-        return ok(f"{found.arn} allows each of {len(decisions)} simulated actions")
+        return ok(f"{found.arn} allows each simulated action ({len(decisions)})")
     explicit = [decision for decision in refused if decision.decision == "explicitDeny"]
     evidence = f"{found.arn} lacks {_listed(refused)}"
     if explicit:

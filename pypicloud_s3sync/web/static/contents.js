@@ -15,6 +15,7 @@
     "$filter",
     function ($filter) {
       const number = $filter("s3syncNumber");
+      const count = $filter("s3syncCount");
 
       return function (status) {
         const contents = status.contents || {};
@@ -41,7 +42,7 @@
 
       function result(compared) {
         if (compared.in_sync) {
-          return compared.repaired ? number(compared.repaired) + " differences were repaired" : "no difference";
+          return compared.repaired ? count(compared.repaired, "difference was repaired", "differences were repaired") : "no difference";
         }
         const left = Object.keys(KINDS).filter((kind) => (compared.differences || {})[kind]);
         const texts = left.map((kind) => number(compared.differences[kind]) + " " + KINDS[kind]);

@@ -18,6 +18,11 @@
   const number = new Intl.NumberFormat();
   const tenths = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
+  // Returns a number and its noun in the right form; a plural is given if it is more than the noun with an "s".
+  function countOf(value, noun, plural) {
+    return number.format(value) + " " + (value === 1 ? noun : plural || noun + "s");
+  }
+
   // Returns whole seconds as text: "2 min 5 s".
   function duration(seconds) {
     if (seconds < 60) return number.format(seconds) + " s";
@@ -52,6 +57,7 @@
     .filter("s3syncTime", as((seconds) => time.format(seconds * 1000)))
     .filter("s3syncHour", as((seconds) => hour.format(seconds * 1000)))
     .filter("s3syncNumber", as((value) => number.format(value)))
+    .filter("s3syncCount", as(countOf))
     .filter("s3syncDuration", as(duration))
     .filter("s3syncSentence", as(sentence))
     .filter("s3syncLag", as(lag));

@@ -296,6 +296,15 @@ def test_a_row_says_what_differs_and_a_long_difference_is_left_to_plan() -> None
     assert line.endswith("~ sync  (memory 512 → 1024 MB, boundary none → b)")
 
 
+@pytest.mark.parametrize(("days", "text"), [(1, "30 → 1 day"), (90, "30 → 90 days")])
+def test_a_row_has_its_unit_in_the_right_form(days: int, text: str) -> None:
+    differences = [{"field": "retention", "before": 30, "after": days, "unit": "days"}]
+    part = {"resource": "log group", "name": "sync", "state": "differs", "differences": differences}
+    assert any(
+        line.endswith(f"~ sync  (retention {text})") for line in shown_status(status(resources=[part]))
+    )
+
+
 @pytest.mark.parametrize(
     ("before", "words"), [("older", "older than the server's"), ("different", "not deployed by this tool")]
 )

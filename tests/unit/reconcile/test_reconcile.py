@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError
 from pypicloud_s3sync.caches.base import CacheAdapter
 from pypicloud_s3sync.caches.dynamo_tables import READ_PAUSES
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.reconcile import repair
 from pypicloud_s3sync.reconcile.capacity import PAUSE, DynamoCapacity
-from pypicloud_s3sync.reconcile.models import Kind, Options, Report
+from pypicloud_s3sync.reconcile.models import Kind, Options, Report, Reporter
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.reconcile.scans import scan_of
 from pypicloud_s3sync.sync.converge import Syncer
@@ -241,3 +242,41 @@ def test_without_a_bucket_nothing_is_compared() -> None:
 
 def test_kinds_are_those_of_the_contract() -> None:
     assert [kind.value for kind in Kind] == ["missing", "gone", "stale", "summaries"]
+
+
+class Steps(Reporter):
+    """Keeps the last message of each step."""
+
+    def __init__(self) -> None:
+        self.messages: dict[str, str] = {}
+
+    def done(self, step: str, message: str) -> None:
+        self.messages[step] = message
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_steps_name_one_file_and_several_files_in_the_right_form(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "is_worthwhile", lambda files, objects: True)
+    world, steps = World(Redis), Steps()
+    for version in range(number):
+        world.put(f"a/pkg-{version}.0.zip")
+    world.reconcile(steps)
+    files, objects = (f"{number} {noun}{'s' * (number != 1)}" for noun in ("file", "object"))
+    expected = {
+        "list rows": "listed 0 rows",
+        "list bucket": f"listed {objects}",
+        "confirm": "listed the bucket again: no file had changed meanwhile",
+    }
+    repaired = {"repair": f"looked at {files}, {number} repaired"} if number else {}
+    assert steps.messages == expected | repaired
+
+
+def test_a_wrong_summary_is_counted_in_the_right_form() -> None:
+    world, steps = World(Redis), Steps()
+    world.put("a/pkg-1.0.zip")
+    world.reconcile()
+    world.backend.db.srem("pypicloud:set", "pkg")  # type: ignore[attr-defined]
+    world.reconcile(steps)
+    assert steps.messages["summaries"] == "checked 1 summary, 1 was wrong"

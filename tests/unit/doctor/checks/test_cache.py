@@ -76,7 +76,7 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
     (
         "capacity",
         facts(tables=CacheTables(provisioned=(TableCapacity("DynamoPackage", 5, 5),))),
-        *("warning", "5 read and 5 write units, about 0.83 files a second", "PAY_PER_REQUEST"),
+        *("warning", "5 read units and 5 write units, about 0.83 files a second", "PAY_PER_REQUEST"),
     ),
     ("capacity", facts(tables=CacheTables(missing=("T",))), "skipped", "the tables do not exist", ""),
     ("capacity", facts(settings=REDIS), "skipped", "redis has no capacity to set", ""),

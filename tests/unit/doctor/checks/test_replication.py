@@ -47,7 +47,7 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
     (
         "replication",
         facts(replication=rules(rule(Filter={"Prefix": "logs/"})), settings={"storage__prefix": "pypi/"}),
-        *("warning", f"1 rules, but none for s3://{BUCKET}/pypi/", "`ppc-s3sync replicate`"),
+        *("warning", f"1 rule, but none for s3://{BUCKET}/pypi/", "`ppc-s3sync replicate`"),
     ),
     (
         "replication",
@@ -115,7 +115,11 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
     (
         "replication",
         facts(samples=(sample(""), *[sample()] * 3)),
-        *("warning", "1 of 4 sampled files were not replicated", "S3 Batch Replication"),
+        *(
+            "warning",
+            "1 of 4 sampled files was not replicated, because the rule is newer",
+            "S3 Batch Replication",
+        ),
     ),
     (
         "replication",
