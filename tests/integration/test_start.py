@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from pypicloud_s3sync.deploy import run_lock
 from pypicloud_s3sync.deploy.contents import last_comparison
 from pypicloud_s3sync.deploy.local_cache import open_adapter
-from pypicloud_s3sync.devtools.processes import wait_until
+from pypicloud_s3sync.devtools.ports import free_port
+from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from pypicloud_s3sync.web import runs
 from support.apps import make_app
 from support.sites import Site, ini_settings
+from support.web_servers import BIN, processes_of
 
 
 def wait_for_the_end() -> None:
@@ -49,3 +52,63 @@ def test_rows_that_were_lost_are_added_when_the_server_starts(
     assert [package.version for package in cache.all("pkg")] == ["3.0", "2.0", "1.0"]
     (line,) = [line for line in capfd.readouterr().err.splitlines() if "S3 sync" in line]
     assert "S3 sync has reconciled the cache: Repaired 2 differences." in line
+
+
+#: An application with no more than what reconciles at the start; nobody answers at its addresses.
+APPLICATION = """
+from pypicloud.util import EnvironSettings
+from pyramid.config import Configurator
+
+SETTINGS = {
+    "pypi.storage": "s3",
+    "storage.bucket": "packages",
+    "storage.region_name": "eu-west-1",
+    "storage.aws_access_key_id": "AKIDEXAMPLE",
+    "storage.aws_secret_access_key": "secret",
+    "pypi.db": "redis",
+    "db.url": "redis://127.0.0.1:9/0",
+    "s3sync.endpoint_url": "http://127.0.0.1:9",
+}
+
+
+config = Configurator()
+config.registry.settings = EnvironSettings({**config.registry.settings, **SETTINGS})
+config.include("pypicloud_s3sync.web.start")
+app = config.make_wsgi_app()
+"""
+#: gunicorn calls the hook in each worker after it has loaded the application.
+GUNICORN = """
+def post_worker_init(worker):
+    worker.log.info("worker %s is ready", worker.pid)
+"""
+WORKERS = 3
+
+
+def test_one_worker_of_several_compares(tmp_path: Path) -> None:
+    """Each process that compares writes a line to the log, because AWS does not answer."""
+    (tmp_path / "served.py").write_text(APPLICATION)
+    (tmp_path / "gunicorn.conf.py").write_text(GUNICORN)
+    log = tmp_path / "server.log"
+    address = f"127.0.0.1:{free_port()}"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [f"{BIN}/gunicorn", "-w", str(WORKERS), "-b", address, "served:app"],
+            env=clean_environment({"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}),
+            cwd=tmp_path,
+            stdout=output,
+            stderr=output,
+        )
+
+    def are_ready() -> bool:
+        assert server.poll() is None, log.read_text()
+        return log.read_text().count("is ready") == WORKERS
+
+    try:
+        wait_until(are_ready, "all workers are ready", 120)
+        # A worker is ready after it has started its process.
+        wait_until(lambda: not processes_of(server.pid), "what the workers started has ended", 120)
+    finally:
+        server.terminate()
+        server.wait()
+    lines = log.read_text().splitlines()
+    assert len([line for line in lines if "S3 sync has not compared the bucket" in line]) == 1, lines

@@ -149,8 +149,7 @@ class WebServer:
 
     def workers(self) -> list[int]:
         """Return the ids of the server's workers; runs are not among them."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text()
-        return [int(child) for child in children.split() if "pypicloud-s3sync" not in _command(child)]
+        return [child for child in _children(self._process.pid) if not _is_of_s3sync(child)]
 
     def request(
         self, method: str, path: str, *, port: int | None = None, timeout: float = 60
@@ -177,11 +176,25 @@ class WebServer:
         return 0, {}
 
 
-def _command(process: str) -> str:
+def processes_of(server: int) -> list[int]:
+    """Return the ids of the processes that the workers of a server have started, and that still run."""
+    return [child for worker in _children(server) for child in _children(worker) if _is_of_s3sync(child)]
+
+
+def _children(process: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found
+
+
+def _is_of_s3sync(process: int) -> bool:
     try:
-        return Path(f"/proc/{process}/cmdline").read_text()
-    except FileNotFoundError:
-        return ""
+        # That of a process that has ended is empty.
+        return "pypicloud-s3sync" in Path(f"/proc/{process}/cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Background(threading.Thread):
