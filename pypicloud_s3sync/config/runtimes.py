@@ -13,7 +13,10 @@ RUNTIMES = {
     "python3.13": (2, 34),
     "python3.14": (2, 34),
 }
-#: When Lambda deprecates each runtime, as announced on the same page.
+#: When Lambda deprecates each runtime, as announced on the same page. cfn-lint follows that page and has the
+#: same dates (1.58.0, data/AdditionalSpecs/LmbdRuntimeLifecycle.json). Older copies of the page say
+#: 2026-06-30 for python3.11, which AWS has postponed by a year:
+#: https://github.com/aws-cloudformation/cfn-lint/issues/4564
 DEPRECATION = {
     "python3.11": datetime.date(2027, 6, 30),
     "python3.12": datetime.date(2028, 10, 31),
