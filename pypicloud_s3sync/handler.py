@@ -19,7 +19,7 @@ from .sync.invocation import Outcomes, converge, seconds_left
 from .sync.masking import mask
 from .sync.pending import Outcome
 from .sync.reconcile_requests import Request
-from .sync.telemetry import RecordResult, lag_ms, metrics
+from .sync.telemetry import RecordResult, lag_ms, metrics, reconcile_metrics
 
 
 def handle_s3_event(event: Any, context: Any) -> dict[str, Any]:
@@ -105,7 +105,9 @@ def _run_requests(requests: Sequence[Request], event: Any, context: Any) -> dict
         failed.add(asked.message_id)
     else:
         level = "ERROR" if result["state"]["kept"] else "INFO"
-        _log_reconciled(level, {**result["state"], "failed": len(result["failed"])})
+        _log_reconciled(level, result["state"])
+        if result["done"]:
+            print(reconcile_metrics(result["state"], _function(context), _now()), flush=True)
         if asked.message_id is None:
             return {"reconcile": result}
     failed |= {request.message_id for request in others if request.message_id is not None}
@@ -134,7 +136,7 @@ def _batch_item_failures(notification: Notification, outcomes: Outcomes) -> dict
 
 
 def _results(notification: Notification, outcomes: Outcomes, duration: int) -> Iterator[RecordResult]:
-    now = datetime.datetime.now(datetime.UTC)
+    now = _now()
     for record in notification.records:
         outcome = outcomes[record.bucket, record.key]
         identity = record.event, record.bucket, record.key
@@ -153,9 +155,16 @@ def _log(results: Sequence[RecordResult], context: Any) -> None:
     secrets = environment.secrets()
     for result in results:
         print(result.line(secrets))
-    function = getattr(context, "function_name", None) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
-    for document in metrics(results, function, datetime.datetime.now(datetime.UTC)):
+    for document in metrics(results, _function(context), _now()):
         print(document, flush=True)
+
+
+def _function(context: Any) -> str:
+    return getattr(context, "function_name", None) or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 def _cause(error: Exception) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..sync.telemetry import NAMESPACE
@@ -35,6 +35,11 @@ OUTCOMES = {
 HANDLED = ("saved", "cleared", "ignored", "failed")
 #: SQS reports the age of a queue's oldest message every minute; this is how far back it is looked for.
 RECENT = datetime.timedelta(minutes=20)
+#: What the function reports when it ends a reconciliation, how far back the last one is looked for, and the
+#: seconds of one value: values of a minute are kept for 15 days only.
+#: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html#Metric
+RECONCILED = {"drift": (NAMESPACE, "Drift"), "left": (NAMESPACE, "DriftLeft")}
+RECONCILED_WITHIN, RECONCILED_PERIOD = datetime.timedelta(days=35), 300
 
 #: The values of a metric by time.
 Series = Mapping[datetime.datetime, float]
@@ -56,7 +61,8 @@ def read_figures(clients: Clients, names: Names, now: datetime.datetime) -> dict
     dict
         ``events`` of the last day by outcome; ``last_event``, its time in seconds since 1970, and its
         ``lag_seconds``, each None if it is not known; ``waiting`` and ``failed``, the numbers of events in
-        the queues; ``oldest_waiting_seconds`` and ``oldest_failed_seconds``, or None.
+        the queues; ``oldest_waiting_seconds`` and ``oldest_failed_seconds``, or None; ``reconciled``, the
+        last reconciliation by the function with its time ``at`` and the differences ``left``, or None.
 
     Raises
     ------
@@ -77,7 +83,21 @@ def read_figures(clients: Clients, names: Names, now: datetime.datetime) -> dict
     }
     if last is None:
         handled = _from_log(clients, names, now, handled)
-    return {**handled, **dict(_of_queues(queues, series))}
+    return {**handled, **dict(_of_queues(queues, series)), "reconciled": _reconciled(clients, names, now)}
+
+
+def _reconciled(clients: Clients, names: Names, now: datetime.datetime) -> dict[str, int] | None:
+    """Return what the function's last reconciliation has found and left, or None; one call."""
+    of_function = {"Name": "FunctionName", "Value": names.function}
+    queries = [
+        _query(name, *metric, of_function, "Maximum", RECONCILED_PERIOD)
+        for name, metric in RECONCILED.items()
+    ]
+    series = _series(clients, names, queries, now - RECONCILED_WITHIN, now)
+    if not series["left"]:
+        return None
+    at = max(series["left"])
+    return {"at": int(at.timestamp()), **{name: int(series[name].get(at, 0)) for name in RECONCILED}}
 
 
 def _of_queues(queues: Mapping[str, Queue | None], series: Mapping[str, Series]) -> Iterator[tuple[str, Any]]:
@@ -109,11 +129,22 @@ def _read(
 ) -> dict[str, Series]:
     """Return the values of each metric of the last day, by the id of its query; one call."""
     queries = list(_queries(names, queues))
-    arguments: Any = {
-        "MetricDataQueries": queries,
-        "StartTime": now - datetime.timedelta(seconds=DAY),
-        "EndTime": now,
-    }
+    series = _series(clients, names, queries, now - datetime.timedelta(seconds=DAY), now)
+    for state in queues:
+        ages = series.get(f"oldest_{state}", {})
+        series[f"oldest_{state}"] = {time: age for time, age in ages.items() if time > now - RECENT}
+    return series
+
+
+def _series(
+    clients: Clients,
+    names: Names,
+    queries: Sequence[MetricDataQueryTypeDef],
+    start: datetime.datetime,
+    end: datetime.datetime,
+) -> dict[str, Series]:
+    """Return the values of some metrics of the function, by the id of their query."""
+    arguments: Any = {"MetricDataQueries": queries, "StartTime": start, "EndTime": end}
     series: dict[str, dict[datetime.datetime, float]] = {query["Id"]: {} for query in queries}
     resource = f"the function {names.function}"
     with translated("cloudwatch:GetMetricData", resource, clients.settings.endpoint_url):
@@ -125,9 +156,6 @@ def _read(
             if not page.get("NextToken"):
                 break
             arguments["NextToken"] = page["NextToken"]
-    for state in queues:
-        ages = series.get(f"oldest_{state}", {})
-        series[f"oldest_{state}"] = {time: age for time, age in ages.items() if time > now - RECENT}
     return dict(series)
 
 
@@ -144,10 +172,15 @@ def _queries(names: Names, queues: Mapping[str, Queue | None]) -> Iterator[Metri
 
 
 def _query(
-    identifier: str, namespace: str, metric: str, dimension: dict[str, str], statistic: str
+    identifier: str,
+    namespace: str,
+    metric: str,
+    dimension: dict[str, str],
+    statistic: str,
+    period: int = PERIOD,
 ) -> MetricDataQueryTypeDef:
     of_metric: Any = {"Namespace": namespace, "MetricName": metric, "Dimensions": [dimension]}
     return {
         "Id": identifier,
-        "MetricStat": {"Metric": of_metric, "Period": PERIOD, "Stat": statistic},
+        "MetricStat": {"Metric": of_metric, "Period": period, "Stat": statistic},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import botocore.session
@@ -43,6 +44,8 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
     work = Pass(syncer(), syncer().reader.s3, State.of(asked.state))
     state = work.run(seconds)
     if asked.queue_arn is not None:
+        # Keys that failed are events from now on.
+        state = replace(state, failed=0)
         bodies = [text for key in work.failed for text in _as_event(work, key)]
         bodies += [] if state.phase == DONE else [json.dumps(request(state.document()))]
         _send(asked.queue_arn, bodies)

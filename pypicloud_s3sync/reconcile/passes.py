@@ -1,12 +1,13 @@
 """Reconcile a cache with its bucket in short steps, each of which continues where the one before ended.
 
 The function works only for minutes, and keeps nothing between two invocations. Therefore it does not list
-both sides and compare them, but makes up to two passes, whose state fits into a message:
+both sides and compare them, but makes up to three passes, whose state fits into a message:
 
 - ``bucket``: page by page of the bucket, the rows of the same filenames are read, and what differs is
   converged. Rows that agree are counted.
-- ``rows``: only if the cache then has more rows than were counted, the objects of its rows are looked at,
-  name by name, until as many rows without an object were found.
+- ``count``: all rows are counted, which DynamoDB does in many steps;
+- ``rows``: only if the cache has more rows than the first pass, the objects of its rows are looked at, name
+  by name, until as many rows without an object were found.
 
 An unchanged bucket costs its listing and a read of each row. Summaries of names of which no row differs are
 not checked.
@@ -31,7 +32,7 @@ from .models import Difference, Kind, ListedObject, ListedRow, a_tenth
 from .scans import scan_of
 from .scans.base import Scan, row_of
 
-BUCKET, ROWS, DONE = "bucket", "rows", "done"
+BUCKET, COUNT, ROWS, DONE = "bucket", "count", "rows", "done"
 #: The most keys of one step, and of one step if there is little time.
 PAGE, SHORT_PAGE = 1000, 100
 #: Seconds that a long step may take; with less time, the steps are short.
@@ -45,19 +46,21 @@ class State:
     Parameters
     ----------
     phase : str
-        ``bucket``, ``rows`` or ``done``.
+        ``bucket``, ``count``, ``rows`` or ``done``.
     cursor : str
-        The last key, or the last name, that was looked at.
+        The last key, filename or name that was looked at.
     objects : int
         The number of objects that were listed.
     agreeing : int
         The number of rows whose object was listed.
     rows : int
-        The number of rows that the cache had after the first pass.
+        The number of rows that were counted after the first pass.
     added, repaired, deleted : int
         The number of rows that were added, corrected and deleted.
     kept : int
         The number of rows without an object, if there are too many to be deleted.
+    failed : int
+        The number of keys that could not be converged.
     """
 
     phase: str = BUCKET
@@ -69,6 +72,7 @@ class State:
     repaired: int = 0
     deleted: int = 0
     kept: int = 0
+    failed: int = 0
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> State:
@@ -86,7 +90,7 @@ class State:
         for name, value in asdict(state).items():
             if type(value) is not type(getattr(cls, name)):
                 raise EventError(f"the request to reconcile has no valid {name}: run ppc-s3sync enable")
-        if state.phase not in (BUCKET, ROWS, DONE):
+        if state.phase not in (BUCKET, COUNT, ROWS, DONE):
             raise EventError("the request to reconcile has no valid phase: run ppc-s3sync enable")
         return state
 
@@ -129,11 +133,15 @@ class Pass:
             if longest and begun + 2 * longest > deadline:
                 break
             size = PAGE if deadline - begun >= LONG else SHORT_PAGE
-            self.state = (
-                self._step_of_bucket(size) if self.state.phase == BUCKET else self._step_of_rows(size)
-            )
+            self.state = self._step(size)
             longest = max(longest, self.clock() - begun)
+        self.state = replace(self.state, failed=self.state.failed + len(self.failed))
         return self.state
+
+    def _step(self, size: int) -> State:
+        if self.state.phase == BUCKET:
+            return self._step_of_bucket(size)
+        return self._count(self.state) if self.state.phase == COUNT else self._step_of_rows(size)
 
     def _step_of_bucket(self, size: int) -> State:
         state = self.state
@@ -158,13 +166,17 @@ class Pass:
         )
         if page.get("IsTruncated"):
             return replace(state, cursor=listed[-1]["Key"])
-        return self._after_bucket(state)
+        return self._count(replace(state, phase=COUNT, cursor=""))
 
-    def _after_bucket(self, state: State) -> State:
-        """Return the state after the first pass: done, unless there are rows that were not seen."""
-        count = self._scan.count()
-        rows = state.agreeing if count is None else count.number
-        state = replace(state, rows=rows, cursor="")
+    def _count(self, state: State) -> State:
+        """Count rows; after the last ones, everything is done unless there are rows that were not seen."""
+        found = self._scan.count_from(state.cursor)
+        if found is None:
+            return replace(state, phase=DONE, rows=state.agreeing)
+        rows, cursor = state.rows + found[0], found[1]
+        state = replace(state, rows=rows, cursor=cursor)
+        if cursor:
+            return state
         surplus = rows - state.agreeing
         if surplus <= 0:
             return replace(state, phase=DONE)

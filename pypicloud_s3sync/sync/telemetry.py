@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,13 @@ def metrics(results: Sequence[RecordResult], function: str, now: datetime.dateti
     yield _document(function, now, {name: (count, "Count") for name, count in counts.items()})
     for start in range(0, len(lags), VALUES):
         yield _document(function, now, {"Lag": (lags[start : start + VALUES], "Milliseconds")})
+
+
+def reconcile_metrics(state: Mapping[str, Any], function: str, now: datetime.datetime) -> str:
+    """Return a document with what a reconciliation found and left, when it has ended."""
+    left = state["kept"] + state["failed"]
+    found = state["added"] + state["repaired"] + state["deleted"] + left
+    return _document(function, now, {"Drift": (found, "Count"), "DriftLeft": (left, "Count")})
 
 
 def _document(function: str, now: datetime.datetime, values: dict[str, tuple[Any, str]]) -> str:

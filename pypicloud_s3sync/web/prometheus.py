@@ -36,7 +36,8 @@ def exposition(
         The ``Accept`` header of the request, by which Prometheus chooses a format.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector([*_of_settings(settings), *_of_events(figures), *_of_comparison(compared)]))
+    of_comparison = _of_comparison(compared, figures["reconciled"])
+    registry.register(_Collector([*_of_settings(settings), *_of_events(figures), *of_comparison]))
     encode, content_type = choose_encoder(accept)
     return encode(registry), content_type
 
@@ -92,29 +93,36 @@ def _of_events(figures: Mapping[str, Any]) -> Iterator[Metric]:
     )
 
 
-def _of_comparison(compared: Mapping[str, Any] | None) -> Iterator[Metric]:
-    """Yield what the last reconciliation, or comparison, on this host has found."""
+def _of_comparison(
+    compared: Mapping[str, Any] | None, reconciled: Mapping[str, int] | None
+) -> Iterator[Metric]:
+    """Yield what the last reconciliation, or comparison, has found: on this host, or by the function."""
     found = compared or {}
     differences = found.get("differences", {})
+    at, in_sync = found.get("at"), found.get("in_sync")
     if not found:
         left = None
     elif found["dry_run"]:
         left = sum(differences.values())
     else:
         left = found["kept"] + found["failed"]
+    if reconciled is not None and (at is None or reconciled["at"] > at):
+        at, left = reconciled["at"], reconciled["left"]
+        in_sync = left == 0
     yield _gauge(
         "last_reconcile_timestamp_seconds",
-        "When bucket and cache were last compared on this host.",
-        found.get("at"),
+        "When bucket and cache were last compared, on this host or by the function.",
+        at,
     )
     yield _gauge(
         "last_reconcile_success",
         "Whether bucket and cache agreed at the end of the last comparison: 1 or 0.",
-        found.get("in_sync"),
+        in_sync,
     )
-    yield _gauge("objects", "Objects in the bucket at the last comparison.", found.get("objects"))
-    yield _gauge("rows", "Rows in the cache at the beginning of the last comparison.", found.get("rows"))
-    yield _labelled("drift", "Differences that the last comparison found.", "kind", differences)
+    on_host = "the last comparison on this host"
+    yield _gauge("objects", f"Objects in the bucket at {on_host}.", found.get("objects"))
+    yield _gauge("rows", f"Rows in the cache at the beginning of {on_host}.", found.get("rows"))
+    yield _labelled("drift", f"Differences that {on_host} found.", "kind", differences)
     yield _gauge("unrepaired_differences", "Differences that the last comparison left.", left)
 
 

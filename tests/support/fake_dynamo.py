@@ -71,7 +71,10 @@ class FakeDynamo:
         start = ExclusiveStartKey[attribute]["S"] if ExclusiveStartKey else ""
         keys = [key for key in sorted(self.tables[TableName]) if key > start]
         more = {"LastEvaluatedKey": {attribute: {"S": keys[Limit - 1]}}} if len(keys) > Limit else {}
-        return {"Items": [self.tables[TableName][key] for key in keys[:Limit]], **more}
+        items = [self.tables[TableName][key] for key in keys[:Limit]]
+        if request.get("Select") == "COUNT":
+            return {"Count": len(items), **more}
+        return {"Items": items, "Count": len(items), **more}
 
     def query(self, **request: Any) -> dict[str, Any]:
         """Return what the index shows for a name."""

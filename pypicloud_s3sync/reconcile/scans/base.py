@@ -44,6 +44,19 @@ class Scan:
         total = self.total()
         return None if total is None else Count(total)
 
+    def count_from(self, cursor: str) -> tuple[int, str] | None:
+        """Count rows exactly, as far as one step goes; return the number, and where the next step begins.
+
+        None means, as for :meth:`count`, that the number is not known without listing the rows.
+
+        Parameters
+        ----------
+        cursor : str
+            Where the last step ended; empty for the first step, and returned by the last one.
+        """
+        count = self.count()
+        return None if count is None else (count.number, "")
+
     def list_names(self) -> Collection[str]:
         """Return the names of all projects that the cache lists."""
         names: Collection[str] = self.cache.distinct()

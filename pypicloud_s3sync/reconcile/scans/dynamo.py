@@ -53,6 +53,15 @@ class DynamoScan(Scan):
         found = self.capacity.count(self.tables[0])
         return None if found is None else Count(found, exact=False)
 
+    def count_from(self, cursor: str) -> tuple[int, str] | None:
+        """Count a page of the rows; see :meth:`.Scan.count_from`. DynamoDB reads as much as for a list."""
+        table = self.tables[0]
+        more = {"ExclusiveStartKey": {"filename": {"S": cursor}}} if cursor else {}
+        limit = self.capacity.page(table)
+        answer = self.capacity.patiently(self.client.scan, TableName=table, Select="COUNT", **limit, **more)
+        last = answer.get("LastEvaluatedKey", {})
+        return answer["Count"], last["filename"]["S"] if last else ""
+
     def list_names(self) -> Collection[str]:
         """Return the names of all projects that have a summary."""
         return [listed.name for page in self.names() for listed in page]

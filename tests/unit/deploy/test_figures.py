@@ -29,16 +29,20 @@ def attributes(**arguments: Any) -> dict[str, Any]:
 
 
 def clients_with(*results: dict[str, Any], **answers: Any) -> Any:
+    def metrics(MetricDataQueries: list[dict[str, Any]], **_: Any) -> dict[str, Any]:
+        asked = {query["Id"] for query in MetricDataQueries}
+        return {"MetricDataResults": [found for found in results if found["Id"] in asked]}
+
     given = {
         "get_queue_url": lambda QueueName: {"QueueUrl": f"https://sqs/{QueueName}"},
         "get_queue_attributes": attributes,
         "list_queue_tags": {},
-        "get_metric_data": {"MetricDataResults": list(results)},
+        "get_metric_data": metrics,
     }
     return FakeClients({**given, **answers})
 
 
-def test_the_figures_of_a_busy_day_are_read_in_one_call_of_cloudwatch() -> None:
+def test_the_figures_of_a_busy_day_are_read_from_cloudwatch() -> None:
     clients = clients_with(
         result("saved", 4, 0, 5),
         result("cleared", 1, age=9),
@@ -56,13 +60,25 @@ def test_the_figures_of_a_busy_day_are_read_in_one_call_of_cloudwatch() -> None:
         "oldest_waiting_seconds": 75,
         "failed": 0,
         "oldest_failed_seconds": None,
+        "reconciled": None,
     }
     assert "filter_log_events" not in clients.operations
-    sent = clients.arguments("get_metric_data")
+    sent, of_reconciliations = (given for name, given in clients.calls if name == "get_metric_data")
     assert sent["EndTime"] - sent["StartTime"] == datetime.timedelta(hours=24)
+    # CloudWatch has no values of a minute for such a time.
+    assert of_reconciliations["EndTime"] - of_reconciliations["StartTime"] > datetime.timedelta(days=31)
+    assert {query["MetricStat"]["Period"] for query in of_reconciliations["MetricDataQueries"]} == {300}
     assert [query["Id"] for query in sent["MetricDataQueries"]] == [
         *("saved", "cleared", "ignored", "failed", "lost", "lag", "oldest_waiting")
     ]
+
+
+def test_the_last_reconciliation_by_the_function_is_the_one_that_ended_last() -> None:
+    clients = clients_with(
+        result("saved", 1), result("drift", 7, 0, 9, age=4000), result("left", 7, 0, 2, age=4000)
+    )
+    expected = {"at": int((NOW - 4000 * MINUTE).timestamp()), "drift": 9, "left": 2}
+    assert read_figures(clients, NAMES, NOW)["reconciled"] == expected
 
 
 def test_an_old_age_of_a_message_is_not_that_of_the_oldest_message_now() -> None:
@@ -101,6 +117,7 @@ def test_all_pages_are_read() -> None:
     pages = [
         {"MetricDataResults": [result("saved", 1, age=9)], "NextToken": "more"},
         {"MetricDataResults": [result("saved", 2)]},
+        {"MetricDataResults": []},
     ]
     assert read_figures(clients_with(get_metric_data=pages), NAMES, NOW)["events"]["saved"] == 3
 

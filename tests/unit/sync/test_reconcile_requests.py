@@ -73,16 +73,28 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return bodies
 
 
-def test_a_direct_request_reconciles_and_answers_what_it_did(world: World, sent: list[Any]) -> None:
+def reported(capsys: pytest.CaptureFixture[str]) -> list[tuple[int, int]]:
+    """Return what the function has reported to CloudWatch of each reconciliation that ended."""
+    lines = map(json.loads, capsys.readouterr().out.splitlines())
+    return [(line["Drift"], line["DriftLeft"]) for line in lines if "Drift" in line]
+
+
+def test_a_direct_request_reconciles_and_answers_what_it_did(
+    world: World, sent: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     world.put(KEY, name="pkg", version="1.0")
     answer = handler.handle_s3_event(request({}), None)["reconcile"]
     assert (answer["done"], answer["failed"], answer["state"]["added"]) == (True, [], 1)
+    assert reported(capsys) == [(1, 0)]
     assert "pkg-1.0.tar.gz" in world.rows()
     assert sent == []
 
 
 def test_a_request_of_the_queue_goes_on_through_the_queue(
-    world: World, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+    world: World,
+    sent: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("pypicloud_s3sync.reconcile.passes.SHORT_PAGE", 1)
     monkeypatch.setattr(handler, "seconds_left", lambda context: 1e-9)
@@ -97,6 +109,8 @@ def test_a_request_of_the_queue_goes_on_through_the_queue(
         assert sent == []
     assert invocations == 3
     assert len(world.rows()) == 3
+    # The last invocation has reported what all of them did.
+    assert reported(capsys) == [(3, 0)]
 
 
 def test_events_in_the_same_batch_are_handled_and_a_second_request_waits(

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.sync.telemetry import NAMESPACE, VALUES, RecordResult, lag_ms, metrics
+from pypicloud_s3sync.sync.telemetry import (
+    NAMESPACE,
+    VALUES,
+    RecordResult,
+    lag_ms,
+    metrics,
+    reconcile_metrics,
+)
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 KEY = "x/pkg-1.0.tar.gz"
@@ -105,3 +112,12 @@ def test_every_document_declares_its_metrics_and_their_units() -> None:
         **dict.fromkeys(["Saved", "Cleared", "Ignored", "Failed"], "Count"),
         "Lag": "Milliseconds",
     }
+
+
+def test_a_reconciliation_has_the_differences_that_it_found_and_those_that_it_left() -> None:
+    state = {"added": 1, "repaired": 2, "deleted": 3, "kept": 10, "failed": 4}
+    document = json.loads(reconcile_metrics(state, "sync", NOW))
+    assert (document["Drift"], document["DriftLeft"], document["FunctionName"]) == (20, 14, "sync")
+    (directive,) = document["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == NAMESPACE
+    assert [metric["Name"] for metric in directive["Metrics"]] == ["Drift", "DriftLeft"]

@@ -20,6 +20,7 @@ FIGURES: dict[str, Any] = {
     "oldest_waiting_seconds": 75,
     "failed": 0,
     "oldest_failed_seconds": None,
+    "reconciled": None,
 }
 COMPARED: dict[str, Any] = {
     "at": 1795637500,
@@ -129,3 +130,20 @@ def test_the_format_is_that_which_prometheus_accepts(accept: str, content_type: 
         assert body.endswith(b"# EOF\n")
         # The parser has no types.
         assert len(list(parse_openmetrics(body.decode()))) == 14  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.parametrize(
+    ("compared", "at", "left", "expected"),
+    [
+        pytest.param(COMPARED, COMPARED["at"] + 60, 2, (COMPARED["at"] + 60, 0, 2), id="by the function"),
+        pytest.param(COMPARED, COMPARED["at"] - 60, 2, (COMPARED["at"], 1, 0), id="then on this host"),
+        pytest.param(None, 1795000000, 0, (1795000000, 1, 0), id="by the function only"),
+    ],
+)
+def test_the_last_reconciliation_is_that_of_the_function_if_it_is_newer(
+    compared: dict[str, Any] | None, at: int, left: int, expected: tuple[int, int, int]
+) -> None:
+    found = samples({**FIGURES, "reconciled": {"at": at, "drift": 5, "left": left}}, compared)
+    names = ("last_reconcile_timestamp_seconds", "last_reconcile_success", "unrepaired_differences")
+    assert tuple(found[name][""] for name in names) == expected
+    assert found["objects"] == ({} if compared is None else {"": 1204})

@@ -485,6 +485,7 @@ def test_prometheus_reads_aws_once_a_minute_at_most(
             "oldest_waiting_seconds": None,
             "failed": 0,
             "oldest_failed_seconds": None,
+            "reconciled": None,
         }
 
     monkeypatch.setattr(Deployment, "figures", figures)
