@@ -14,10 +14,10 @@ from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
 from ..sync.counts import count_of
+from .differences import MODULUS, agree, differences, entries
 from .disputed import look_again
-from .findings import Findings, Flaw
+from .findings_database import Findings, Flaw
 from .models import KINDS, Difference, Held, Kind, Region, Totals
-from .packages import MODULUS, agree, differences, entries
 from .survey import holdings, survey
 
 #: The filenames that are looked at together.

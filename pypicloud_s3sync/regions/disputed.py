@@ -11,8 +11,8 @@ from typing import Any
 
 from ..caches.base import RowKey, Snapshot
 from ..sync.packages import StoredObject, to_package
+from .differences import says
 from .models import Held, Region
-from .packages import says
 from .survey import described
 
 #: A filename, and what each region holds of it.

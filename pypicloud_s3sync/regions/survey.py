@@ -16,7 +16,7 @@ from ..reconcile.run import run
 from ..reconcile.scans import scan_of
 from ..reconcile.scans.base import SHA256
 from ..sync.counts import count_of
-from .findings import Findings, Flaw
+from .findings_database import Findings, Flaw
 from .models import Described, Held, Region
 
 

@@ -14,8 +14,8 @@ from ..reconcile.bucket import list_objects
 from ..reconcile.scans.base import Scan
 from ..sync.packages import StoredObject, guess_name, possible_names, to_package
 from ..sync.pending import listed_keys
+from .differences import says
 from .models import Region
-from .packages import says
 from .survey import described
 
 #: Seconds between two looks: the first pause, how much longer each one is than the one before, the longest.
