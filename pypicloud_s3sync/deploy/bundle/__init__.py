@@ -14,12 +14,12 @@
 5. :mod:`.archive` writes the zip.
 6. :mod:`.verify` unpacks the zip and imports the handler and the cache in a clean interpreter.
 
-The same inputs give the same bytes. :func:`fingerprint` (:mod:`.digest`) runs only the first step, to tell
-whether a new build would differ. :func:`load` (:mod:`.ready`) reads and checks a zip that
-was built earlier.
+The same inputs give the same bytes. :func:`fingerprint` (:mod:`.fingerprints`) runs only the first step, to
+tell whether a new build would differ. :func:`load` (:mod:`.ready`) reads and checks a zip that was built
+earlier.
 """
 
-from .digest import fingerprint
+from .fingerprints import fingerprint
 from .models import (
     DIRECT_UPLOAD_LIMIT,
     UNZIPPED_LIMIT,

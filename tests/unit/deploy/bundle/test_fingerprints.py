@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pypicloud_s3sync
-from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, collect, digest, fingerprint
+from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, collect, fingerprint, fingerprints
 from support.site_packages import SitePackages
 
 PACKAGE = Path(pypicloud_s3sync.__file__).parent
@@ -65,7 +65,7 @@ def test_the_fingerprint_depends_on_the_modules_that_the_bundle_contains(
     copy = tmp_path / PACKAGE.name
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(collect, "OWN", copy)
-    monkeypatch.setattr(digest, "_BUILDER", copy / "deploy/bundle")
+    monkeypatch.setattr(fingerprints, "_BUILDER", copy / "deploy/bundle")
 
     def append_to(name: str) -> None:
         with (copy / name).open("a") as source:
