@@ -9,7 +9,7 @@ from typing import Any
 
 from ..exceptions import S3SyncError
 from ..sync.counts import count_of
-from . import waits
+from . import wait_reasons
 from .bundle import Bundle
 from .models import Action, Plan, Progress, Reporter
 from .writers import Writers
@@ -53,7 +53,7 @@ def perform(
     step = step_name(action)
     running, done = VERBS[action.verb]
     message = f"{running} the {action.resource} {action.name}"
-    report(Progress(step, "running", message, note=waits.reason(action)))
+    report(Progress(step, "running", message, note=wait_reasons.reason(action)))
     try:
         writers.perform(action.call, **action.arguments, **more)
     except S3SyncError as error:
@@ -64,7 +64,7 @@ def perform(
 
 def _report_waiting(report: Reporter, step: str, delay: int, elapsed: int) -> None:
     message = f"waiting {count_of(delay // 60, 'minute')}"
-    report(Progress(step, "running", message, elapsed, delay, note=waits.PROPAGATION))
+    report(Progress(step, "running", message, elapsed, delay, note=wait_reasons.PROPAGATION))
 
 
 def step_name(action: Action) -> str:
