@@ -1,4 +1,4 @@
-"""Call operations that change AWS, and retry them while changes propagate inside AWS."""
+"""Call operations that change AWS."""
 
 from __future__ import annotations
 
@@ -11,14 +11,10 @@ from ...exceptions import AwsError
 from ..aws import Clients
 from ..aws_errors import iam_action, is_existing, translated
 from ..readers import calls as reading
-
-#: How long a change may take to propagate between IAM, Lambda and S3, in seconds. SQS needs a whole minute
-#: until the name of a deleted queue can be used again.
-PROPAGATION_TIMEOUT = 90
-PROPAGATION_INTERVAL = 1
+from .retries import Retries
 
 
-class Calls(reading.Calls):
+class Calls(reading.Calls, Retries):
     """Calls operations that read or change AWS; readers take it too, since a writer may have to look first.
 
     Parameters
@@ -34,9 +30,8 @@ class Calls(reading.Calls):
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(clients)
-        self.clock = clock
-        self.pause = pause
+        reading.Calls.__init__(self, clients)
+        Retries.__init__(self, clock, pause)
 
     def invoke(self, client: Any, function: str, payload: Mapping[str, Any]) -> Any:
         """Invoke a function through the client of :meth:`.Clients.invoker`; return Lambda's response."""
@@ -75,28 +70,3 @@ class Calls(reading.Calls):
     ) -> None:
         """Call an operation that deletes a resource; ignore a resource that does not exist."""
         self.find(service, operation, resource, action=action, **arguments)
-
-    def retry_on(self, messages: tuple[str, ...], call: Callable[[], Any]) -> Any:
-        """Retry a call while AWS refuses it with a message about propagation, for a limited time."""
-        deadline = self.clock() + PROPAGATION_TIMEOUT
-        while True:
-            try:
-                return call()
-            except AwsError as error:
-                if not any(message in str(error) for message in messages) or self.clock() > deadline:
-                    raise
-            self.pause(PROPAGATION_INTERVAL)
-
-    def until(
-        self,
-        condition: Callable[[], bool],
-        timeout: float = PROPAGATION_TIMEOUT,
-        interval: float = PROPAGATION_INTERVAL,
-    ) -> bool:
-        """Wait until the condition is true, for a limited time; return whether it became true."""
-        deadline = self.clock() + timeout
-        while not condition():
-            if self.clock() > deadline:
-                return False
-            self.pause(interval)
-        return True

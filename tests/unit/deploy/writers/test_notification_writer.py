@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_INTERVAL
 from pypicloud_s3sync.deploy.writers.notifications import NotificationWriter
+from pypicloud_s3sync.deploy.writers.retries import PROPAGATION_INTERVAL
 from pypicloud_s3sync.exceptions import AwsError, ConflictError
 from support.fakes import ACCOUNT, BUCKET, FakeCalls, FakeTime, make_desired, not_none, refusal
 from support.notifications import GET, PUT, FakeBucket

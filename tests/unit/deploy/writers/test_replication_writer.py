@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.writers.calls import PROPAGATION_TIMEOUT
 from pypicloud_s3sync.deploy.writers.replication import ReplicationWriter
+from pypicloud_s3sync.deploy.writers.retries import PROPAGATION_TIMEOUT
 from pypicloud_s3sync.deploy.writers.versioning import VersioningWriter
 from pypicloud_s3sync.exceptions import AwsError, ConflictError
 from support.fakes import ACCOUNT, FakeCalls, FakeClients, FakeTime, refusal
