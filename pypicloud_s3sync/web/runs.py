@@ -26,7 +26,7 @@ BOOTSTRAP = """\
 import json, sys
 document = json.load(sys.stdin)
 sys.path[:] = document["path"]
-from pypicloud_s3sync.web.run_process import main
+from pypicloud_s3sync.web.run_main import main
 sys.exit(main(document))
 """
 
@@ -44,7 +44,7 @@ def start(settings: SyncSettings, command: str, application: Mapping[str, str]) 
     ----------
     settings : SyncSettings
     command : str
-        One of :data:`.run_process.COMMANDS`.
+        One of :data:`.run_main.COMMANDS`.
     application : dict
         The application's settings, from which the process reads ``settings`` again.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.web import run_process, runs
+from pypicloud_s3sync.web import run_main, runs
 
 
 def use_threads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -17,6 +17,6 @@ def use_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def launch(command: list[str], document: Mapping[str, Any]) -> None:
         own = {name: os.dup(document[name]) for name in ("lock", "record")}
-        threading.Thread(target=run_process.main, args=[{**document, **own}]).start()
+        threading.Thread(target=run_main.main, args=[{**document, **own}]).start()
 
     monkeypatch.setattr(runs, "_launch", launch)

@@ -137,16 +137,16 @@ def test_the_process_can_be_stopped_even_if_a_thread_of_the_server_blocks_signal
     output = tmp_path / "output"
     script = (
         "import signal, json, os; from pypicloud_s3sync.deploy import run_lock\n"
-        "from pypicloud_s3sync.web import run_process\n"
+        "from pypicloud_s3sync.web import run_main\n"
         "signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())\n"
         "def look(deployment):\n"
         "    blocked = sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))\n"
         f"    {report_to(output, 'blocked')}\n"
-        "run_process.COMMANDS['look'] = look\n"
+        "run_main.COMMANDS['look'] = look\n"
         "null = os.open(os.devnull, os.O_RDWR)\n"
         "settings = {'pypi.storage': 's3', 'pypi.db': 'dynamo', 'storage.bucket': 'bucket',"
         " 'db.region_name': 'us-east-1'}\n"
-        "run_process.main({'lock': null, 'record': null, 'settings': settings, 'command': 'look'})\n"
+        "run_main.main({'lock': null, 'record': null, 'settings': settings, 'command': 'look'})\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
     assert json.loads(output.read_text()) == []
@@ -155,14 +155,14 @@ def test_the_process_can_be_stopped_even_if_a_thread_of_the_server_blocks_signal
 def test_an_unexpected_error_is_logged_without_the_secrets_of_the_settings() -> None:
     script = (
         "import os\n"
-        "from pypicloud_s3sync.web import run_process\n"
+        "from pypicloud_s3sync.web import run_main\n"
         "def fail(deployment):\n"
         "    raise RuntimeError('redis://:hunter2-of-url@cache') from ValueError('hunter2-of-url')\n"
-        "run_process.COMMANDS['fail'] = fail\n"
+        "run_main.COMMANDS['fail'] = fail\n"
         "null = os.open(os.devnull, os.O_RDWR)\n"
         "settings = {'pypi.storage': 's3', 'pypi.db': 'redis', 'storage.bucket': 'bucket',"
         " 'db.url': 'redis://:hunter2-of-url@cache'}\n"
-        "run_process.main({'lock': null, 'record': null, 'settings': settings, 'command': 'fail'})\n"
+        "run_main.main({'lock': null, 'record': null, 'settings': settings, 'command': 'fail'})\n"
     )
     log = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stderr
     assert "S3 sync: fail failed" in log

@@ -24,7 +24,7 @@ from pypicloud_s3sync.exceptions import (
     S3SyncError,
 )
 from pypicloud_s3sync.reconcile.models import Options, Report
-from pypicloud_s3sync.web import assets, run_process, views
+from pypicloud_s3sync.web import assets, run_main, views
 from pypicloud_s3sync.web.reads import Reads
 from support.apps import PASSWORD, hashed, lines, log_in, make_file_app, use_basic
 from support.fakes import make_settings, not_none
@@ -67,7 +67,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SyncSettings:
     """Let the routes see settings with which S3 sync can work, and no run of another process."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     settings = make_settings()
-    for module in (views, run_process):
+    for module in (views, run_main):
         monkeypatch.setattr(module, "read", lambda _: settings)
     use_threads(monkeypatch)
     return settings

@@ -20,7 +20,7 @@ from ..deploy import Deployment, run_lock
 from ..exceptions import S3SyncError
 from ..reconcile.models import Options
 from ..sync.masking import mask, secrets_of
-from . import start
+from . import reconcile_on_start
 
 LOG = logging.getLogger(__name__)
 #: What each command does. Each of them holds the lock until it ends.
@@ -45,8 +45,8 @@ def main(document: Mapping[str, Any]) -> int:
     # A thread of a web server may have blocked signals, and the process inherits that.
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    if document["command"] == start.COMMAND:
-        return start.reconcile(document["settings"])
+    if document["command"] == reconcile_on_start.COMMAND:
+        return reconcile_on_start.reconcile(document["settings"])
     run = run_lock.Run.inherited(document["lock"], document["record"])
     try:
         # Without this process's environment: the settings already contain the PPC_* variables.

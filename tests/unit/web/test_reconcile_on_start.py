@@ -16,7 +16,7 @@ from webtest import TestApp
 
 from pypicloud_s3sync.config.settings import read
 from pypicloud_s3sync.exceptions import S3SyncError
-from pypicloud_s3sync.web import runs, start
+from pypicloud_s3sync.web import reconcile_on_start, runs
 from support.apps import FILES, make_app
 from support.fakes import make_settings
 
@@ -42,10 +42,12 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Mapping[str
     """Record the settings of each process that would be started for a server with a bucket."""
     found: list[Mapping[str, str]] = []
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(start, "_held", {})
+    monkeypatch.setattr(reconcile_on_start, "_held", {})
     monkeypatch.setattr(runs, "start_in_background", lambda command, settings: found.append(settings))
     option = "s3sync.reconcile_on_start"
-    monkeypatch.setattr(start, "read", lambda given: make_settings(s3sync__reconcile_on_start=given[option]))
+    monkeypatch.setattr(
+        reconcile_on_start, "read", lambda given: make_settings(s3sync__reconcile_on_start=given[option])
+    )
     monkeypatch.setattr(sys, "argv", ["pserve"])
     return found
 
@@ -86,7 +88,7 @@ def test_nothing_happens_if_the_packages_are_not_in_a_bucket(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(start, "read", read)
+    monkeypatch.setattr(reconcile_on_start, "read", read)
     make_server(tmp_path)
     assert (started, caplog.records) == ([], [])
 
@@ -95,12 +97,12 @@ def test_only_the_first_worker_reconciles_until_it_ends(
     started: list[Mapping[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = make_settings()
-    assert start._is_first(settings)
+    assert reconcile_on_start._is_first(settings)
     # A process that starts the application again is a server that starts again.
-    assert start._is_first(settings)
+    assert reconcile_on_start._is_first(settings)
     assert is_first_in_another_process(settings) is False
     assert is_first_in_another_process(make_settings(storage__bucket="another-bucket")) is True
-    for lock in start._held.values():
+    for lock in reconcile_on_start._held.values():
         os.close(lock)
     assert is_first_in_another_process(settings) is True
 
@@ -108,8 +110,8 @@ def test_only_the_first_worker_reconciles_until_it_ends(
 def is_first_in_another_process(settings: Any) -> bool:
     child = os.fork()
     if child == 0:
-        start._held.clear()
-        os._exit(int(start._is_first(settings)))
+        reconcile_on_start._held.clear()
+        os._exit(int(reconcile_on_start._is_first(settings)))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
 
 
@@ -125,15 +127,15 @@ def test_a_server_starts_although_no_process_can_be_started(
     monkeypatch.setattr(runs, "start_in_background", fail)
     app = make_server(tmp_path)
     assert app.get("/health").status_code == 200
-    (warning,) = [record for record in caplog.records if record.name == start.__name__]
+    (warning,) = [record for record in caplog.records if record.name == reconcile_on_start.__name__]
     assert "no Python interpreter" in warning.getMessage()
 
 
 def start_process(settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run the process that a server with these settings starts."""
     return subprocess.run(
-        runs._command_line(sys.executable, start.COMMAND),
-        input=json.dumps(runs._document(start.COMMAND, settings)),
+        runs._command_line(sys.executable, reconcile_on_start.COMMAND),
+        input=json.dumps(runs._document(reconcile_on_start.COMMAND, settings)),
         text=True,
         capture_output=True,
         timeout=60,
