@@ -6,12 +6,16 @@ provisioned throughput lose their encryption key, their tags and everything else
 pypicloud creates the tables as they were.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+
+Auto scaling needs no repair: its targets, policies and alarms have the name of the table, and AWS keeps them.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/AutoScaling.HowTo.SDK.html
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -22,6 +26,8 @@ from ..exceptions import ConflictError
 LOG = logging.getLogger(__name__)
 #: What an item of CreateTable's request has in common with DescribeTable's answer.
 _INDEX = ("IndexName", "KeySchema", "Projection")
+#: An operation of the client, and its arguments.
+_Call = tuple[str, dict[str, Any]]
 
 
 def apply() -> None:
@@ -30,7 +36,7 @@ def apply() -> None:
 
 
 def _clear_all(self: Any) -> None:
-    """Delete both tables, and create them as they were: billing, encryption, tags and backups included."""
+    """Delete both tables, and create them as they were, with all that was set on them."""
     client = self.engine.dynamo.client
     models = dynamo.DynamoPackage, dynamo.PackageSummary
     names = [model.meta_.ddb_tablename(self.engine.namespace) for model in models]
@@ -64,33 +70,82 @@ class _Table:
         tags = self._read("list_tags_of_resource", ResourceArn=described["TableArn"]).get("Tags")
         if tags:
             self.request["Tags"] = tags
-        backups = self._read("describe_continuous_backups", TableName=name).get(
-            "ContinuousBackupsDescription", {}
-        )
-        self.backups = backups.get("PointInTimeRecoveryDescription", {})
+        #: The calls that set what CreateTable does not take.
+        self.calls = [
+            *self._of_policy(described["TableArn"]),
+            *self._of_backups(),
+            *self._of_time_to_live(),
+            *self._of_kinesis(),
+        ]
 
-    def _read(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
-        """Return an answer, or an empty one if the caller may not read it."""
-        try:
-            answer: Mapping[str, Any] = getattr(self.client, operation)(**arguments)
-        except ClientError as error:
-            LOG.warning("The rebuild of %s may lose what %s returns: %s", self.name, operation, error)
-            return {}
-        return answer
+    def _of_policy(self, arn: str) -> Iterator[_Call]:
+        policy = self._read("get_resource_policy", ResourceArn=arn).get("Policy")
+        if policy:
+            # The same policy had been confirmed, if it does not allow its own change.
+            arguments = {"ResourceArn": arn, "Policy": policy, "ConfirmRemoveSelfResourceAccess": True}
+            yield "put_resource_policy", arguments
 
-    def complete(self) -> None:
-        """Wait for the new table, and turn on its backups if they were on."""
-        waiter = self.client.get_waiter("table_exists")
-        waiter.wait(TableName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
-        if self.backups.get("PointInTimeRecoveryStatus") == "ENABLED":
-            days = self.backups.get("RecoveryPeriodInDays")
+    def _of_backups(self) -> Iterator[_Call]:
+        answer = self._read("describe_continuous_backups", TableName=self.name)
+        backups = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
+        if backups.get("PointInTimeRecoveryStatus") == "ENABLED":
+            days = backups.get("RecoveryPeriodInDays")
             specification = {
                 "PointInTimeRecoveryEnabled": True,
                 **({"RecoveryPeriodInDays": days} if days else {}),
             }
-            self.client.update_continuous_backups(
-                TableName=self.name, PointInTimeRecoverySpecification=specification
+            arguments = {"TableName": self.name, "PointInTimeRecoverySpecification": specification}
+            yield "update_continuous_backups", arguments
+
+    def _of_time_to_live(self) -> Iterator[_Call]:
+        found = self._read("describe_time_to_live", TableName=self.name).get("TimeToLiveDescription", {})
+        if found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING"):
+            specification = {"Enabled": True, "AttributeName": found["AttributeName"]}
+            yield (
+                "update_time_to_live",
+                {"TableName": self.name, "TimeToLiveSpecification": specification},
             )
+
+    def _of_kinesis(self) -> Iterator[_Call]:
+        answer = self._read("describe_kinesis_streaming_destination", TableName=self.name)
+        for stream in answer.get("KinesisDataStreamDestinations", []):
+            if stream["DestinationStatus"] not in ("ACTIVE", "ENABLING", "UPDATING"):
+                continue
+            arguments: dict[str, Any] = {"TableName": self.name, "StreamArn": stream["StreamArn"]}
+            precision = stream.get("ApproximateCreationDateTimePrecision")
+            if precision:
+                configuration = {"ApproximateCreationDateTimePrecision": precision}
+                arguments["EnableKinesisStreamingConfiguration"] = configuration
+            yield "enable_kinesis_streaming_destination", arguments
+
+    def _read(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
+        """Return an answer, or an empty one if there is nothing, or it cannot be read."""
+        method = getattr(self.client, operation, None)
+        if method is None:
+            reason = "this version of botocore does not know it"
+            LOG.warning("The rebuild of %s may lose what %s returns: %s", self.name, operation, reason)
+            return {}
+        try:
+            answer: Mapping[str, Any] = method(**arguments)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") != "PolicyNotFoundException":
+                LOG.warning("The rebuild of %s may lose what %s returns: %s", self.name, operation, error)
+            return {}
+        return answer
+
+    def complete(self) -> None:
+        """Wait for the new table, and set what CreateTable does not take.
+
+        The packages are more important: what cannot be set is logged, so that someone else can set it.
+        """
+        waiter = self.client.get_waiter("table_exists")
+        waiter.wait(TableName=self.name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
+        for operation, arguments in self.calls:
+            try:
+                getattr(self.client, operation)(**arguments)
+            except ClientError as error:
+                call = f"{operation} {json.dumps(arguments)}"
+                LOG.error("The rebuild of %s could not repeat %s: %s", self.name, call, error)
 
 
 def create_request(table: Mapping[str, Any]) -> dict[str, Any]:
