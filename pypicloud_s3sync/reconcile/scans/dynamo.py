@@ -11,6 +11,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ...caches.base import CacheAdapter
@@ -54,11 +55,21 @@ class DynamoScan(Scan):
         return None if found is None else Count(found, exact=False)
 
     def count_from(self, cursor: str) -> tuple[int, str] | None:
-        """Count a page of the rows; see :meth:`.Scan.count_from`. DynamoDB reads as much as for a list."""
+        """Count a page of the rows; see :meth:`.Scan.count_from`. DynamoDB reads as much as for a list.
+
+        The function may do so only if it reconciles on a schedule; otherwise the number is not known.
+        """
         table = self.tables[0]
         more = {"ExclusiveStartKey": {"filename": {"S": cursor}}} if cursor else {}
         limit = self.capacity.page(table)
-        answer = self.capacity.patiently(self.client.scan, TableName=table, Select="COUNT", **limit, **more)
+        try:
+            answer = self.capacity.patiently(
+                self.client.scan, TableName=table, Select="COUNT", **limit, **more
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "AccessDeniedException":
+                raise
+            return None
         last = answer.get("LastEvaluatedKey", {})
         return answer["Count"], last["filename"]["S"] if last else ""
 

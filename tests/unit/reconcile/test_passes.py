@@ -4,6 +4,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.reconcile import passes
@@ -61,6 +62,23 @@ def test_a_row_that_is_wrong_is_repaired(backend: type[Backend]) -> None:
     state = work_on(world).run()
     assert rows_of(state)[1:] == (0, 1, 0)
     assert work_on(world).run().agreeing == 1
+
+
+def test_a_function_that_may_not_scan_its_tables_adds_and_repairs_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its role may do so only with a schedule; ``enable`` lets it reconcile without one."""
+
+    def deny(**arguments: Any) -> None:
+        answer: Any = {"Error": {"Code": "AccessDeniedException"}}
+        raise ClientError(answer, "Scan")
+
+    world = World(Dynamo)
+    world.put("x/pkg-1.0.zip")
+    work = work_on(world)
+    monkeypatch.setattr(work._scan.adapter.client, "scan", deny)
+    state = work.run()
+    assert (rows_of(state), state.phase, state.rows) == ((1, 1, 0, 0), DONE, 1)
 
 
 def test_it_goes_on_where_the_last_invocation_ended(monkeypatch: pytest.MonkeyPatch) -> None:
