@@ -132,7 +132,5 @@ def test_calls_that_hang_in_the_middle_fail_in_time_and_the_next_invocation_work
 def test_an_event_of_s3_raises_an_error_that_says_what_hung(stalling: Stalling) -> None:
     start(stalling)
     stalling.s3.stall()
-    with pytest.raises(
-        SyncError, match="Timed out after 1 seconds while reading S3: check that the function"
-    ):
+    with pytest.raises(SyncError, match="Timed out after 1 second while reading S3: check that the function"):
         handler.handle_s3_event(stalling.notification(), Context())
