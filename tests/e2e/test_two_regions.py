@@ -27,7 +27,7 @@ from pypicloud_s3sync.exceptions import S3SyncError
 from support.distribution import Installed
 from support.processes import needs_proc, nothing_left, processes_below
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.no_cover]
 
 DEMO = ["-m", "pypicloud_s3sync.demo"]
 CHANGED = """

@@ -25,7 +25,7 @@ from support.panel_documents import (
 )
 from support.panels import SOON, Panel, Response, cut, run, silent, stream
 
-pytestmark = pytest.mark.xdist_group("panel runs")
+pytestmark = [pytest.mark.xdist_group("panel runs"), pytest.mark.no_cover]
 
 
 # Runs

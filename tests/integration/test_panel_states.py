@@ -33,7 +33,7 @@ from support.panel_documents import (
 )
 from support.panels import SOON, Panel, Response, run, stream
 
-pytestmark = pytest.mark.xdist_group("panel states")
+pytestmark = [pytest.mark.xdist_group("panel states"), pytest.mark.no_cover]
 
 
 MINUS = "\N{MINUS SIGN}"
