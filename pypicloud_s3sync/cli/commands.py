@@ -166,7 +166,7 @@ class Command:
         return self._show(document, lambda: self._print(summary))
 
     def policy(self, purposes: Sequence[str], account: str | None) -> int:
-        """Print the least IAM policy of an operator; it is JSON in any case."""
+        """Print the minimal IAM policy that an operator needs; it is JSON in any case."""
         scope = scope_of(self.settings, account)
         click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))
         return 0

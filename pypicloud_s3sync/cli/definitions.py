@@ -208,7 +208,7 @@ def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -
 @options_of_regions
 @click.pass_obj
 def compare(run: Run, /, **arguments: Any) -> int:
-    """Compare two or more regions: whether they are equal, and which layer lost what.
+    """Show whether two or more regions are equal, and where something was lost.
 
     The buckets and the caches of all regions are listed, and each difference is shown with the region that
     lacks the file or holds it wrongly, and what to do about it. Nothing is changed. Run it on a host that can
@@ -303,7 +303,7 @@ def bundle(run: Run, /, output: str, **arguments: Any) -> int:
 )
 @click.pass_obj
 def policy(run: Run, /, purposes: tuple[str, ...], account: str | None, **arguments: Any) -> int:
-    """Print the least IAM policy of an operator, as JSON.
+    """Print the minimal IAM policy that an operator needs, as JSON.
 
     An operator is a user or a role that runs these commands, or the role of the server whose admin UI shows
     S3 sync. The policy is limited to the function, the bucket and the other resources that CONFIG_URI names,

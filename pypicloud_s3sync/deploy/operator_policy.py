@@ -1,4 +1,4 @@
-"""Build the least IAM policy of an operator, who runs the commands or whose server shows the admin UI.
+"""Build the minimal IAM policy of an operator, who runs the commands or whose server shows the admin UI.
 
 Statements whose ``Sid`` begins with ``Read`` change nothing. Nothing here calls AWS: an administrator can
 print the policy before the operator has any credentials.
@@ -40,7 +40,7 @@ def operator_policy(
     scope: Scope,
     patterns: Patterns | None = None,
 ) -> dict[str, Any]:
-    """Return the least policy for some purposes.
+    """Return the minimal policy for some purposes.
 
     Parameters
     ----------

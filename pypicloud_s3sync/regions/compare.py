@@ -1,4 +1,4 @@
-"""Compare regions: find what differs, and the layer that lost it."""
+"""Compare regions: find what differs, and where it was lost."""
 
 from __future__ import annotations
 

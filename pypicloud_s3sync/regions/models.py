@@ -13,7 +13,7 @@ from ..sync.converge import Syncer
 
 
 class Kind(enum.StrEnum):
-    """The kinds of differences, each named after the layer that lost something."""
+    """The kinds of differences, each named after the place where something was lost."""
 
     #: Another bucket has the file, this one does not: replication.
     NOT_REPLICATED = "not_replicated"

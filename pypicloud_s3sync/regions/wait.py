@@ -23,7 +23,7 @@ FIRST, FACTOR, LONGEST = 0.5, 1.5, 5.0
 
 
 class State(enum.StrEnum):
-    """Whether a region can serve a file, and which layer lacks it if not."""
+    """Whether a region can serve a file; if not, what lacks it."""
 
     AVAILABLE = "available"
     #: No object: it was not uploaded, or not replicated.

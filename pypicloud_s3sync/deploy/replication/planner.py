@@ -104,7 +104,7 @@ def _refuse_same_bucket(regions: Sequence[Region]) -> None:
         other = configs.setdefault(region.bucket, region.config)
         if other is not region.config:
             raise ConfigError(
-                f"{other} and {region.config} name the same bucket {region.bucket}: give the ini of each"
+                f"{other} and {region.config} name the same bucket {region.bucket}: give the ini file of each"
                 " region, and do not set PPC_STORAGE_BUCKET"
             )
 

@@ -17,9 +17,9 @@ ENABLED = "Enabled"
 LONG = datetime.timedelta(hours=1)
 #: Files that a finding names.
 NAMED = 3
-SET_UP = "`ppc-s3sync replicate` with the ini of each region sets it up"
+SET_UP = "run `ppc-s3sync replicate` with the ini file of each region"
 BATCH = (
-    "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini of each region"
+    "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini file of each region"
     " prints the command, in batch_jobs"
 )
 
