@@ -67,7 +67,7 @@ def _let_admin_page_load() -> None:
     """Give every access backend an empty list of pending users.
 
     pypicloud/static/js/admin.js asks every backend for pending users, but only mutable ones implement it. If
-    the users are in the ini, the request fails with status 500. Can go once pypicloud's IAccessBackend
+    the users are in the ini file, the request fails with status 500. Can go once pypicloud's IAccessBackend
     implements ``pending_users``, or its page does not ask.
     """
     from pypicloud.access.base import IAccessBackend

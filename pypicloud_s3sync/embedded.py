@@ -1,6 +1,6 @@
 """Run an AWS emulator on this machine for development, tests and the demo: ``ministack``, on 127.0.0.1 only.
 
-Include it in an ini before the add-on itself, so that it is running when pypicloud connects::
+Include it in an ini file before the add-on itself, so that it is running when pypicloud connects::
 
     pyramid.includes = pypicloud_s3sync.embedded pypicloud_s3sync
     s3sync.endpoint_url = http://localhost:4566

@@ -1,1 +1,1 @@
-"""pypicloud's caches as the sync reads and writes them; the modules mirror ``pypicloud.cache``."""
+"""Read and write pypicloud's caches; the modules mirror ``pypicloud.cache``."""

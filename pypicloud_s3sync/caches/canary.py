@@ -1,4 +1,4 @@
-"""Name the package that ``ppc-s3sync doctor --canary`` sends through, and that no list of projects shows.
+"""Define the name of the test package of ``ppc-s3sync doctor --canary``, which no list of projects shows.
 
 The cache has a row for it, so that it can be seen to arrive. But the function adds no summary for its name to
 DynamoDB, and does not add the name to Redis' list, so nobody finds it; the server's queries of an SQL cache

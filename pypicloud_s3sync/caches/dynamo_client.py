@@ -1,4 +1,4 @@
-"""Give the client of a DynamoDB cache time limits, and recognize the errors that concern the whole database.
+"""Set timeouts on the client of a DynamoDB cache, and recognize errors that affect every row.
 
 pypicloud has no settings for this. flywheel's connection, of the package dynamo3, waits 60 seconds for each
 response, which is as long as the function may run, and repeats a throttled call for up to 200 seconds.

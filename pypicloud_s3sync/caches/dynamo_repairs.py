@@ -1,4 +1,6 @@
-"""Let pypicloud rebuild a DynamoDB cache without losing its tables: a repair that ``compat`` applies.
+"""Patch pypicloud so that it rebuilds a DynamoDB cache without losing the tables.
+
+:mod:`pypicloud_s3sync.compat` applies the patch.
 
 pypicloud 1.3.12 clears its cache by deleting the tables and creating them again with the same throughput. An
 on-demand table has a throughput of zero, with which no table can be created: the tables are gone. Tables with

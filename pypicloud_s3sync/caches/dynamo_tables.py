@@ -1,4 +1,4 @@
-"""Send the requests to the two tables of a DynamoDB cache, and repeat those that DynamoDB throttles.
+"""Send requests to the two tables of a DynamoDB cache, and retry those that DynamoDB throttles.
 
 Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """

@@ -1,4 +1,4 @@
-"""Let pypicloud's server keep the other keys of a filename: a repair that ``compat`` applies in the server.
+"""Patch pypicloud's server so that a file stored under two keys keeps both in its row.
 
 The cache has one row for each filename, but the bucket may hold the file under two keys, for example after a
 change of ``storage.prepend_hash``. The function lists the other key in the row. pypicloud 1.3.12 forgets it

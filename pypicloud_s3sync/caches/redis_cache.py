@@ -1,4 +1,4 @@
-"""Adapt a Redis cache: swap a row in one step, then correct the lists and the summary of its name.
+"""Adapt a Redis cache: replace a row in one step, then correct the lists and the summary of its name.
 
 pypicloud itself writes a row over the fields that its hash held before, stores the summary of the file that
 was saved last, and removes a name from the list if a count that may be outdated is zero. Here a script swaps

@@ -1,4 +1,4 @@
-"""Let pypicloud's SQL cache work beside other programs that write its table: the server's and the function's.
+"""Patch pypicloud's SQL cache so that several programs can write its table at the same time.
 
 pypicloud 1.3.12 assumes that nobody else writes: :mod:`pypicloud_s3sync.compat` applies these repairs in the
 server and in the function. They can go once pypicloud does the same.

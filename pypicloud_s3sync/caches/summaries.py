@@ -1,4 +1,4 @@
-"""Determine the summary of a name after some of its rows change; takes and returns values."""
+"""Compute a project's summary after some of its rows change, without accessing the cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognize the answers by which DynamoDB throttles a request; takes and returns values."""
+"""Recognize DynamoDB's responses to throttled requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group changes into DynamoDB transactions and build their conditions; takes and returns values.
+"""Group changes into DynamoDB transactions and build their conditions, without calling DynamoDB.
 
 Limits: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """

@@ -67,7 +67,7 @@ def configurations_of(
 def _begin(
     run: Run, uris: Sequence[str], variables: Mapping[str, str], *, as_json: bool, verbose: bool
 ) -> None:
-    """Set how failures are reported, and print log messages without the secrets of the inis."""
+    """Set how failures are reported, and print log messages without the secrets of the ini files."""
     run.json, run.verbose = run.json or as_json, run.verbose or verbose
     run.secrets = [secret for uri in uris for secret in secrets_of_ini(uri, variables)]
     click.get_current_context().with_resource(logs.to_stderr(run.secrets, verbose=run.verbose))

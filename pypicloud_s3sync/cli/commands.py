@@ -37,11 +37,11 @@ class Command:
     Parameters
     ----------
     config_uri : str
-        The ini, as ``pserve`` takes it.
+        The ini file, as ``pserve`` takes it.
     variables : dict
-        Values for ``%(NAME)s`` in the ini.
+        Values for ``%(NAME)s`` in the ini file.
     overrides : dict
-        Values that override the ini's ``s3sync.*`` settings, by their names without the prefix.
+        Values that override the ini file's ``s3sync.*`` settings, by their names without the prefix.
     as_json : bool
         Whether to print one JSON document, and nothing else.
     """

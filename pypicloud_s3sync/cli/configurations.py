@@ -1,4 +1,4 @@
-"""Read the inis of the commands that take one for each region, and the variables for all of them."""
+"""Read one ini file per region, and the NAME=VALUE variables that apply to all of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VARIABLE = re.compile(r"(?P<name>[\w.-]+)=(?P<value>.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Configuration:
-    """A region: its ini, as ``pserve`` takes it, and the settings that the ini holds."""
+    """A region: its ini file, as ``pserve`` takes it, and the settings that the ini file holds."""
 
     uri: str
     settings: SyncSettings
 
 
 def split(arguments: Iterable[str]) -> tuple[list[str], dict[str, str]]:
-    """Return the inis and the variables among arguments of the forms ``CONFIG_URI`` and ``NAME=VALUE``."""
+    """Return the ini files and the variables among arguments ``CONFIG_URI`` and ``NAME=VALUE``."""
     uris: list[str] = []
     variables: dict[str, str] = {}
     for argument in arguments:
@@ -37,16 +37,16 @@ def split(arguments: Iterable[str]) -> tuple[list[str], dict[str, str]]:
 def read_configurations(
     uris: Sequence[str], variables: Mapping[str, str], overrides: Mapping[str, str | None]
 ) -> list[Configuration]:
-    """Return the settings of each ini.
+    """Return the settings of each ini file.
 
     Parameters
     ----------
     uris : sequence of str
     variables : dict
-        Values for ``%(NAME)s``, in all of the inis.
+        Values for ``%(NAME)s``, in all of the ini files.
     overrides : dict
-        Values that override the inis' ``s3sync.*`` settings, by their names without the prefix. The region
-        is the exception: it is that of the inis that name none, because the others have regions of their own.
+        Values that override the ``s3sync.*`` settings of the ini files, by their names without the prefix.
+        The region is the exception: it applies only to ini files that name no region.
     """
     configurations = []
     others = {name: value for name, value in overrides.items() if name != "region"}

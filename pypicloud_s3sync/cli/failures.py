@@ -27,7 +27,7 @@ class Run:
     json, verbose : bool
         Whether ``--json`` and ``-v`` were given.
     secrets : list of str
-        The secrets of the ini, which no output may contain.
+        The secrets of the ini file, which no output may contain.
     """
 
     json: bool = False

@@ -1,1 +1,1 @@
-"""Read pypicloud's settings and the ``s3sync.*`` options from the ini into ``SyncSettings``."""
+"""Read pypicloud's settings and the ``s3sync.*`` options from the ini file into ``SyncSettings``."""

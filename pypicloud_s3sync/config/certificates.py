@@ -1,7 +1,7 @@
 """Find the files that ``db.url`` names, which the function lacks.
 
 The certificates of authorities are public, so they go into the bundle. A private key is a secret, and libpq
-refuses one that everybody can read, as everything in a bundle: no file of a client is carried.
+refuses one that everybody can read, as everything in a bundle: no file of a client is included.
 """
 
 from __future__ import annotations

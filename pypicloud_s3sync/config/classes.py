@@ -1,4 +1,4 @@
-"""Recognize the classes that ``pypi.db`` and ``pypi.storage`` name, in every spelling of pypicloud."""
+"""Recognize the classes of ``pypi.db`` and ``pypi.storage``, in every spelling that pypicloud accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check ``db.url``: a server that a Lambda function can reach, and a driver that the bundle can carry.
+"""Check ``db.url``: a server that a Lambda function can reach, and a driver that the bundle can contain.
 
 No error shows the URL: it may contain a password.
 """

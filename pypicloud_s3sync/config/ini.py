@@ -1,4 +1,4 @@
-"""Find pypicloud's settings in a paste ini, as ``pserve`` does."""
+"""Find pypicloud's settings in a paste ini file, as ``pserve`` does."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> Env
         ``file.ini`` or ``file.ini#section``. The section may be an application, or a pipeline, a composite or
         a filter that contains one.
     variables : dict, optional
-        Values for ``%(NAME)s`` in the ini.
+        Values for ``%(NAME)s`` in the ini file.
 
     Raises
     ------
     ConfigError
-        If the file or the section does not exist, the file is not an ini, a ``%(NAME)s`` has no value, a
+        If the file or the section does not exist, the file is not an ini file, a ``%(NAME)s`` has no value, a
         variable has no effect, or there is not exactly one pypicloud application.
     """
     return load_inis([config_uri], variables)[0]
@@ -46,7 +46,7 @@ def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> Env
 def load_inis(
     config_uris: Sequence[str], variables: Mapping[str, str] | None = None
 ) -> list[EnvironSettings]:
-    """Return the settings of several applications, for commands that take several inis.
+    """Return the settings of several applications, for commands that take several ini files.
 
     The variables apply to all. One that changes nothing in any of them is an error, as in :func:`load_ini`.
 
@@ -64,7 +64,7 @@ def load_inis(
 
 
 def _load(config_uri: str, variables: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the settings of an ini, and why a variable has no effect in it, by the variable's name."""
+    """Return the settings of an ini file, and why a variable has no effect in it, by the variable's name."""
     loader = _loader(config_uri)
     if not hasattr(loader, "pastedeploy_spec"):
         # Another format than ini, for which pserve needs an add-on.
@@ -79,7 +79,7 @@ def _loader(config_uri: str) -> Any:
     scheme, path = _scheme_and_path(config_uri)
     if os.path.isdir(path):
         raise ConfigError(
-            f"{path} is a directory, not an ini file: give the path of the ini that pserve takes"
+            f"{path} is a directory, not an ini file: give the path of the ini file that pserve takes"
         )
     try:
         loader = plaster.get_loader(config_uri, protocols=["wsgi"])
@@ -90,7 +90,7 @@ def _loader(config_uri: str) -> Any:
     file = getattr(loader, "filepath", path)
     if file is not None and not os.path.isfile(file):
         raise ConfigError(
-            f"the config file {path!r} does not exist: give the path of the ini that pserve takes"
+            f"the config file {path!r} does not exist: give the path of the ini file that pserve takes"
         )
     if loader is None:
         raise not_ini(path, "its name does not end with .ini")

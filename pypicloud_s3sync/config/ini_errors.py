@@ -1,4 +1,4 @@
-"""Say in one line why an ini cannot be loaded, and what to do about it."""
+"""Describe in one line why an ini file cannot be loaded, and what to do about it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _USE = "use = egg:pypicloud"
 
 
 def not_ini(path: str, reason: str) -> ConfigError:
-    """Return the error that a file is no ini."""
-    return ConfigError(f"{path} is not an ini file: {reason}; give the path of the ini that pserve takes")
+    """Return the error that a file is not an ini file."""
+    return ConfigError(f"{path} is not an ini file: {reason}; give the path of the file that pserve takes")
 
 
 def unreadable(path: str, error: Exception) -> ConfigError:
-    """Return the error that an ini, or what it refers to, cannot be read or parsed."""
+    """Return the error that an ini file, or what it refers to, cannot be read or parsed."""
     if isinstance(error, configparser.Error | UnicodeDecodeError):
         return not_ini(path, _why_not_ini(path, error))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
@@ -45,7 +45,7 @@ def unresolved(path: str, section: str, error: LookupError, sections: str) -> Co
     Parameters
     ----------
     path : str
-        The ini.
+        The ini file.
     section : str
         The name of the section to load.
     error : LookupError

@@ -43,7 +43,7 @@ class Option:
     name : str
         The name without the prefix.
     convert : callable
-        Converts the text of the ini to the value, or raises ValueError with a phrase that says what is
+        Converts the text of the ini file to the value, or raises ValueError with a phrase that says what is
         expected.
     default : object
     help : str

@@ -1,4 +1,4 @@
-"""Collect the secrets of an ini, even of one that cannot be read: the error that says so may quote them."""
+"""Collect the secrets of an ini file, even of one that cannot be read, because the error may quote them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _DEPTH = 10
 
 
 def secrets_of_ini(config_uri: str, variables: Mapping[str, str]) -> list[str]:
-    """Return the secrets in all sections of an ini and of the files that it includes, raw and expanded.
+    """Return the secrets in all sections of an ini file and of the files that it includes, raw and expanded.
 
     Parameters
     ----------
     config_uri : str
-        The ini, as ``pserve`` takes it. A file that cannot be read has no secrets.
+        The ini file, as ``pserve`` takes it. A file that cannot be read has no secrets.
     variables : dict
-        Values for ``%(NAME)s`` in the ini.
+        Values for ``%(NAME)s`` in the ini file.
     """
     options = list(_options(Path(config_uri.partition("#")[0]), set()))
     values = {**dict(options), **variables}

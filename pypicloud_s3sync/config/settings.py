@@ -38,7 +38,7 @@ UPLOAD = ("pypi.storage", "storage.object_acl", "storage.prepend_hash", "storage
 
 @dataclass(frozen=True)
 class Credentials:
-    """AWS credentials from the ini."""
+    """AWS credentials from the ini file."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)

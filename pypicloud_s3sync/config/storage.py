@@ -1,4 +1,4 @@
-"""Refuse a storage whose packages are not in a bucket of AWS, and read what its endpoint tells."""
+"""Refuse a storage whose packages are not in a bucket of AWS, and parse the address of its endpoint."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all steps succeeded, 1 if one failed, 2 if the ini cannot be written, 130 or 143 if a signal
+        0 if all steps succeeded, 1 if one failed, 2 if the ini file cannot be written, 130 or 143 if a signal
         interrupted them.
     """
     parser = argparse.ArgumentParser(
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         nargs="?",
         const="development.ini",
-        help="do not run the demo, but write an ini for a single server with an AWS emulator"
+        help="do not run the demo, but write an ini file for a single server with an AWS emulator"
         " (default: development.ini)",
     )
     options = parser.parse_args(arguments)
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write_ini(path: Path) -> int:
-    """Write the ini of the development server, and say how to start it. An existing file is not replaced."""
+    """Write the ini file of the development server, and say how to start it. Keep an existing file."""
     text = files(__package__).joinpath("development.ini").read_text()
     try:
         with path.open("x") as file:

@@ -23,7 +23,7 @@ from .transcript import HopError, Transcript
 FIRST, SECOND = "us-east-1", "eu-west-1"
 FUNCTION = "pypicloud_s3_sync"
 
-#: The ini of each region. The hash is that of "admin".
+#: The ini file of each region. The hash is that of "admin".
 INI = """\
 [app:main]
 use = egg:pypicloud
@@ -63,7 +63,7 @@ listen = 127.0.0.1:{port}
 
 @dataclass(frozen=True)
 class Region:
-    """A region of the company: its bucket, its server and their ini."""
+    """A region of the company: its bucket, its server and their ini file."""
 
     name: str
     bucket: str

@@ -64,14 +64,14 @@ def tell(company: TwoRegions, transcript: Transcript) -> None:
 
 
 def replicate(company: TwoRegions, transcript: Transcript) -> None:
-    """Run the real ``ppc-s3sync replicate`` on both inis, and show what it prints."""
+    """Run the real ``ppc-s3sync replicate`` on both ini files, and show what it prints."""
     inis = [str(region.ini) for region in (company.first, company.second)]
     transcript.line(f"$ ppc-s3sync replicate {' '.join(inis)}")
     company.run(["ppc-s3sync", "replicate", *inis], lambda line: transcript.line(f"  {line}"))
 
 
 def enable(company: TwoRegions, region: Region, transcript: Transcript) -> None:
-    """Run the real ``ppc-s3sync enable`` on the region's ini, and show what it prints."""
+    """Run the real ``ppc-s3sync enable`` on the region's ini file, and show what it prints."""
     transcript.line(f"$ ppc-s3sync enable {region.ini}")
     company.run(["ppc-s3sync", "enable", str(region.ini)], lambda line: transcript.line(f"  {line}"))
 
@@ -103,7 +103,7 @@ def wait_for_file(company: TwoRegions, region: Region, wheel: Wheel) -> None:
 
 
 def compare(company: TwoRegions, transcript: Transcript) -> None:
-    """Run the real ``ppc-s3sync compare`` on both inis, and show what it prints."""
+    """Run the real ``ppc-s3sync compare`` on both ini files, and show what it prints."""
     inis = [str(region.ini) for region in (company.first, company.second)]
     transcript.line(f"$ ppc-s3sync compare {' '.join(inis)}")
     company.run(["ppc-s3sync", "compare", *inis], lambda line: transcript.line(f"  {line}"))

@@ -7,15 +7,17 @@ The pipeline of a run::
     AWS ──────readers───▶ Observed ┘           │
                                                └──documents──▶ JSON
 
-- :mod:`.desired`, :mod:`.delivery` and :mod:`.policy` derive the desired resources from the settings; pure.
+- :mod:`.desired`, :mod:`.delivery` and :mod:`.policy` derive the desired resources from the settings.
 - :mod:`.readers` read the current resources from AWS and change nothing.
-- :mod:`.plan` compares the two, with :mod:`.notifications` for the part that other owners share; pure.
+- :mod:`.plan` compares the two, with :mod:`.notifications` for the configuration that other owners share.
 - :mod:`.executor` performs the plan's actions through :mod:`.writers`, and nothing else.
 - :mod:`.status` reads the state, with what is in the way and what fails (:mod:`.problems`, :mod:`.health`).
-- :mod:`.documents` describes plan and state as JSON; pure.
+- :mod:`.documents` describes plan and state as JSON.
 - :mod:`.bundle` builds the function's code.
 - :mod:`.replication` does the same for S3 replication among several regions.
-- :mod:`.template` describes the desired resources for CloudFormation and Terraform; pure.
+- :mod:`.template` describes the desired resources for CloudFormation and Terraform.
+
+Only the readers, the writers and the modules that run them call AWS; the others compute values.
 
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """

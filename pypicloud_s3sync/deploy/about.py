@@ -1,4 +1,4 @@
-"""Say what S3 sync is, what it creates and what it costs; see the costs in ``docs/production.md``."""
+"""Describe what S3 sync is, what it creates and what it costs; ``docs/production.md`` explains the costs."""
 
 from __future__ import annotations
 

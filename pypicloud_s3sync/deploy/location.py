@@ -1,4 +1,4 @@
-"""Find out where the resources are, and who asks: the caller's account, and the bucket's region."""
+"""Find the caller's account and the bucket's region, which decide where the resources are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define the values that a deployment passes along: desired resources, observed resources and actions."""
+"""Define the data classes of a deployment: desired resources, observed resources and actions."""
 
 from __future__ import annotations
 

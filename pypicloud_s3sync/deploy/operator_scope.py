@@ -1,4 +1,4 @@
-"""Name the resources that an operator's policy is about, as far as account and region are known."""
+"""Define the resources that an operator's policy covers, as far as account and region are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Describe what keeps S3 sync from working: what is wrong, and what to do about it."""
+"""Describe what keeps S3 sync from working, and what to do about it."""
 
 from __future__ import annotations
 

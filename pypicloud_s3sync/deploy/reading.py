@@ -1,4 +1,4 @@
-"""Read bucket and cache from this host, and translate the errors of either."""
+"""Read bucket and cache from this host, and translate the errors of both."""
 
 from __future__ import annotations
 

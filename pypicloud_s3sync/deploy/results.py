@@ -1,4 +1,4 @@
-"""Say what a run has done, and what it cannot make up for."""
+"""Describe what a run has done, and which events may have been missed before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open and lock the files through which the processes of this host know of each other's runs.
+"""Open and lock the files that tell the processes of this host about each other's runs.
 
 They are in a private directory of the current user below the temporary directory, so nobody else can read
 them, or put a file or a link in their place.

@@ -1,4 +1,4 @@
-"""Say why a step may take minutes, so that nobody interrupts a run that only waits for AWS."""
+"""Explain why a step may take minutes, so that nobody interrupts a run that only waits for AWS."""
 
 from __future__ import annotations
 

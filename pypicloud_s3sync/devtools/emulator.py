@@ -1,4 +1,4 @@
-"""Run ministack, an AWS emulator, in a process of its own."""
+"""Run ministack, an AWS emulator, in a separate process."""
 
 from __future__ import annotations
 

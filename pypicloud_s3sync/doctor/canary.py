@@ -1,4 +1,4 @@
-"""Send a marked package through: upload, overwrite and delete it, and time how long the cache takes for each.
+"""Upload, overwrite and delete a test package, and measure how long the cache takes to show each change.
 
 The package is written by the server's own storage class, below ``storage.prefix``, so that S3, the rules of
 replication and the functions of all regions treat it as any other. No list of projects shows it: see

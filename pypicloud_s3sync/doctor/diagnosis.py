@@ -1,4 +1,4 @@
-"""Examine an installation: read, judge, and send the canary if that is wanted."""
+"""Examine an installation: read the facts, run the checks, and send the canary if requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define the values that an examination passes along: what was read, and what follows from it."""
+"""Define the data classes of an examination: the facts that were read, and the findings."""
 
 from __future__ import annotations
 

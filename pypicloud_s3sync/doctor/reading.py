@@ -1,4 +1,4 @@
-"""Read all facts side by side, so that an examination takes as long as its slowest chain of reads."""
+"""Read all facts in parallel, so that an examination takes only as long as its slowest chain of reads."""
 
 from __future__ import annotations
 

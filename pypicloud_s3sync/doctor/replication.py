@@ -1,4 +1,4 @@
-"""Read a bucket's replication rules: which objects they cover, and what they carry; takes and returns values.
+"""Interpret a bucket's replication rules: which objects they cover, and what they replicate.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-add-config.html
 """

@@ -1,4 +1,4 @@
-"""Say what could not be read, and which permission is missing."""
+"""Describe what could not be read, and which permission is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use no more of a cache than it can take beside its server.
+"""Limit the load of a reconciliation, so that the cache can still serve pypicloud.
 
 A DynamoDB table with provisioned capacity is used up to a part of it, which leaves the rest to the server. If
 DynamoDB throttles requests nevertheless, they are repeated later, without a limit: a small table makes a

@@ -1,4 +1,4 @@
-"""Compare two sorted listings; takes and returns values.
+"""Compare two sorted listings.
 
 A difference is a reason to look at a key, not a decision: the listings are not taken at the same moment.
 """

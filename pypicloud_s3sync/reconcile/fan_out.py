@@ -1,4 +1,4 @@
-"""Pass differences on to the function, which looks at their keys as if events had come for them."""
+"""Send the keys that differ to the function's queue, so that the function handles them like events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reconcile in the function: go on where the last invocation ended, and ask for the next one if necessary."""
+"""Reconcile in the function: continue where the last invocation ended, and request the next if necessary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Define the values that a reconciliation passes along."""
+"""Define the data classes of a reconciliation."""
 
 from __future__ import annotations
 

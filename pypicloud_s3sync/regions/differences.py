@@ -1,4 +1,4 @@
-"""Compare what the regions hold of one filename; takes and returns values.
+"""Compare the objects and rows that the regions have for one filename.
 
 Content is compared by its SHA-256, which pypicloud stores in the metadata of an object and in its row, and by
 the size. An ETag is not a hash of the content: it depends on the parts of an upload, and on the encryption.

@@ -1,4 +1,4 @@
-"""Read in S3 what the listings of the regions do not agree about.
+"""Read the objects in S3 that the listings of the regions do not agree about.
 
 The listings are not taken at the same moment: a file that was uploaded or deleted meanwhile is in only one of
 them. Of files without a difference, nothing is read.

@@ -1,4 +1,4 @@
-"""Keep what a comparison of regions has found in a temporary database on disk, as the listings are."""
+"""Store the findings of a comparison of regions in a temporary database on disk."""
 
 from __future__ import annotations
 

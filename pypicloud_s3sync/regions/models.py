@@ -1,4 +1,4 @@
-"""Define the values that a comparison of regions passes along."""
+"""Define the data classes of a comparison of regions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read invocations of S3 Batch Operations, and answer them. This module makes no calls.
+"""Parse invocations of S3 Batch Operations and build the responses, without calling AWS.
 
 A job of Batch Operations invokes the function for each object of a manifest. Version 1.0 of the schema names
 the bucket by its ARN, and version 2.0 by its name; both encode keys as in a URL:

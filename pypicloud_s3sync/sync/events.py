@@ -1,4 +1,4 @@
-"""Read which objects an event names. This module makes no calls.
+"""Parse an event into the objects that it names, without calling AWS.
 
 An event is not trusted: no matter what it reports, it only means "look at this key".
 

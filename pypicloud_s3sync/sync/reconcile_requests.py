@@ -1,4 +1,4 @@
-"""Read requests to reconcile from an event. This module makes no calls.
+"""Parse requests to reconcile from an event, without calling AWS.
 
 A request is a JSON object of this tool's own form. It is taken from whoever may invoke the function directly,
 and from the function's queue, into which only S3, EventBridge's rule, the schedule and the function itself

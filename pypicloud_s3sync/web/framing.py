@@ -1,4 +1,4 @@
-"""Forbid other sites to show the panel in a frame, in which an admin may be made to click its buttons."""
+"""Forbid other sites to show the panel in a frame and to trick an admin into clicking its buttons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answer a page's script that lost its session without asking the browser for a password.
+"""Answer a script whose session has ended without making the browser ask for a password.
 
 For pip, pypicloud answers 401 with a Basic challenge. If the request comes from a script, the browser opens
 its own password dialog and the script waits for it, possibly forever.

@@ -1,4 +1,4 @@
-"""Let few requests wait for AWS, so that the web server keeps threads and workers for pypicloud's own pages.
+"""Limit how many requests wait for AWS, so that the web server keeps workers for pypicloud's own pages.
 
 On a host, one request reads AWS, and one more waits a moment for its answer or for its own turn. All others
 are refused immediately.

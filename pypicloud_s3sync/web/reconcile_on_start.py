@@ -3,8 +3,8 @@
 pypicloud fills a cache when it starts, but only an empty one. A cache that lost its rows, for example a Redis
 that was restarted without persistence, is no longer empty after the first event, and would never be filled.
 
-The work is done in a process of its own, which the operating system prefers less: the server starts without
-waiting for it, and serves packages as fast as without it.
+A separate process with a low priority does the work, so that the server starts and answers as fast as without
+it.
 """
 
 from __future__ import annotations

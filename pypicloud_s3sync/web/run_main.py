@@ -1,7 +1,7 @@
 """Run one command of the admin UI in this process, which the web server has started for it.
 
-A run is a process of its own so that it outlives the request, the web server's worker, and the patience of a
-proxy. :mod:`.runs` starts it.
+A run is a separate process so that it continues after the request, the web server's worker or a proxy has
+ended. :mod:`.runs` starts it.
 """
 
 from __future__ import annotations

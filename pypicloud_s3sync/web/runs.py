@@ -1,4 +1,4 @@
-"""Start a run in a process of its own, and stream its steps as lines of JSON."""
+"""Start a run in a separate process, and stream its steps as lines of JSON."""
 
 from __future__ import annotations
 

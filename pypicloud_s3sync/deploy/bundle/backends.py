@@ -1,4 +1,4 @@
-"""Say what each of pypicloud's caches needs in the bundle: distributions, and modules to try."""
+"""Define which distributions each of pypicloud's caches needs, and which modules are imported as a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetch wheels for another platform or Python with uv, which can choose for a target that is not the host."""
+"""Download wheels for another platform or Python version with uv."""
 
 from __future__ import annotations
 

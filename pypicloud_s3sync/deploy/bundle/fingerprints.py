@@ -1,4 +1,4 @@
-"""Compute a digest of everything that decides a bundle's bytes, without building it."""
+"""Compute a fingerprint of everything that determines a bundle's bytes, without building it."""
 
 from __future__ import annotations
 

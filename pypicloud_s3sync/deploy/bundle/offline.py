@@ -1,4 +1,4 @@
-"""Say which settings need no wheel to be fetched, for a host that cannot reach a package index."""
+"""Find the settings with which no wheel must be downloaded, for a host that cannot reach a package index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a ready zip, such as the value of ``s3sync.bundle``, and check it as far as Lambda would trust it."""
+"""Read a ready zip, such as the value of ``s3sync.bundle``, and check that Lambda can use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call operations of AWS, and tell a missing resource from any other error."""
+"""Call operations of AWS, and distinguish a missing resource from other errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read what decides about the replication of a bucket."""
+"""Read the state of a bucket's replication: its rules, its versioning and its encryption."""
 
 from __future__ import annotations
 

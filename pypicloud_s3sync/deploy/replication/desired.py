@@ -18,7 +18,7 @@ def wanted_region(config: str, settings: SyncSettings, identity: Identity, regio
     Parameters
     ----------
     config : str
-        The ini, for messages.
+        The ini file, for messages.
     settings : SyncSettings
     identity : Identity
         The owner of the bucket.

@@ -27,7 +27,7 @@ class Region:
     Parameters
     ----------
     config : str
-        The ini that names the bucket, for messages.
+        The ini file that names the bucket, for messages.
     bucket, prefix, region : str
     identity : Identity
         The owner of the bucket, whose credentials the settings have.

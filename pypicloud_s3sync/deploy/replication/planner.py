@@ -211,7 +211,7 @@ def _warnings(
         for rule in region.rules:
             if rules.is_own(rule) and destination_of(rule) not in named:
                 yield (
-                    f"the bucket {region.bucket} also replicates to {destination_of(rule)}, which no ini"
+                    f"the bucket {region.bucket} also replicates to {destination_of(rule)}, which no ini file"
                     f" names: the rule {rule['ID']} stays"
                 )
 

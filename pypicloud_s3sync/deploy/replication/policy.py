@@ -1,4 +1,4 @@
-"""Build the least-privilege IAM documents for S3 replication: of the role, and of what others own."""
+"""Build the least-privilege IAM documents for S3 replication: for the role, and for what others own."""
 
 from __future__ import annotations
 

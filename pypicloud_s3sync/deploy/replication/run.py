@@ -26,7 +26,7 @@ class Replication:
     Parameters
     ----------
     regions : sequence of (str, SyncSettings)
-        Each region's ini, for messages, and its settings. Each bucket is read and changed with the
+        Each region's ini file, for messages, and its settings. Each bucket is read and changed with the
         credentials of its own settings.
     report : callable, optional
         Receives a :class:`.Progress` for each step.

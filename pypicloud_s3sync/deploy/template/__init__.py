@@ -1,4 +1,4 @@
-"""Describe what ``enable`` would create as a template, for teams that deploy by review; pure.
+"""Describe what ``enable`` would create as a template, for teams that deploy by review, without calling AWS.
 
 :mod:`.resources` derives the resources from the settings, as ``enable`` does, so no value is defined twice.
 :mod:`.cloudformation` and :mod:`.terraform` write them down.

@@ -1,4 +1,4 @@
-"""Check that the cache can be reached from here and from the function, and what it can take."""
+"""Check that the cache can be reached from here and from the function, and how many writes it can handle."""
 
 from __future__ import annotations
 

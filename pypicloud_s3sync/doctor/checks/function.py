@@ -111,7 +111,7 @@ def _rule_and_queues(facts: Facts) -> Iterator[Finding]:
 
 
 def function(facts: Facts) -> Finding:
-    """Check that the function exists, can run, and has the settings of the ini."""
+    """Check that the function exists, can run, and has the settings of the ini file."""
     desired, found = facts.desired.get(), facts.function.get()
     name = facts.settings.function_name
     if found is None:

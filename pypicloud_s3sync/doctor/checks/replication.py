@@ -1,4 +1,4 @@
-"""Check what S3 replication needs, and whether it carries every package and every deletion."""
+"""Check what S3 replication needs, and whether it copies every package and every deletion."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LONG = datetime.timedelta(hours=1)
 NAMED = 3
 SET_UP = "run `ppc-s3sync replicate` with the ini file of each region"
 BATCH = (
-    "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini file of each region"
-    " prints the command, in batch_jobs"
+    "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini file of each"
+    " region prints the command, in batch_jobs"
 )
 
 

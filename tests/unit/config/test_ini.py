@@ -273,7 +273,7 @@ def test_a_variable_of_another_section_or_of_get_is_accepted(ini: Callable[[str]
     assert load_ini(path, {"http_port": "1", "region": "b"})["db.region_name"] == "b"
 
 
-# Files that are no ini
+# Files that are not ini files
 
 
 @pytest.mark.parametrize("name", ["README.md", "app.py", "production.conf", "Dockerfile", "archive.tar.gz"])
@@ -281,7 +281,7 @@ def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("# pypicloud\n\nwords\n")
     message = refusal(str(tmp_path / name))
     assert message.startswith(f"{tmp_path / name} is not an ini file")
-    assert message.endswith("give the path of the ini that pserve takes")
+    assert message.endswith("give the path of the file that pserve takes")
 
 
 @pytest.mark.parametrize("content", [b"", b"# only a comment\n", b"\x7fELF\x00\x01", "ü".encode("utf-16")])

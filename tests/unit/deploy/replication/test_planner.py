@@ -139,9 +139,9 @@ def test_a_rule_to_a_bucket_that_no_ini_names_stays_and_keeps_its_rights() -> No
     plan = plan_replication(after[:2])
     assert plan.in_sync
     assert plan.warnings == (
-        "the bucket packages-us also replicates to packages-ap, which no ini names: the rule"
+        "the bucket packages-us also replicates to packages-ap, which no ini file names: the rule"
         " pypicloud-s3sync-packages-ap stays",
-        "the bucket packages-eu also replicates to packages-ap, which no ini names: the rule"
+        "the bucket packages-eu also replicates to packages-ap, which no ini file names: the rule"
         " pypicloud-s3sync-packages-ap stays",
     )
 
