@@ -8,7 +8,8 @@ that do not match the checksum, it has not caught up yet and is queried again.
 
 A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
 row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
-than all others of their name and do not need the index at all.
+than all others of their name and do not need the index at all. A summary is only deleted if the index agrees
+that no row is left: a checksum that was taken from an index that lagged behind may lack a row of the server.
 
 The requests are those of :mod:`.dynamo_tables`.
 """

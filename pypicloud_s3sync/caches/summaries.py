@@ -84,11 +84,14 @@ def update_summary(
         The number of immediately preceding attempts that read the same summary.
     """
     update = _without_index(before, changes)
-    if update is not None:
+    if update is not None and update.summary is not None:
         return update
     shown = indexed()
     rows = _after(shown, changes)
     newest = _newest(rows)
+    if update is not None and newest is None:
+        return update
+    # A row that the server wrote may be in the index, but not in the checksum: it needs its summary.
     if not (_matches_checksum(before, shown) or _explains(before, newest, changes) or repeats >= PATIENCE):
         return None
     if newest is None:

@@ -268,6 +268,19 @@ class TestServer:
         world.notify(f"x/{row.filename}", name="ObjectRemoved:Delete")
         assert world.summaries() == ({} if summary else {"my-3d": "y"})
 
+    def test_its_row_keeps_its_summary_although_the_index_showed_the_row_too_late(
+        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The checksum does not cover that row, so that none seems to be left after the other one."""
+        newer, older = package(world, "2.0", "new", second=2), package(world, "1.0", "old", second=1)
+        save(adapter, newer)
+        world.cache.save(older)
+        delay_index(adapter, monkeypatch, [newer])
+        save(adapter, newer)
+        assert world.summaries() == {"pkg": "new"}
+        clear(adapter, newer.filename)
+        assert world.summaries() == {"pkg": "old"}
+
 
 class TestConflict:
     def test_a_row_that_has_changed_since_it_was_read_is_not_replaced(

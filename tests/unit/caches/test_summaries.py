@@ -79,15 +79,6 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
             id="an older row is removed",
         ),
         pytest.param(
-            summary_of(OLD), RowChanges(removed=[OLD]), SummaryUpdate(None), id="the last row is removed"
-        ),
-        pytest.param(
-            summary_of(NEW, OLD),
-            RowChanges(removed=[OLD, NEW]),
-            SummaryUpdate(None),
-            id="all rows are removed",
-        ),
-        pytest.param(
             summary_of(NEW, OLD),
             RowChanges(removed=[NEW], added=[CHANGED_TEXT]),
             SummaryUpdate(summary_of(CHANGED_TEXT, OLD)),
@@ -177,6 +168,20 @@ def test_the_index_is_not_queried_if_the_checksum_is_enough(
             SummaryUpdate(None),
             id="the only row, without a summary, is removed",
         ),
+        pytest.param(
+            summary_of(OLD),
+            RowChanges(removed=[OLD]),
+            [OLD],
+            SummaryUpdate(None),
+            id="the last row is removed",
+        ),
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[OLD, NEW]),
+            [NEW],
+            SummaryUpdate(None),
+            id="all rows are removed, and the index lags behind with one of them",
+        ),
     ],
 )
 def test_the_index_is_queried_if_the_checksum_is_not_enough(
@@ -215,6 +220,13 @@ def test_the_index_is_queried_if_the_checksum_is_not_enough(
             [],
             SummaryUpdate(None),
             id="the server has deleted the only row",
+        ),
+        pytest.param(
+            summary_of(NEW),
+            RowChanges(removed=[NEW]),
+            [NEW, OLD],
+            SummaryUpdate(summary_of(OLD), source=OLD),
+            id="the last row is removed, but the index has one that the server wrote and no checksum covers",
         ),
     ],
 )
