@@ -12,7 +12,7 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all lint types imports docs tests unit soak venv clean
+.PHONY: help demo test test-all lint types imports docs tests unit soak bench venv clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ docs: $(STAMP) ## Build the documentation in build/docs
 # SOAK_ARGS='COUNT [SEED]'; 100,000 histories are the default.
 soak: $(STAMP) ## Try faults and interleavings, then run 100,000 random histories (SOAK_ARGS='COUNT [SEED]')
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
+
+# Compared with pypicloud 1.3.12's own function. The servers are those of the tests.
+bench: $(STAMP) ## Measure both sides, and write benchmarks/results.md (BENCH_ARGS='--quick' tries it; '--full' takes hours)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 venv: $(STAMP) ## Create the virtual environment in .venv
 

@@ -1,0 +1,1 @@
+"""Scripts that run in other environments: they import nothing of this project."""
