@@ -76,8 +76,10 @@ def run(groups: Iterable[str], sizes: Sizes, directory: Path) -> None:
     bench = Bench(sizes)
     started = time.perf_counter()
     for name in groups:
-        known = known.merged(_measured(name, bench, machine.date))
-    results.save(known, path)
+        measured = list(_measured(name, bench, machine.date))
+        # Saved after each group: a run that is interrupted keeps what it has measured.
+        known = results.load(path, machine).merged(measured)
+        results.save(known, path)
     (directory / "results.md").write_text(table.report(known))
     for chart in known.charts:
         charts.draw(chart, directory)
