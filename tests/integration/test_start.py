@@ -57,6 +57,7 @@ def test_rows_that_were_lost_are_added_when_the_server_starts(
 #: An application with no more than what reconciles at the start; nobody answers at its addresses.
 APPLICATION = """
 from pypicloud.util import EnvironSettings
+from pypicloud_s3sync.web import reconcile_on_start
 from pyramid.config import Configurator
 
 SETTINGS = {
@@ -73,7 +74,7 @@ SETTINGS = {
 
 config = Configurator()
 config.registry.settings = EnvironSettings({**config.registry.settings, **SETTINGS})
-config.include("pypicloud_s3sync.web.start")
+config.include(reconcile_on_start)
 app = config.make_wsgi_app()
 """
 #: gunicorn calls the hook in each worker after it has loaded the application.
@@ -92,7 +93,7 @@ def test_one_worker_of_several_compares(tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     with log.open("wb") as output:
         server = subprocess.Popen(
-            [f"{BIN}/gunicorn", "-w", str(WORKERS), "-b", address, "served:app"],
+            [f"{BIN}/gunicorn", "-w", str(WORKERS), "--timeout", "300", "-b", address, "served:app"],
             env=clean_environment({"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}),
             cwd=tmp_path,
             stdout=output,
