@@ -109,9 +109,9 @@ def top_level(bundle: Bundle) -> set[str]:
 
 
 @pytest.mark.parametrize("cache", ["dynamo", "redis"])
-def test_a_bundle_is_smaller_than_16_megabytes(cache: str, request: pytest.FixtureRequest) -> None:
+def test_a_bundle_is_smaller_than_2_megabytes(cache: str, request: pytest.FixtureRequest) -> None:
     bundle: Bundle = request.getfixturevalue(cache)
-    assert bundle.size < 16 * MEBIBYTE < DIRECT_UPLOAD_LIMIT
+    assert bundle.size < 2_000_000 < DIRECT_UPLOAD_LIMIT
     assert bundle.unzipped_size == sum(info.file_size for info in opened(bundle).infolist())
 
 

@@ -9,7 +9,8 @@
 2. :mod:`.fetch` downloads wheels for the rest, in the versions installed here, with one call of uv. It needs
    no network if every installed file runs on the target.
 3. :mod:`.collect` lists the files: those in each distribution's RECORD, this package's own, and the files in
-   ``slim/``, which replace modules of pypicloud that import everything.
+   ``slim/``, which replace modules that import everything. :mod:`.trim` keeps those that the handler can
+   import, from what the sources say (:mod:`.reach`).
 4. :mod:`.bytecode` compiles them with a Python of the target's version (:mod:`.interpreters`).
 5. :mod:`.archive` writes the zip.
 6. :mod:`.verify` unpacks the zip and imports the handler and the cache in a clean interpreter.

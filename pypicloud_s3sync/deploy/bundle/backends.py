@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from urllib.parse import parse_qs, urlsplit
@@ -77,9 +79,13 @@ _WITHOUT_DRIVER = ("redis", "rediss", "sqlite")
 
 @dataclass(frozen=True)
 class CacheNeeds:
-    """What the cache of a spec adds to pypicloud itself; see :class:`Backend` for the fields."""
+    """What the cache of a spec adds to pypicloud itself; see :class:`Backend` for the fields.
+
+    ``drivers`` are those of the requirements that may be binaries.
+    """
 
     requirements: tuple[Requirement, ...]
+    drivers: tuple[Requirement, ...]
     modules: tuple[str, ...]
     install: str
 
@@ -104,12 +110,33 @@ def cache_needs(spec: BundleSpec) -> CacheNeeds:
     if not known:
         requirements += _distributions_of(cache)
     driver = _driver(spec.db_url) if "sql" in names else None
+    drivers: list[str] = []
     if driver:
-        requirements.append(_installed_driver(driver))
-        requirements += [] if _has_tls(spec.db_url) else filter(_installed, driver.without_tls)
+        drivers.append(_installed_driver(driver))
+        drivers += [] if _has_tls(spec.db_url) else filter(_installed, driver.without_tls)
         modules.append(driver.module)
     install = " ".join(f"'{backend.install}'" for backend in backends)
-    return CacheNeeds(tuple(map(Requirement, requirements)), tuple(modules), install)
+    needed = tuple(map(Requirement, (*requirements, *drivers)))
+    return CacheNeeds(needed, needed[len(requirements) :], tuple(modules), install)
+
+
+def has_known_cache(spec: BundleSpec) -> bool:
+    """Return whether the cache is one of pypicloud's; a custom cache class may import anything."""
+    return short_name(spec.cache) in BACKENDS
+
+
+def dialect_modules(spec: BundleSpec) -> Iterator[str]:
+    """Yield the module of SQLAlchemy's dialect, which SQLAlchemy finds by its name in ``db_url``.
+
+    A dialect that is not installed here yields none: the server could not use it either.
+    """
+    if short_name(spec.cache) != "sql":
+        return
+    from sqlalchemy.engine import URL
+    from sqlalchemy.exc import NoSuchModuleError
+
+    with suppress(NoSuchModuleError):
+        yield str(URL.create(_scheme(spec.db_url)).get_dialect().__module__)
 
 
 def _is_installed(backend: Backend) -> bool:
@@ -121,11 +148,15 @@ def _installed(distribution: str) -> bool:
 
 
 def _driver(url: str | None) -> Driver | None:
-    dialect, _, driver = (url or "sqlite://").partition("://")[0].partition("+")
+    dialect, _, driver = _scheme(url).partition("+")
     if dialect in _WITHOUT_DRIVER:
         return None
     name = driver or _default_driver(dialect)
     return DRIVERS.get(name, Driver((name,), name))
+
+
+def _scheme(url: str | None) -> str:
+    return (url or "sqlite://").partition("://")[0]
 
 
 def _has_tls(url: str | None) -> bool:

@@ -67,7 +67,9 @@ def _cached_name(name: str, target: Target) -> str:
 
 
 def _run(python: str, shares: list[str]) -> None:
-    command = [python, "-s", "-S", "-P", "-B", "-W", "ignore", str(_SCRIPT)]
+    # Without the columns of each instruction, which only underline a part of a line in a traceback, bytecode
+    # is a quarter smaller, on disk and in memory.
+    command = [python, "-s", "-S", "-P", "-B", "-W", "ignore", "-X", "no_debug_ranges", str(_SCRIPT)]
     with ExitStack() as stack:
         processes = [
             stack.enter_context(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 
@@ -12,8 +12,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from ...exceptions import BundleError
-from .backends import cache_needs
-from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, SDK
+from .backends import cache_needs, has_known_cache
+from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, REPLACED, REPLACED_IN_PART, SDK
 from .installed import Details, check_not_editable, metadata_of, read_details, read_record
 from .models import BundleSpec, Target
 from .platforms import marker_environment, python_full_version, tags
@@ -43,12 +43,18 @@ class Part:
         The installed distribution.
     fetch : str, optional
         ``name==version`` of the wheel to fetch if the installed files do not run on the target.
+    untouched : bool
+        Whether it is one of the extra packages, or required by one: all of it goes in, unchanged.
+    entire : bool
+        Whether all of its files go in, not only those that the handler can import.
     """
 
     name: str
     version: str
     distribution: metadata.Distribution
     fetch: str | None = None
+    untouched: bool = False
+    entire: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,15 @@ class _Wanted:
         What to ``pip install`` if it is missing.
     whole : bool
         Whether to follow all of its own requirements, including those in :data:`.contents.NOT_IMPORTED`.
+    entire : bool
+        Whether all files of it and of its own requirements go in.
     """
 
     requirement: Requirement
     by: str
     install: str
     whole: bool = False
+    entire: bool = False
 
 
 def parts_of(spec: BundleSpec) -> list[Part]:
@@ -85,12 +94,14 @@ def parts_of(spec: BundleSpec) -> list[Part]:
         target's Python, or is installed without a list of its files.
     """
     found: dict[str, Part] = {}
-    seen: set[tuple[str, frozenset[str], bool]] = set()
+    seen: set[tuple[str, frozenset[str], bool, bool]] = set()
+    has_stand_ins = has_known_cache(spec)
+    left_out = {*NOT_IMPORTED, *(REPLACED if has_stand_ins else ())}
     queue = list(_roots(spec))
     while queue:
         wanted = queue.pop()
         name = canonicalize_name(wanted.requirement.name)
-        key = (name, frozenset(wanted.requirement.extras), wanted.whole)
+        key = (name, frozenset(wanted.requirement.extras), wanted.whole, wanted.entire)
         if name in SDK or key in seen:
             continue
         seen.add(key)
@@ -98,16 +109,23 @@ def parts_of(spec: BundleSpec) -> list[Part]:
         if name not in found:
             _check_python(name, details, spec.target)
             found[name] = _part(name, details.version, distribution, spec.target)
+        found[name] = _with_all_of(found[name], wanted)
+        if has_stand_ins and name in REPLACED_IN_PART and not wanted.whole:
+            continue
         with metadata_of(name):
-            queue += _required(wanted, details.requirements, spec.target)
+            queue += _required(wanted, details.requirements, spec.target, left_out)
     return [found[name] for name in sorted(found)]
 
 
 def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
     yield _Wanted(Requirement("pypicloud"), "the handler", "pypicloud")
+    # The stand-in for pkg_resources imports it.
+    yield _Wanted(Requirement("packaging"), "the handler", "packaging")
     needs = cache_needs(spec)
     for requirement in needs.requirements:
-        yield _Wanted(requirement, f"pypi.db = {spec.cache}", needs.install)
+        # No source shows what a binary imports.
+        is_driver = requirement in needs.drivers
+        yield _Wanted(requirement, f"pypi.db = {spec.cache}", needs.install, entire=is_driver)
     for name in spec.extra_packages:
         try:
             requirement = Requirement(name)
@@ -118,10 +136,18 @@ def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
         yield _Wanted(requirement, "s3sync.extra_packages", name, whole=True)
 
 
-def _required(wanted: _Wanted, requirements: Iterable[Requirement], target: Target) -> Iterator[_Wanted]:
+def _with_all_of(part: Part, wanted: _Wanted) -> Part:
+    return replace(
+        part, untouched=part.untouched or wanted.whole, entire=part.entire or wanted.entire or wanted.whole
+    )
+
+
+def _required(
+    wanted: _Wanted, requirements: Iterable[Requirement], target: Target, left_out: Collection[str]
+) -> Iterator[_Wanted]:
     environment = marker_environment(target)
     for requirement in requirements:
-        if not wanted.whole and canonicalize_name(requirement.name) in NOT_IMPORTED:
+        if not wanted.whole and canonicalize_name(requirement.name) in left_out:
             continue
         extras = ("", *wanted.requirement.extras)
         if requirement.marker is None or any(
@@ -129,7 +155,7 @@ def _required(wanted: _Wanted, requirements: Iterable[Requirement], target: Targ
         ):
             bare = Requirement(requirement.name)
             bare.extras = requirement.extras
-            yield _Wanted(bare, wanted.requirement.name, requirement.name, wanted.whole)
+            yield _Wanted(bare, wanted.requirement.name, requirement.name, wanted.whole, wanted.entire)
 
 
 def _find(wanted: _Wanted, target: Target) -> tuple[metadata.Distribution, Details]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from ...exceptions import BundleError
 from .closure import Part
-from .contents import SLIM, VERSION_PLACEHOLDER, file_filter, is_own_file_wanted
+from .contents import SLIM, STAND_INS, VERSION_PLACEHOLDER, file_filter, is_own_file_wanted
 from .installed import read_record
 
 #: The directory of this package, installed or checked out. Its RECORD cannot be used: an editable install
@@ -58,7 +59,7 @@ def distribution_files(name: str, distribution: metadata.Distribution) -> Files:
     return files
 
 
-def slim_files(parts: list[Part], directory: Path) -> Files:
+def slim_files(parts: Sequence[Part], directory: Path) -> Files:
     """Write the files that replace modules of pypicloud, with its version filled in, and return them."""
     version = next(part.version for part in parts if part.name == "pypicloud")
     files = {}
@@ -68,6 +69,16 @@ def slim_files(parts: list[Part], directory: Path) -> Files:
         filled.write_text(template.read_text("utf-8").replace(VERSION_PLACEHOLDER, version), "utf-8")
         files[name] = filled
     return files
+
+
+def stand_ins(parts: Sequence[Part]) -> Files:
+    """Return the files that replace modules of other distributions than pypicloud."""
+    untouched = {part.name for part in parts if part.untouched}
+    return {
+        name: template
+        for name, (distribution, template) in STAND_INS.items()
+        if distribution not in untouched
+    }
 
 
 def sha256_of(path: Path) -> str:

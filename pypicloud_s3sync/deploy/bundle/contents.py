@@ -104,6 +104,21 @@ SLIM = {
     "pypicloud/storage/__init__.py": _SLIM / "pypicloud_storage.py",
 }
 
+#: Modules of other distributions of which pypicloud uses one name: the distribution, and the template in
+#: ``slim/`` that has that name. The bundle of a custom cache class has the modules themselves, and so has one
+#: whose ``s3sync.extra_packages`` bring the distribution.
+STAND_INS = {
+    "pkg_resources/__init__.py": ("setuptools", _SLIM / "pkg_resources.py"),
+    "pyramid/path.py": ("pyramid", _SLIM / "pyramid_path.py"),
+    "pyramid/request.py": ("pyramid", _SLIM / "pyramid_request.py"),
+}
+
+#: Distributions of which stand-ins replace everything that is imported.
+REPLACED = frozenset({"setuptools"})
+
+#: Distributions of which stand-ins replace everything that imports what they require.
+REPLACED_IN_PART = frozenset({"pyramid"})
+
 #: The placeholder in ``slim/pypicloud.py`` for the version of the bundled pypicloud.
 VERSION_PLACEHOLDER = "@PYPICLOUD_VERSION@"
 

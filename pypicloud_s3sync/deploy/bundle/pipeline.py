@@ -12,12 +12,13 @@ from ...sync.counts import count_of
 from .archive import is_binary, write_zip
 from .bytecode import compile_files
 from .closure import Part, parts_of
-from .collect import Files, distribution_files, own_files, slim_files
+from .collect import Files
 from .fetch import fetch
 from .interpreters import find_python
 from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
 from .offline import advice
 from .platforms import host_can_run
+from .trim import choose_files
 from .verify import verify
 
 _STEPS = 6
@@ -86,7 +87,7 @@ def _build(spec: BundleSpec, steps: _Steps) -> Bundle:
 
 
 def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps) -> Files:
-    """Return the files of all parts, after fetching wheels if necessary, of this package and of the spec."""
+    """Return the files that go in, after fetching wheels if necessary."""
     target = spec.target
     missing = [part for part in parts if part.fetch]
     for part in missing:
@@ -97,11 +98,7 @@ def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps)
     fetched = fetch(missing, target, directory / "fetched", advise) if missing else {}
     names = ", ".join(str(part.fetch) for part in missing)
     steps.finish(f"fetched {names}" if names else "no wheels to fetch")
-    files: Files = {}
-    for part in parts:
-        files |= distribution_files(part.name, fetched.get(part.name, part.distribution))
-    files |= own_files() | slim_files(parts, directory / "slim")
-    files |= {name: Path(path) for name, path in spec.files}
+    files = choose_files(spec, parts, fetched, directory / "slim")
     check_unzipped_size(sum(path.stat().st_size for path in files.values()), "the bundle")
     steps.finish(f"collected {count_of(len(files), 'file')}")
     return files

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...exceptions import BundleError
-from .backends import cache_needs
+from .backends import cache_needs, dialect_modules
 from .interpreters import clean_environment
 from .models import BundleSpec
 
@@ -49,7 +49,7 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
             bundle.extractall(task)
         link_sdk(sdk)
-        modules = [*_MODULES, *cache_needs(spec).modules]
+        modules = [*_MODULES, *cache_needs(spec).modules, *dialect_modules(spec)]
         request = {"path": [str(task), str(sdk)], "modules": modules, "cache": spec.cache}
         failure = _run_probe(python, request)
     if failure:

@@ -32,6 +32,13 @@ def test_the_sdk_and_what_the_handler_never_imports_stay_out() -> None:
     assert not {"boto3", "botocore", "requests", "passlib", "pyramid-beaker", "hupper"} & set(parts())
 
 
+def test_what_pyramid_requires_stays_out_and_needs_not_be_installed() -> None:
+    """WebOb requires legacy-cgi on Python 3.13, which a server with another Python does not have."""
+    found = parts(target=Target("python3.13"))
+    assert "pyramid" in found
+    assert not {"setuptools", "webob", "venusian", "zope-interface", "legacy-cgi"} & set(found)
+
+
 def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_packages: SitePackages) -> None:
     site_packages.install("acme_sync", requires=["requests", "boto3"])
     found = parts("acme-sync")
