@@ -185,8 +185,9 @@ def _equal_filename(row: Any, change: Change) -> Result:
     if change.wanted is None:
         return Result.UNCHANGED
     raise S3SyncError(
-        f"the database holds the filenames {change.filename!r} and {row.filename!r} equal, so it has room for"
-        " one of them only: delete the other file, or give the column packages.filename a binary collation"
+        f"the database treats the filenames {change.filename!r} and {row.filename!r} as equal, so it can"
+        " store only one of them: delete the other file, or give the column packages.filename a binary"
+        " collation"
     )
 
 

@@ -132,7 +132,7 @@ class StepPrinter:
 
 
 class _Current:
-    """Renders the current step anew for each frame."""
+    """Renders the current step again for each frame."""
 
     def __init__(self, show: Callable[[], RenderableType]) -> None:
         self._show = show

@@ -243,7 +243,7 @@ class Desired:
     """The resources that the settings ask for.
 
     ``role`` is None if the settings name an existing role. ``spare_role`` is what the function gets for a
-    moment while its role is given to it anew. ``permission`` is None unless S3 invokes the function.
+    moment while its role is assigned to it again. ``permission`` is None unless S3 invokes the function.
     ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
     ``parameter`` is None if no setting holds a secret, or if secrets are kept elsewhere; without
     ``may_have_parameter``, a parameter is read only if an earlier run may have created it.

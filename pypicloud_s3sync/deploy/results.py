@@ -62,7 +62,7 @@ def missed_events(plan: Plan) -> str:
         return ""
     listed = ", ".join(dict.fromkeys(parts))
     remedy = ADD_MISSED[0].upper() + ADD_MISSED[1:]
-    return f"Events may have been missed, because parts were missing or different ({listed}). {remedy}."
+    return f"Events may have been missed, because resources were missing or different ({listed}). {remedy}."
 
 
 def _uses_net(plan: Plan) -> bool:
@@ -87,7 +87,7 @@ def _carries_events(action: Action) -> bool:
 
 
 def _was_installed(plan: Plan) -> bool:
-    """Return whether some part existed; a log group alone means nothing."""
+    """Return whether some resource existed; a log group alone means nothing."""
     observed = plan.observed
     resources = observed.delivery_resources
     entries = list(notifications.owned_entries(observed.notifications, plan.desired.owner))

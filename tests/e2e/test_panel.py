@@ -105,7 +105,7 @@ def is_read(page: Any) -> None:
 
 
 def open_panel(page: Any, company: TwoRegions, text: str) -> None:
-    """Open the panel anew, and wait until it has a title and everything else."""
+    """Open the panel again, and wait until it has a title and everything else."""
     page.goto(f"{company.second.url}/#/")
     page.goto(f"{company.second.url}/#/admin/s3sync")
     title(page, text)

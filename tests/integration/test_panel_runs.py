@@ -44,7 +44,7 @@ def test_success_is_said_once_with_the_number_of_packages_that_were_added(panel:
 
 
 def test_what_was_missed_is_said_even_if_the_repaired_function_fails(panel: Panel) -> None:
-    missed = "Events may have been missed, because parts were missing or different (queue)."
+    missed = "Events may have been missed, because resources were missing or different (queue)."
     last = {**RESULT, "message": f"S3 sync is on. {missed}"}
     panel.show([PARTIAL, FAILING], "S3 sync is incomplete", plan=REPAIR, enable=stream(*STEPS, last))
     run(panel)

@@ -124,7 +124,7 @@ class Panel(Page):
             route.fulfill(json=answer)
 
     def show(self, status: Answer, title: str | None = None, **answers: Answer) -> None:
-        """Open the panel anew; ``plan`` stands for the path ``/plan``."""
+        """Open the panel again; ``plan`` stands for the path ``/plan``."""
         self.answers = {"/activity": ACTIVITY, **{f"/{name}": answer for name, answer in answers.items()}}
         self.answers[""] = status
         self.requests.clear()

@@ -204,7 +204,7 @@ def _role_and_tags(desired: Desired, function: Function, observed: Observed) -> 
 
 
 def _renewal(desired: Desired, function: Function, role: Role | None, observed: Observed) -> Iterator[Action]:
-    """Yield the action that gives the function its role anew, if that was deleted and created again.
+    """Yield the action that assigns the role to the function again, if it was deleted and created again.
 
     Lambda encrypts the environment and grants its decryption to the role's unique id, so a function with a
     new role of the same name fails without a log. Another role in between makes Lambda renew the grant:

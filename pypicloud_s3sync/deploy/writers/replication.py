@@ -61,5 +61,6 @@ class ReplicationWriter(BucketWriter):
             foreign = [rule for rule in configuration["Rules"] if not rules.is_own(rule)]
             if foreign and any(text in str(error) for text in ABOUT_DESTINATION):
                 listed = ", ".join(f"{rule.get('ID')} to {rules.destination_of(rule)}" for rule in foreign)
-                error.args = (f"{error}; if it means a foreign rule, correct or remove that: {listed}",)
+                remedy = f"if S3 means one of these foreign rules, correct or remove it: {listed}"
+                error.args = (f"{error}; {remedy}",)
             raise

@@ -32,7 +32,7 @@ def role(facts: Facts) -> Finding:
             failed(
                 f"the role {found.name} was deleted and created again, so the function cannot decrypt its"
                 " environment",
-                f"{ENABLE}, which gives it to the function anew",
+                f"{ENABLE}, which assigns it to the function again",
             )
         )
     return combined([*findings, _rights(facts, found)])

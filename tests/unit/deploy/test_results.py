@@ -1,4 +1,4 @@
-"""What a run says at its end: events may have been missed while parts were missing."""
+"""What a run says at its end: events may have been missed while resources were missing."""
 
 from __future__ import annotations
 

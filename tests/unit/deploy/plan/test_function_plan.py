@@ -42,7 +42,7 @@ def function_with_grant_of(unique_id: str) -> Function:
     return replace(FUNCTION, tags={**FUNCTION.tags, ROLE_TAG: unique_id})
 
 
-def test_a_function_whose_grant_belongs_to_a_deleted_role_gets_its_role_anew() -> None:
+def test_a_function_whose_grant_belongs_to_a_deleted_role_gets_its_role_again() -> None:
     observed = deployed(DESIRED, role=replace(ROLE, unique_id=NEW), function=function_with_grant_of(OLD))
     action = only_action(plan_enable(DESIRED, observed))
     assert (action.verb, action.resource, action.call) == ("update", "function", "function.renew_role")
@@ -51,7 +51,7 @@ def test_a_function_whose_grant_belongs_to_a_deleted_role_gets_its_role_anew() -
     assert action.arguments["spare"].policy == ROLE.policy
 
 
-def test_a_given_role_that_was_created_anew_is_given_to_the_function_anew() -> None:
+def test_a_given_role_that_was_created_again_is_assigned_to_the_function_again() -> None:
     given, function = replace(GIVEN, unique_id=NEW), deployed(WITH_GIVEN).function
     function = replace(not_none(function), tags={**not_none(function).tags, ROLE_TAG: OLD})
     action = only_action(
@@ -60,7 +60,7 @@ def test_a_given_role_that_was_created_anew_is_given_to_the_function_anew() -> N
     assert (action.call, action.arguments["role_arn"]) == ("function.renew_role", GIVEN_ARN)
 
 
-def test_a_role_that_is_the_same_is_not_given_anew() -> None:
+def test_a_role_that_is_the_same_is_not_assigned_again() -> None:
     observed = deployed(DESIRED, role=replace(ROLE, unique_id=NEW), function=function_with_grant_of(NEW))
     assert plan_enable(DESIRED, observed).in_sync
 

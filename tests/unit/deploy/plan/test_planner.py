@@ -101,7 +101,7 @@ def test_only_a_missing_resource_is_created(missing: dict[str, Any], call: str) 
     assert calls(plan_enable(DESIRED, deployed(DESIRED, **missing))) == [call]
 
 
-def test_a_missing_role_is_created_and_given_to_the_function_anew() -> None:
+def test_a_missing_role_is_created_and_assigned_to_the_function_again() -> None:
     plan = plan_enable(DESIRED, deployed(DESIRED, role=None))
     assert calls(plan) == ["role.create", "function.renew_role"]
 

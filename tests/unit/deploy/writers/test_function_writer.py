@@ -177,7 +177,7 @@ def roles_given(calls: FakeCalls) -> list[str]:
     return [sent["Role"] for sent in updates]
 
 
-def test_a_role_is_given_anew_with_the_spare_role_in_between_and_then_recorded() -> None:
+def test_a_role_is_assigned_again_with_the_spare_role_in_between_and_then_recorded() -> None:
     """AWS documents another role in between: the same ARN once more may change nothing."""
     calls = FakeCalls({"get_role": {"Role": {"RoleId": "AROANEW"}}})
     renew(calls)
@@ -188,7 +188,7 @@ def test_a_role_is_given_anew_with_the_spare_role_in_between_and_then_recorded()
     assert calls.clients.arguments("tag_resource")["Tags"] == {ROLE_TAG: "AROANEW"}
 
 
-def test_giving_a_role_anew_waits_until_lambda_may_use_the_new_roles() -> None:
+def test_assigning_a_role_again_waits_until_lambda_may_use_the_new_roles() -> None:
     time = FakeTime()
     not_yet = refusal("InvalidParameterValueException", "The role defined cannot be assumed by Lambda.")
     calls = FakeCalls({"update_function_configuration": [not_yet, {}, not_yet, {}]}, time)
@@ -200,7 +200,7 @@ def test_giving_a_role_anew_waits_until_lambda_may_use_the_new_roles() -> None:
     "operation",
     ["create_role", "put_role_policy", "update_function_configuration", "delete_role", "tag_resource"],
 )
-def test_a_role_is_not_recorded_before_it_was_given_anew(operation: str) -> None:
+def test_a_role_is_not_recorded_before_it_was_assigned_again(operation: str) -> None:
     calls = FakeCalls({operation: refusal("AccessDenied")})
     with pytest.raises(AwsError, match="AccessDenied"):
         renew(calls)

@@ -95,8 +95,8 @@ def test_a_foreign_rule_that_may_be_the_cause_of_a_refusal_is_named() -> None:
     with pytest.raises(AwsError) as caught:
         bucket.put()
     assert str(caught.value).endswith(
-        "InvalidRequest: Destination bucket must exist.; if it means a foreign rule, correct or remove that:"
-        " backup to gone"
+        "InvalidRequest: Destination bucket must exist.;"
+        " if S3 means one of these foreign rules, correct or remove it: backup to gone"
     )
     assert bucket.operations == [GET, PUT]
 

@@ -33,7 +33,7 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
     (
         "role",
         facts(function=function_with(tags={**FUNCTION.tags, ROLE_TAG: "AROA0"})),
-        *("failed", "was deleted and created again", "gives it to the function anew"),
+        *("failed", "was deleted and created again", "assigns it to the function again"),
     ),
     (
         "role",
