@@ -54,7 +54,7 @@ def item_count(group: Sequence[Change]) -> int:
 
 
 def _further_names(change: Change) -> int:
-    """Return how many names a change affects beside its own: it moves a row, or does not know its name."""
+    """Return how many names a change affects besides its own: it moves a row, or does not know its name."""
     row, wanted = change.snapshot.row, change.wanted
     if row is None and wanted is None:
         return len(change.key.possible_names)

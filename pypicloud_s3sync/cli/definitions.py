@@ -145,8 +145,8 @@ def reconcile(
 ) -> int:
     """Compare the bucket with the cache, and repair the cache.
 
-    Bucket and cache are listed, and only the files that differ are looked at and repaired, as if an event had
-    come for them. It can run at any time, beside uploads and events, and a run that was stopped is completed
+    Bucket and cache are listed, and only the files that differ are read and repaired, as if an event had come
+    for them. It can run at any time, also during uploads and events, and a run that was stopped is completed
     by the next one. Run it on a host that can reach the cache.
 
     The exit status is 0 if bucket and cache are in sync in the end. It is 1 if something could not be

@@ -34,7 +34,7 @@ def unreadable(path: str, error: Exception) -> ConfigError:
         return ConfigError(f"cannot read {place} ({error.strerror}): check the path and the permissions")
     if isinstance(error, ImportError):
         return ConfigError(
-            f"cannot load {path} ({first_line(error)}): install what it names beside ppc-s3sync"
+            f"cannot load {path} ({first_line(error)}): install what it names next to ppc-s3sync"
         )
     return ConfigError(f"cannot read {path}: {first_line(error)}")
 

@@ -15,7 +15,7 @@ from .problems import ADD_MISSED, FAILING, PAUSED, SETTINGS, Problem
 
 #: Failures without any success since: the first one may still be waiting for its retry.
 FAILURES = 2
-#: Failures beside successes matter from this number and this share of the events on.
+#: Failures among successes matter from this number and this share of the events on.
 FAILURES_OF_MANY, SHARE_OF_MANY = 10, 0.01
 #: Failures of the whole day still matter from this number and share on, for some hours after the last one.
 FAILURES_OF_DAY, SHARE_OF_DAY, RECENT = 100, 0.05, 3 * HOUR

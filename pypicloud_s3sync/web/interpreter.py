@@ -14,7 +14,7 @@ def find_interpreter() -> str:
     """Return the path of an interpreter of this process's version of Python.
 
     ``sys.executable`` is the server's own program under uWSGI, and may be anything under mod_wsgi, because
-    both embed Python. The interpreter beside the libraries of this process is the next guess.
+    both embed Python. The interpreter next to the libraries of this process is the next guess.
 
     Raises
     ------

@@ -37,7 +37,7 @@ _started: list[subprocess.Popen[bytes]] = []
 def start(settings: SyncSettings, command: str, application: Mapping[str, str]) -> run_record.Record:
     """Start a run and return its record.
 
-    The process is in a session of its own and has none of the server's sockets, so the server can be
+    The process is in its own session and has none of the server's sockets, so the server can be
     restarted meanwhile. It gets its settings through a pipe, where no other user can see them.
 
     Parameters

@@ -228,7 +228,7 @@ def _index_of_own(rules: Sequence[Rule], destination: str) -> int | None:
 def _with_wanted(own: Rule, wanted: Rule) -> dict[str, Any]:
     """Return this tool's rule as wanted, with what others have added to it, for example a storage class."""
     updated = {**own, **wanted}
-    # The prefix of the first version of the schema, which S3 refuses beside a filter.
+    # The prefix of the first version of the schema, which S3 refuses together with a filter.
     updated.pop("Prefix", None)
     for name in ("SourceSelectionCriteria", "Destination"):
         updated[name] = {**own.get(name, {}), **wanted[name]}

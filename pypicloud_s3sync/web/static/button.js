@@ -27,7 +27,7 @@
       };
     })
 
-    // The Admin page cannot be extended, so the buttons are added to it: one beside "Rebuild package list", one
+    // The Admin page cannot be extended, so the buttons are added to it: one next to "Rebuild package list", one
     // below.
     .run([
       "$rootScope",
