@@ -79,8 +79,8 @@ def enable(run: Run, /, force: bool, no_reconcile: bool, **arguments: Any) -> in
     """Turn S3 sync on, or update it to match the settings.
 
     Each step is printed. A run that failed or was interrupted is continued by the next one. If nothing
-    differs, nothing is changed, so it can be a part of every deployment. Finally the bucket is compared with
-    the cache, as by reconcile, and what the bucket held before is added.
+    differs, nothing is changed, so it can be a part of every deployment. At the end, the bucket is compared
+    with the cache, as reconcile does, and packages that were uploaded before are added to the cache.
     """
     return command_of(run, **arguments).enable(force=force, reconcile=not no_reconcile)
 
@@ -102,7 +102,7 @@ def status(run: Run, /, **arguments: Any) -> int:
 def disable(run: Run, /, **arguments: Any) -> int:
     """Turn S3 sync off: remove what enable created, and nothing else.
 
-    The packages and the cache stay as they are.
+    The packages and the cache are not changed.
     """
     return command_of(run, **arguments).disable()
 
@@ -162,7 +162,7 @@ def reconcile(
 
 @cli.command()
 @common_options
-@click.option("--canary", is_flag=True, help="Send a marked package through, and time each step.")
+@click.option("--canary", is_flag=True, help="Upload, overwrite and delete a test package; time each step.")
 @click.pass_obj
 def doctor(run: Run, /, canary: bool, **arguments: Any) -> int:
     """Check everything that S3 sync needs, and say what to do about what is wrong.
@@ -194,7 +194,7 @@ def replicate(run: Run, /, *, only_plan: bool, remove: bool, **arguments: Any) -
 
     Each bucket gets versioning, and a rule for each of the other buckets that replicates packages and
     deletions; its rules get a role. Foreign rules are not changed. A run that failed or was interrupted
-    is continued by the next one. A region given with -r is that of the files that name none.
+    is continued by the next one. -r applies to ini files that name no region.
 
     The exit status is 0 if the regions replicate in the end. It is 1 if --plan found something to do.
     """
@@ -211,7 +211,7 @@ def compare(run: Run, /, **arguments: Any) -> int:
     """Show whether two or more regions are equal, and where something was lost.
 
     The buckets and the caches of all regions are listed, and each difference is shown with the region that
-    lacks the file or holds it wrongly, and what to do about it. Nothing is changed. Run it on a host that can
+    lacks the file or has another one, and what to do about it. Nothing is changed. Run it on a host that can
     reach all of the caches.
 
     The exit status is 0 if the regions are equal, and 1 if they are not.
@@ -255,7 +255,7 @@ def wait(run: Run, /, *, arguments: tuple[str, ...], timeout: float, **others: A
 @common_options
 @click.pass_obj
 def replay(run: Run, /, **arguments: Any) -> int:
-    """Process the failed events again, which wait in the dead-letter queue.
+    """Process the failed events again: those in the dead-letter queue.
 
     Those that succeed are deleted. The exit status is 1 if some failed again.
     """
@@ -336,7 +336,7 @@ def template(run: Run, /, form: str, output: str, **arguments: Any) -> int:
     """Print what enable would create as a template, as JSON.
 
     It is for teams whose changes are reviewed before they are deployed. It has everything but the bucket's
-    notifications, which also belong to others: enable adds its own after the template has been deployed. AWS
-    is not asked, so no credentials are needed.
+    notifications, which other tools share: enable adds its own after the template has been deployed. AWS is
+    not asked, so no credentials are needed.
     """
     return command_of(run, **arguments).template(form, output)

@@ -110,7 +110,7 @@ class Difference(NamedTuple):
     kind : Kind
     filename : str
     region : int
-        The index of the region that lacks the file or holds it wrongly.
+        The index of the region that lacks the file or has another one.
     package : str
         The project that ``reconcile`` has to look at, if it does not find the difference in the listings.
     """

@@ -16,7 +16,7 @@ from .resources import ACCOUNT, PARTITION, Resources, filled
 #: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.
 RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 NEXT_STEP = (
-    "The stack does not change the bucket's notifications, because they also belong to others."
+    "The stack does not change the bucket's notifications, because other tools share them."
     " Run ppc-s3sync enable with the same configuration: it adds the notification of the sync."
 )
 

@@ -18,7 +18,7 @@ from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 #: ``data.aws_region.current.region`` exists since this version.
 PROVIDER_VERSION = ">= 6.0"
 NEXT_STEP = (
-    "The bucket's notifications are not part of this configuration, because they also belong to others."
+    "The bucket's notifications are not part of this configuration, because other tools share them."
     " Run ppc-s3sync enable with the same settings: it adds the notification of the sync."
 )
 
