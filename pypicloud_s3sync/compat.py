@@ -5,7 +5,7 @@ starts. One of the problems is solved by this package's requirements (setup.cfg:
 ``import pkg_resources``), the others here.
 
 Each repair is applied only if it is needed, may be applied twice, and says when it can go. The Pyramid
-include and the Lambda handler call :func:`apply` before they use pypicloud.
+include and the Lambda handler call :func:`apply` or :func:`apply_to_caches` before they use pypicloud.
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ def includeme(config: Any) -> None:
 def apply() -> None:
     """Apply every repair that this environment needs."""
     _give_pyramid_duh_getargspec()
+    apply_to_caches()
+
+
+def apply_to_caches() -> None:
+    """Apply the repairs that the function needs, which imports nothing of the web application.
+
+    The repair of the web application imports Pyramid. The bundle has only a part of it, and another copy of
+    pyramid_duh may be on the module path, for example in a layer.
+    """
     _let_flywheel_load_datetimes()
     _let_sql_cache_be_imported()
     _let_caches_work_beside_the_function()

@@ -26,7 +26,7 @@ def syncer() -> Syncer:
     Exception
         The error of pypicloud's cache class if its database is unreachable. The next call tries again.
     """
-    compat.apply()
+    compat.apply_to_caches()
     settings = environment.read()
     cache = open_cache(settings)
     # Three quick retries. Lambda itself retries an event that still fails, minutes later.

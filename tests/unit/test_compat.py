@@ -173,3 +173,9 @@ def test_other_tables_of_sqlalchemy_are_not_repaired(access: Any) -> None:
     from pypicloud.access.sql import User
 
     assert "delete" not in vars(User.__table__)
+
+
+def test_the_function_does_not_touch_the_web_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer may contain pyramid_duh, which would import what the bundle's part of Pyramid does not have."""
+    monkeypatch.setattr(compat, "_give_pyramid_duh_getargspec", lambda: pytest.fail("it imports Pyramid"))
+    compat.apply_to_caches()

@@ -38,7 +38,7 @@ def steps(request: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]
 
 def load_cache(name: str) -> object:
     """Return the cache class, as the handler finds it: after the repairs, which SQLAlchemy 2 needs."""
-    importlib.import_module("pypicloud_s3sync.compat").apply()
+    importlib.import_module("pypicloud_s3sync.compat").apply_to_caches()
     return importlib.import_module("pypicloud.cache").get_cache_impl({"pypi.db": name})
 
 
