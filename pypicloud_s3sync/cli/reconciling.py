@@ -14,7 +14,7 @@ from .console import print_line
 MEANINGS = {
     "missing": ("object without a row", "objects without a row"),
     "gone": ("row without an object", "rows without an object"),
-    "stale": ("row that does not say what its object says", "rows that do not say what their object says"),
+    "stale": ("row that does not match its object", "rows that do not match their objects"),
     "summaries": (
         "name or summary that does not follow from the rows",
         "names or summaries that do not follow from the rows",

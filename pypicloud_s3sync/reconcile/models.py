@@ -27,7 +27,7 @@ class Kind(enum.StrEnum):
     MISSING = "missing"
     #: A row without an object.
     GONE = "gone"
-    #: A row that does not say what its object says.
+    #: A row that does not match its object.
     STALE = "stale"
     #: A name or a summary that does not follow from the rows.
     SUMMARIES = "summaries"

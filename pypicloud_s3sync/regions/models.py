@@ -21,7 +21,7 @@ class Kind(enum.StrEnum):
     MISSING_ROW = "missing_row"
     #: A row without an object.
     EXTRA_ROW = "extra_row"
-    #: A row that does not say what its object says.
+    #: A row that does not match its object.
     STALE_ROW = "stale_row"
     #: Another bucket has another file under the same name.
     DIFFERENT_CONTENT = "different_content"

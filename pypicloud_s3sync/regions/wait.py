@@ -30,7 +30,7 @@ class State(enum.StrEnum):
     NOT_IN_BUCKET = "not_in_bucket"
     #: An object, but no row.
     NOT_IN_CACHE = "not_in_cache"
-    #: A row that does not say what the object says, for example of an earlier upload.
+    #: A row that does not match the object, for example of an earlier upload.
     STALE = "stale"
     #: A row that the cache does not list among the files of its project.
     NOT_LISTED = "not_listed"

@@ -13,7 +13,7 @@ from pypicloud_s3sync.cli.reconciling import MEANINGS, show_reconciled
     [
         ("missing", 1, "  missing    1 object without a row"),
         ("gone", 2, "  gone       2 rows without an object"),
-        ("stale", 1, "  stale      1 row that does not say what its object says"),
+        ("stale", 1, "  stale      1 row that does not match its object"),
         ("summaries", 1, "  summaries  1 name or summary that does not follow from the rows"),
     ],
 )
