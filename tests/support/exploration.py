@@ -11,7 +11,7 @@ The assumptions are those of the documentation:
 
 - S3 is strongly consistent, and sends at least one event for each change. It may be taken at any time. If it
   is taken before the server has written the cache itself, it is taken again afterwards.
-- An index of DynamoDB lags behind for less time than four pauses of a handler. Together with the server, it lags for
+- An index of DynamoDB lags behind for less time than four pauses of a handler. With the server, it lags for
   less time than an event takes: what the server counts may be outdated, but not what a handler queries.
 - Not explored is a server that writes one filename under two keys, which takes a read and a write of its row.
 """
