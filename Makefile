@@ -12,7 +12,7 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all lint types imports docs tests unit soak bench venv clean
+.PHONY: help demo test test-all lint types imports docs tests figures unit soak bench venv clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ imports: $(STAMP) ## Check the direction of imports with import-linter
 # Servers run once for all processes. Coverage has its limit in setup.cfg.
 tests: $(STAMP) ## Run all tests (PYTEST_ARGS='tests/integration -k name' selects some)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(PYTEST_ARGS),,--cov) $(PYTEST_ARGS)
+
+figures: $(STAMP) ## Measure tests/figures.json again, after a change that must make the bundle larger
+	UPDATE_FIGURES=1 $(BIN)/python -m pytest -q -n 0 tests/integration/test_bundle_backends.py -k grow
 
 unit: $(STAMP) ## Run the unit tests, which need no server
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/unit $(PYTEST_ARGS)

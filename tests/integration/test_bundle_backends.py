@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -13,13 +14,18 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
+from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle, BundleSpec, host_target
+from pypicloud_s3sync.deploy.bundle.closure import parts_of
+from pypicloud_s3sync.deploy.bundle.collect import recorded_files
+from pypicloud_s3sync.deploy.bundle.contents import NOT_IMPORTED, REPLACED
 from pypicloud_s3sync.deploy.bundle.interpreters import clean_environment
 from pypicloud_s3sync.deploy.bundle.source import BundleSource
 from pypicloud_s3sync.deploy.bundle.verify import link_sdk
-from pypicloud_s3sync.sync import environment
-from support.databases import Database
-from support.moto_world import event
+from pypicloud_s3sync.devtools.ports import free_port
+from pypicloud_s3sync.sync import environment, reconcile_requests
+from support.databases import Database, url_settings
+from support.figures import check_figure
+from support.moto_world import EVENTS, event
 from support.sites import Site
 
 FILENAME = "pkg-1.0.tar.gz"
@@ -44,6 +50,45 @@ sys.path[:0] = sys.argv[1:]
 from lambda_script import handle_s3_event
 json.dump([handle_s3_event(event, None) for event in json.load(sys.stdin)], sys.stdout)
 """
+#: Runs steps as Lambda runs events, and goes on after errors. It reports how many modules were imported from
+#: the bundle, and what was looked for and is not in it.
+STEPS = """
+import json, os, sys
+sys.path[:0] = sys.argv[1:]
+
+class Missing:
+    names = set()
+    def find_spec(self, name, path=None, target=None):
+        self.names.add(name)
+
+sys.meta_path.append(Missing())
+import botocore.session
+from lambda_script import handle_s3_event
+from pypicloud_s3sync.sync.startup import syncer
+
+s3 = botocore.session.get_session().create_client("s3")
+errors = []
+for action, value in json.load(sys.stdin):
+    if action == "put":
+        s3.put_object(**value)
+    elif action == "delete":
+        s3.delete_object(**value)
+    elif action == "environment":
+        os.environ.update(value)
+        syncer.cache_clear()
+    else:
+        try:
+            handle_s3_event(value, None)
+        except Exception as error:
+            errors.append(f"{type(error).__name__}: {error}")
+files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+modules = [file for file in files if file.startswith(sys.argv[1])]
+json.dump({"errors": errors, "missing": sorted(Missing.names), "modules": len(modules)}, sys.stdout)
+"""
+#: What the repairs and redis look for, to know what they can do.
+PROBED = {"cryptography", "flywheel", "sqlalchemy"}
+#: Errors of a program, not of a database or an event.
+BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
 #: One worker builds each bundle once. It is the one that has the Redis cluster.
 # Other tests cover the code; tracing it takes longer than running it.
 pytestmark = [pytest.mark.xdist_group("redis-cluster"), pytest.mark.no_cover]
@@ -57,12 +102,15 @@ class Function:
 
     def __init__(self, site: Site, database: Database, directory: Path) -> None:
         db = {name.replace(".", "__"): value for name, value in database.settings.items()}
-        settings = site.settings(s3sync__bundle=None, db__region_name=None, **db)
+        region = {} if database.name == "dynamo" else {"db__region_name": None}
+        settings = site.settings(s3sync__bundle=None, **region, **db)
         url = settings.db_url or ""
         key = (settings.cache, url.partition("://")[0])
         if key not in _bundles:
             _bundles[key] = BundleSource(settings).get(lambda progress: None)
         self.bundle = _bundles[key]
+        self.spec = BundleSpec(host_target(), settings.cache, settings.db_url)
+        directory.mkdir(exist_ok=True)
         self.task, self.sdk = directory / "task", directory / "sdk"
         with zipfile.ZipFile(io.BytesIO(self.bundle.data)) as archive:
             archive.extractall(self.task)
@@ -80,10 +128,15 @@ class Function:
 
     def __call__(self, *events: Any) -> list[dict[str, list[str]]]:
         """Return the handler's answers to events, all from one process."""
-        command = [sys.executable, "-I", "-S", "-B", "-c", LAMBDA, str(self.task), str(self.sdk)]
+        answers: list[dict[str, list[str]]] = json.loads(self.run(LAMBDA, events).splitlines()[-1])
+        return answers
+
+    def run(self, script: str, request: Any) -> str:
+        """Return the output of a script, which has only the bundle, the SDK and the standard library."""
+        command = [sys.executable, "-I", "-S", "-B", "-c", script, str(self.task), str(self.sdk)]
         result = subprocess.run(
             command,
-            input=json.dumps(events),
+            input=json.dumps(request),
             env=self.environment,
             cwd=self.task,
             capture_output=True,
@@ -91,8 +144,7 @@ class Function:
             timeout=60,
         )
         assert result.returncode == 0, result.stderr
-        answers: list[dict[str, list[str]]] = json.loads(result.stdout.splitlines()[-1])
-        return answers
+        return result.stdout
 
 
 @pytest.fixture
@@ -167,3 +219,72 @@ def test_the_bundle_contains_only_the_driver_of_its_database(database: Database,
     assert ("cryptography" in contents) == (database.name == "mysql")
     assert function.bundle.size < DIRECT_UPLOAD_LIMIT
     print(f"{database.name}: {function.bundle.size / 1e6:.1f} MB")
+
+
+def steps(site: Site, database: Database) -> list[tuple[str, Any]]:
+    """Return every path of the handler: each event and envelope, reconciliations, a broken database."""
+    port = free_port()
+    broken = {
+        "PPC_DB_URL": re.sub(r":\d+/", f":{port}/", database.settings.get("db.url", "")),
+        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{port}",
+    }
+    s3_object = {"Bucket": site.bucket, "Key": KEY}
+    created, removed = (notification(site, f"Object{kind}") for kind in ("Created:Put", "Removed:Delete"))
+    documented = [("event", json.loads(path.read_text())) for path in sorted(EVENTS.glob("*.json"))]
+    request = reconcile_requests.request({})
+    message = {"eventSource": "aws:sqs", "messageId": "1", "eventSourceARN": "arn:aws:sqs:us-east-1:1:queue"}
+    return [
+        ("put", {**s3_object, "Body": "x", "Metadata": {"name": "pkg", "version": "1.0"}}),
+        ("event", created),
+        ("put", {**s3_object, "Body": "y", "Metadata": {"summary": "=?utf-8?q?=C3=BC?="}}),
+        ("event", created),
+        *documented,
+        ("put", {**s3_object, "Key": "a/other-2.0-py3-none-any.whl", "Body": "x"}),
+        ("delete", s3_object),
+        ("event", request),
+        ("event", {"Records": [{**message, "body": json.dumps(request)}]}),
+        ("event", removed),
+        ("event", {"Records": [{"eventSource": "aws:s3"}]}),
+        ("event", "no event"),
+        ("environment", broken),
+        ("event", created),
+        ("event", request),
+    ]
+
+
+def check_paths(site: Site, database: Database, function: Function) -> int:
+    """Run every path in a bundle; return the number of modules that were imported from it."""
+    *logs, last = function.run(STEPS, steps(site, database)).splitlines()
+    result: dict[str, Any] = json.loads(last)
+    bugs = [line for line in [*logs, *result["errors"]] if BUGS.search(line)]
+    assert not bugs
+    in_libraries = {
+        name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for part in parts_of(function.spec)
+        for name in recorded_files(part.name, part.distribution)
+    }
+    left_out = {
+        module
+        for module, names in metadata.packages_distributions().items()
+        if {name.lower() for name in names if name} & {*NOT_IMPORTED, *REPLACED}
+    }
+    assert not set(result["missing"]) & (in_libraries | left_out) - PROBED
+    number: int = result["modules"]
+    return number
+
+
+def test_every_path_of_the_handler_finds_its_modules_in_the_bundle(
+    site: Site, database: Database, function: Function
+) -> None:
+    check_paths(site, database, function)
+
+
+def test_the_bundles_of_dynamodb_and_redis_do_not_grow(site: Site, redis_url: str, tmp_path: Path) -> None:
+    databases = [Database("dynamo", {}), Database("redis", url_settings("redis", redis_url))]
+    for database in databases:
+        name, function = database.name, Function(site, database, tmp_path / database.name)
+        with zipfile.ZipFile(io.BytesIO(function.bundle.data)) as archive:
+            sources = [item for item in archive.namelist() if item.endswith(".py")]
+        check_figure(f"{name}: bytes of the bundle", function.bundle.size)
+        check_figure(f"{name}: sources in the bundle", len(sources))
+        check_figure(f"{name}: modules imported from the bundle", check_paths(site, database, function))
