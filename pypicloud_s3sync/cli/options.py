@@ -75,7 +75,7 @@ def seconds(context: click.Context, parameter: click.Parameter, value: float) ->
 
 
 def account_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
-    """Return the id of an AWS account, if it has the form of one."""
+    """Return the id of an AWS account, if it has the right format."""
     if value is not None and re.fullmatch(r"\d{12}", value) is None:
         raise click.BadParameter(f"{value!r} is not the 12 digits of an AWS account")
     return value

@@ -269,7 +269,7 @@ def _deployed_bundle(plan: Plan) -> str | None:
 
 
 def _is_installed(resources: list[dict[str, Any]]) -> bool:
-    """Return whether this tool created a part that still exists; a log group alone means nothing.
+    """Return whether this tool created a resource that still exists; a log group alone means nothing.
 
     An earlier function, or a visit to the console, may have created it.
     """

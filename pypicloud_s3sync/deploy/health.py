@@ -113,7 +113,7 @@ def queue_problem(queue: Queue | None) -> Problem | None:
 
 
 def paused_problems(plan: Plan) -> list[Problem]:
-    """Return what keeps events from being handled although every part exists."""
+    """Return what keeps events from being handled although every resource exists."""
     desired, observed = plan.desired, plan.observed
     names, resources = desired.names, observed.delivery_resources
     found = []

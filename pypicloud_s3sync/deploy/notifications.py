@@ -1,6 +1,6 @@
 """Merge this tool's entry into a bucket's notification configuration, or remove it, and keep everything else.
 
-Configurations have the form that boto3 returns and takes. ``PutBucketNotificationConfiguration`` replaces the
+Configurations have the format of boto3. ``PutBucketNotificationConfiguration`` replaces the
 whole configuration, so foreign entries are written back exactly as they were read.
 """
 

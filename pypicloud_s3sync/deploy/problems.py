@@ -14,7 +14,7 @@ TABLES = "tables"
 SETTINGS = "config"
 #: Events reach the function, but it fails.
 FAILING = "failing"
-#: Events do not reach the function, because a part of the installation was switched off.
+#: Events do not reach the function, because a resource was switched off.
 PAUSED = "paused"
 #: AWS refused a call that reads how the function is doing.
 DENIED = "denied"

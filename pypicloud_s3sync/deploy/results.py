@@ -8,8 +8,8 @@ from .delivery import deliveries_of
 from .models import Action, Plan
 from .problems import ADD_MISSED
 
-#: The parts that carry events, and the fields that decide whether they do; None means all of them. Without
-#: the event source mapping, events wait in the queue.
+#: The resources that carry events, and the fields that decide whether they do; None means all of them.
+#: Without the event source mapping, events wait in the queue.
 CARRIERS: dict[str, frozenset[str] | None] = {
     "notification": None,
     "permission": None,

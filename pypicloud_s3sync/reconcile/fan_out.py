@@ -64,7 +64,7 @@ def _send(differences: Sequence[Difference], bucket: str, region: str, send: Sen
 
 
 def messages(difference: Difference, bucket: str, region: str) -> Iterator[str]:
-    """Yield a message in the form of S3's notifications for each key of a difference.
+    """Yield a message in the format of S3's notifications for each key of a difference.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """

@@ -1,8 +1,8 @@
 """Parse requests to reconcile from an event, without calling AWS.
 
-A request is a JSON object of this tool's own form. It is taken from whoever may invoke the function directly,
-and from the function's queue, into which only S3, EventBridge's rule, the schedule and the function itself
-may send. It is not taken from a message in another envelope, for example of SNS.
+A request is a JSON object in this tool's own format. It is accepted from a caller that may invoke the
+function, and from the function's queue, to which only S3, EventBridge's rule, the schedule and the function
+itself may send. It is not accepted from a message in another envelope, for example of SNS.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Merge this tool's rules into a bucket's replication configuration, or remove them, and keep all others.
 
-Configurations have the form that boto3 returns and takes. ``PutBucketReplication`` replaces the whole
+Configurations have the format of boto3. ``PutBucketReplication`` replaces the whole
 configuration, so foreign rules are written back exactly as they were read.
 """
 

@@ -123,7 +123,7 @@ def _resource(mapping: EventSourceMapping) -> str:
 
 
 def _as_strings(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Return the attributes in the form that SQS takes, with JSON documents as strings."""
+    """Return the attributes in the format of SQS, with JSON documents as strings."""
     return {
         name: value if isinstance(value, str) else json.dumps(value) for name, value in attributes.items()
     }
