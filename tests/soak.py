@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from support import models
-from support.backends import Backend, Dynamo, Redis, Sql
+from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql
 from support.exploration import explorations
 from support.faults import Matrix, scenarios
 from support.histories import check
 from support.sites import zip_of
 
-BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
+BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, RedisCluster, Sql)
 #: The largest number of states of one exploration.
 STATES = 3_000_000
 #: The operations of each exploration, one size after the other.
@@ -42,7 +42,9 @@ def explore() -> int:
     failed = 0
     for operations, scope in itertools.product(OPERATIONS, SCOPES_OF_HANDLERS):
         size: dict[str, Any] = {"operations": operations, **scope}
-        for name, exploration in explorations((models.Sql, models.Dynamo, models.Redis), **size):
+        for name, exploration in explorations(
+            (models.Sql, models.Dynamo, models.Redis, models.RedisServer), **size
+        ):
             if scope["server"] and name.endswith(NOT_BESIDE_THE_SERVER):
                 continue
             try:

@@ -34,12 +34,16 @@ class RowKey:
         left something behind under one of them.
     is_gone : bool
         Whether no object has this filename, so that only the filename tells its name.
+    every_file : bool
+        Whether everything that the name lists is to be compared with its rows. An event answers only for its
+        own file.
     """
 
     filename: str
     name: str | None
     other_names: tuple[str, ...] = ()
     is_gone: bool = False
+    every_file: bool = False
 
     @property
     def possible_names(self) -> tuple[str, ...]:

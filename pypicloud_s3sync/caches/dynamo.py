@@ -8,8 +8,10 @@ that do not match the checksum, it has not caught up yet and is queried again.
 
 A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
 row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
-than all others of their name and do not need the index at all. A summary is only deleted if the index agrees
-that no row is left: a checksum that was taken from an index that lagged behind may lack a row of the server.
+than all others of their name and do not need the index at all. Nor does the deletion of the newest file, once
+the index has agreed with the checksum: the summary then has the keys of the few rows that come next, in
+another attribute. A summary is only deleted if the index agrees that no row is left: a checksum that was
+taken from an index that lagged behind may lack a row of the server.
 
 The requests are those of :mod:`.dynamo_tables`.
 """
@@ -29,12 +31,13 @@ from . import dynamo_client
 from .base import CacheAdapter, Change, Result, Results, RowKey, Snapshot, same
 from .canary import is_canary
 from .dynamo_tables import DynamoTables, throttled
-from .summaries import RowChanges, Summary, SummaryUpdate, update_summary
+from .summaries import KnownRow, RowChanges, Summary, SummaryUpdate, update_summary
 from .transactions import (
     CHECKSUM,
     ITEMS_OF_SUMMARY,
     MAX_ITEMS,
     NEWEST,
+    OLDER,
     Item,
     RawItems,
     batches,
@@ -189,7 +192,9 @@ class DynamoAdapter(CacheAdapter):
         if is_canary(name):
             # Without a summary, no list of projects shows it.
             return SummaryUpdate(None)
-        return update_summary(before, rows, functools.partial(self.tables.indexed, name), repeats)
+        indexed = functools.partial(self.tables.indexed, name)
+        fetch = functools.partial(self.tables.fetch, name)
+        return update_summary(before, rows, indexed, fetch, repeats)
 
     @staticmethod
     def _alters(change: Change) -> bool:
@@ -211,12 +216,17 @@ class DynamoAdapter(CacheAdapter):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        # This equals what PackageSummary dumps, but creating a PackageSummary takes ten times as long.
-        values = {"name": name, "last_modified": summary.last_modified, "summary": summary.summary or None}
-        fields = PackageSummary.meta_.fields.items()
-        dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
         own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
-        return {**self.tables.dynamizer.encode_keys(dumped), **own}
+        if summary.older is not None:
+            own[OLDER] = {"L": [{"S": self._text_of(row)} for row in summary.older]}
+        return {**self.tables.dump_fields(name, summary.last_modified, summary.summary), **own}
+
+    def _text_of(self, row: KnownRow) -> str:
+        return f"{self.tables.dump_time(row.last_modified)} {row.hash} {row.filename}"
+
+    def _known_row(self, text: str) -> KnownRow:
+        last_modified, number, filename = text.split(" ", 2)
+        return KnownRow(self.tables.load_time(last_modified), filename, int(number))
 
     def _write_summary(
         self, name: str, before: Item | None, after: Item | None, update: SummaryUpdate
@@ -230,7 +240,7 @@ class DynamoAdapter(CacheAdapter):
         yield {"Put": {"Item": after, **unchanged}}
         if update.source is not None:
             # The index may still show a row under a name that it no longer has.
-            source = self.tables.dump(update.source)
+            source = self.tables.dump_fields(name, update.source.last_modified)
             exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
             identity = {"filename": {"S": update.source.filename}}
             yield {
@@ -254,7 +264,9 @@ class DynamoAdapter(CacheAdapter):
         if item is None or loaded is None:
             return None
         checksum = int(item[CHECKSUM]["N"]) if CHECKSUM in item else None
-        return Summary(loaded.last_modified, loaded.summary, checksum, item.get(NEWEST, {}).get("S"))
+        older = tuple(self._known_row(entry["S"]) for entry in item[OLDER]["L"]) if OLDER in item else None
+        newest = item.get(NEWEST, {}).get("S")
+        return Summary(loaded.last_modified, loaded.summary, checksum, newest, older)
 
 
 def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:

@@ -5,12 +5,13 @@ Limits and errors: https://docs.aws.amazon.com/amazondynamodb/latest/APIReferenc
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
-from dynamo3.exception import DynamoDBError
 from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
 from ..exceptions import UnreachableError
@@ -31,6 +32,14 @@ READ_PAUSES = (0.1, 0.3, 0.9, 2)
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class IndexedRow(NamedTuple):
+    """A row as the index shows it, without what does not count for a summary."""
+
+    filename: str
+    last_modified: datetime.datetime
+    summary: str | None
 
 
 class DynamoTables:
@@ -65,14 +74,65 @@ class DynamoTables:
         """Return an item as an instance of a model, or None for no item."""
         return None if item is None else model.ddb_load_(self.engine, self.dynamizer.decode_keys(item))
 
-    def indexed(self, name: str) -> list[Any]:
-        """Return the rows of a name that its index shows."""
-        try:
-            return list(self.engine.query(DynamoPackage).filter(name=name).gen())
-        except DynamoDBError as error:
-            if is_throttled(error):
-                raise throttled(error) from error
-            raise
+    def dump_fields(
+        self, name: str, last_modified: datetime.datetime, summary: str | None = None
+    ) -> dict[str, Any]:
+        """Return the attributes of a summary.
+
+        This equals what PackageSummary dumps, but creating a PackageSummary takes ten times as long.
+        """
+        values = {"name": name, "last_modified": last_modified, "summary": summary or None}
+        fields = PackageSummary.meta_.fields.items()
+        dumped = {field: kind.ddb_dump(values[field]) for field, kind in fields if values[field] is not None}
+        return dict(self.dynamizer.encode_keys(dumped))
+
+    def dump_time(self, last_modified: datetime.datetime) -> str:
+        """Return a time as the number that its attribute has."""
+        dumped = PackageSummary.meta_.fields["last_modified"].ddb_dump(last_modified)
+        return str(self.dynamizer.encode(dumped)["N"])
+
+    def load_time(self, number: str) -> datetime.datetime:
+        """Return the time of an attribute."""
+        loaded: datetime.datetime = PackageSummary.meta_.fields["last_modified"].ddb_load(Decimal(number))
+        return loaded
+
+    def indexed(self, name: str) -> list[IndexedRow]:
+        """Return the rows of a name that its index shows, with what decides on the summary.
+
+        The models of thousands of rows would take a hundred times as long as reading them.
+        """
+        request: dict[str, Any] = {
+            "TableName": self.name(DynamoPackage),
+            "IndexName": "name-index",
+            "KeyConditionExpression": "#name = :name",
+            "ProjectionExpression": "filename, last_modified, summary",
+            "ExpressionAttributeNames": {"#name": "name"},
+            "ExpressionAttributeValues": {":name": {"S": name}},
+        }
+        rows: list[IndexedRow] = []
+        while True:
+            try:
+                page = self.client.query(**request)
+            except ClientError as error:
+                if is_throttled(error):
+                    raise throttled(error) from error
+                raise
+            rows += map(self._indexed_row, page["Items"])
+            if not page.get("LastEvaluatedKey"):
+                return rows
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def _indexed_row(self, item: Item) -> IndexedRow:
+        last_modified = self.load_time(item["last_modified"]["N"])
+        return IndexedRow(item["filename"]["S"], last_modified, item.get("summary", {}).get("S"))
+
+    def fetch(self, name: str, filename: str) -> Any | None:
+        """Return a row by a consistent read, or None if the name has no such row."""
+        items, _ = self.get({filename}, set())
+        if filename not in items:
+            raise throttled("BatchGetItem did not return every item")
+        row = self.load(DynamoPackage, items[filename])
+        return row if row is not None and row.name == name else None
 
     def get(self, filenames: Collection[str], names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the items by filename and by name: None for an item that does not exist.

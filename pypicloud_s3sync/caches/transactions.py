@@ -14,8 +14,9 @@ from .summaries import RowChanges
 
 #: The items in one transaction, and how many of them a summary takes.
 MAX_ITEMS, ITEMS_OF_SUMMARY = 100, 2
-#: The attributes of a summary that hold the checksum of its rows and the filename of the newest.
-CHECKSUM, NEWEST = "rows_checksum", "newest_row"
+#: The attributes of a summary that hold the checksum of its rows, the filename of the newest, and what the
+#: summary knows of the rows that come next.
+CHECKSUM, NEWEST, OLDER = "rows_checksum", "newest_row", "older_rows"
 #: ``name`` and ``data`` are reserved words in DynamoDB.
 NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
 

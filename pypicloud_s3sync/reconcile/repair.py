@@ -232,7 +232,7 @@ class Repair:
         # Rows that stay as they are let the adapter correct what is missing of their name, and a row that
         # does not exist what is left over. No filename ends with a slash.
         rows = [RowKey(filename, name) for name in names for filename in listing.filenames_of(name)]
-        absent = [RowKey(f"{name}/", name, is_gone=True) for name in names]
+        absent = [RowKey(f"{name}/", name, is_gone=True, every_file=True) for name in names]
         for name, error in {**self._keep(rows), **self._keep(absent)}.items():
             self._report.failed[name] = f"{type(error).__name__}: {error}"
 

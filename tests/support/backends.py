@@ -112,6 +112,8 @@ class _Pipeline:
 class _SteppingRedis:
     """A Redis client that lets other handlers run before each command."""
 
+    nodes_manager: None
+
     def __init__(self, db: Any) -> None:
         self.db = db
 
@@ -157,6 +159,15 @@ class Redis(Backend):
         )
         summaries = {s["name"]: (s["last_modified"], s["summary"]) for s in cache.summary()}
         return State(rows, cache.distinct(), summaries)
+
+
+class RedisCluster(Redis):
+    """The same as a cluster, which cannot sort the rows of several servers."""
+
+    def adapter(self) -> CacheAdapter:
+        db = _SteppingRedis(self.db)
+        db.nodes_manager = None  # as a cluster has one
+        return adapter_for(self.cache(db))
 
 
 class UnadaptedRedis(Redis):

@@ -83,7 +83,8 @@ class FakeDynamo:
         if "KeyConditionExpression" in request:
             assert request["KeyConditionExpression"] == "#name = :name"
             name = request["ExpressionAttributeValues"][":name"]
-            return {"Items": [item for item in self.indexed.values() if item["name"] == name]}
+            items = [item for item in self.indexed.values() if item["name"] == name]
+            return {"Items": [_projected(item, request) for item in items]}
         # flywheel sends DynamoDB's legacy parameters instead of an expression.
         (name,) = request["KeyConditions"]["name"]["AttributeValueList"]
         items = [item for item in self.indexed.values() if item["name"] == name]
@@ -139,3 +140,12 @@ class FakeDynamo:
                 if item.get(names[name]) != values[value]:
                     return False
         return True
+
+
+def _projected(item: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an item that a request names, or all if it names none."""
+    if "ProjectionExpression" not in request:
+        return item
+    words = request["ProjectionExpression"].replace(",", " ").split()
+    names = [request["ExpressionAttributeNames"].get(word, word) for word in words]
+    return {name: item[name] for name in names if name in item}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .base import WRITES, Ask, Model, Request
 from .dynamo import Dynamo
-from .redis import Redis
+from .redis import Redis, RedisServer
 from .sql import Sql
 
-__all__ = ["WRITES", "Ask", "Dynamo", "Model", "Redis", "Request", "Sql"]
+__all__ = ["WRITES", "Ask", "Dynamo", "Model", "Redis", "RedisServer", "Request", "Sql"]

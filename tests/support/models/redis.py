@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Hashable, Mapping
+import itertools
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter
@@ -14,11 +15,11 @@ from support.states import State, row_of
 from .base import Ask, Model, Request, by_server
 
 #: The commands that change nothing. A pipeline of them is a single step.
-READS = {"hgetall", "smembers", "sismember"}
+READS = {"hgetall", "hmget", "smembers", "sismember", "scard", "sort"}
 
 
 class Redis(Model):
-    """Hashes and sets. Each command of a handler that writes is a step of its own, as in a cluster.
+    """A cluster with hashes and sets. Each command of a handler that writes is a step of its own.
 
     A state is a sorted tuple of keys with their values: a sorted tuple of fields, or a frozenset.
     """
@@ -26,8 +27,12 @@ class Redis(Model):
     def adapter(self, ask: Ask) -> CacheAdapter:
         from pypicloud.cache.redis_cache import RedisCache
 
-        self.cache = RedisCache(storage=lambda request: None, db=_AskingRedis(ask))
+        self.cache = RedisCache(storage=lambda request: None, db=self.client(ask))
         return adapter_for(self.cache)
+
+    def client(self, ask: Ask) -> Any:
+        """Return a client that asks the model."""
+        return _AskingCluster(ask)
 
     def answer(self, request: Request, database: Any) -> tuple[Hashable, Hashable]:
         keys = dict(database)
@@ -83,6 +88,13 @@ class Redis(Model):
         return State(rows, names + extra, summaries)
 
 
+class RedisServer(Redis):
+    """A server, which sorts rows, and may serve others between the commands of a pipeline."""
+
+    def client(self, ask: Ask) -> Any:
+        return _AskingRedis(ask)
+
+
 def _frozen(keys: Mapping[str, Any]) -> Hashable:
     # Redis removes a key with its last field or member.
     return tuple(sorted(((key, value) for key, value in keys.items() if value), key=lambda pair: pair[0]))
@@ -94,6 +106,12 @@ def _command(keys: dict[str, Any], name: Any, key: Any, *arguments: Any) -> Hash
         case "hgetall" | "smembers" | "sismember":
             empty: Any = () if name == "hgetall" else frozenset()
             return arguments[0] in (value or empty) if name == "sismember" else value or empty
+        case "hmget":
+            return tuple(dict(value or ()).get(field) for field in arguments[0])
+        case "scard":
+            return len(value or ())
+        case "sort":
+            return _sorted(keys, value or (), *arguments)
         case "sadd":
             keys[key] = frozenset(value or ()) | set(arguments)
         case "srem":
@@ -113,6 +131,19 @@ def _command(keys: dict[str, Any], name: Any, key: Any, *arguments: Any) -> Hash
     return None
 
 
+def _sorted(
+    keys: Mapping[str, Any], members: Any, start: int, count: int, by: str, fields: Sequence[str], desc: bool
+) -> Hashable:
+    """Answer SORT: a member without a row has the weight zero, and members decide between equal weights."""
+
+    def value_of(member: str, pattern: str) -> str | None:
+        key, _, field = pattern.replace("*", member, 1).partition("->")
+        return member if pattern == "#" else dict(keys.get(key, ())).get(field)
+
+    ordered = sorted(members, key=lambda it: (float(value_of(it, by) or 0), it), reverse=desc)
+    return tuple(value_of(member, field) for member in ordered[start : start + count] for field in fields)
+
+
 class _Recorder:
     """Records the commands of a pipeline."""
 
@@ -130,20 +161,23 @@ class _Recorder:
 class _AskingRedis:
     """A Redis client that asks the model; a pipeline asks for one command after the other."""
 
-    nodes_manager = None  # as a cluster has one
-
     def __init__(self, ask: Ask) -> None:
         self.ask = ask
 
-    def smembers(self, key: str) -> set[str]:
-        return set(self.ask("smembers", key))
-
-    def eval(self, script: str, count: int, key: str, expected: int, *arguments: str) -> Any:
-        pairs = tuple(zip(arguments[::2], arguments[1::2], strict=True))
-        return self.ask("swap", key, tuple(sorted(pairs[:expected])), tuple(sorted(pairs[expected:])))
+    def eval(self, script: str, count: int, key: str, *arguments: Any) -> Any:
+        return self.ask(*_swap(key, *arguments))
 
     def pipeline(self, transaction: bool) -> _AskingPipeline:
         return _AskingPipeline(self.ask)
+
+
+class _AskingCluster(_AskingRedis):
+    nodes_manager = None  # as a cluster has one
+
+
+def _swap(key: str, expected: int, *arguments: str) -> tuple[Any, ...]:
+    pairs = tuple(zip(arguments[::2], arguments[1::2], strict=True))
+    return "swap", key, tuple(sorted(pairs[:expected])), tuple(sorted(pairs[expected:]))
 
 
 class _AskingPipeline:
@@ -151,15 +185,18 @@ class _AskingPipeline:
         self.ask = ask
         self.commands: list[tuple[Any, ...]] = []
 
-    def hset(self, key: str, mapping: Mapping[str, str]) -> None:
-        self.commands.append(("hset", key, tuple(sorted(mapping.items()))))
+    def eval(self, script: str, count: int, key: str, *arguments: Any) -> None:
+        self.commands.append(_swap(key, *arguments))
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda key, *arguments: self.commands.append((name, key, *arguments))
 
     def execute(self) -> list[Any]:
+        answers: list[Any] = []
         if all(command[0] in READS for command in self.commands):
-            answers = self.ask("reads", *self.commands)
+            # Others may write before the rows are sorted, and after it.
+            for _, group in itertools.groupby(self.commands, lambda command: command[0] == "sort"):
+                answers += self.ask("reads", *group)
         else:
             answers = [self.ask(*command) for command in self.commands]
         return [

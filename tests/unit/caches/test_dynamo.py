@@ -15,7 +15,7 @@ from pypicloud.cache.dynamo import PackageSummary
 from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.dynamo import DynamoAdapter
 from pypicloud_s3sync.caches.summaries import PATIENCE
-from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX_ITEMS, NEWEST
+from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX_ITEMS, NEWEST, OLDER
 from pypicloud_s3sync.exceptions import OutOfTimeError
 from pypicloud_s3sync.sync import startup
 from support.adapters import read, read_one, set_row
@@ -65,6 +65,13 @@ def delay_index(adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch, *answer
     """Let the index of names return prepared answers first, as if it lagged behind."""
     query, prepared = adapter.tables.indexed, list(answers)
     monkeypatch.setattr(adapter.tables, "indexed", lambda name: prepared.pop(0) if prepared else query(name))
+
+
+def forget_older_rows(adapter: DynamoAdapter) -> None:
+    """Let the summary know its newest row only."""
+    adapter.client.update_item(
+        TableName="PackageSummary", Key={"name": {"S": "pkg"}}, UpdateExpression=f"REMOVE {OLDER}"
+    )
 
 
 class TestSummary:
@@ -156,6 +163,7 @@ class TestIndex:
     ) -> None:
         save(adapter, package(world, "1.0", "old", second=1))
         save(adapter, package(world, "2.0", "new", second=2))
+        forget_older_rows(adapter)
         delay_index(adapter, monkeypatch, [], [package(world, "2.0", "new", second=2)])
         assert clear(adapter, "pkg-2.0.tar.gz") == 3
         assert world.summaries() == {"pkg": "old"}
@@ -166,6 +174,7 @@ class TestIndex:
         deleted, kept, newest = (package(world, f"{n}.0", str(n), second=n) for n in (2, 1, 3))
         for row in (kept, newest):
             save(adapter, row)
+        forget_older_rows(adapter)
         delay_index(adapter, monkeypatch, [deleted, kept, newest])
         assert clear(adapter, newest.filename) == 2
         assert world.summaries() == {"pkg": "1"}
@@ -216,6 +225,27 @@ class TestIndex:
         assert "Query" not in calls.calls
         clear(adapter, "pkg-1.2.tar.gz")
         assert (world.summaries(), calls.calls.count("Query")) == ({"pkg": "of 1.1"}, 1)
+
+    def test_it_is_not_needed_for_the_newest_file_after_it_has_agreed_with_the_checksum(
+        self, world: World, adapter: DynamoAdapter, calls: CallLog
+    ) -> None:
+        for second in range(1, 6):
+            save(adapter, package(world, f"{second}.0", f"of {second}", second))
+        for second in (5, 4):
+            clear(adapter, f"pkg-{second}.0.tar.gz")
+        save(adapter, package(world, "9.0", "of 9", second=9))
+        clear(adapter, "pkg-9.0.tar.gz")
+        assert (world.summaries(), calls.calls.count("Query")) == ({"pkg": "of 3"}, 1)
+
+    def test_it_is_queried_if_another_program_has_changed_the_row_that_comes_next(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        for second in range(1, 6):
+            save(adapter, package(world, f"{second}.0", f"of {second}", second))
+        clear(adapter, "pkg-5.0.tar.gz")
+        world.cache.engine.delete(world.rows()["pkg-3.0.tar.gz"])
+        assert clear(adapter, "pkg-4.0.tar.gz") == PATIENCE + 1
+        assert world.summaries() == {"pkg": "of 2"}
 
     def test_it_is_not_needed_if_the_text_of_the_newest_row_changes_within_its_second(
         self, world: World, adapter: DynamoAdapter, calls: CallLog

@@ -32,9 +32,13 @@ def content(cache: Any) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def cache() -> Any:
-    return make_cache()
+@pytest.fixture(params=["server", "cluster"])
+def cache(request: pytest.FixtureRequest) -> Any:
+    """An empty server, or what the adapter takes for a cluster."""
+    cache = make_cache()
+    if request.param == "cluster":
+        cache.db.nodes_manager = None
+    return cache
 
 
 @pytest.fixture
@@ -169,15 +173,16 @@ def test_a_retry_completes_the_lists_of_a_handler_that_died_after_it_deleted_a_r
 def test_a_row_that_changes_while_its_lists_are_corrected_is_read_again(
     cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_lists, later_summaries = adapter._write_lists, ["second", "third"]
+    set_row(adapter, FILENAME, package(cache, summary="before"))
+    write, later_summaries = adapter.lists._write, ["second", "third"]
 
-    def write_lists_and_change_the_row(*arguments: Any) -> bool:
-        changed = write_lists(*arguments)
+    def write_and_change_the_row(*arguments: Any) -> bool:
+        changed = write(*arguments)
         if later_summaries:
             cache.db.hset(cache.redis_key(FILENAME), "summary", later_summaries.pop(0))
         return changed
 
-    monkeypatch.setattr(adapter, "_write_lists", write_lists_and_change_the_row)
+    monkeypatch.setattr(adapter.lists, "_write", write_and_change_the_row)
     set_row(adapter, FILENAME, package(cache, summary="first"))
     assert summaries(cache) == {"pkg": "third"}
 
@@ -185,9 +190,10 @@ def test_a_row_that_changes_while_its_lists_are_corrected_is_read_again(
 def test_a_row_that_never_stops_changing_is_left_to_a_retry(
     cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapter, "_write_lists", lambda *arguments: True)
+    set_row(adapter, FILENAME, package(cache))
+    monkeypatch.setattr(adapter.lists, "_write", lambda *arguments: True)
     with pytest.raises(S3SyncError, match="the rows of pkg kept changing: the next retry"):
-        set_row(adapter, FILENAME, package(cache))
+        set_row(adapter, FILENAME, None)
 
 
 class TestLeftovers:
@@ -280,27 +286,6 @@ def test_an_error_of_the_server_is_one_of_the_whole_batch(
     adapter: RedisAdapter, error: Exception, expected: bool
 ) -> None:
     assert adapter.is_unreachable(error) is expected
-
-
-def test_a_lost_connection_is_replaced_once_and_a_slow_server_is_not_asked_again(
-    adapter: RedisAdapter,
-) -> None:
-    calls: list[int] = []
-
-    def fail_once() -> str:
-        calls.append(1)
-        if len(calls) == 1:
-            raise exceptions.ConnectionError("closed while Lambda was frozen")
-        return "done"
-
-    def never_answer() -> None:
-        calls.append(1)
-        raise exceptions.TimeoutError("slow")
-
-    assert (adapter._call(fail_once), len(calls)) == ("done", 2)
-    with pytest.raises(exceptions.TimeoutError):
-        adapter._call(never_answer)
-    assert len(calls) == 3
 
 
 def test_nothing_is_sent_after_the_adapter_has_been_stopped(cache: Any, adapter: RedisAdapter) -> None:

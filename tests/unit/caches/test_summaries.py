@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.caches.summaries import (
+    MAX_OLDER,
     MODULUS,
     PATIENCE,
+    KnownRow,
     RowChanges,
     Summary,
     SummaryUpdate,
@@ -34,9 +36,31 @@ def row(version: str, second: int, summary: str | None = None) -> Row:
     return Row(f"pkg-{version}.tar.gz", modified, version if summary is None else summary)
 
 
+def known(row: Row) -> KnownRow:
+    """Return what a summary knows of a row."""
+    return KnownRow(row.last_modified, row.filename, checksum([row]))
+
+
 def summary_of(newest: Row, *others: Row) -> Summary:
-    """Return the summary of a newest row, with the checksum of all rows."""
-    return Summary(newest.last_modified, newest.summary, checksum([newest, *others]), newest.filename)
+    """Return the summary of a newest row, with the checksum of all rows; it knows those that come next."""
+    older = sorted(map(known, others), reverse=True)[:MAX_OLDER]
+    return Summary(
+        newest.last_modified, newest.summary, checksum([newest, *others]), newest.filename, tuple(older)
+    )
+
+
+def forgetful(summary: Summary) -> Summary:
+    """Return a summary that knows its newest row only, as before the index agrees."""
+    return replace(summary, older=None)
+
+
+def assert_follows(summary: Summary | None, expected: Summary | None) -> None:
+    """Check a summary, which may know fewer rows than expected, but without a gap."""
+    assert (summary and forgetful(summary)) == (expected and forgetful(expected))
+    if summary is not None and summary.older is not None:
+        assert expected is not None
+        assert expected.older is not None
+        assert summary.older == expected.older[: len(summary.older)], "there is a gap"
 
 
 def from_server(newest: Row) -> Summary:
@@ -46,6 +70,15 @@ def from_server(newest: Row) -> Summary:
 
 def not_queried() -> Sequence[Row]:
     raise AssertionError("the index was queried")
+
+
+def not_fetched(filename: str) -> Row:
+    raise AssertionError(f"{filename} was fetched")
+
+
+def fetching(*rows: Row) -> Callable[[str], Row | None]:
+    """Return a table that holds some rows."""
+    return by_filename(rows).get
 
 
 def showing(*rows: Row) -> Callable[[], Sequence[Row]]:
@@ -62,9 +95,14 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
 @pytest.mark.parametrize(
     ("before", "changes", "expected"),
     [
-        pytest.param(None, RowChanges(added=[NEW]), SummaryUpdate(summary_of(NEW)), id="the first row"),
         pytest.param(
-            None, RowChanges(added=[OLD, NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="the first two rows"
+            None, RowChanges(added=[NEW]), SummaryUpdate(forgetful(summary_of(NEW))), id="the first row"
+        ),
+        pytest.param(
+            None,
+            RowChanges(added=[OLD, NEW]),
+            SummaryUpdate(forgetful(summary_of(NEW, OLD))),
+            id="the first two rows",
         ),
         pytest.param(
             summary_of(OLD), RowChanges(added=[NEW]), SummaryUpdate(summary_of(NEW, OLD)), id="a newer row"
@@ -97,12 +135,6 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
             id="the same second and a smaller filename",
         ),
         pytest.param(
-            replace(summary_of(NEW), filename=None),
-            RowChanges(added=[OLD]),
-            SummaryUpdate(replace(summary_of(NEW, OLD), filename=None)),
-            id="an older row and a summary without a filename",
-        ),
-        pytest.param(
             summary_of(NEW, OLD),
             RowChanges(kept=[NEW]),
             SummaryUpdate(summary_of(NEW, OLD), source=NEW),
@@ -113,18 +145,18 @@ CHANGED_TEXT = row("2.0", second=2, summary="another text")
 def test_the_index_is_not_queried_if_the_checksum_is_enough(
     before: Summary | None, changes: RowChanges, expected: SummaryUpdate
 ) -> None:
-    assert update_summary(before, changes, not_queried, repeats=0) == expected
+    assert update_summary(before, changes, not_queried, not_fetched, repeats=0) == expected
 
 
 @pytest.mark.parametrize(
     ("before", "changes", "indexed", "expected"),
     [
         pytest.param(
-            summary_of(NEW, OLD),
+            forgetful(summary_of(NEW, OLD)),
             RowChanges(removed=[NEW]),
             [OLD, NEW],
             SummaryUpdate(summary_of(OLD), source=OLD),
-            id="the newest row is removed",
+            id="the newest row is removed, and the summary knows no other",
         ),
         pytest.param(
             replace(summary_of(SECOND), filename=None),
@@ -137,28 +169,28 @@ def test_the_index_is_not_queried_if_the_checksum_is_enough(
             from_server(NEW),
             RowChanges(added=[OLD]),
             [NEW],
-            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            SummaryUpdate(forgetful(summary_of(NEW, OLD)), source=NEW),
             id="the server's summary is that of a row in the index",
         ),
         pytest.param(
             from_server(OLD),
             RowChanges(added=[NEW]),
             [],
-            SummaryUpdate(summary_of(NEW)),
+            SummaryUpdate(forgetful(summary_of(NEW))),
             id="the server's summary is older than the added row",
         ),
         pytest.param(
             from_server(NEW),
             RowChanges(removed=[NEW]),
             [OLD],
-            SummaryUpdate(summary_of(OLD), source=OLD),
+            SummaryUpdate(forgetful(summary_of(OLD)), source=OLD),
             id="the server's summary is that of the removed row",
         ),
         pytest.param(
             None,
             RowChanges(kept=[OLD]),
             [NEW],
-            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            SummaryUpdate(forgetful(summary_of(NEW, OLD)), source=NEW),
             id="a kept row without a summary",
         ),
         pytest.param(
@@ -187,31 +219,31 @@ def test_the_index_is_not_queried_if_the_checksum_is_enough(
 def test_the_index_is_queried_if_the_checksum_is_not_enough(
     before: Summary | None, changes: RowChanges, indexed: list[Row], expected: SummaryUpdate
 ) -> None:
-    assert update_summary(before, changes, showing(*indexed), repeats=0) == expected
+    assert update_summary(before, changes, showing(*indexed), fetching(), repeats=0) == expected
 
 
 @pytest.mark.parametrize(
     ("before", "changes", "indexed", "trusted"),
     [
         pytest.param(
-            summary_of(NEW, OLD, FIRST),
+            forgetful(summary_of(FIRST, NEW, OLD)),
             RowChanges(removed=[FIRST]),
             [FIRST, OLD],
-            SummaryUpdate(summary_of(OLD), source=OLD),
+            SummaryUpdate(forgetful(summary_of(OLD)), source=OLD),
             id="a row is not in the index yet",
         ),
         pytest.param(
-            summary_of(FIRST, OLD),
+            forgetful(summary_of(FIRST, OLD)),
             RowChanges(removed=[FIRST]),
             [FIRST, OLD, NEW],
-            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            SummaryUpdate(forgetful(summary_of(NEW, OLD)), source=NEW),
             id="a deleted row is still in the index",
         ),
         pytest.param(
             from_server(NEW),
             RowChanges(added=[OLD]),
             [],
-            SummaryUpdate(summary_of(OLD)),
+            SummaryUpdate(forgetful(summary_of(OLD))),
             id="the row of the server's summary is not in the index yet",
         ),
         pytest.param(
@@ -225,7 +257,7 @@ def test_the_index_is_queried_if_the_checksum_is_not_enough(
             summary_of(NEW),
             RowChanges(removed=[NEW]),
             [NEW, OLD],
-            SummaryUpdate(summary_of(OLD), source=OLD),
+            SummaryUpdate(forgetful(summary_of(OLD)), source=OLD),
             id="the last row is removed, but the index has one that the server wrote and no checksum covers",
         ),
     ],
@@ -234,8 +266,8 @@ def test_an_index_that_does_not_match_is_trusted_only_after_several_attempts(
     before: Summary, changes: RowChanges, indexed: list[Row], trusted: SummaryUpdate
 ) -> None:
     for attempt in range(PATIENCE):
-        assert update_summary(before, changes, showing(*indexed), attempt) is None
-    assert update_summary(before, changes, showing(*indexed), PATIENCE) == trusted
+        assert update_summary(before, changes, showing(*indexed), fetching(), attempt) is None
+    assert update_summary(before, changes, showing(*indexed), fetching(), PATIENCE) == trusted
 
 
 rows = st.builds(row, st.sampled_from(["1.0", "1.1", "2.0", "3.0"]), st.integers(0, 3), st.sampled_from("ab"))
@@ -250,13 +282,25 @@ tables = st.lists(rows, max_size=4).map(by_filename)
 
 def whole(table: Mapping[str, Row]) -> Summary | None:
     """Return the summary of all the rows of a table."""
-    newest = max(table.values(), key=lambda row: (row.last_modified, row.filename), default=None)
-    return None if newest is None else replace(summary_of(newest), checksum=checksum(table.values()))
+    ordered = sorted(table.values(), key=lambda row: (row.last_modified, row.filename), reverse=True)
+    return summary_of(*ordered) if ordered else None
 
 
-@given(tables, tables, st.sets(st.sampled_from(["1.0", "1.1", "2.0", "3.0"])))
+def limited(summary: Summary | None, size: int | None) -> Summary | None:
+    """Return a summary that knows at most some rows, or only the newest one."""
+    if summary is None or summary.older is None or size is None:
+        return summary and forgetful(summary)
+    return replace(summary, older=summary.older[:size])
+
+
+#: How many rows a summary knows beside the newest.
+sizes = st.none() | st.integers(0, MAX_OLDER)
+VERSIONS = ["1.0", "1.1", "2.0", "3.0"]
+
+
+@given(tables, tables, st.sets(st.sampled_from(VERSIONS)), sizes)
 def test_an_index_without_lag_always_gives_the_summary_of_all_rows(
-    table: dict[str, Row], wanted: dict[str, Row], versions: set[str]
+    table: dict[str, Row], wanted: dict[str, Row], versions: set[str], size: int | None
 ) -> None:
     """The files of some versions change from one table to the other; the index shows the old table."""
     filenames = {f"pkg-{version}.tar.gz" for version in versions}
@@ -267,11 +311,87 @@ def test_an_index_without_lag_always_gives_the_summary_of_all_rows(
         added=[row for name, row in after.items() if before.get(name) != row],
         kept=[row for name, row in after.items() if before.get(name) == row],
     )
-    update = update_summary(whole(table), changes, showing(*table.values()), repeats=0)
+    summary = limited(whole(table), size)
+    update = update_summary(summary, changes, showing(*table.values()), fetching(*table.values()), repeats=0)
     remaining = {name: row for name, row in table.items() if name not in filenames} | after
     assert update is not None
-    assert update.summary == whole(remaining)
     assert update.source is None or update.source in remaining.values()
+    assert_follows(update.summary, whole(remaining))
+
+
+@given(st.lists(st.tuples(tables, st.booleans()), min_size=1, max_size=8), sizes)
+def test_what_a_summary_knows_has_no_gap_after_any_changes(
+    steps: list[tuple[dict[str, Row], bool]], size: int | None
+) -> None:
+    """A summary follows a table through several changes, of one file or of all of them."""
+    table: dict[str, Row] = {}
+    summary: Summary | None = None
+    for wanted, is_whole in steps:
+        filenames = sorted(table.keys() | wanted.keys())[: None if is_whole else 1]
+        pairs = [(table.get(filename), wanted.get(filename)) for filename in filenames]
+        changes = RowChanges(
+            removed=[old for old, new in pairs if old is not None and old != new],
+            added=[new for old, new in pairs if new is not None and old != new],
+            kept=[new for old, new in pairs if new is not None and old == new],
+        )
+        update = update_summary(
+            summary, changes, showing(*table.values()), fetching(*table.values()), repeats=0
+        )
+        assert update is not None
+        for filename, (_, new) in zip(filenames, pairs, strict=True):
+            table.pop(filename, None)
+            table |= {} if new is None else {filename: new}
+        assert_follows(update.summary, whole(table))
+        summary = limited(update.summary, size)
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "fetched", "expected"),
+    [
+        pytest.param(
+            summary_of(NEW, OLD),
+            RowChanges(removed=[NEW]),
+            [OLD],
+            SummaryUpdate(summary_of(OLD), source=OLD),
+            id="the newest row is removed",
+        ),
+        pytest.param(
+            summary_of(SECOND, FIRST, NEW, OLD),
+            RowChanges(removed=[SECOND, FIRST]),
+            [NEW],
+            SummaryUpdate(summary_of(NEW, OLD), source=NEW),
+            id="the two newest rows are removed",
+        ),
+    ],
+)
+def test_one_row_is_fetched_if_the_newest_is_removed(
+    before: Summary, changes: RowChanges, fetched: list[Row], expected: SummaryUpdate
+) -> None:
+    assert update_summary(before, changes, not_queried, fetching(*fetched), repeats=0) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "fetched"),
+    [
+        pytest.param(RowChanges(removed=[FIRST]), [], id="the next row does not exist"),
+        pytest.param(RowChanges(removed=[FIRST]), [CHANGED_TEXT], id="the next row has another text"),
+        pytest.param(RowChanges(removed=[CHANGED_TEXT]), [NEW], id="the removed row has another text"),
+        pytest.param(RowChanges(added=[NEW]), [NEW], id="the added row is known"),
+        pytest.param(RowChanges(added=[CHANGED_TEXT]), [NEW], id="the added row is known with another text"),
+        pytest.param(RowChanges(kept=[row("2.5", second=2)]), [NEW], id="an existing row is not known"),
+        pytest.param(RowChanges(removed=[row("2.5", second=2)]), [NEW], id="a removed row is not known"),
+        pytest.param(
+            RowChanges(added=[row("4.0", second=4)], absent=[OLD.filename]), [NEW], id="a known row is absent"
+        ),
+    ],
+)
+def test_a_summary_that_does_not_agree_with_the_rows_is_not_trusted(
+    changes: RowChanges, fetched: list[Row]
+) -> None:
+    """Another program has changed a row, and the index does not show it yet."""
+    before, index = summary_of(FIRST, NEW, OLD), showing(FIRST)
+    assert update_summary(before, changes, index, fetching(*fetched), repeats=0) is None
+    assert update_summary(before, changes, index, fetching(*fetched), PATIENCE) is not None
 
 
 @given(st.lists(rows, max_size=5), st.lists(rows, max_size=5))

@@ -10,7 +10,7 @@ import pytest
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.exploration import SCOPES, Exploration
-from support.models import Dynamo, Model, Redis, Sql
+from support.models import Dynamo, Model, Redis, RedisServer, Sql
 
 #: Other tests cover the code.
 pytestmark = pytest.mark.no_cover
@@ -23,6 +23,7 @@ EXPLORATIONS = [
     *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
+    (RedisServer, FILES, {"operations": 1}),
 ]
 
 

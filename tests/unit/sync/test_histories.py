@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
-from support.backends import Backend, Dynamo, Redis, Sql, UnadaptedRedis
+from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, UnadaptedRedis
 from support.histories import check, check_with, diverging
 
 #: Other tests cover the code; tracing it doubles the time of the longest tests.
@@ -42,10 +43,20 @@ def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], r
     check_with(rng, backend)
 
 
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
+@pytest.mark.parametrize("backend", [*BACKENDS, RedisCluster], ids=lambda backend: backend.__name__)
 def test_the_cache_equals_the_bucket_after_the_histories_of_plain_seeds(backend: type[Backend]) -> None:
     for seed in range(60):
         check(seed, backend)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_the_cache_equals_the_bucket_if_a_summary_knows_fewer_rows(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A project of a history has fewer files than a summary knows, unless it knows fewer than usual."""
+    monkeypatch.setattr(summaries, "MAX_OLDER", count)
+    for seed in range(100, 130):
+        check(seed, Dynamo)
 
 
 @pytest.mark.parametrize(("backend", "seed"), REGRESSIONS)

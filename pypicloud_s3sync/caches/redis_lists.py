@@ -1,0 +1,279 @@
+"""Keep the lists and the summaries of a Redis cache equal to its rows.
+
+A name has a list of files, an entry in the list of names, and a summary. They are under keys of their own,
+which a cluster cannot change together with a row. Three rules keep them right:
+
+- A summary is swapped, as a row is: it is replaced only if it has not changed since it was read.
+- A handler that has added a file, and finds a summary that is older, makes the file's own the summary. It
+  reads the summary after it has listed the file, and needs no other row.
+- A handler in any other case, or after an interruption, asks for the newest of the listed rows. If anything
+  was wrong, it asks again after it has corrected it, until nothing is wrong. The last handler to write has
+  then read the rows after its write, and a handler that changes a row later corrects the lists again.
+
+The first case makes up nearly all events, and takes the same few commands whatever the size of the project.
+In the other cases, the server sorts the rows and returns the newest. A cluster cannot sort rows of several
+servers, and a user who may not read every key must not: then the three fields that count are read of every
+listed row. A script would take the server as long as reading them, and let all others wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from redis.exceptions import ResponseError
+
+from ..exceptions import S3SyncError
+from .canary import is_canary
+from .redis_commands import CHUNK, Command, RedisCommands
+
+#: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
+ROUNDS = 20
+#: The fields of a row that its summary consists of.
+FIELDS = ("name", "summary", "last_modified")
+#: The number of files up to which each of them is looked up in a list. Above it, the whole list is read.
+FEW = 10
+
+
+class Newest(NamedTuple):
+    """A row as it is compared: of two rows of the same time, the one whose filename sorts last is newer."""
+
+    last_modified: float
+    filename: str
+    summary: dict[str, str]
+
+
+@dataclass(frozen=True)
+class NameState:
+    """What Redis holds for a name.
+
+    Parameters
+    ----------
+    existing, listed : set of str
+        Those of the files in question that have a row of this name, and that the name lists.
+    newest : Newest or None
+        The newest row of the name.
+    is_named : bool
+        Whether the list of names has the name.
+    summary : dict
+        Empty if there is none.
+    """
+
+    existing: set[str]
+    listed: set[str]
+    newest: Newest | None
+    is_named: bool
+    summary: Mapping[str, str]
+
+
+class NameLists:
+    """Corrects the lists and the summaries of ``pypicloud.cache.redis_cache.RedisCache``.
+
+    Parameters
+    ----------
+    cache : pypicloud.cache.redis_cache.RedisCache
+    commands : RedisCommands
+    """
+
+    def __init__(self, cache: Any, commands: RedisCommands) -> None:
+        self.cache = cache
+        self.commands = commands
+        self.can_sort = not commands.is_cluster
+
+    def listing(self, filenames_and_names: Sequence[tuple[str, str]]) -> list[bool]:
+        """Return for each pair of a filename and a name whether the name lists the file."""
+        keys = ((self.cache.redis_filename_set(name), filename) for filename, name in filenames_and_names)
+        answers = self.commands.pipeline([("sismember", *key) for key in keys])
+        return [bool(answer) for answer in answers]
+
+    def leftovers(self, filenames: Collection[str]) -> list[str]:
+        """Return the names that list one of the files, which have no rows, or that list no file at all.
+
+        A handler or a server that was interrupted while it deleted a row has left one of these: see
+        :meth:`_write`. The name of the row is not always known: it may be any that its object had.
+        """
+        if not filenames:
+            return []
+        (names,) = self.commands.pipeline([("smembers", self.cache.redis_set)])
+        found: list[str] = []
+        ordered = sorted(names)
+        for start in range(0, len(ordered), CHUNK):
+            chunk = ordered[start : start + CHUNK]
+            found += [
+                name for name, is_left in zip(chunk, self._are_left(chunk, filenames), strict=True) if is_left
+            ]
+        return found
+
+    def _are_left(self, names: Sequence[str], filenames: Collection[str]) -> list[bool]:
+        keys = [self.cache.redis_filename_set(name) for name in names]
+        if len(filenames) > FEW:
+            lists = self.commands.pipeline([("smembers", key) for key in keys])
+            return [not listed or not listed.isdisjoint(filenames) for listed in lists]
+        commands: list[Command] = []
+        for key in keys:
+            commands += [("scard", key), *(("sismember", key, filename) for filename in filenames)]
+        answers, width = self.commands.pipeline(commands), len(filenames) + 1
+        found = [answers[start : start + width] for start in range(0, len(answers), width)]
+        return [not count or any(members) for count, *members in found]
+
+    def add(self, name: str, rows: Mapping[str, Mapping[str, str]]) -> bool:
+        """List files that were just added, and make the newest of them the summary if it is newer.
+
+        Parameters
+        ----------
+        name : str
+        rows : dict
+            The hash of each row, by filename. None of them existed before.
+
+        Returns
+        -------
+        bool
+            False if the summary is not older than the rows. Then the lists have to be corrected.
+        """
+        key = self.cache.redis_summary_key(name)
+        listing: list[Command] = [("sadd", self.cache.redis_filename_set(name), *sorted(rows))]
+        if is_canary(name):
+            self.commands.in_order(listing)
+            return True
+        *_, before = self.commands.in_order(
+            [*listing, ("sadd", self.cache.redis_set, name), ("hgetall", key)]
+        )
+        newest = max(_newest(filename, fields) for filename, fields in rows.items())
+        if before == newest.summary:
+            return True
+        if before and not float(before.get("last_modified", "nan")) < newest.last_modified:
+            return False
+        return self.commands.swap([(key, before, newest.summary)]) == [True]
+
+    def correct(self, name: str, filenames: Collection[str], every_file: bool = False) -> None:
+        """Derive a name's list of files, its entry in the list of names and its summary from its rows.
+
+        Parameters
+        ----------
+        name : str
+        filenames : collection of str
+            The files whose rows may have changed.
+        every_file : bool
+            Whether to look at every other file that the name lists, too.
+
+        Raises
+        ------
+        S3SyncError
+            The rows changed at every attempt.
+        """
+        candidates = set(filenames)
+        for _ in range(ROUNDS):
+            state = self._read(name, sorted(candidates), every_file)
+            if not self._write(name, state):
+                return
+            # A file that was taken from the list may have been added again at the same time.
+            candidates |= state.listed
+        raise S3SyncError(f"the rows of {name} kept changing: the next retry corrects its lists")
+
+    def _read(self, name: str, filenames: Sequence[str], every_file: bool) -> NameState:
+        """Read the rows first and the summary last: the other way round, a new row could be missed."""
+        if self.can_sort and not every_file:
+            try:
+                return self._read_sorted(name, filenames) or self._read_all(name, filenames)
+            except ResponseError:
+                # A service without SORT, or a user who may not use it.
+                self.can_sort = False
+        return self._read_all(name, filenames, every_file)
+
+    def _read_sorted(self, name: str, filenames: Sequence[str]) -> NameState | None:
+        """Let the server find the newest row; return None if too many listed files have no row of the name.
+
+        SORT orders rows of the same time by their filename, in bytes, which is the order of :class:`Newest`.
+        Listed files without a row come last: https://redis.io/docs/latest/commands/sort/
+        """
+        files, row = self.cache.redis_filename_set(name), self.cache.redis_key("*")
+        # The files of this handler may be among those without a row.
+        limit = len(filenames) + 1
+        fields = ("#", *(f"{row}->{field}" for field in FIELDS))
+        *answers, found, is_named, summary = self.commands.pipeline(
+            [
+                *(("hmget", self.cache.redis_key(filename), FIELDS) for filename in filenames),
+                *(("sismember", files, filename) for filename in filenames),
+                ("sort", files, 0, limit, f"{row}->last_modified", fields, True),
+                ("sismember", self.cache.redis_set, name),
+                ("hgetall", self.cache.redis_summary_key(name)),
+            ]
+        )
+        width = len(fields)
+        rows = {found[start]: found[start + 1 : start + width] for start in range(0, len(found), width)}
+        if len(rows) == limit and all(values[0] != name for values in rows.values()):
+            return None
+        own = dict(zip(filenames, answers[: len(filenames)], strict=True))
+        members = answers[len(filenames) :]
+        return _state(name, own, members, rows | own, is_named, summary)
+
+    def _read_all(self, name: str, filenames: Sequence[str], every_file: bool = False) -> NameState:
+        """Read all rows of a name."""
+        (listed,) = self.commands.pipeline([("smembers", self.cache.redis_filename_set(name))])
+        ordered = sorted({*listed, *filenames})
+        found = self.commands.pipeline(
+            [("hmget", self.cache.redis_key(filename), FIELDS) for filename in ordered]
+        )
+        rows = dict(zip(ordered, found, strict=True))
+        is_named, summary = self.commands.pipeline(
+            [
+                ("sismember", self.cache.redis_set, name),
+                ("hgetall", self.cache.redis_summary_key(name)),
+            ]
+        )
+        own = {filename: rows[filename] for filename in (ordered if every_file else filenames)}
+        members = [filename in listed for filename in own]
+        return _state(name, own, members, rows, is_named, summary)
+
+    def _write(self, name: str, state: NameState) -> bool:
+        """Correct what does not follow from the rows; return whether anything was wrong.
+
+        While something is wrong, :meth:`leftovers` finds the name: it is on the list of names until the end,
+        and lists the file until its summary is right.
+        """
+        files = self.cache.redis_filename_set(name)
+        # The canary's files are listed, but not its name.
+        newest = None if is_canary(name) else state.newest
+        summary = {} if newest is None else newest.summary
+        additions: list[Command] = []
+        if state.existing - state.listed:
+            additions.append(("sadd", files, *sorted(state.existing - state.listed)))
+        if newest is not None and not state.is_named:
+            additions.append(("sadd", self.cache.redis_set, name))
+        removals: list[Command] = []
+        if state.listed - state.existing:
+            removals.append(("srem", files, *sorted(state.listed - state.existing)))
+        if newest is None and state.is_named:
+            removals.append(("srem", self.cache.redis_set, name))
+        self.commands.in_order(additions)
+        is_outdated = state.summary != summary
+        if is_outdated:
+            swapped = self.commands.swap([(self.cache.redis_summary_key(name), state.summary, summary)])
+            if swapped != [True]:
+                # Another handler has changed the summary: read again.
+                return True
+        self.commands.in_order(removals)
+        return bool(additions or removals or is_outdated)
+
+
+def _state(
+    name: str,
+    own: Mapping[str, Sequence[str | None]],
+    members: Iterable[Any],
+    rows: Mapping[str, Sequence[str | None]],
+    is_named: Any,
+    summary: Mapping[str, str],
+) -> NameState:
+    found = {
+        filename: dict(zip(FIELDS, values, strict=True))
+        for filename, values in rows.items()
+        if values[0] == name
+    }
+    newest = max((_newest(filename, fields) for filename, fields in found.items()), default=None)
+    listed = {filename for filename, is_listed in zip(own, members, strict=True) if is_listed}
+    return NameState(own.keys() & found.keys(), listed, newest, bool(is_named), summary)
+
+
+def _newest(filename: str, fields: Mapping[str, Any]) -> Newest:
+    return Newest(float(fields["last_modified"]), filename, {field: fields[field] or "" for field in FIELDS})
