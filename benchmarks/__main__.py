@@ -80,7 +80,7 @@ def run(groups: Iterable[str], sizes: Sizes, directory: Path) -> None:
         # Saved after each group: a run that is interrupted keeps what it has measured.
         known = results.load(path, machine).merged(measured)
         results.save(known, path)
-    (directory / "results.md").write_text(table.report(known))
+        (directory / "results.md").write_text(table.report(known))
     for chart in known.charts:
         charts.draw(chart, directory)
     _print(known, time.perf_counter() - started)

@@ -27,10 +27,10 @@ class Sizes:
     ----------
     runs : int
         Runs of each figure.
-    records : tuple of int
-        Records in a batch; the peer gets those up to ``peer_records``.
-    objects : tuple of int
-        Objects in a reconcile; the peer gets those up to ``peer_objects``.
+    records, objects : tuple of int
+        Records in a batch, and objects in a reconcile.
+    peer_records, peer_objects : tuple of int
+        Those of them that the peer gets: it needs a minute or more for a thousand.
     files, projects : tuple of int
         Files of a project, and projects.
     events, peer_events : int
@@ -39,18 +39,24 @@ class Sizes:
 
     runs: int = RUNS
     records: tuple[int, ...] = (1, 10, 100, 1000, 10_000)
-    peer_records: int = 1000
+    peer_records: tuple[int, ...] = (1, 10, 1000)
     objects: tuple[int, ...] = (10, 100, 1000, 10_000)
-    peer_objects: int = 1000
-    files: tuple[int, ...] = (10, 100, 1000, 4000, 20_000)
-    projects: tuple[int, ...] = (10, 100, 1000, 4000, 20_000)
-    events: int = 20_000
-    peer_events: int = 500
+    peer_objects: tuple[int, ...] = (10, 1000)
+    files: tuple[int, ...] = (10, 1000, 4000, 20_000)
+    projects: tuple[int, ...] = (10, 1000, 20_000)
+    events: int = 5000
+    peer_events: int = 200
 
 
-#: To try the benchmark itself, and with sizes that take an hour.
-QUICK = Sizes(1, (1, 10), 10, (10, 100), 10, (10, 50), (10, 50), 200, 20)
-FULL = Sizes(objects=(10, 100, 1000, 10_000, 100_000, 1_000_000), peer_objects=10_000, peer_events=5000)
+#: To try the benchmark itself.
+QUICK = Sizes(1, (1, 10), (1, 10), (10, 100), (10,), (10, 50), (10, 50), 200, 20)
+#: With sizes that take hours.
+FULL = Sizes(
+    objects=(10, 100, 1000, 10_000, 100_000, 1_000_000),
+    peer_objects=(10, 1000, 10_000),
+    events=20_000,
+    peer_events=2000,
+)
 
 
 @dataclass

@@ -30,11 +30,11 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
             actions: dict[str, Callable[[], Timed]] = {
                 side: functools.partial(run, there, worker, count, batches)
                 for side, worker in running.items()
-                if side == OWN or count <= sizes.peer_records
+                if side == OWN or count in sizes.peer_records
             }
             for side, runs in interleaved(actions, sizes.runs).items():
                 lines[side][count] = runs
-    count = sizes.peer_records
+    count = max(sizes.peer_records)
     own, peer = (Sample(tuple(run.wall for run in lines[side][count])) for side in (OWN, PEER))
     yield Figure(
         f"{count:,} records in one batch, 20 ms a call",

@@ -24,7 +24,10 @@ TITLES = {"dynamo": "DynamoDB", "redis": "Redis", "postgres": "PostgreSQL"}
 #: pypicloud's own bundle has no driver for PostgreSQL.
 BACKENDS_OF = {OWN: ("dynamo", "redis", "postgres"), PEER: ("dynamo", "redis")}
 LABELS = {OWN: "", PEER: ", pypicloud's own"}
-NOTE = "5 ms a call. Time that the servers need beyond that is left out."
+NOTE = (
+    "5 ms a call. Time that the servers need beyond that is left out. pypicloud's own function does not look"
+    " for the newest file: a summary stays as the last event left it, even if it is that of a deleted file."
+)
 
 #: The runs by kind of event, label of the line, and size.
 Lines = dict[str, dict[str, dict[int, list[Timed]]]]

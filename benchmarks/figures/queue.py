@@ -39,7 +39,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             f"{title}: the last one saved",
             "s",
             exact(round(seconds)),
-            exact(round(max(peer.saved.values()))),
+            f"{max(peer.saved.values()):,.0f} s, of those that are saved",
             f"{NEAR} times the capacity's floor: {floor * NEAR:,.0f} s" if floor else "",
             seconds <= floor * NEAR if floor else None,
             better=False,

@@ -45,12 +45,12 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
     with world(bench, "redis") as there:
         for count in sizes.objects:
             actions: dict[str, Callable[[], dict[str, Cost]]] = {OWN: functools.partial(fill, there, count)}
-            if count <= sizes.peer_objects:
+            if count in sizes.peer_objects:
                 actions[PEER] = functools.partial(rebuild, there, count)
             for runs in interleaved(actions, sizes.runs).values():
                 for kind in runs[0]:
                     lines[kind][count] = [run[kind] for run in runs]
-    yield from _figures(lines, sizes.peer_objects)
+    yield from _figures(lines, max(sizes.peer_objects))
     yield Chart(
         "reconcile",
         "Objects in a reconcile",
