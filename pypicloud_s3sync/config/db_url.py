@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from urllib.parse import parse_qsl, urlsplit
 
 from ..exceptions import ConfigError
@@ -144,7 +143,9 @@ def check_driver(url: DbUrl) -> None:
             f"db.url begins with {url.scheme}://, whose driver {driver} cannot be bundled for Lambda:"
             f" {instead}{install}"
         )
-    version = metadata.version("SQLAlchemy")
+    # Not from the metadata, which may be damaged.
+    from sqlalchemy import __version__ as version
+
     if driver == "psycopg" and version.startswith("1."):
         raise ConfigError(
             f"db.url begins with {url.scheme}://, which needs SQLAlchemy 2, but {version} is installed here:"

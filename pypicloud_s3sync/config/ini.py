@@ -16,7 +16,7 @@ from paste.deploy.loadwsgi import ConfigLoader
 from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
-from .ini_errors import not_ini, unreadable, unresolved
+from .ini_errors import no_loader, not_ini, unreadable, unresolved
 
 #: The settings by which an application with a factory of its own counts as pypicloud.
 _OWN_SETTINGS = ("pypi.", "storage.", "db.", "s3sync.")
@@ -81,10 +81,7 @@ def _loader(config_uri: str) -> Any:
         raise ConfigError(
             f"{path} is a directory, not an ini file: give the path of the ini file that pserve takes"
         )
-    try:
-        loader = plaster.get_loader(config_uri, protocols=["wsgi"])
-    except ValueError:
-        loader = None
+    loader = _find_loader(config_uri)
     if loader is None and scheme:
         raise ConfigError(f"pserve does not know the scheme of {scheme}:{path}: give the path of an ini file")
     file = getattr(loader, "filepath", path)
@@ -93,8 +90,19 @@ def _loader(config_uri: str) -> Any:
             f"the config file {path!r} does not exist: give the path of the ini file that pserve takes"
         )
     if loader is None:
-        raise not_ini(path, "its name does not end with .ini")
+        raise no_loader() if path.endswith(".ini") else not_ini(path, "its name does not end with .ini")
     return loader
+
+
+def _find_loader(config_uri: str) -> Any:
+    """Return plaster's loader, or None if no installed distribution has one for the URI."""
+    try:
+        return plaster.get_loader(config_uri, protocols=["wsgi"])
+    except (plaster.InvalidURI, plaster.LoaderNotFound):
+        return None
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        # plaster reads the metadata of all installed distributions.
+        raise no_loader() from error
 
 
 def _scheme_and_path(config_uri: str) -> tuple[str, str]:

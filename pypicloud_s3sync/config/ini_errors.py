@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from importlib import metadata
 from pathlib import Path
 
 from paste.deploy.loadwsgi import ConfigLoader
@@ -24,8 +25,36 @@ def not_ini(path: str, reason: str) -> ConfigError:
     return ConfigError(f"{path} is not an ini file: {reason}; give the path of the file that pserve takes")
 
 
+def no_loader() -> ConfigError:
+    """Return the error that the loader of ini files was not found among the installed distributions."""
+    for distribution in metadata.distributions():
+        try:
+            _ = distribution.metadata["Name"], distribution.entry_points
+        except (ValueError, TypeError, KeyError, OSError) as error:
+            # The public attributes need the metadata.
+            place = getattr(distribution, "_path", "an installed distribution")
+            return ConfigError(
+                f"the metadata in {place} is damaged ({first_line(error)}), so no ini file can be loaded:"
+                " remove that directory, and install the distribution again"
+            )
+    return ConfigError(
+        "the loader of ini files is not installed completely:"
+        " pip install --force-reinstall --no-deps plaster plaster_pastedeploy"
+    )
+
+
 def unreadable(path: str, error: Exception) -> ConfigError:
     """Return the error that an ini file, or what it refers to, cannot be read or parsed."""
+    if isinstance(error, configparser.DuplicateOptionError):
+        return ConfigError(
+            f"{error.source or path} sets {error.option} more than once in [{error.section}], again in line"
+            f" {error.lineno}: remove one of the lines"
+        )
+    if isinstance(error, configparser.DuplicateSectionError):
+        return ConfigError(
+            f"{error.source or path} has the section [{error.section}] more than once, again in line"
+            f" {error.lineno}: combine them"
+        )
     if isinstance(error, configparser.Error | UnicodeDecodeError):
         return not_ini(path, _why_not_ini(path, error))
     if isinstance(error, OSError) and error.filename is not None and error.strerror:

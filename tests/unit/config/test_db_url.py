@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 
 from pypicloud_s3sync.config.caches import check_cache
@@ -54,11 +56,21 @@ def test_a_ready_bundle_may_have_any_driver() -> None:
 
 def test_psycopg_needs_sqlalchemy_2(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql+psycopg://u:hunter2@db.example/x"
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.4.54")
+    monkeypatch.setattr("sqlalchemy.__version__", "1.4.54")
     message = refusal(url)
     assert "needs SQLAlchemy 2, but 1.4.54 is installed here: use postgresql+psycopg2://" in message
-    monkeypatch.setattr("importlib.metadata.version", lambda name: "2.1.0")
+    monkeypatch.setattr("sqlalchemy.__version__", "2.1.0")
     check_cache("sql", {"db.url": url}, emulated=False)
+
+
+def test_the_check_of_the_driver_does_not_need_the_metadata_of_sqlalchemy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    check_cache("sql", {"db.url": "postgresql+psycopg2://u:p@db.example/x"}, emulated=False)
 
 
 @pytest.mark.parametrize(

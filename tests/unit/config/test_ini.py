@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from plaster import loaders
 
 from pypicloud_s3sync.config.ini import load_ini
 from pypicloud_s3sync.exceptions import ConfigError
+from support.site_packages import SitePackages
 
 PYPICLOUD = "use = egg:pypicloud\nstorage.bucket = packages\n"
 
@@ -34,6 +37,11 @@ def refusal(uri: str, variables: dict[str, str] | None = None) -> str:
     return str(caught.value)
 
 
+def search_again(scheme: str, protocols: list[str]) -> list[Any]:
+    """Search plaster's loaders in the metadata of all distributions, which other tests do once."""
+    return list(loaders._iter_ep_in_dists(scheme, [f"plaster.{name}_loader_factory" for name in protocols]))
+
+
 def test_an_ini_is_read_as_pserve_reads_it(ini: Callable[[str], str]) -> None:
     path = ini(
         "[app:main]\nuse = egg:pypicloud\nstorage.bucket = %(bucket)s\nfolder = %(here)s\n"
@@ -55,6 +63,11 @@ def test_environment_variables_override_the_ini(
     ("text", "message"),
     [
         ("just words\n", "is not an ini file"),
+        (
+            "[app:main]\nuse = egg:pypicloud\ndb.url = a\ndb.url = b\n",
+            "production.ini sets db.url more than once in [app:main], again in line 4",
+        ),
+        ("[a]\n[app:main]\nx = 1\n[a]\n", "has the section [a] more than once, again in line 4: combine"),
         ("[app:other]\nuse = egg:pypicloud\n", "has no section [app:main]"),
         ("[app:main]\nuse = egg:pypicloud\na = %(nothing)s\n", "add nothing=VALUE to the command"),
         ("[app:main]\nuse = egg:pypicloud\na = 100%\n", "write a literal % as %%"),
@@ -293,6 +306,32 @@ def test_a_file_without_sections_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.ini").write_bytes(b"\xef\xbb\xbf[app:main]\n" + PYPICLOUD.encode())
     assert "so save it as UTF-8 without one" in refusal(str(tmp_path / "x.ini"))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("METADATA", b"Metadata-Version: 2.1\nName: broken\nSummary: \xff\n"),
+        ("entry_points.txt", b"[console_scripts]\nbroken\n"),
+        ("entry_points.txt", b"\xff\xfe\x00"),
+    ],
+    ids=["METADATA", "entry point", "encoding"],
+)
+def test_damaged_metadata_of_another_distribution_is_named(
+    ini: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: bytes
+) -> None:
+    monkeypatch.setattr(loaders, "find_loaders", search_again)
+    SitePackages(tmp_path / "site", monkeypatch).install("broken")
+    (tmp_path / "site" / "broken-1.0.dist-info" / file).write_bytes(content)
+    message = refusal(ini(f"[app:main]\n{PYPICLOUD}"))
+    assert message.startswith(f"the metadata in {tmp_path}/site/broken-1.0.dist-info is damaged (")
+
+
+def test_a_missing_loader_of_ini_files_is_named(
+    ini: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaders, "find_loaders", lambda scheme, protocols: [])
+    assert "--no-deps plaster plaster_pastedeploy" in refusal(ini(f"[app:main]\n{PYPICLOUD}"))
 
 
 @pytest.mark.parametrize("name", ["folder", "folder.ini"])
