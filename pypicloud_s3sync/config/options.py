@@ -110,8 +110,19 @@ def _secret_store(text: str) -> str:
     return text
 
 
+def _ready_zip(text: str) -> str:
+    if "://" in text and re.fullmatch(r"s3://[^/]+/.+", text) is None:
+        raise ValueError("the path of a zip, or s3://bucket/key")
+    return text
+
+
 _ROLE = _matching(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", "the ARN of an IAM role")
 _POLICY = _matching(r"arn:aws[a-z-]*:iam::(\d{12}|aws):policy/[\w+=,.@/-]+", "the ARN of an IAM policy")
+#: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+_SCHEDULE = _matching(
+    r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\([^\s()]+( [^\s()]+){5}\)",
+    "rate(VALUE UNIT) or cron(...) with six fields, for example rate(1 day)",
+)
 _ADDRESS = _matching(r"https?://[^\s/]+/?", "a URL, for example http://localhost:4566")
 
 
@@ -195,7 +206,7 @@ OPTIONS = (
     Option("tags", _tags, {}, "Tags for the created resources, one `key=value` per line."),
     Option(
         "bundle",
-        str,
+        _ready_zip,
         None,
         "Path or `s3://bucket/key` of a ready zip to deploy. By default, the bundle is built.",
     ),
@@ -208,7 +219,7 @@ OPTIONS = (
     ),
     Option(
         "reconcile_schedule",
-        _matching(r"(rate|cron)\([^()]+\)", "rate(...) or cron(...), for example rate(1 day)"),
+        _SCHEDULE,
         None,
         "When the function compares the bucket with the cache by itself, as an expression of EventBridge"
         " Scheduler, for example `rate(1 day)`. By default, it does not.",

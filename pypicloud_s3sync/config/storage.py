@@ -18,6 +18,8 @@ _SERVICE = r"s3(-fips|-accelerate|-external-1)?(\.dualstack)?"
 _LEGACY = r"s3(-fips)?-(?P<region>[a-z0-9-]+)"
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/privatelink-interface-endpoints.html
 _INTERFACE = r"([a-z0-9-]+\.)?vpce-[a-z0-9-]+\.s3\.(?P<region>[a-z0-9-]+)\.vpce"
+#: What an API call takes, older buckets included: botocore.handlers, VALID_BUCKET
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}")
 #: Names that look like buckets but are not: access points, and buckets of other kinds, which notify nobody.
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _NO_BUCKETS = ("-s3alias", "--ol-s3", "--x-s3", "--table-s3", ".mrap")
@@ -50,7 +52,7 @@ def check_storage(settings: Mapping[str, str], *, emulated: bool) -> None:
     bucket = settings.get("storage.bucket")
     if not bucket:
         raise ConfigError("storage.bucket is not set: name the bucket that holds the packages")
-    if re.search(r"[\s/:]", bucket) or bucket.endswith(_NO_BUCKETS):
+    if not _BUCKET.fullmatch(bucket) or bucket.endswith(_NO_BUCKETS):
         raise ConfigError(f"Invalid value {bucket!r} for storage.bucket: expected the name of a bucket")
     endpoint = settings.get("storage.endpoint_url")
     if endpoint and not emulated and s3_endpoint(endpoint) is None:

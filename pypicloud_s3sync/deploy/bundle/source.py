@@ -137,7 +137,6 @@ class BundleSource:
 
 
 def _bucket_and_key(uri: str) -> tuple[str, str]:
+    """Return the parts of an address, which the settings have checked."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    if not key:
-        raise BundleError(f"Invalid value {uri!r} for s3sync.bundle: expected s3://bucket/key")
     return bucket, key

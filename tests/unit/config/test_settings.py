@@ -97,6 +97,14 @@ def test_every_option_is_read_and_converted() -> None:
         ("endpoint_url", "http://:4566", "a URL, for example http://localhost:4566"),
         ("endpoint_url", "http://localhost:port", "a URL, for example http://localhost:4566"),
         ("permissions_boundary", "boundary", "the ARN of an IAM policy"),
+        ("bundle", "s3://", "the path of a zip, or s3://bucket/key"),
+        ("bundle", "s3://artifacts/", "the path of a zip, or s3://bucket/key"),
+        ("bundle", "s3:///sync.zip", "the path of a zip, or s3://bucket/key"),
+        ("bundle", "https://example.com/sync.zip", "the path of a zip, or s3://bucket/key"),
+        ("reconcile_schedule", "daily", "rate(VALUE UNIT) or cron(...) with six fields, for example"),
+        ("reconcile_schedule", "rate(0 days)", "rate(VALUE UNIT) or cron(...) with six fields"),
+        ("reconcile_schedule", "rate(1 week)", "rate(VALUE UNIT) or cron(...) with six fields"),
+        ("reconcile_schedule", "cron(0 3 * * *)", "rate(VALUE UNIT) or cron(...) with six fields"),
         ("secrets", "vault", "ssm, environment, or the ARN of a secret of Secrets Manager"),
         # Without the characters that Secrets Manager appends, no policy could name exactly this secret.
         (

@@ -129,6 +129,8 @@ def test_a_lookalike_is_not_an_address_of_s3(url: str) -> None:
         "ab12-s3alias",
         "packages--use1-az4--x-s3",
         "a b",
+        "packages*",
+        "b\u00fccket",
     ],
 )
 def test_a_value_that_is_not_the_name_of_a_bucket_is_refused(bucket: str) -> None:

@@ -220,18 +220,6 @@ READS = {"download_file": lambda source: source.get(ignore), "head_object": Bund
 
 
 @pytest.mark.parametrize("operation", READS)
-@pytest.mark.parametrize("uri", ["s3://", "s3://artifacts", "s3://artifacts/"])
-def test_an_address_without_a_key_is_refused_with_the_expected_form(
-    bucket: FakeBucket, operation: str, uri: str
-) -> None:
-    with pytest.raises(
-        BundleError, match=f"Invalid value '{uri}' for s3sync.bundle: expected s3://bucket/key"
-    ):
-        READS[operation](in_bucket(bucket, uri))
-    assert bucket.operations == []
-
-
-@pytest.mark.parametrize("operation", READS)
 @pytest.mark.parametrize(
     ("error", "expected", "message"),
     [
