@@ -108,6 +108,9 @@ def test_bars_and_legend_are_visible_in_forced_colors(panel: Panel) -> None:
     for where in (".s3sync-hour", ".s3sync-legend"):
         assert panel.style(f"{where} .s3sync-errors", "backgroundColor") != canvas
         assert panel.style(f"{where} .s3sync-events", "borderTopWidth") == "1px"
+    # The frame of an hour without events would be a line, as if there were a few.
+    assert BUSY_ACTIVITY["hours"][0]["events"] == 0
+    assert panel.style(".s3sync-hour .s3sync-events", "visibility") == "hidden"
 
 
 def test_the_values_of_the_chart_are_in_a_table_that_the_keyboard_reaches(panel: Panel) -> None:
@@ -117,6 +120,13 @@ def test_the_values_of_the_chart_are_in_a_table_that_the_keyboard_reaches(panel:
     assert rows.count() == 25
     assert panel.page.locator(".s3sync-at").count() == 4
     assert panel.barriers() == []
+
+
+#: The number of lines of keys that begin under the icon and not under the text.
+LINES_UNDER_ICONS = """() => [...document.querySelectorAll('.s3sync-key')].flatMap(cell => {
+    const right = cell.querySelector('.fa').getBoundingClientRect().right;
+    return [...cell.querySelector('.s3sync-name').getClientRects()].filter(line => line.left < right);
+}).length"""
 
 
 @pytest.mark.parametrize("width", [WIDTHS["narrow"], 640, 320])
@@ -131,6 +141,7 @@ def test_nothing_is_hidden_at_a_large_zoom_or_on_a_phone(panel: Panel, width: in
         .filter(element => element.getBoundingClientRect().right > innerWidth + 1)
         .map(element => element.outerHTML.slice(0, 100))"""
     assert panel.page.evaluate(overflowing) == []
+    assert panel.page.evaluate(LINES_UNDER_ICONS) == 0
     assert panel.page.get_by_text("1 min 15 s").is_visible()
     panel.click("Repair S3 sync")
     panel.title("Repair S3 sync?")
@@ -160,4 +171,22 @@ def test_times_and_numbers_are_in_the_readers_locale_with_the_zone(chromium: Any
     assert "2.160.000 events" in reader.text()
     reader.show({**ON, "last_run": ended("ok", "S3 sync is on.", since=MIDNIGHT)}, "S3 sync is on")
     assert "on 1. Jan., 5:30:07 GMT+5:30" in reader.text()
+    reader.context.close()
+
+
+#: The visible labels of the chart that overlap the next one.
+TOUCHING_LABELS = """() => {
+    const labels = [...document.querySelectorAll('.s3sync-at')].filter(label => label.offsetWidth);
+    return labels.slice(1)
+        .filter((label, n) => label.getBoundingClientRect().left < labels[n].getBoundingClientRect().right)
+        .map(label => label.innerText);
+}"""
+
+
+def test_the_labels_of_the_chart_do_not_overlap_on_a_phone(chromium: Any, pages: str) -> None:
+    reader = Panel(chromium, pages, locale="de-DE", timezone_id="UTC")
+    reader.page.set_viewport_size({"width": 320, "height": 900})
+    reader.show(ON, "S3 sync is on", activity=BUSY_ACTIVITY)
+    reader.page.get_by_text("12 Uhr", exact=True).wait_for(timeout=SOON)
+    assert reader.page.evaluate(TOUCHING_LABELS) == []
     reader.context.close()
