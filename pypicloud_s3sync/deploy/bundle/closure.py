@@ -119,8 +119,6 @@ def parts_of(spec: BundleSpec) -> list[Part]:
 
 def _roots(spec: BundleSpec) -> Iterator[_Wanted]:
     yield _Wanted(Requirement("pypicloud"), "the handler", "pypicloud")
-    # The stand-in for pkg_resources imports it.
-    yield _Wanted(Requirement("packaging"), "the handler", "packaging")
     needs = cache_needs(spec)
     for requirement in needs.requirements:
         # No source shows what a binary imports.

@@ -119,6 +119,9 @@ REPLACED = frozenset({"setuptools"})
 #: Distributions of which stand-ins replace everything that imports what they require.
 REPLACED_IN_PART = frozenset({"pyramid"})
 
+#: Distributions that libraries in a layer import too: Python finds the bundle's first, so all of it goes in.
+SHARED = frozenset({"packaging"})
+
 #: The placeholder in ``slim/pypicloud.py`` for the version of the bundled pypicloud.
 VERSION_PLACEHOLDER = "@PYPICLOUD_VERSION@"
 

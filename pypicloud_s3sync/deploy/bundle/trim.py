@@ -13,6 +13,7 @@ from .archive import is_binary
 from .backends import cache_needs, dialect_modules, has_known_cache
 from .closure import Part
 from .collect import Files, distribution_files, own_files, slim_files, stand_ins
+from .contents import SHARED
 from .models import BundleSpec
 from .reach import reachable
 
@@ -62,4 +63,4 @@ def _reached(spec: BundleSpec, libraries: Sequence[tuple[Part, Files]], files: F
 
 def _is_entire(part: Part, files: Files) -> bool:
     """Return whether all files of a part go in: no source shows what a binary imports."""
-    return part.entire or any(map(is_binary, files))
+    return part.entire or part.name in SHARED or any(map(is_binary, files))

@@ -66,6 +66,13 @@ def test_of_sqlalchemy_the_dialect_of_the_url_goes_in(chosen: Choose) -> None:
     assert "postgresql" in dialects(POSTGRES)
 
 
+@pytest.mark.parametrize(("cache", "url"), [("dynamo", None), ("redis", None), ("sql", SQLITE)])
+def test_a_bundle_has_all_of_packaging_or_nothing(chosen: Choose, cache: str, url: str | None) -> None:
+    """Part of it would hide a layer's copy."""
+    found = of(chosen(cache, url), "packaging")
+    assert "packaging/requirements.py" in found or not found
+
+
 @pytest.mark.parametrize("cache", ["dynamo", "redis"])
 def test_the_files_are_the_same_for_every_processor(chosen: Choose, cache: str) -> None:
     files, others = (
