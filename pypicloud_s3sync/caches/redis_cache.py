@@ -72,14 +72,14 @@ class RedisAdapter(CacheAdapter):
         absent = {change.filename for change in changes if _is_absent(change)}
         for name in self.lists.leftovers(absent):
             by_name.setdefault(name, set()).update(absent)
+        fresh = {}
         for name, filenames in by_name.items():
             rows = {filename: added[filename] for filename in filenames if filename in added}
-            is_done = (
-                rows.keys() == filenames
-                and all(row["name"] == name for row in rows.values())
-                and self.lists.add(name, rows)
-            )
-            if not is_done:
+            if rows.keys() == filenames and all(row["name"] == name for row in rows.values()):
+                fresh[name] = rows
+        unclear = self.lists.add(fresh)
+        for name, filenames in by_name.items():
+            if name not in fresh or name in unclear:
                 self.lists.correct(name, filenames, every_file=name in whole)
         return results
 

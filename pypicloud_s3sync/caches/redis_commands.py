@@ -58,11 +58,14 @@ class RedisCommands:
         """Send commands together, and return their answers. A cluster does not keep their order."""
         return [answer for chunk in _chunks(commands) for answer in self._send(chunk)]
 
-    def in_order(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands one after the other, together if the server keeps the order."""
+    def in_order(self, *stages: Sequence[Command]) -> list[Any]:
+        """Send the commands of each stage after those of the stage before, and return the answers of all.
+
+        A server keeps the order of a pipeline, so it gets all stages at once.
+        """
         if not self.is_cluster:
-            return self.pipeline(commands)
-        return [answer for command in commands for answer in self._send([command])]
+            return self.pipeline([command for stage in stages for command in stage])
+        return [answer for stage in stages for answer in self.pipeline(stage)]
 
     def swap(self, swaps: Sequence[Swap]) -> list[bool]:
         """Replace each hash that is as expected; return which have been replaced."""

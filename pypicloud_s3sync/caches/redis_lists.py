@@ -26,7 +26,7 @@ from redis.exceptions import ResponseError
 
 from ..exceptions import S3SyncError
 from .canary import is_canary
-from .redis_commands import CHUNK, Command, RedisCommands
+from .redis_commands import CHUNK, Command, RedisCommands, Swap
 
 #: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
 ROUNDS = 20
@@ -117,34 +117,37 @@ class NameLists:
         found = [answers[start : start + width] for start in range(0, len(answers), width)]
         return [not count or any(members) for count, *members in found]
 
-    def add(self, name: str, rows: Mapping[str, Mapping[str, str]]) -> bool:
-        """List files that were just added, and make the newest of them the summary if it is newer.
+    def add(self, rows: Mapping[str, Mapping[str, Mapping[str, str]]]) -> set[str]:
+        """List files that were just added, and make the newest of a name its summary if it is newer.
 
         Parameters
         ----------
-        name : str
         rows : dict
-            The hash of each row, by filename. None of them existed before.
+            The hash of each row, by its name and its filename. None of the rows existed before.
 
         Returns
         -------
-        bool
-            False if the summary is not older than the rows. Then the lists have to be corrected.
+        set of str
+            The names whose summary is not older than the rows, or has changed: correct their lists.
         """
-        key = self.cache.redis_summary_key(name)
-        listing: list[Command] = [("sadd", self.cache.redis_filename_set(name), *sorted(rows))]
-        if is_canary(name):
-            self.commands.in_order(listing)
-            return True
-        *_, before = self.commands.in_order(
-            [*listing, ("sadd", self.cache.redis_set, name), ("hgetall", key)]
+        shown = [name for name in rows if not is_canary(name)]
+        answers = self.commands.in_order(
+            [("sadd", self.cache.redis_filename_set(name), *sorted(rows[name])) for name in rows],
+            [("sadd", self.cache.redis_set, *shown)] if shown else [],
+            [("hgetall", self.cache.redis_summary_key(name)) for name in shown],
         )
-        newest = max(_newest(filename, fields) for filename, fields in rows.items())
-        if before == newest.summary:
-            return True
-        if before and not float(before.get("last_modified", "nan")) < newest.last_modified:
-            return False
-        return self.commands.swap([(key, before, newest.summary)]) == [True]
+        swaps: dict[str, Swap] = {}
+        unclear: set[str] = set()
+        for name, before in zip(shown, answers[len(answers) - len(shown) :], strict=True):
+            newest = max(_newest(filename, fields) for filename, fields in rows[name].items())
+            if before == newest.summary:
+                continue
+            if before and not float(before.get("last_modified", "nan")) < newest.last_modified:
+                unclear.add(name)
+            else:
+                swaps[name] = self.cache.redis_summary_key(name), before, newest.summary
+        swapped = self.commands.swap(list(swaps.values()))
+        return unclear | {name for name, is_done in zip(swaps, swapped, strict=True) if not is_done}
 
     def correct(self, name: str, filenames: Collection[str], every_file: bool = False) -> None:
         """Derive a name's list of files, its entry in the list of names and its summary from its rows.
@@ -246,14 +249,14 @@ class NameLists:
             removals.append(("srem", files, *sorted(state.listed - state.existing)))
         if newest is None and state.is_named:
             removals.append(("srem", self.cache.redis_set, name))
-        self.commands.in_order(additions)
+        self.commands.in_order(*([command] for command in additions))
         is_outdated = state.summary != summary
         if is_outdated:
             swapped = self.commands.swap([(self.cache.redis_summary_key(name), state.summary, summary)])
             if swapped != [True]:
                 # Another handler has changed the summary: read again.
                 return True
-        self.commands.in_order(removals)
+        self.commands.in_order(*([command] for command in removals))
         return bool(additions or removals or is_outdated)
 
 

@@ -138,6 +138,41 @@ def test_an_event_takes_the_same_calls_and_bytes_whatever_the_size_of_the_projec
     assert sum(many) <= sum(few) + 40
 
 
+@pytest.mark.parametrize(
+    ("backend", "evaluated"),
+    [
+        (Redis, 0),
+        # A row and a summary each: see RedisCommands.swap.
+        (RedisCluster, 2),
+    ],
+)
+def test_new_files_of_many_projects_are_listed_together(
+    backend: type[Backend], evaluated: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, many = (count_of_first_files(backend, projects, monkeypatch) for projects in (2, 40))
+    assert many - few == evaluated * (40 - 2)
+
+
+def count_of_first_files(backend: type[Backend], projects: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the number of calls that write the first file of each of some projects."""
+    adapter: Any = backend(Random(0)).adapter()
+    names = [f"pkg{number}" for number in range(projects)]
+    rows = [adapter.cache.new_package(name, "1.0", f"{name}-1.0.zip", START, path="x") for name in names]
+    keys = [RowKey(row.filename, row.name) for row in rows]
+    snapshots = read(adapter, keys)
+    calls: list[int] = []
+    call = adapter.commands.call
+
+    def counting(send: Callable[[], Any]) -> Any:
+        calls.append(1)
+        return call(send)
+
+    monkeypatch.setattr(adapter.commands, "call", counting)
+    adapter.write([Change(key, snapshots[key.filename], row) for key, row in zip(keys, rows, strict=True)])
+    assert sorted(adapter.cache.distinct()) == sorted(names)
+    return len(calls)
+
+
 def test_a_cluster_reads_no_more_than_three_fields_of_each_row(monkeypatch: pytest.MonkeyPatch) -> None:
     project = Project(RedisCluster, MANY)
     project.count(monkeypatch)
