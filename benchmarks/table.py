@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from benchmarks.results import Chart, Figure, Results
 from benchmarks.samples import RUNS, Sample
 
+#: The most rows of a chart's numbers: its lines show the others.
+MOST_ROWS = 12
 HEADER = ("figure", "pypicloud's own", "this project", "ratio", "must reach", "reached")
 
 
@@ -54,10 +56,16 @@ def section(chart: Chart, today: str) -> list[str]:
                 f"{size:,}",
                 *(show(known[label][size], "", today) if size in known[label] else "" for label in known),
             ]
-            for size in sizes
+            for size in some(sizes)
         ]
         lines += [f"{panel.axis}:", "", *rows((chart.axis, *known), cells), ""]
     return lines
+
+
+def some(sizes: Sequence[int]) -> list[int]:
+    """Return at most so many sizes, as far from each other, with the first and the last."""
+    count = min(len(sizes), MOST_ROWS)
+    return [sizes[round(number * (len(sizes) - 1) / max(1, count - 1))] for number in range(count)]
 
 
 def rows(header: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:

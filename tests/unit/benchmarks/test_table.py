@@ -33,6 +33,15 @@ def test_a_sample_shows_its_spread_and_what_is_unusual() -> None:
     assert table.show(runs(2.0, date="2026-11-01"), "MB", TODAY) == "2 MB (2026-11-01)"
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, table.MOST_ROWS, 40])
+def test_the_numbers_of_a_chart_are_a_few_of_its_sizes(count: int) -> None:
+    sizes = list(range(10, 10 + count))
+    shown = table.some(sizes)
+    assert len(shown) == len(set(shown)) == min(count, table.MOST_ROWS)
+    assert shown[:1] == sizes[:1]
+    assert shown[-1:] == sizes[-1:]
+
+
 def test_a_row_says_whether_the_figure_is_reached() -> None:
     figure = Figure("bundle", "MB", exact(2.5), exact(50), "2 MB", False)
     assert table.row(figure) == ["bundle", "50 MB", "2.50 MB", "20", "2 MB", "**no**"]
