@@ -106,8 +106,9 @@ def test_an_empty_value_of_an_option_is_an_error_and_not_its_default(
 def test_options_may_be_before_and_after_the_variables(
     settings_of: Callable[..., SyncSettings], ini: Path
 ) -> None:
-    settings = settings_of("plan", "-n", "x", ini, "bucket=b=c", "-r", "us-east-1")
-    assert (settings.function_name, settings.bucket, settings.region) == ("x", "b=c", "us-east-1")
+    ini.write_text(INI.replace("%(bucket)s\n", "%(bucket)s\nstorage.prefix = %(prefix)s\n"))
+    settings = settings_of("plan", "-n", "x", ini, "prefix=b=c", "bucket=b", "-r", "us-east-1")
+    assert (settings.function_name, settings.prefix, settings.region) == ("x", "b=c", "us-east-1")
 
 
 def test_the_section_of_the_ini_can_be_named(settings_of: Callable[..., SyncSettings], ini: Path) -> None:
