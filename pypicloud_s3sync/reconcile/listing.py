@@ -133,8 +133,8 @@ class Listing:
 
     def count(self, kind: Kind | None = None) -> int:
         """Return the number of differences that are left, of one kind or all."""
-        query = "SELECT count(*) FROM differences WHERE ?1 IS NULL OR kind = ?1"
-        return int(self._database.execute(query, [kind]).fetchone()[0])
+        query = "SELECT count(*) FROM differences WHERE :kind IS NULL OR kind = :kind"
+        return int(self._database.execute(query, {"kind": kind}).fetchone()[0])
 
     def take(self, count: int) -> list[tuple[Difference, int]]:
         """Remove and return some differences: those that were tried least, project by project.
