@@ -69,11 +69,23 @@ class RedisCommands:
 
     def swap(self, swaps: Sequence[Swap]) -> list[bool]:
         """Replace each hash that is as expected; return which have been replaced."""
+        return self.swap_and_read(swaps, ())[0]
+
+    def swap_and_read(self, swaps: Sequence[Swap], reads: Sequence[Command]) -> tuple[list[bool], list[Any]]:
+        """Replace each hash that is as expected, then send commands that read.
+
+        Returns
+        -------
+        tuple
+            Which hashes have been replaced, and the answers of the commands.
+        """
         scripts = [(SWAP, 1, key, len(before), *_flat(before), *_flat(after)) for key, before, after in swaps]
         if self.is_cluster:
             # A cluster's pipeline does not take scripts in every version of redis-py.
-            return [bool(self.call(functools.partial(self.db.eval, *script))) for script in scripts]
-        return [bool(answer) for answer in self.pipeline([("eval", *script) for script in scripts])]
+            done = [self.call(functools.partial(self.db.eval, *script)) for script in scripts]
+            return [bool(answer) for answer in done], self.pipeline(reads)
+        answers = self.pipeline([*(("eval", *script) for script in scripts), *reads])
+        return [bool(answer) for answer in answers[: len(scripts)]], answers[len(scripts) :]
 
     def _send(self, commands: Sequence[Command]) -> list[Any]:
         def execute() -> list[Any]:

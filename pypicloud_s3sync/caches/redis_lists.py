@@ -5,7 +5,8 @@ which a cluster cannot change together with a row. Three rules keep them right:
 
 - A summary is swapped, as a row is: it is replaced only if it has not changed since it was read.
 - A handler that has added a file, and finds a summary that is older, makes the file's own the summary. It
-  reads the summary after it has listed the file, and needs no other row.
+  reads the summary after it has listed the file, and needs no other row. In the end, it reads its own row: if
+  another handler has changed it, that handler may have read the lists before they were written.
 - A handler in any other case, or after an interruption, asks for the newest of the listed rows. If anything
   was wrong, it asks again after it has corrected it, until nothing is wrong. The last handler to write has
   then read the rows after its write, and a handler that changes a row later corrects the lists again.
@@ -32,6 +33,8 @@ from .redis_commands import CHUNK, Command, RedisCommands, Swap
 ROUNDS = 20
 #: The fields of a row that its summary consists of.
 FIELDS = ("name", "summary", "last_modified")
+#: What Redis says if a row's time is not a number.
+DAMAGED = "converted into double"
 #: The number of files up to which each of them is looked up in a list. Above it, the whole list is read.
 FEW = 10
 
@@ -128,26 +131,42 @@ class NameLists:
         Returns
         -------
         set of str
-            The names whose summary is not older than the rows, or has changed: correct their lists.
+            The names whose lists have to be corrected: the summary is not older than the rows or has changed,
+            files without a summary are listed, or another handler has changed one of the rows.
         """
         shown = [name for name in rows if not is_canary(name)]
+        lists = {name: self.cache.redis_filename_set(name) for name in rows}
+        summaries = {name: self.cache.redis_summary_key(name) for name in shown}
         answers = self.commands.in_order(
-            [("sadd", self.cache.redis_filename_set(name), *sorted(rows[name])) for name in rows],
+            [("sadd", lists[name], *sorted(rows[name])) for name in rows],
             [("sadd", self.cache.redis_set, *shown)] if shown else [],
-            [("hgetall", self.cache.redis_summary_key(name)) for name in shown],
+            [
+                *(("scard", lists[name]) for name in shown),
+                *(("hgetall", summaries[name]) for name in shown),
+            ],
         )
+        found = answers[len(answers) - 2 * len(shown) :]
         swaps: dict[str, Swap] = {}
         unclear: set[str] = set()
-        for name, before in zip(shown, answers[len(answers) - len(shown) :], strict=True):
+        for name, count, before in zip(shown, found, found[len(shown) :], strict=False):
             newest = max(_newest(filename, fields) for filename, fields in rows[name].items())
             if before == newest.summary:
                 continue
-            if before and not float(before.get("last_modified", "nan")) < newest.last_modified:
-                unclear.add(name)
+            if _is_older(before, newest) if before else count == len(rows[name]):
+                swaps[name] = summaries[name], before, newest.summary
             else:
-                swaps[name] = self.cache.redis_summary_key(name), before, newest.summary
-        swapped = self.commands.swap(list(swaps.values()))
-        return unclear | {name for name, is_done in zip(swaps, swapped, strict=True) if not is_done}
+                unclear.add(name)
+        # Whoever changes a row after this reads its lists after these writes, and corrects them.
+        files = [(name, filename) for name in rows for filename in rows[name]]
+        swapped, values = self.commands.swap_and_read(
+            list(swaps.values()),
+            [("hmget", self.cache.redis_key(filename), FIELDS) for _, filename in files],
+        )
+        unclear |= {name for name, is_done in zip(swaps, swapped, strict=True) if not is_done}
+        for (name, filename), now in zip(files, values, strict=True):
+            if now != [rows[name][filename].get(field) for field in FIELDS]:
+                unclear.add(name)
+        return unclear
 
     def correct(self, name: str, filenames: Collection[str], every_file: bool = False) -> None:
         """Derive a name's list of files, its entry in the list of names and its summary from its rows.
@@ -179,9 +198,9 @@ class NameLists:
         if self.can_sort and not every_file:
             try:
                 return self._read_sorted(name, filenames) or self._read_all(name, filenames)
-            except ResponseError:
-                # A service without SORT, or a user who may not use it.
-                self.can_sort = False
+            except ResponseError as error:
+                # A service without SORT, or a user who may not use it; or the time of one row is damaged.
+                self.can_sort = DAMAGED in str(error)
         return self._read_all(name, filenames, every_file)
 
     def _read_sorted(self, name: str, filenames: Sequence[str]) -> NameState | None:
@@ -276,6 +295,10 @@ def _state(
     newest = max((_newest(filename, fields) for filename, fields in found.items()), default=None)
     listed = {filename for filename, is_listed in zip(own, members, strict=True) if is_listed}
     return NameState(own.keys() & found.keys(), listed, newest, bool(is_named), summary)
+
+
+def _is_older(summary: Mapping[str, str], row: Newest) -> bool:
+    return float(summary.get("last_modified", "nan")) < row.last_modified
 
 
 def _newest(filename: str, fields: Mapping[str, Any]) -> Newest:

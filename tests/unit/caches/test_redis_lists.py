@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import fakeredis
 import pytest
@@ -72,21 +73,66 @@ def test_a_file_that_exists_already_is_compared_with_the_other_rows(
     assert summary(cache) == "of 2.0"
 
 
+def before_the_summary_is_written(
+    adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch, interfere: Callable[[], None]
+) -> None:
+    """Call a function when a handler has read the summary and is about to replace it."""
+    swap = adapter.commands.swap_and_read
+
+    def interfered(swaps: Any, reads: Any) -> Any:
+        if reads:
+            interfere()
+        return swap(swaps, reads)
+
+    monkeypatch.setattr(adapter.commands, "swap_and_read", interfered)
+
+
 def test_a_summary_that_changes_at_the_last_moment_is_not_overwritten(
     cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(adapter, package(cache, "1.0", second=1))
-    swap, swaps = adapter.commands.swap, [0]
-
-    def swap_after_another_handler(values: Any) -> list[bool]:
-        swaps[0] += 1
-        if swaps[0] == 2:
-            save(RedisAdapter(cache), package(cache, "3.0", second=3))
-        return swap(values)
-
-    monkeypatch.setattr(adapter.commands, "swap", swap_after_another_handler)
+    newer = package(cache, "3.0", second=3)
+    before_the_summary_is_written(adapter, monkeypatch, lambda: save(RedisAdapter(cache), newer))
     save(adapter, package(cache, "2.0", second=2))
-    assert (summary(cache), swaps[0]) == ("of 3.0", 2), "the summary was not swapped"
+    assert summary(cache) == "of 3.0"
+
+
+def delete(cache: Any, filename: str) -> None:
+    set_row(RedisAdapter(cache), filename, None)
+
+
+def move(cache: Any, filename: str) -> None:
+    wanted = package(cache, "2.0", second=2, name="other")
+    assert wanted.filename == filename
+    save(RedisAdapter(cache), wanted)
+
+
+@pytest.mark.parametrize("change", [delete, move])
+@pytest.mark.parametrize("kept", ["1.0", None])
+def test_a_file_that_another_handler_takes_away_meanwhile_leaves_no_trace(
+    cache: Any,
+    adapter: RedisAdapter,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[Any, str], None],
+    kept: str | None,
+) -> None:
+    """The other handler finds the lists as they should be, because they are only written after that."""
+    if kept:
+        save(adapter, package(cache, kept, second=1))
+    taken = package(cache, "2.0", second=2)
+    before_the_summary_is_written(adapter, monkeypatch, lambda: change(cache, taken.filename))
+    save(adapter, taken)
+    assert summary(cache) == (f"of {kept}" if kept else None)
+    assert [row.filename for row in cache.all("pkg")] == ([f"pkg-{kept}.tar.gz"] if kept else [])
+    assert cache.distinct() == [*(["other"] if change is move else []), *(["pkg"] if kept else [])]
+
+
+def test_a_summary_that_is_missing_is_that_of_the_newest_file(cache: Any, adapter: RedisAdapter) -> None:
+    """A server that deleted the last file of a name has taken away the summary of one that was just added."""
+    save(adapter, package(cache, "3.0", second=3))
+    cache._delete_summary("pkg")
+    save(adapter, package(cache, "2.0", second=2))
+    assert summary(cache) == "of 3.0"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +161,18 @@ def test_the_rows_are_read_if_the_server_does_not_sort_them(
         set_row(adapter, f"pkg-{second}.0.tar.gz", None)
         assert summary(cache) == f"of {second - 1}.0"
     assert len(refused) == 1, "a server that refuses is asked again and again"
+
+
+def test_a_row_whose_time_is_damaged_is_no_reason_not_to_sort_others(
+    cache: Any, adapter: RedisAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = exceptions.ResponseError("One or more scores can't be converted into double")
+    save(adapter, package(cache, "1.0", second=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter.lists, "_read_sorted", Mock(side_effect=error))
+        set_row(adapter, "pkg-1.0.tar.gz", None)
+    assert cache.distinct() == []
+    assert adapter.lists.can_sort
 
 
 def test_listed_files_that_do_not_count_do_not_hide_the_newest_row(cache: Any, adapter: RedisAdapter) -> None:
