@@ -85,8 +85,8 @@ files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.
 modules = [file for file in files if file.startswith(sys.argv[1])]
 json.dump({"errors": errors, "missing": sorted(Missing.names), "modules": len(modules)}, sys.stdout)
 """
-#: What the repairs and redis look for, to know what they can do.
-PROBED = {"cryptography", "flywheel", "sqlalchemy"}
+#: What the repairs, redis, and SQLAlchemy 1.4 look for, to know what they can do.
+PROBED = {"cryptography", "flywheel", "greenlet", "sqlalchemy"}
 #: Errors of a program, not of a database or an event.
 BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
 #: One worker builds each bundle once. It is the one that has the Redis cluster.

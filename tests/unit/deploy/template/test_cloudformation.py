@@ -22,7 +22,7 @@ BOUNDARY = {"s3sync__permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boun
 CACHES = {
     "dynamo": {},
     "redis": {"pypi__db": "redis", "db__url": "redis://:s3cr3t@cache.example:6379/0"},
-    "sql": {"pypi__db": "sql", "db__url": "postgresql+psycopg://pypi@db.example/pypi"},
+    "sql": {"pypi__db": "sql", "db__url": "postgresql+psycopg2://pypi@db.example/pypi"},
 }
 VARIANTS = [
     {"s3sync__delivery": delivery, **cache, **network, **role}
