@@ -1,4 +1,4 @@
-"""What all figures share: the bundles, the sizes, and workers that talk to servers with a latency."""
+"""Provide what every figure needs: bundles, sizes, and workers that talk to servers with a latency."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ URLS = {"postgres": "postgresql://user@host/name"}
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured.
+    """The sizes to measure.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Timed:
-    """What events cost.
+    """The cost of some events.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ CHUNK = 2**16
 
 @dataclass(frozen=True)
 class Usage:
-    """What was said since the last reset.
+    """The traffic since the last reset.
 
     Parameters
     ----------
@@ -95,6 +95,11 @@ class _Meter:
     received: int = 0
     overdue: list[tuple[float, float]] = field(default_factory=list)
 
+    def reset(self, latency: float) -> None:
+        self.latency = latency
+        self.calls = self.received = 0
+        self.overdue = []
+
     def usage(self) -> Usage:
         return Usage(self.calls, tuple(self.overdue), self.received)
 
@@ -135,7 +140,7 @@ def _serve(connection: Connection, target: int) -> None:
     def control() -> None:
         latency = connection.recv()
         if latency is not None:
-            meter.__init__(latency)  # type: ignore[misc]
+            meter.reset(latency)
         connection.send(meter.usage())
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Machine:
-    """Where and when something was measured.
+    """The machine and the date of a measurement.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the peer's figure is this project's."""
+        """The peer's figure divided by this project's."""
         if not self.better or isinstance(self.peer, str) or not self.own.median:
             return None
         return self.peer.median / self.own.median

@@ -19,7 +19,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker measured.
+    """The measurements of a worker.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.bench import Bench
@@ -51,7 +52,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
 def turn(ini: Path) -> dict[str, float]:
     """Turn S3 sync on, ask for the plan and the state, and turn it off; return the seconds of each."""
     try:
-        return {command: timed(lambda command=command: run(command, ini)) for command in LIMITS}  # type: ignore[misc]
+        return {command: timed(partial(run, command, ini)) for command in LIMITS}
     finally:
         run("disable", ini)
 

@@ -1,4 +1,4 @@
-"""What ``import pypicloud_s3sync`` adds to the start of the server."""
+"""The time that ``import pypicloud_s3sync`` adds to the start of the server."""
 
 from __future__ import annotations
 

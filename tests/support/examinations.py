@@ -169,4 +169,17 @@ def denied(action: str) -> AwsError:
 
 def cases(table: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Return the cases of a table, each named by its check and its evidence, the last text but the remedy."""
-    return [pytest.param(*case, id=f"{case[0]}-{case[3 if len(case) > 3 else 2][:50]}") for case in table]
+    return [pytest.param(case, id=f"{case[0]}-{case[3 if len(case) > 3 else 2][:50]}") for case in table]
+
+
+def assert_wrong(check: str, given: Facts, state: str, evidence: str, remedy: str) -> None:
+    """Assert that a check finds what is wrong, and says what to do."""
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence, remedy in found.remedy) == (state, True, True), found
+    assert bool(found.remedy) or state == "skipped"
+
+
+def assert_right(check: str, given: Facts, evidence: str) -> None:
+    """Assert that a check finds nothing wrong, and shows its evidence."""
+    found = finding(check, given)
+    assert (found.state, evidence in found.evidence) == ("ok", True), found

@@ -9,7 +9,7 @@ from pypicloud_s3sync.doctor.models import (
     Facts,
 )
 from pypicloud_s3sync.exceptions import AwsError
-from support.examinations import cases, denied, facts, finding
+from support.examinations import assert_wrong, cases, denied, facts
 from support.fakes import ACCOUNT, BUCKET, REGION
 
 #: The check, what is wrong, its state, and parts of its evidence and its remedy.
@@ -65,10 +65,6 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "given", "state", "evidence", "remedy"), cases(WRONG))
-def test_what_is_wrong_is_found_with_what_to_do(
-    check: str, given: Facts, state: str, evidence: str, remedy: str
-) -> None:
-    found = finding(check, given)
-    assert (found.state, evidence in found.evidence, remedy in found.remedy) == (state, True, True), found
-    assert bool(found.remedy) or state == "skipped"
+@pytest.mark.parametrize("case", cases(WRONG))
+def test_what_is_wrong_is_found_with_what_to_do(case: tuple[str, Facts, str, str, str]) -> None:
+    assert_wrong(*case)
