@@ -24,8 +24,8 @@ from pypicloud_s3sync.devtools.processes import clean_environment
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "benchmarks"
 SCRIPTS = Path(__file__).parent / "scripts"
-#: pypicloud's own package set, and the virtualenv that its recipe runs.
-PEER = ("pypicloud[dynamo,redis]==1.3.12", "virtualenv")
+#: pypicloud's own package set, the virtualenv that its recipe runs, and a driver for PostgreSQL.
+PEER = ("pypicloud[dynamo,redis]==1.3.12", "virtualenv", "psycopg2-binary")
 #: The versions that let pypicloud 1.3.12 run: it imports ``pkg_resources``, and passes ``convert_unicode``
 #: to SQLAlchemy's ``String``. Its SDK is the one that the other side uses.
 PINS = (

@@ -1,4 +1,7 @@
-"""An empty cache is filled from a bucket: by ``reconcile``, and by pypicloud's own rebuild."""
+"""An empty cache is filled from a bucket: by ``reconcile``, and by pypicloud's own rebuild.
+
+Redis is measured at each size, also with a cache that is in sync, and with one of which one percent differs.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,24 @@ from benchmarks.bench import Bench, World, world
 from benchmarks.databases import OWN, PEER
 from benchmarks.results import Chart, Figure, Line, Panel
 from benchmarks.samples import Sample, interleaved
+from benchmarks.simulated_s3 import key_of
 from pypicloud_s3sync.devtools.processes import clean_environment
 
 LATENCY = 0.02
 COUNT = 10_000
 TIMES = 20
-IN_SYNC = "in sync"
-LABELS = {OWN: "reconcile", IN_SYNC: "reconcile, already in sync", PEER: "pypicloud's own rebuild"}
+IN_SYNC, DAMAGED = "in sync", "damaged"
+LABELS = {
+    OWN: "reconcile",
+    IN_SYNC: "reconcile, already in sync",
+    DAMAGED: "reconcile, 1 % differs",
+    PEER: "pypicloud's own rebuild",
+}
+#: The rows of which one is lost.
+EVERY = 100
+#: The caches by the name of their backend; the others are measured at one size.
+REDIS, OTHERS = "Redis", {"dynamo": "DynamoDB", "postgres": "PostgreSQL"}
+OTHERS_COUNT = 1000
 SCRIPTS = {OWN: "reconcile.py", PEER: "rebuild.py"}
 
 
@@ -51,6 +65,8 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
                 for kind in runs[0]:
                     lines[kind][count] = [run[kind] for run in runs]
     yield from _figures(lines, max(sizes.peer_objects))
+    for backend, label in OTHERS.items():
+        yield _other(bench, backend, label, min(OTHERS_COUNT, max(sizes.peer_objects)))
     yield Chart(
         "reconcile",
         "Objects in a reconcile",
@@ -60,14 +76,26 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
             _panel("calls", lines, lambda cost: cost.calls),
             _panel("peak memory (MB)", lines, lambda cost: cost.peak),
         ),
-        "Redis, 20 ms a call, 32 workers, 50 files of each project. The cache is empty, or in sync.",
+        "Redis, 20 ms a call, 32 workers, 50 files of each project. The cache is empty, in sync, or has lost"
+        " each hundredth row.",
     )
 
 
+def _other(bench: Bench, backend: str, label: str, count: int) -> Figure:
+    """Compare both with another cache."""
+    with world(bench, backend) as there:
+        _empty(there)
+        own = [_run(there, OWN, count)]
+        peer = list(rebuild(there, count).values())
+    return _figure(count, label, _seconds(own), _seconds(peer))
+
+
 def fill(world: World, count: int) -> dict[str, Cost]:
-    """Return what it costs to reconcile an empty cache, and again."""
+    """Return what it costs to reconcile an empty cache, again, and after one percent of the rows is lost."""
     _empty(world)
-    return {OWN: _run(world, OWN, count), IN_SYNC: _run(world, OWN, count)}
+    costs = {OWN: _run(world, OWN, count), IN_SYNC: _run(world, OWN, count)}
+    _damage(world, count)
+    return {**costs, DAMAGED: _run(world, OWN, count)}
 
 
 def rebuild(world: World, count: int) -> dict[str, Cost]:
@@ -78,7 +106,15 @@ def rebuild(world: World, count: int) -> dict[str, Cost]:
 
 def _empty(world: World) -> None:
     with world.database.cache(0) as cache:
-        cache.db.flushdb()
+        # pypicloud deletes all keys of Redis in a single command.
+        cache.db.flushdb() if world.database.name == "redis" else cache.clear_all()
+
+
+def _damage(world: World, count: int) -> None:
+    """Lose each hundredth row, and nothing else that the cache knows of it."""
+    with world.database.cache(0) as cache:
+        for number in range(0, count, EVERY):
+            cache.db.delete(cache.redis_key(key_of(number).rpartition("/")[2]))
 
 
 def _run(world: World, side: str, count: int) -> Cost:
@@ -113,18 +149,17 @@ def _document(side: str, settings: Mapping[str, str]) -> dict[str, float]:
 def _figures(lines: Lines, measured: int) -> Iterator[Figure]:
     """Yield the figure that both sides were measured with, and that of a size the peer needs minutes for."""
     own, peer = lines[OWN], _seconds(lines[PEER][measured])
-    yield _figure(measured, _seconds(own[measured]), peer)
+    yield _figure(measured, REDIS, _seconds(own[measured]), peer)
     if COUNT in own and measured < COUNT:
         times = COUNT // measured
         scaled = Sample(tuple(value * times for value in peer.values))
-        yield _figure(
-            COUNT, _seconds(own[COUNT]), scaled, f" (pypicloud's own: {times} times that of {measured:,})"
-        )
+        note = f" (pypicloud's own: {times} times that of {measured:,})"
+        yield _figure(COUNT, REDIS, _seconds(own[COUNT]), scaled, note)
 
 
-def _figure(count: int, own: Sample, peer: Sample, note: str = "") -> Figure:
+def _figure(count: int, cache: str, own: Sample, peer: Sample, note: str = "") -> Figure:
     return Figure(
-        f"{count:,} objects into an empty cache (Redis), 20 ms a call{note}",
+        f"{count:,} objects into an empty cache ({cache}), 20 ms a call{note}",
         "s",
         own,
         peer,

@@ -1,7 +1,10 @@
-"""Adapt an SQL cache: a short transaction replaces each row, if it has not changed since it was read.
+"""Adapt an SQL cache: a short transaction replaces rows, each if it has not changed since it was read.
 
 Without a request, pypicloud never commits, and it can clear only a row that its session has loaded. Names and
 summaries are queries over the rows, so nothing else has to be kept consistent.
+
+Many rows are written in one transaction, because each of its statements waits for the database. If one of
+them makes it fail, each row gets a transaction of its own.
 
 A transaction that has to wait for a lock gives up after a few seconds: another program may hold it for longer
 than the function may run. This is an error of one row. An error of the database as a whole is one that ends
@@ -17,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from pypicloud.cache.sql import SQLPackage
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..exceptions import S3SyncError, UnreachableError
@@ -92,52 +95,74 @@ class SqlAdapter(CacheAdapter):
         return {filename: Snapshot(found.get(filename)) for filename in filenames}
 
     def write(self, changes: Sequence[Change]) -> Results:
-        """Commit each row separately, so that a failure affects no other row."""
+        """Commit many rows together, or each separately if that fails, so that a failure affects one row."""
         results: dict[str, Result | Exception] = {}
         self._lock_timeout = LOCK_TIMEOUT
-        for change in changes:
-            try:
-                results[change.filename] = self._write(change)
-            except Exception as error:
-                if self.is_unreachable(error):
-                    raise
-                if isinstance(error, DBAPIError) and _code(error) in LOCKED:
-                    self._lock_timeout = NEXT_LOCK_TIMEOUT
-                results[change.filename] = error
+        for start in range(0, len(changes), CHUNK):
+            chunk = changes[start : start + CHUNK]
+            results |= self._attempt(chunk) or self._write_each(chunk)
         return results
 
-    def _write(self, change: Change) -> Result:
+    def _attempt(self, changes: Sequence[Change]) -> Mapping[str, Result]:
+        """Write several rows in one transaction; return no result if one of them makes it fail."""
+        if len(changes) < 2:
+            return {}
         try:
-            with self._transaction() as session:
-                row = self._locked(session, change)
-                if row is not None and row.filename != change.filename:
-                    return _equal_filename(row, change)
-                if not same(row, change.snapshot.row):
-                    return Result.CONFLICT
-                if same(row, change.wanted):
-                    return Result.UNCHANGED
+            return self._write_together(changes)
+        except Exception as error:
+            self._after(error)
+            return {}
+
+    def _write_each(self, changes: Sequence[Change]) -> dict[str, Result | Exception]:
+        results: dict[str, Result | Exception] = {}
+        for change in changes:
+            try:
+                results |= self._write_together([change])
+            except Exception as error:
+                self._after(error)
+                results[change.filename] = Result.CONFLICT if _is_conflict(error, change) else error
+        return results
+
+    def _after(self, error: Exception) -> None:
+        """Raise an error of the whole database again; after a lock, wait less for the next one."""
+        if self.is_unreachable(error):
+            raise error
+        if isinstance(error, DBAPIError) and _code(error) in LOCKED:
+            self._lock_timeout = NEXT_LOCK_TIMEOUT
+
+    def _write_together(self, changes: Sequence[Change]) -> dict[str, Result]:
+        """Write rows in one transaction."""
+        # All programs lock rows in the same order, so that none waits for another in a circle.
+        changes = sorted(changes, key=lambda change: change.filename)
+        with self._transaction() as session:
+            rows = self._locked(session, changes)
+            _refuse_equal_filenames(changes, rows)
+            results = {change.filename: _result(change, rows.get(change.filename)) for change in changes}
+            written = [change for change in changes if results[change.filename] is Result.WRITTEN]
+            for change in written:
                 if change.wanted is None:
-                    self.cache.clear(row)
-                else:
+                    self.cache.clear(rows[change.filename])
+                elif change.filename in rows:
                     # Not the cache's save: on a server it overwrites a row that another program has inserted.
                     session.merge(change.wanted)
-                session.flush()
-                self.check_running()
-        except IntegrityError:
-            if change.snapshot.row is not None:
-                raise
-            # Another handler has inserted the row. No other constraint can fail: a package has no NULLs.
-            return Result.CONFLICT
-        except DBAPIError as error:
-            if _code(error) in DEADLOCKS:
-                return Result.CONFLICT
-            raise
-        return Result.WRITTEN
+            session.flush()
+            added = [_columns(change.wanted) for change in written if change.filename not in rows]
+            if added:
+                session.execute(insert(SQLPackage), added)
+            self.check_running()
+        return results
 
-    def _locked(self, session: Any, change: Change) -> Any | None:
-        query = session.query(SQLPackage).filter_by(filename=change.filename)
-        # MySQL locks the gap around a row that does not exist, and two handlers would deadlock.
-        return (query if change.snapshot.row is None else query.with_for_update()).first()
+    def _locked(self, session: Any, changes: Sequence[Change]) -> dict[str, Any]:
+        """Return the rows of some filenames, locked if they are expected to exist."""
+        rows: dict[str, Any] = {}
+        for is_known in (True, False):
+            # MySQL locks the gap around a row that does not exist, and two handlers would deadlock.
+            names = [it.filename for it in changes if (it.snapshot.row is not None) == is_known]
+            if names:
+                found = session.query(SQLPackage).filter(SQLPackage.filename.in_(names))
+                found = found.order_by(SQLPackage.filename)
+                rows |= {row.filename: row for row in (found.with_for_update() if is_known else found)}
+        return rows
 
     def _set_lock_timeout(self, connection: Any) -> None:
         name = connection.dialect.name
@@ -177,18 +202,38 @@ class SqlAdapter(CacheAdapter):
             ) from error
 
 
-def _equal_filename(row: Any, change: Change) -> Result:
-    """Return that nothing is to be done for a row of another file, or raise an error.
+def _result(change: Change, row: Any | None) -> Result:
+    """Return what is to be done about a row as it is now."""
+    if not same(row, change.snapshot.row):
+        return Result.CONFLICT
+    return Result.UNCHANGED if same(row, change.wanted) else Result.WRITTEN
+
+
+def _columns(package: Any) -> dict[str, Any]:
+    return {column.key: getattr(package, column.key) for column in SQLPackage.__table__.columns}
+
+
+def _refuse_equal_filenames(changes: Sequence[Change], rows: Mapping[str, Any]) -> None:
+    """Raise an error if a row to be added has the filename of another file.
 
     MySQL compares filenames by a collation, for which ``Foo`` and ``foo`` may be equal.
     """
-    if change.wanted is None:
-        return Result.UNCHANGED
-    raise S3SyncError(
-        f"the database treats the filenames {change.filename!r} and {row.filename!r} as equal, so it can"
-        " store only one of them: delete the other file, or give the column packages.filename a binary"
-        " collation"
-    )
+    others = sorted(rows.keys() - {change.filename for change in changes})
+    added = [it.filename for it in changes if it.wanted is not None and it.filename not in rows]
+    if others and added:
+        raise S3SyncError(
+            f"the database treats the filenames {added[0]!r} and {others[0]!r} as equal, so it can"
+            " store only one of them: delete the other file, or give the column packages.filename a binary"
+            " collation"
+        )
+
+
+def _is_conflict(error: Exception, change: Change) -> bool:
+    """Return whether another program has written the row of a change at the same time."""
+    if isinstance(error, IntegrityError):
+        # It has inserted the row. No other constraint can fail: a package has no NULLs.
+        return change.snapshot.row is None
+    return isinstance(error, DBAPIError) and _code(error) in DEADLOCKS
 
 
 def _code(error: DBAPIError) -> Any:

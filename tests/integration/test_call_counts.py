@@ -114,8 +114,8 @@ EXPECTED = {
     # A pipeline of a cluster does not keep the order of its commands, so the lists are written one by one.
     "redis_cluster": {"create": (7, 2), "repeat": (4, 1), "overwrite": (9, 2), "delete": (11, 2)},
     # Each of two transactions sets the time that it waits for a lock.
-    "postgres": {"create": (8, 2), "repeat": (6, 1), "overwrite": (7, 2), "delete": (7, 2)},
-    "mysql": {"create": (6, 2), "repeat": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
+    "postgres": {"create": (7, 2), "repeat": (6, 1), "overwrite": (7, 2), "delete": (7, 2)},
+    "mysql": {"create": (5, 2), "repeat": (4, 1), "overwrite": (5, 2), "delete": (5, 2)},
 }
 
 

@@ -99,13 +99,13 @@ def _refuse_settings(regions: Sequence[Region]) -> None:
 
 
 def _refuse_same_bucket(regions: Sequence[Region]) -> None:
-    configs: dict[str, str] = {}
+    named: dict[str, Region] = {}
     for region in regions:
-        other = configs.setdefault(region.bucket, region.config)
-        if other is not region.config:
+        other = named.setdefault(region.bucket, region)
+        if other is not region:
             raise ConfigError(
-                f"{other} and {region.config} name the same bucket {region.bucket}: give the ini file of each"
-                " region, and do not set PPC_STORAGE_BUCKET"
+                f"{other.config} and {region.config} name the same bucket {region.bucket}: give the ini file"
+                " of each region, and do not set PPC_STORAGE_BUCKET"
             )
 
 

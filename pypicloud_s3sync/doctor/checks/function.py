@@ -10,7 +10,7 @@ from ...deploy import notifications
 from ...deploy.differences import LABELS, visible
 from ...deploy.documents import state_of_code
 from ...deploy.health import paused_problems
-from ...deploy.models import Action, DeliveryResources, Function, Observed, Plan
+from ...deploy.models import Action, DeliveryResources, Desired, Function, Observed, Plan
 from ...deploy.plan.conflicts import is_owned
 from ...deploy.plan.delivery import delivery_actions, notification_actions, permission_actions, queue_actions
 from ...deploy.plan.function import function_actions
@@ -20,6 +20,10 @@ from ...sync.counts import count_of
 from ..models import Facts, Finding, combined, failed, ok, warning
 from ..unread import unread
 
+MAPPING = "event source mapping"
+#: The field by which Lambda learns which messages of a batch have failed:
+#: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
+REPORTS = "FunctionResponseTypes"
 ENABLE = "run `ppc-s3sync enable`"
 UPDATE = "run `ppc-s3sync plan` to see the difference, and `ppc-s3sync enable` to apply the settings"
 
@@ -103,11 +107,20 @@ def _rule_and_queues(facts: Facts) -> Iterator[Finding]:
     facts.delivery.get()
     actions = (*delivery_actions(desired, observed(facts)), *queue_actions(desired, observed(facts)))
     for action in actions:
-        if action.resource == "event source mapping":
+        if action.resource == MAPPING:
             continue
         state = "does not exist" if action.verb == "create" else f"differs ({_fields(action)})"
-        finding = failed if action.resource == "rule" or action.verb == "create" else warning
+        finding = failed if _stops_events(action, desired.delivery) else warning
         yield finding(f"the {action.resource} {action.name} {state}", UPDATE)
+
+
+def _stops_events(action: Action, delivery: Delivery) -> bool:
+    """Return whether no event reaches the queue because of a difference."""
+    if action.verb == "create" or action.resource == "rule":
+        return True
+    # With direct delivery, it is Lambda that sends to the queue, by the rights of the function's role.
+    policies = [change for change in action.changes if change.field == "Policy"]
+    return action.resource == "queue" and bool(policies) and delivery is not Delivery.DIRECT
 
 
 def function(facts: Facts) -> Finding:
@@ -144,6 +157,7 @@ def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
     if facts.delivery.error is None and seen.delivery_resources.mapping is None:
         queue = desired.names.queue
         yield failed(f"Lambda does not read the queue {queue}: its event source mapping is missing", ENABLE)
+    yield from _of_mapping(desired, seen)
     statistics = facts.statistics.known
     if statistics is not None and statistics.throttles:
         invocations = count_of(statistics.throttles, "invocation")
@@ -156,6 +170,22 @@ def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
     for action in function_actions(desired, seen, force=False):
         if action.resource == "function" and action.verb == "update" and _fields(action):
             yield warning(f"the function differs from the settings ({_fields(action)})", UPDATE)
+
+
+def _of_mapping(desired: Desired, seen: Observed) -> Iterator[Finding]:
+    """Yield what differs in the way Lambda reads the queue."""
+    for action in delivery_actions(desired, seen):
+        if action.resource != MAPPING or action.verb == "create":
+            continue
+        # A mapping that is disabled is a problem of its own.
+        changes = tuple(change for change in visible(action.changes) if change.field != "Enabled")
+        what = f"the event source mapping of the queue {action.name}"
+        if any(change.field == REPORTS for change in changes):
+            evidence = f"{what} does not have {REPORTS}, so Lambda deletes events that failed"
+            yield failed(evidence, ENABLE)
+        elif changes:
+            fields = ", ".join(change.field for change in changes)
+            yield warning(f"{what} differs from the settings ({fields})", UPDATE)
 
 
 def _fields(action: Action) -> str:

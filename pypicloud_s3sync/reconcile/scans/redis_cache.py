@@ -87,10 +87,13 @@ class RedisScan(Scan):
                         ("sismember", self.cache.redis_set, name),
                         ("hmget", self.cache.redis_summary_key(name), ["last_modified", "summary"]),
                         ("smembers", self.cache.redis_filename_set(name)),
+                        ("hlen", self.cache.redis_summary_key(name)),
                     )
                 )
             )
-            yield [_name(name, next(found), next(found), next(found)) for name in page]
+            answers = [(name, next(found), next(found), next(found), next(found)) for name in page]
+            # Redis also answers for a name of which nothing exists.
+            yield [_name(*answer[:4]) for answer in answers if answer[1] or answer[3] or answer[4]]
 
     def _pipeline(self, commands: Iterable[tuple[Any, ...]]) -> list[Any]:
         pipe = self.db.pipeline(transaction=False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from pypicloud.cache.sql import SQLCache, SQLPackage
 from pypicloud.util import EnvironSettings
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from pypicloud_s3sync.caches import sql
@@ -18,6 +19,7 @@ from support.adapters import read, read_one, set_row
 
 FILENAME = "pkg-1.0.tar.gz"
 KEY = RowKey(FILENAME, "pkg")
+TIME = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 
 
 @pytest.fixture
@@ -64,6 +66,54 @@ def test_a_row_that_another_handler_has_added_is_not_replaced(cache: Any, adapte
     set_row(adapter, FILENAME, package(cache, path="y/pkg-1.0.tar.gz"))
     assert adapter.write([Change(KEY, snapshot, package(cache))]) == {FILENAME: Result.CONFLICT}
     assert committed(cache) == {FILENAME: "y/pkg-1.0.tar.gz"}
+
+
+def changes_to(cache: Any, adapter: SqlAdapter, wanted: dict[str, str | None]) -> list[Change]:
+    """Return the changes that give each file a row with a path, or none."""
+    snapshots = read(adapter, [RowKey(filename, "pkg") for filename in wanted])
+    return [
+        Change(
+            RowKey(filename, "pkg"),
+            snapshots[filename],
+            None if path is None else cache.new_package("pkg", "1.0", filename, TIME, path=path),
+        )
+        for filename, path in wanted.items()
+    ]
+
+
+def test_many_rows_are_written_by_a_few_statements_in_one_transaction(
+    cache: Any, adapter: SqlAdapter
+) -> None:
+    filenames = [f"pkg-{number}.0.tar.gz" for number in range(300)]
+    changes = changes_to(cache, adapter, dict.fromkeys(filenames, "x"))
+    statements: list[str] = []
+    engine = cache.dbmaker.kw["bind"]
+    event.listen(engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+    event.listen(engine, "commit", lambda connection: statements.append("COMMIT"))
+    assert adapter.write(changes) == dict.fromkeys(filenames, Result.WRITTEN)
+    assert committed(cache) == dict.fromkeys(filenames, "x")
+    assert len(statements) <= 5, statements
+    assert statements.count("COMMIT") == 1
+
+
+def test_a_row_that_has_changed_does_not_keep_the_others_from_being_written(
+    cache: Any, adapter: SqlAdapter
+) -> None:
+    before = dict.fromkeys(("a-1.zip", "b-1.zip", "c-1.zip", "d-1.zip"), "old")
+    adapter.write(changes_to(cache, adapter, {**before}))
+    wanted = {"a-1.zip": None, "b-1.zip": "new", "c-1.zip": "new", "d-1.zip": "old", "e-1.zip": "new"}
+    changes = changes_to(cache, adapter, {**wanted, "f-1.zip": "new"})
+    adapter.write(changes_to(cache, adapter, {"c-1.zip": "other", "f-1.zip": "other"}))
+    assert adapter.write(changes) == {
+        "a-1.zip": Result.WRITTEN,
+        "b-1.zip": Result.WRITTEN,
+        "c-1.zip": Result.CONFLICT,
+        "d-1.zip": Result.UNCHANGED,
+        "e-1.zip": Result.WRITTEN,
+        "f-1.zip": Result.CONFLICT,
+    }
+    left = {"b-1.zip": "new", "c-1.zip": "other", "d-1.zip": "old", "e-1.zip": "new", "f-1.zip": "other"}
+    assert committed(cache) == left
 
 
 def test_a_row_that_cannot_be_written_fails_alone_and_leaves_no_transaction_open(

@@ -136,6 +136,12 @@ def test_only_the_named_packages_are_compared(backend: type[Backend]) -> None:
     assert world.backend.filenames() == {"my-3d-1.0.zip", "pkg-1.0.zip"}
 
 
+@backends
+def test_a_package_that_exists_nowhere_is_no_difference(backend: type[Backend]) -> None:
+    report = filled(2, backend).reconcile(packages=frozenset({"absent"}), dry_run=True)
+    assert (counts(report), report.in_sync, report.objects, report.rows) == ({}, True, 0, 0)
+
+
 # Failures
 
 

@@ -336,6 +336,13 @@ def test_one_bucket_in_two_inis_is_refused() -> None:
             plan([region(US), other])
 
 
+def test_an_ini_that_is_given_twice_is_refused() -> None:
+    us = region(US)
+    for plan in (plan_replication, plan_removal):
+        with pytest.raises(ConfigError, match=r"packages-us.ini and packages-us.ini name the same bucket"):
+            plan([us, replace(us)])
+
+
 def test_buckets_of_two_partitions_are_refused() -> None:
     eu = region(EU)
     china = replace(eu, identity=replace(eu.identity, partition="aws-cn"))

@@ -29,6 +29,9 @@ DESIRED = make_desired()
 DEPLOYED = deployed(DESIRED)
 EVENTBRIDGE = make_desired(s3sync__delivery="eventbridge")
 RULE_GONE = replace(deployed(EVENTBRIDGE).delivery_resources, rule=None)
+QUEUE, MAPPING = not_none(DELIVERY.queue), not_none(DELIVERY.mapping)
+#: The queue without the policy by which S3 and EventBridge may send to it.
+CLOSED = replace(DELIVERY, queue=replace(QUEUE, attributes={**QUEUE.attributes, "Policy": None}))
 
 
 def foreign(prefix: str = "") -> dict[str, Any]:
@@ -74,6 +77,37 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
         "notification",
         facts(delivery=replace(DELIVERY, queue=None)),
         *("failed", f"the queue {DESIRED.names.queue} does not exist", "`ppc-s3sync plan`"),
+    ),
+    (
+        "notification",
+        facts(settings={"s3sync__delivery": "sqs"}, delivery=CLOSED),
+        *("failed", f"the queue {DESIRED.names.queue} differs (Policy)", "`ppc-s3sync enable`"),
+    ),
+    (
+        "notification",
+        facts(delivery=CLOSED),
+        *("warning", f"the queue {DESIRED.names.queue} differs (Policy)", "`ppc-s3sync enable`"),
+    ),
+    (
+        "function",
+        facts(
+            delivery=replace(
+                DELIVERY,
+                mapping=replace(
+                    MAPPING, configuration={**MAPPING.configuration, "FunctionResponseTypes": []}
+                ),
+            )
+        ),
+        *("failed", "so Lambda deletes events that failed", "`ppc-s3sync enable`"),
+    ),
+    (
+        "function",
+        facts(
+            delivery=replace(
+                DELIVERY, mapping=replace(MAPPING, configuration={**MAPPING.configuration, "BatchSize": 1})
+            )
+        ),
+        *("warning", "differs from the settings (BatchSize)", "`ppc-s3sync plan`"),
     ),
     ("function", facts(function=None), "failed", "S3 sync is off", "`ppc-s3sync enable`"),
     (
