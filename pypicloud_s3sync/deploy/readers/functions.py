@@ -69,7 +69,7 @@ def _failure(configuration: Mapping[str, Any]) -> str | None:
 
 
 def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    vpc = configuration.get("VpcConfig", {})
+    vpc, dead_letters = configuration.get("VpcConfig", {}), configuration.get("DeadLetterConfig") or {}
     return {
         "Description": configuration.get("Description", ""),
         "Role": configuration["Role"],
@@ -82,6 +82,7 @@ def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
             "SubnetIds": sorted(vpc.get("SubnetIds", [])),
             "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", [])),
         },
-        "DeadLetterConfig": dict(configuration.get("DeadLetterConfig") or {}),
+        # An empty target is none.
+        "DeadLetterConfig": {name: arn for name, arn in dead_letters.items() if arn},
         "Environment": configuration.get("Environment", {}).get("Variables", {}),
     }

@@ -64,6 +64,12 @@ def test_the_reason_of_a_failure_is_read(fields: dict[str, Any], failure: str | 
     assert function.failure == failure
 
 
+@pytest.mark.parametrize("config", [None, {}, {"TargetArn": ""}, {"TargetArn": None}])
+def test_a_dead_letter_target_that_was_removed_is_none(config: dict[str, Any] | None) -> None:
+    function = not_none(find_function(Calls(FakeClients(answers(DeadLetterConfig=config))), "sync"))
+    assert function.configuration["DeadLetterConfig"] == {}
+
+
 def test_unreadable_tags_are_an_error() -> None:
     """Without its tags, an own function would look like a foreign one."""
     error = {"TagsError": {"ErrorCode": "AccessDeniedException", "Message": "not authorized"}}
