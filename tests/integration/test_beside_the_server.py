@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,14 +160,35 @@ def test_a_locked_row_fails_alone_after_a_short_wait(both: Both, monkeypatch: py
     assert results["free-1.0.tar.gz"] is Result.WRITTEN
 
 
+def test_a_row_that_is_inserted_during_the_transaction_is_the_only_conflict_of_a_batch(both: Both) -> None:
+    keys = [RowKey("pkg-1.0.tar.gz", "pkg"), RowKey("free-1.0.tar.gz", "free")]
+    changes = [
+        Change(key, read_one(both.adapter, key), both.package(key.filename, str(key.name), by="event"))
+        for key in keys
+    ]
+    locked = both.adapter._locked
+
+    def insert_meanwhile(session: Any, changes: Sequence[Change]) -> Any:
+        found = locked(session, changes)
+        if len(changes) > 1:
+            with both.server.request() as cache:
+                cache.save(both.package(by="server"))
+        return found
+
+    both.adapter._locked = insert_meanwhile  # type: ignore[method-assign]
+    results = both.adapter.write(changes)
+    assert results == {"pkg-1.0.tar.gz": Result.CONFLICT, "free-1.0.tar.gz": Result.WRITTEN}
+    assert both.rows() == {"pkg-1.0.tar.gz": "by the server", "free-1.0.tar.gz": "by the event"}
+
+
 def test_a_lost_connection_is_an_error_of_the_whole_batch(both: Both) -> None:
     key = RowKey("pkg-1.0.tar.gz", "pkg")
     change = Change(key, read_one(both.adapter, key), both.package())
     locked = both.adapter._locked
 
-    def lose_the_connection(session: Any, change: Change) -> Any:
+    def lose_the_connection(session: Any, changes: Sequence[Change]) -> Any:
         both.adapter.stop()
-        return locked(session, change)
+        return locked(session, changes)
 
     both.adapter._locked = lose_the_connection  # type: ignore[method-assign]
     with pytest.raises(sqlalchemy.exc.DBAPIError) as caught:
