@@ -16,7 +16,7 @@ from .base import Ask, Model, Request, by_server, text
 
 
 class Sql(Model):
-    """A table. A transaction is one step, because it locks its row; so is one of the server.
+    """A table. A transaction of a row is one step, because it locks its row; so is one of the server.
 
     A state is a sorted tuple of the rows' contents.
     """
@@ -85,7 +85,11 @@ class _AskingSqlAdapter(SqlAdapter):
             for filename, row in zip(filenames, rows, strict=True)
         }
 
-    def _write(self, change: Change) -> Result:
+    def _write_together(self, changes: Sequence[Change]) -> dict[str, Result]:
+        # A transaction of several rows is one order in which a transaction of each row can happen.
+        return {change.filename: self._replace(change) for change in changes}
+
+    def _replace(self, change: Change) -> Result:
         row, wanted = change.snapshot.row, change.wanted
         if same(row, wanted):
             return Result.UNCHANGED
