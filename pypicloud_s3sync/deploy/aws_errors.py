@@ -24,7 +24,11 @@ from .denials import Denial
 from .problems import DENIED, UNKNOWN, Problem
 
 # Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
-DENIED_CODES = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
+DENIED_CODES = {
+    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"),
+    # Of SQS, if KMS denies it the key of a queue on behalf of the caller.
+    "KMS.AccessDeniedException",
+}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 REJECTED_CODES = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken"),

@@ -17,6 +17,13 @@ PATTERN = re.compile(
 BY_EC2 = re.compile(r"denied by EC2, .* have permission to (?P<action>\w+)")
 #: KMS's older message, for example to Systems Manager: it names neither the action nor the key.
 BY_KMS = re.compile(r"ciphertext refers to a customer master key that does not exist")
+#: CloudWatch Logs' message to a caller who may create a log group, but not with tags: it names another action
+#: than the one that is missing: https://github.com/awslabs/aws-well-architected-labs/issues/745
+BY_LOGS = re.compile(r"not authorized to perform CreateLogGroup with Tags")
+#: How CloudWatch Logs names a log group, and all of them, in a message; a policy names both with an asterisk.
+LOG_GROUP = re.compile(r":{1,2}log-stream:$")
+#: KMS's message about a key whose policy does not let the caller use it, perhaps a key of another account.
+BY_RESOURCE = re.compile(r"no resource-based policies allow access")
 EXPLICIT = re.compile(r"with an explicit deny(?: in an? (?P<kind>[\w -]+?)(?: policy| boundary)\b)?")
 IMPLICIT = re.compile(r"because no (?P<kind>[\w -]+?)(?: policy| boundary) allows")
 #: What a policy of each type is called, and who can change it.
@@ -56,17 +63,29 @@ class Denial:
     @classmethod
     def of(cls, reason: str) -> Denial:
         """Return what AWS's message says."""
-        found, by_ec2 = PATTERN.search(reason), BY_EC2.search(reason)
-        decrypt = "kms:Decrypt" if BY_KMS.search(reason) else ""
-        resource = (found["resource"] or "").strip('".,:') if found else ""
+        found = PATTERN.search(reason)
         remedy = _remedy(reason)
         return cls(
-            action=found["action"] if found else f"ec2:{by_ec2['action']}" if by_ec2 else decrypt,
-            # IAM names some resources as in "role x", which is no value for a policy.
-            resource=resource if resource.startswith("arn:") else "",
+            action=found["action"] if found else _unnamed_action(reason),
+            resource=_resource(found["resource"] or "") if found else "",
             remedy=remedy or ALLOW,
             allowable=remedy is None,
         )
+
+
+def _unnamed_action(reason: str) -> str:
+    """Return the action that a message means without naming it as IAM does; empty if it does not tell."""
+    by_ec2 = BY_EC2.search(reason)
+    if by_ec2 is not None:
+        return f"ec2:{by_ec2['action']}"
+    meant = {"kms:Decrypt": BY_KMS, "logs:TagResource": BY_LOGS}
+    return next((action for action, pattern in meant.items() if pattern.search(reason)), "")
+
+
+def _resource(text: str) -> str:
+    """Return a resource as a policy names it; empty for one that is no ARN, as in IAM's "role x"."""
+    resource = text.strip('".,')
+    return LOG_GROUP.sub(":*", resource) if resource.startswith("arn:") else ""
 
 
 def _remedy(reason: str) -> str | None:
@@ -76,7 +95,8 @@ def _remedy(reason: str) -> str | None:
         policy, owner = OWNERS.get((explicit["kind"] or "").lower(), UNNAMED)
         return f"{policy} denies it, which no other policy overrides; ask {owner} to change it"
     implicit = IMPLICIT.search(reason)
-    if implicit is None or implicit["kind"].lower() == "identity-based":
+    kind = implicit["kind"].lower() if implicit else "resource-based" if BY_RESOURCE.search(reason) else None
+    if kind in (None, "identity-based"):
         return None
-    policy, owner = OWNERS.get(implicit["kind"].lower(), UNNAMED)
+    policy, owner = OWNERS.get(kind, UNNAMED)
     return f"{policy} does not allow it, and no other policy can; ask {owner} to change it"

@@ -122,10 +122,18 @@ def paused_problems(plan: Plan) -> list[Problem]:
         message = f"the reserved concurrency of the function {names.function} is 0, so Lambda never runs it"
         remedy = f"remove it with `{command} --region {desired.region}`, then {ADD_MISSED}"
         found.append(Problem(PAUSED, message, remedy))
-    wants_mapping = desired.delivery_resources.mapping is not None
-    if wants_mapping and resources.mapping and not resources.mapping.configuration.get("Enabled", True):
+    mapping = None if desired.delivery_resources.mapping is None else resources.mapping
+    if mapping is not None and not mapping.configuration.get("Enabled", True):
         message = f"the event source mapping of the queue {names.queue} is disabled"
         found.append(Problem(PAUSED, message, "run enable, which turns it on again"))
+    if mapping is not None and mapping.has_filter:
+        # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+        message = (
+            f"the event source mapping of the queue {names.queue} has a filter: Lambda deletes the events"
+        )
+        command = f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --filter-criteria '{{}}'"
+        remedy = f"remove it with `{command} --region {desired.region}`, then {ADD_MISSED}"
+        found.append(Problem(PAUSED, f"{message} that do not match it", remedy))
     wants_rule = desired.delivery_resources.rule is not None
     if wants_rule and resources.rule and resources.rule.state == "DISABLED":
         message = f"the EventBridge rule {names.rule} is disabled"

@@ -164,7 +164,7 @@ class EventSourceMapping:
     """An event source mapping, which makes Lambda poll a queue.
 
     ``configuration`` and ``initial`` have the API's names. ``initial`` is what a new mapping gets and an
-    existing one keeps as it is.
+    existing one keeps as it is. ``has_filter`` is whether Lambda discards what someone's filter excludes.
     """
 
     queue_arn: str
@@ -172,6 +172,7 @@ class EventSourceMapping:
     configuration: Mapping[str, Any]
     initial: Mapping[str, Any] = field(default_factory=dict)
     uuid: str = ""
+    has_filter: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,15 @@ def parameter(settings: SyncSettings, names: Names, tags: Mapping[str, str]) -> 
     if not settings.keeps_parameter:
         return None
     value = json.dumps(settings.withheld_settings, sort_keys=True, separators=(",", ":"))
-    return Parameter(names.parameter, value, tags)
+    return Parameter(names.parameter, _without_double_braces(value), tags)
+
+
+def _without_double_braces(document: str) -> str:
+    """Return a JSON document in which double braces, which only its strings can have, are escaped.
+
+    Systems Manager refuses them in any value: botocore, ssm 2014-11-06, PutParameter.
+    """
+    return document.replace("{{", r"\u007b\u007b").replace("}}", r"\u007d\u007d")
 
 
 def variables(settings: SyncSettings, region: str, names: Names) -> dict[str, str]:

@@ -87,12 +87,14 @@ def _foreign_role(desired: Desired, role: Role | None) -> Iterator[Problem]:
 
 
 def _foreign_function(desired: Desired, function: Function | None, *, force: bool) -> Iterator[Problem]:
-    if function is None or is_owned(function, desired.bucket):
+    if function is None:
         return
     owner = function.tags.get(OWNER_TAG)
     if function.package != "Zip":
         message = f"the function {function.name} in {desired.region} is a container image: it takes no zip"
         yield Problem(CONFLICT, message, "choose another name with -n")
+    elif is_owned(function, desired.bucket):
+        return
     elif owner is not None:
         message = f"the function {function.name} in {desired.region} already serves the bucket {owner}"
         yield Problem(CONFLICT, message, "choose another name with -n")

@@ -36,5 +36,5 @@ def find_delivery_resources(
         dead_letters=find_queue(calls, names.dead_letters),
         mapping=find_mapping(calls, names.queue, queue_arn, desired.function.arn),
         rule=rule,
-        other_rules=tuple(other_rules(calls, desired.bucket, names.rule)) if needs_others else (),
+        other_rules=tuple(other_rules(calls, desired)) if needs_others else (),
     )

@@ -54,7 +54,10 @@ def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) ->
             }
             if mapping.get("ScalingConfig"):
                 configuration["ScalingConfig"] = mapping["ScalingConfig"]
-            return EventSourceMapping(queue_arn, function_arn, configuration, uuid=mapping["UUID"])
+            filters = mapping.get("FilterCriteria", {}).get("Filters", [])
+            return EventSourceMapping(
+                queue_arn, function_arn, configuration, uuid=mapping["UUID"], has_filter=bool(filters)
+            )
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..delivery import TARGET
 from ..event_patterns import may_match
-from ..models import Rule
+from ..models import Desired, Rule
 from ..tags import from_tag_list
 from .calls import Calls
 
@@ -31,14 +31,16 @@ def find_rule(calls: Calls, name: str) -> Rule | None:
     )
 
 
-def other_rules(calls: Calls, bucket: str, name: str) -> Iterator[str]:
-    """Yield the names of the rules, except ``name``, that may receive the bucket's events."""
+def other_rules(calls: Calls, desired: Desired) -> Iterator[str]:
+    """Yield the names of the rules of other owners that may receive the bucket's events."""
     arguments: dict[str, str] = {}
     while True:
         page = calls.find("events", "list_rules", "the event bus", **arguments) or {}
         for rule in page.get("Rules", []):
             pattern = rule.get("EventPattern")
-            if rule["Name"] != name and pattern and may_match(json.loads(pattern), bucket):
+            if rule["Name"] == desired.names.rule or not pattern:
+                continue
+            if may_match(json.loads(pattern), desired.bucket, desired.function.arn):
                 yield rule["Name"]
         if not page.get("NextToken"):
             return

@@ -43,6 +43,24 @@ ALLOWABLE = {
         "sqs:createqueue",
         "arn:aws:sqs:eu-west-1:111122223333:q",
     ),
+    # https://github.com/elastic/apm-aws-lambda/issues/526
+    "CloudWatch Logs names a stream of the log group": (
+        f"{ROLE} logs:CreateLogGroup on resource: arn:aws:logs:eu-central-1:111122223333:log-group:/aws/"
+        "lambda/sync:log-stream: because no identity-based policy allows the logs:CreateLogGroup action",
+        "logs:CreateLogGroup",
+        "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/sync:*",
+    ),
+    "CloudWatch Logs names no log group": (
+        f"{ROLE} logs:DescribeLogGroups on resource: arn:aws:logs:eu-central-1:111122223333:log-group::log-"
+        "stream: because no identity-based policy allows the logs:DescribeLogGroups action",
+        "logs:DescribeLogGroups",
+        "arn:aws:logs:eu-central-1:111122223333:log-group:*",
+    ),
+    "CloudWatch Logs does not name the missing action": (
+        "User with accountId: 111122223333 is not authorized to perform CreateLogGroup with Tags",
+        "logs:TagResource",
+        "",
+    ),
     "nothing but a refusal": ("Access Denied", "", ""),
     "HEAD": ("Forbidden", "", ""),
 }
@@ -88,6 +106,12 @@ DENIED = {
         f'{ROLE} s3:PutObject on resource: "arn:aws:s3:::b/k" with an explicit deny in a resource-based'
         " policy",
         ("the resource's own policy", "denies it", "bucket"),
+    ),
+    # https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
+    "key policy": (
+        f"{ROLE} kms:Decrypt on this resource because the resource does not exist in this Region, no"
+        " resource-based policies allow access, or a resource-based policy explicitly denies access",
+        ("the resource's own policy", "does not allow it"),
     ),
     "VPC endpoint": (
         f"{ROLE} sqs:GetQueueUrl on resource: arn:aws:sqs:eu-west-1:111122223333:q because no VPC endpoint"
@@ -163,8 +187,10 @@ OLD_KMS = (
 )
 
 
-def test_no_policy_for_every_key_is_offered_if_kms_does_not_name_the_key() -> None:
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KMS.AccessDeniedException"])
+def test_no_policy_for_every_key_is_offered_if_kms_does_not_name_the_key(code: str) -> None:
     with pytest.raises(AwsError) as raised, translated("ssm:GetParameter", "the parameter"):
-        raise refusal("AccessDeniedException", OLD_KMS)
+        raise refusal(code, OLD_KMS)
+    assert ALLOW in str(raised.value)
     assert raised.value.action == "kms:Decrypt", "ssm:GetParameter is allowed"
     assert policy_that_allows(raised.value) is None

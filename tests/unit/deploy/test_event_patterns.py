@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.event_patterns import may_match
-from support.fakes import ACCOUNT, BUCKET, make_desired, not_none
+from support.fakes import ACCOUNT, BUCKET, REGION, make_desired, not_none
 
-RULE = not_none(make_desired(s3sync__delivery="eventbridge").delivery_resources.rule)
+DESIRED = make_desired(s3sync__delivery="eventbridge")
+RULE = not_none(DESIRED.delivery_resources.rule)
 
 
 def for_bucket(*names: Any) -> dict[str, Any]:
@@ -39,6 +40,15 @@ MATCHING: list[Any] = [
     for_bucket("another", BUCKET),
     for_bucket({"anything-but": ["another"]}),
     for_bucket({"operator-of-next-year": "x"}),
+    for_bucket({"anything-but": {"operator-of-next-year": "x"}}),
+    for_bucket({"anything-but": {"wildcard": r"amzn\*"}}),
+    for_bucket({"anything-but": {"wildcard": ["*-log", "a"]}}),
+    for_bucket({"wildcard": "*[amzn]*"}, {"wildcard": "amzn*"}),
+    {"source": ["aws.s3"], "detail-type": ["AWS API Call via CloudTrail", "Object Tags Added"]},
+    {"detail-type": ["Type Of Next Year"]},
+    {"detail-type": [{"prefix": "Object"}]},
+    {"region": [REGION], "resources": [f"arn:aws:s3:::{BUCKET}"]},
+    {"resources": [{"wildcard": "arn:aws:s3:::amzn*"}, "arn:aws:ec2:x"]},
     "not a pattern",
 ]
 OTHER: list[Any] = [
@@ -61,6 +71,14 @@ OTHER: list[Any] = [
     {"source": {"nested": ["aws.s3"]}},
     {"$or": [{"source": ["aws.ec2"]}, {"source": ["aws.sqs"]}]},
     {"source": ["aws.s3"], "$or": [{"detail": {"bucket": {"name": ["a"]}}}, {"source": ["b"]}]},
+    {"source": ["aws.s3"], "detail-type": ["AWS API Call via CloudTrail"], "detail": {"eventName": ["x"]}},
+    {"source": ["aws.s3"], "resources": ["arn:aws:s3:::another"]},
+    {"source": ["aws.s3"], "resources": [{"prefix": "arn:aws:s3:::another"}]},
+    {"source": ["aws.s3"], "account": ["999999999999"]},
+    {"source": ["aws.s3"], "region": [{"anything-but": REGION}]},
+    for_bucket({"wildcard": r"amzn\*"}),
+    for_bucket({"anything-but": {"wildcard": ["*-log", "*"]}}),
+    for_bucket({"anything-but": {"operator-of-next-year": "x", "prefix": "amzn"}}),
     for_bucket("another"),
     for_bucket({"prefix": "another"}),
     for_bucket({"wildcard": "*-log"}),
@@ -70,9 +88,9 @@ OTHER: list[Any] = [
 
 @pytest.mark.parametrize("pattern", MATCHING, ids=str)
 def test_a_pattern_that_may_match_is_recognised(pattern: Any) -> None:
-    assert may_match(pattern, BUCKET)
+    assert may_match(pattern, BUCKET, DESIRED.function.arn)
 
 
 @pytest.mark.parametrize("pattern", OTHER, ids=str)
 def test_a_pattern_that_cannot_match_is_recognised(pattern: Any) -> None:
-    assert not may_match(pattern, BUCKET)
+    assert not may_match(pattern, BUCKET, DESIRED.function.arn)

@@ -115,3 +115,15 @@ def test_a_disabled_mapping_and_a_disabled_rule_pause() -> None:
     resources = replace(observed.delivery_resources, rule=rule)
     (problem,) = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
     assert "rule" in problem.message
+
+
+def test_a_mapping_with_a_filter_pauses_because_lambda_deletes_what_does_not_match() -> None:
+    desired = make_desired()
+    observed = deployed(desired)
+    filtered = replace(not_none(observed.delivery_resources.mapping), uuid="u-1", has_filter=True)
+    resources = replace(observed.delivery_resources, mapping=filtered)
+    (problem,) = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
+    assert problem.problem == "paused"
+    assert "has a filter" in problem.message
+    command = "aws lambda update-event-source-mapping --uuid u-1 --filter-criteria '{}' --region eu-west-1"
+    assert command in problem.remedy

@@ -144,7 +144,8 @@ def test_each_message_is_one_line(desired: Any, observed: Observed) -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_container_image_is_refused_before_anything_is_created(force: bool) -> None:
-    observed = replace(NOTHING, function=replace(FOREIGN_FUNCTION, package="Image"))
+@pytest.mark.parametrize("tags", [{}, {OWNER_TAG: BUCKET}, {OWNER_TAG: "x"}], ids=["no tag", "own", "other"])
+def test_a_container_image_is_refused_before_anything_is_created(force: bool, tags: dict[str, str]) -> None:
+    observed = replace(NOTHING, function=replace(FOREIGN_FUNCTION, package="Image", tags=tags))
     with pytest.raises(ConflictError, match=r"is a container image: it takes no zip: .* with -n|with -n"):
         plan_enable(DESIRED, observed, force=force)

@@ -31,6 +31,15 @@ def environment_of(wanted: Desired) -> dict[str, str]:
     return settings
 
 
+@pytest.mark.parametrize("password", ["a{{ssm:x}}b", "{{", "}}}", "{{{{x}}}}", "{a}{b}}", "ü\\{{"])
+def test_double_braces_which_systems_manager_refuses_are_escaped(password: str) -> None:
+    """Verified in botocore's model of ssm, PutParameter: a value can't include them."""
+    value = not_none(desired(password).parameter).value
+    assert "{{" not in value
+    assert "}}" not in value
+    assert json.loads(value) == {"db.url": URL.format(password)}
+
+
 def test_only_the_settings_with_a_secret_are_in_the_parameter() -> None:
     wanted = make_desired(
         pypi__db="sql",

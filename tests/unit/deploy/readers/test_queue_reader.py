@@ -99,6 +99,12 @@ def test_the_concurrency_of_a_mapping_is_read() -> None:
     assert not_none(find(**scaling)[0]).configuration.items() >= scaling.items()
 
 
+def test_a_filter_of_a_mapping_is_noticed() -> None:
+    pattern = {"Pattern": json.dumps({"body": {"kind": ["upload"]}})}
+    assert not_none(find(FilterCriteria={"Filters": [pattern]})[0]).has_filter
+    assert not not_none(find(FilterCriteria={})[0]).has_filter
+
+
 def test_a_mapping_that_is_being_deleted_is_none() -> None:
     assert find(State="Deleting")[0] is None
 

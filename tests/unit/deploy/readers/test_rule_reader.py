@@ -9,7 +9,8 @@ from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.rules import find_rule, other_rules
 from support.fakes import BUCKET, FakeClients, make_desired, not_none, refusal
 
-RULE = not_none(make_desired(s3sync__delivery="eventbridge").delivery_resources.rule)
+DESIRED = make_desired(s3sync__delivery="eventbridge")
+RULE = not_none(DESIRED.delivery_resources.rule)
 TARGET = not_none(RULE.target)
 
 
@@ -67,5 +68,5 @@ def test_other_rules_that_may_receive_the_events_are_found_on_all_pages() -> Non
         {"Rules": [foreign, {"Name": "hourly", "ScheduleExpression": "rate(1 hour)"}]},
     ]
     clients = FakeClients({"list_rules": pages})
-    assert list(other_rules(Calls(clients), BUCKET, RULE.name)) == ["foreign"]
+    assert list(other_rules(Calls(clients), DESIRED)) == ["foreign"]
     assert clients.calls == [("list_rules", {}), ("list_rules", {"NextToken": "more"})]
