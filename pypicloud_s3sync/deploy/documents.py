@@ -14,7 +14,7 @@ from .about import about
 from .console_urls import console_url, metrics_url
 from .delivery import owns_eventbridge
 from .differences import change_document, differences, visible
-from .health import paused_problems, runtime_problems
+from .health import paused_problems, runtime_problems, secrets_warning
 from .models import Action, Function, LogGroup, Observed, Parameter, Plan, Queue, Role, Rule
 from .plan.conflicts import is_owned
 from .problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
@@ -57,7 +57,7 @@ def plan_document(plan: Plan, command: str) -> dict[str, Any]:
         "region": plan.desired.region,
         "bucket": plan.desired.bucket,
         "in_sync": plan.in_sync,
-        "warnings": _warnings(plan),
+        "warnings": [*_warnings(plan), *filter(None, [secrets_warning(plan)])],
         "foreign_notifications": _foreign_count(plan),
         "foreign": notifications.foreign_entries(plan.observed.notifications, plan.desired.owner),
         "actions": [_action(action, plan) for action in plan.actions],

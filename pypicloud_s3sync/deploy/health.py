@@ -9,6 +9,8 @@ from typing import Any
 
 from ..config.runtimes import UPDATES_BLOCKED, updates_blocked
 from ..sync.counts import count_of
+from ..sync.environment import reference_in
+from ..sync.secret_store import service_of
 from .metrics import HOUR, Interval
 from .models import Plan, Queue
 from .problems import ADD_MISSED, FAILING, PAUSED, SETTINGS, Problem
@@ -130,10 +132,11 @@ def paused_problems(plan: Plan) -> list[Problem]:
         # https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
         message = (
             f"the event source mapping of the queue {names.queue} has a filter: Lambda deletes the events"
+            " that do not match it"
         )
         command = f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --filter-criteria '{{}}'"
         remedy = f"remove it with `{command} --region {desired.region}`, then {ADD_MISSED}"
-        found.append(Problem(PAUSED, f"{message} that do not match it", remedy))
+        found.append(Problem(PAUSED, message, remedy))
     wants_rule = desired.delivery_resources.rule is not None
     if wants_rule and resources.rule and resources.rule.state == "DISABLED":
         message = f"the EventBridge rule {names.rule} is disabled"
@@ -149,3 +152,21 @@ def runtime_problems(plan: Plan) -> list[Problem]:
     since = UPDATES_BLOCKED[runtime]
     message = f"Lambda refuses updates of functions with the runtime {runtime} since {since}"
     return [Problem(SETTINGS, message, "set s3sync.runtime to a newer one, then run enable")]
+
+
+def secrets_warning(plan: Plan) -> str | None:
+    """Return a warning if a plan puts a function into a VPC that must let it reach its secrets."""
+    configuration = plan.desired.function.configuration
+    reference = reference_in(configuration["Environment"])
+    changed = {
+        change.field for action in plan.actions if action.resource == "function" for change in action.changes
+    }
+    if reference is None or not configuration["VpcConfig"]["SubnetIds"]:
+        return None
+    if changed.isdisjoint({"VpcConfig", "Environment"}):
+        return None
+    service = service_of(reference)
+    return (
+        f"The function reads its secrets from {service}: its subnets need an interface endpoint for"
+        f" {service}, or a NAT gateway. If they have neither, set s3sync.secrets = environment"
+    )

@@ -148,8 +148,10 @@ def literal(text: str) -> str:
     """Escape the characters that have a meaning in the resources of a policy.
 
     See https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+    Characters beyond U+00FF, which no policy may contain, become a wildcard:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
     """
-    return re.sub(r"[*?$]", r"${\g<0>}", text)
+    return re.sub(r"[^\x00-\xff]+", "*", re.sub(r"[*?$]", r"${\g<0>}", text))
 
 
 def queue_policy(bucket_arn: str, rule_arn: str, queue_arn: str, account: str) -> dict[str, Any]:

@@ -23,8 +23,9 @@ BATCH = 10
 #: How long a call waits for messages, in seconds. Only a call that waits asks all of SQS's servers:
 #: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
 WAIT_SECONDS = 2
-#: How long a message is hidden from the next calls of the same run, in seconds: 12 hours, the maximum.
-HIDDEN_SECONDS = 43_200
+#: How long a message is hidden from the next calls, in seconds: longer than the function may take for a
+#: batch. After a run that was killed, the next one has to wait for as long.
+HIDDEN_SECONDS = 1_800
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,23 @@ class FailedEvent:
 
 @dataclass(frozen=True)
 class Replayed:
-    """The result of a replay: the number of messages that succeeded, and those that failed again."""
+    """The result of a replay: the number of messages that succeeded, and those that failed again.
+
+    ``hidden`` is the number of messages in the queue if none could be received.
+    """
 
     succeeded: int
     failed: tuple[FailedEvent, ...]
+    hidden: int = 0
 
     @property
     def message(self) -> str:
         """The result in one line."""
+        if self.hidden:
+            return (
+                f"No failed event can be received, although SQS counts {self.hidden:,}: a replay that is"
+                f" running, or was interrupted, hides them for up to {HIDDEN_SECONDS // 60} minutes."
+            )
         if not self.succeeded and not self.failed:
             return "There are no failed events."
         done = f"{count_of(self.succeeded, 'event')} processed"
@@ -99,7 +109,8 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
             report(Progress(STEP, "running", "processing failed events", done, total))
     finally:
         run.show_again()
-    result = Replayed(succeeded, tuple(failed))
+    hidden = 0 if succeeded or failed else queue.messages
+    result = Replayed(succeeded, tuple(failed), hidden)
     report(Progress(STEP, "done", result.message))
     return result
 
@@ -113,10 +124,15 @@ class _Replay:
         self.queue = queue
         self.resource = f"the queue {queue.name}"
         self._invoker = clients.invoker(timeout)
-        self._hidden: list[Mapping[str, Any]] = []
+        #: The messages that were not deleted, by their ids; only the newest handle of each is valid.
+        self._hidden: dict[str, Mapping[str, Any]] = {}
 
     def batches(self) -> Iterator[Sequence[Mapping[str, Any]]]:
-        """Yield the messages of the queue; each is hidden until :meth:`show_again`."""
+        """Yield the messages of the queue, each once; they are hidden until :meth:`show_again`.
+
+        In a long run, those that failed reappear. SQS may also deliver a message after its deletion.
+        """
+        seen: set[str] = set()
         while True:
             response = self.calls.do(
                 *("sqs", "receive_message", self.resource),
@@ -129,8 +145,14 @@ class _Replay:
             messages = response.get("Messages", [])
             if not messages:
                 return
-            self._hidden += messages
-            yield messages
+            received = {message["MessageId"]: message for message in messages}
+            succeeded = received.keys() & (seen - self._hidden.keys())
+            self._delete([received.pop(identifier) for identifier in sorted(succeeded)])
+            self._hidden |= received
+            unseen = [message for identifier, message in received.items() if identifier not in seen]
+            seen |= received.keys()
+            if unseen:
+                yield unseen
 
     def process(self, messages: Sequence[Mapping[str, Any]]) -> list[FailedEvent]:
         """Invoke the function with messages, delete those that succeed, and return the others."""
@@ -170,14 +192,16 @@ class _Replay:
             for index, message in enumerate(messages)
         ]
         self.calls.do_batch("sqs", "delete_message_batch", self.resource, self.queue.url, entries)
-        self._hidden = [message for message in self._hidden if message not in messages]
+        for message in messages:
+            self._hidden.pop(message["MessageId"], None)
 
     def show_again(self) -> None:
         """Make the messages that were not deleted visible again, so that they are counted as failed."""
-        for start in range(0, len(self._hidden), BATCH):
+        hidden = list(self._hidden.values())
+        for start in range(0, len(hidden), BATCH):
             entries: Any = [
                 {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], "VisibilityTimeout": 0}
-                for index, message in enumerate(self._hidden[start : start + BATCH])
+                for index, message in enumerate(hidden[start : start + BATCH])
             ]
             operation = "change_message_visibility_batch"
             self.calls.do_batch("sqs", operation, self.resource, self.queue.url, entries)

@@ -65,12 +65,17 @@ def is_secret_arn(reference: str) -> bool:
     return reference.startswith("arn:")
 
 
+def service_of(reference: str) -> str:
+    """Return the service that holds the secrets, by the name that its endpoints have."""
+    return "secretsmanager" if is_secret_arn(reference) else "ssm"
+
+
 def _describe(reference: str) -> str:
     return f"the secret {reference}" if is_secret_arn(reference) else f"the SSM parameter {reference}"
 
 
 def _fetch(reference: str, region: str | None) -> str:
-    service = "secretsmanager" if is_secret_arn(reference) else "ssm"
+    service = service_of(reference)
     try:
         if is_secret_arn(reference):
             client = _client(service, reference.split(":")[3])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...sync.environment import redact
-from ..delivery import deliveries_of, has_switch
+from ..delivery import deliveries_of, has_switch, owns_eventbridge
 from ..models import Action, Change, Desired, Function, LogGroup, Observed, Role
 from ..notifications import EVENTBRIDGE
 from ..policy import with_key_of_queue
@@ -103,12 +103,15 @@ def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Acti
 
 
 def switch_tag(desired: Desired, observed: Observed) -> dict[str, str]:
-    """Return the tag that says who turned on EventBridge, if this run does.
+    """Return the tag that says who turned on EventBridge, if this run does or an earlier one did.
 
-    It is set before EventBridge is turned on: if the run is interrupted in between, the next one knows.
+    It is set before EventBridge is turned on: if the run is interrupted in between, the next one knows. A rule
+    or a function that is created again gets the tag that the other one has kept.
     """
-    turns_on = desired.subscription.eventbridge and EVENTBRIDGE not in observed.notifications
-    return {SWITCH_TAG: "switched-on"} if turns_on else {}
+    if not desired.subscription.eventbridge:
+        return {}
+    turns_on = EVENTBRIDGE not in observed.notifications
+    return {SWITCH_TAG: "switched-on"} if turns_on or owns_eventbridge(observed) else {}
 
 
 def function_actions(desired: Desired, observed: Observed, *, force: bool) -> Iterator[Action]:
@@ -177,6 +180,9 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     after.pop("Architectures")
     # Foreign variables, for example PPC_*, are kept.
     after["Environment"] = {**before.get("Environment", {}), **after["Environment"]}
+    if after["VpcConfig"]["SubnetIds"]:
+        # A foreign field is kept, for example that the function may use IPv6.
+        after["VpcConfig"] = {**before.get("VpcConfig", {}), **after["VpcConfig"]}
     if before.get("DeadLetterConfig"):
         # A foreign dead-letter target stays: its owner handles the failed events.
         after["DeadLetterConfig"] = before["DeadLetterConfig"]

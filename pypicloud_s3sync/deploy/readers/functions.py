@@ -10,6 +10,9 @@ from ..aws_errors import DENIED_CODES, denied
 from ..models import Function
 from .calls import Calls
 
+#: The field of a function's network that someone may have set.
+IPV6 = "Ipv6AllowedForDualStack"
+
 
 def find_function(calls: Calls, name: str) -> Function | None:
     """Return a function with the part of its configuration that this tool manages; None if it does not exist.
@@ -81,6 +84,8 @@ def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
         "VpcConfig": {
             "SubnetIds": sorted(vpc.get("SubnetIds", [])),
             "SecurityGroupIds": sorted(vpc.get("SecurityGroupIds", [])),
+            # Read so that it is kept: this tool never sets it.
+            **({IPV6: True} if vpc.get(IPV6) else {}),
         },
         # An empty target is none.
         "DeadLetterConfig": {name: arn for name, arn in dead_letters.items() if arn},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -79,8 +80,13 @@ def _foreign_destination(
         return None
     details = {key: str(value) for key, value in cause.response["Error"].items() if "Argument" in key}
     text = " ".join(details.values())
-    rejected = [arn for arn in notifications.destinations(configuration) if arn in text]
+    rejected = [arn for arn in notifications.destinations(configuration) if _names(text, arn)]
     if not rejected or any(owner.receives(arn) for arn in rejected):
         return None
     reasons = "; ".join(value for key, value in sorted(details.items()) if key.startswith("ArgumentValue"))
     return f"{rejected[0]} ({reasons})" if reasons else rejected[0]
+
+
+def _names(text: str, arn: str) -> bool:
+    """Return whether a text names a destination, and not one whose name only begins like this one's."""
+    return re.search(rf"{re.escape(arn)}(?![\w-]|:[\w$])", text) is not None

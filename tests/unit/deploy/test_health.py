@@ -7,11 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from pypicloud_s3sync.deploy.health import Failing, failing, paused_problems, queue_problem
+from pypicloud_s3sync.deploy.health import (
+    Failing,
+    failing,
+    paused_problems,
+    queue_problem,
+    secrets_warning,
+)
 from pypicloud_s3sync.deploy.metrics import HOUR, PERIOD, Interval
 from pypicloud_s3sync.deploy.models import Queue
 from pypicloud_s3sync.deploy.plan.planner import compare
-from support.fakes import deployed, make_desired, not_none
+from support.fakes import NOTHING, deployed, make_desired, not_none
 
 NOW = datetime.datetime(2026, 11, 24, 9, 30, tzinfo=datetime.UTC)
 SECONDS = int(NOW.timestamp())
@@ -127,3 +133,34 @@ def test_a_mapping_with_a_filter_pauses_because_lambda_deletes_what_does_not_mat
     assert "has a filter" in problem.message
     command = "aws lambda update-event-source-mapping --uuid u-1 --filter-criteria '{}' --region eu-west-1"
     assert command in problem.remedy
+
+
+VPC: dict[str, str | None] = {"s3sync__vpc_subnet_ids": "subnet-1", "s3sync__vpc_security_group_ids": "sg-1"}
+REDIS: dict[str, str | None] = {
+    "pypi__db": "redis",
+    "db__region_name": None,
+    "db__url": "redis://:p-word@cache.example",
+}
+SECRET = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:cache-AbCdEf"
+
+
+@pytest.mark.parametrize(
+    ("changes", "service"),
+    [
+        ({**VPC, **REDIS}, "ssm"),
+        ({**VPC, **REDIS, "s3sync__secrets": SECRET}, "secretsmanager"),
+        ({**VPC, **REDIS, "s3sync__secrets": "environment"}, None),
+        ({**VPC, **REDIS, "db__url": "redis://cache.example"}, None),
+        ({**REDIS}, None),
+        ({**VPC}, None),
+    ],
+    ids=["ssm", "secrets manager", "environment", "no password", "no VPC", "DynamoDB"],
+)
+def test_a_plan_for_a_vpc_says_which_service_the_function_must_reach(
+    changes: dict[str, str | None], service: str | None
+) -> None:
+    desired = make_desired(**changes)
+    warning = secrets_warning(compare(desired, NOTHING))
+    assert (warning is None) is (service is None)
+    assert service is None or f"an interface endpoint for {service}," in not_none(warning)
+    assert secrets_warning(compare(desired, deployed(desired))) is None

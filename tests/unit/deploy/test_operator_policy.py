@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -33,6 +35,29 @@ def statements(
     settings = make_settings(**changes)
     policy = operator_policy(settings, purposes or [Purpose.ENABLE], scope_of(settings, account))
     return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+
+@pytest.mark.parametrize("delivery", ["direct", "eventbridge"])
+@pytest.mark.parametrize("cache", [{}, REDIS], ids=["dynamo", "redis"])
+def test_the_whole_policy_fits_into_a_role_and_each_half_into_a_managed_policy(
+    cache: dict[str, str | None], delivery: str
+) -> None:
+    """IAM does not count spaces: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
+    found = statements(
+        *(Purpose.ENABLE, Purpose.PANEL),
+        **{**cache, **VPC, "s3sync__reconcile_schedule": "rate(1 day)", "s3sync__delivery": delivery},
+        s3sync__function_name="f" * 64,
+        storage__bucket="b" * 63,
+        storage__prefix="env=prod/my packages/",
+    )
+    reading = [statement for sid, statement in found.items() if sid.startswith("Read")]
+    writing = [statement for sid, statement in found.items() if not sid.startswith("Read")]
+    assert size([*reading, *writing]) <= 10_240
+    assert max(size(reading), size(writing)) <= 6_144
+
+
+def size(chosen: list[dict[str, Any]]) -> int:
+    return len(re.sub(r"\s", "", json.dumps({"Version": "2012-10-17", "Statement": chosen})))
 
 
 def resources(found: dict[str, dict[str, Any]]) -> Iterator[str]:

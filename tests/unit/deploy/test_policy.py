@@ -78,7 +78,13 @@ def statements(
 
 @pytest.mark.parametrize(
     ("prefix", "resource"),
-    [("/a//b/", "/a//b/*"), ("a*b?/", "a${*}b${?}/*"), ("${aws:username}/", "${$}{aws:username}/*")],
+    [
+        ("/a//b/", "/a//b/*"),
+        ("a*b?/", "a${*}b${?}/*"),
+        ("${aws:username}/", "${$}{aws:username}/*"),
+        # No policy may contain characters beyond U+00FF.
+        ("é/日本語/ł/", "é/*/*/*"),
+    ],
 )
 def test_a_prefix_is_meant_literally(prefix: str, resource: str) -> None:
     found = statements({"storage__prefix": prefix})["ReadPackages"]

@@ -18,7 +18,7 @@ from support.fakes import FakeClients, created, make_desired, not_none, refusal
 from support.moto_world import notification_of
 
 DESIRED = make_desired()
-QUEUE = replace(not_none(created(DESIRED.delivery_resources).dead_letters), messages=3)
+QUEUE = not_none(created(DESIRED.delivery_resources).dead_letters)
 
 
 RECORDS = notification_of("a/b-1.tgz")["Records"]
@@ -83,8 +83,8 @@ class FailedEvents(FakeClients):
         self.shown += [entry["ReceiptHandle"] for entry in Entries]
         return {}
 
-    def replay(self) -> Replayed:
-        return replay_events(self, DESIRED.names, QUEUE, 60, self.reported.append)
+    def replay(self, count: int = 3) -> Replayed:
+        return replay_events(self, DESIRED.names, replace(QUEUE, messages=count), 60, self.reported.append)
 
 
 def test_events_that_succeed_are_deleted() -> None:
@@ -166,8 +166,27 @@ def test_an_event_whose_reason_is_not_in_the_end_of_the_log_is_named_with_the_lo
 
 def test_nothing_is_done_without_failed_events() -> None:
     clients = FailedEvents()
-    assert clients.replay().message == "There are no failed events."
+    assert clients.replay(0).message == "There are no failed events."
     assert clients.operations == ["receive_message"]
+
+
+def test_events_that_an_interrupted_replay_has_hidden_are_not_called_none() -> None:
+    message = FailedEvents().replay(2).message
+    assert "SQS counts 2" in message
+    assert "for up to 30 minutes" in message
+
+
+def test_an_event_that_reappears_during_a_long_replay_is_processed_once_and_shown_by_its_newest_handle() -> (
+    None
+):
+    clients = FailedEvents(*(f"k{number}" for number in range(12)), broken=("m-k0", "m-k11"))
+    clients.messages.append({**clients.messages[0], "ReceiptHandle": "r-again"})
+    clients.messages.append({**clients.messages[1], "ReceiptHandle": "r-twice"})
+    result = clients.replay()
+    assert (result.succeeded, [event.message_id for event in result.failed]) == (10, ["m-k0", "m-k11"])
+    assert clients.operations.count("invoke") == 2
+    assert clients.shown == ["r-again", "r-k11"]
+    assert "r-twice" in clients.deleted
 
 
 def test_a_missing_queue_is_an_error() -> None:

@@ -155,6 +155,17 @@ def test_a_dead_letter_target_that_someone_set_stays() -> None:
     assert plan_enable(DESIRED, with_configuration(**target)).in_sync
 
 
+def test_ipv6_that_someone_allowed_in_the_vpc_stays() -> None:
+    desired = make_desired(s3sync__vpc_subnet_ids="subnet-1", s3sync__vpc_security_group_ids="sg-1")
+    observed = deployed(desired)
+    function = not_none(observed.function)
+    network = {**function.configuration["VpcConfig"], "Ipv6AllowedForDualStack": True}
+    function = replace(function, configuration={**function.configuration, "VpcConfig": network, "Timeout": 9})
+    action = only_action(plan_enable(desired, replace(observed, function=function)))
+    assert action.arguments["configuration"]["VpcConfig"] == network
+    assert [change.field for change in action.changes] == ["Timeout"]
+
+
 # Tags
 
 

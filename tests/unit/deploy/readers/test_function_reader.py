@@ -49,6 +49,13 @@ def test_the_order_of_subnets_makes_no_difference() -> None:
     assert find_function(Calls(FakeClients(answers(VpcConfig=vpc))), "sync") == FUNCTION
 
 
+def test_ipv6_in_a_vpc_is_read_only_if_someone_allowed_it() -> None:
+    for flag in (True, False):
+        vpc = {"SubnetIds": ["a", "b"], "SecurityGroupIds": ["c"], "Ipv6AllowedForDualStack": flag}
+        found = not_none(find_function(Calls(FakeClients(answers(VpcConfig=vpc))), "sync"))
+        assert found.configuration["VpcConfig"].get("Ipv6AllowedForDualStack", False) is flag
+
+
 @pytest.mark.parametrize(
     ("fields", "failure"),
     [

@@ -132,6 +132,16 @@ def test_a_foreign_destination_that_s3_cannot_use_is_named_immediately() -> None
     assert time.pauses == []
 
 
+@pytest.mark.parametrize("suffix", ["-old", "2", "_x"])
+def test_a_foreign_destination_whose_name_begins_like_the_own_one_is_named_immediately(suffix: str) -> None:
+    time, other = FakeTime(), f"{DESIRED.function.arn}{suffix}"
+    entry = {"Id": "f", "LambdaFunctionArn": other, "Events": ["s3:ObjectTagging:*"]}
+    bucket = Bucket({"LambdaFunctionConfigurations": [entry]}, {PUT: invalid(other)})
+    with pytest.raises(ConflictError, match=rf"foreign entry: {other} \("):
+        bucket.put(time)
+    assert time.pauses == []
+
+
 def test_a_write_is_retried_if_s3_cannot_use_the_own_destination_either() -> None:
     time = FakeTime()
     error = invalid("arn:q", DESIRED.function.arn)
