@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.options import Delivery
 from ..config.runtimes import UPDATES_BLOCKED, updates_blocked
 from ..sync.counts import count_of
 from ..sync.environment import reference_in
@@ -136,6 +137,17 @@ def paused_problems(plan: Plan) -> list[Problem]:
         )
         command = f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --filter-criteria '{{}}'"
         remedy = f"remove it with `{command} --region {desired.region}`, then {ADD_MISSED}"
+        found.append(Problem(PAUSED, message, remedy))
+    queue = resources.queue
+    key = "" if queue is None else str(queue.attributes.get("KmsMasterKeyId", ""))
+    if desired.delivery is not Delivery.DIRECT and key.endswith("alias/aws/sqs"):
+        # Nobody can change the policy of that key, which does not name services:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
+        sender = "S3" if desired.delivery is Delivery.SQS else "EventBridge"
+        message = (
+            f"{sender} cannot send to the queue {names.queue}, because the key alias/aws/sqs encrypts it"
+        )
+        remedy = f"set a key of your own on the queue, and let {sender} use it, then {ADD_MISSED}"
         found.append(Problem(PAUSED, message, remedy))
     wants_rule = desired.delivery_resources.rule is not None
     if wants_rule and resources.rule and resources.rule.state == "DISABLED":

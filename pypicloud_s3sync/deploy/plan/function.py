@@ -105,8 +105,8 @@ def log_group_actions(wanted: LogGroup, group: LogGroup | None) -> Iterator[Acti
 def switch_tag(desired: Desired, observed: Observed) -> dict[str, str]:
     """Return the tag that says who turned on EventBridge, if this run does or an earlier one did.
 
-    It is set before EventBridge is turned on: if the run is interrupted in between, the next one knows. A rule
-    or a function that is created again gets the tag that the other one has kept.
+    It is set before EventBridge is turned on: if the run is interrupted in between, the next one knows.
+    A rule or a function that is created again gets the tag that the other one has kept.
     """
     if not desired.subscription.eventbridge:
         return {}

@@ -123,6 +123,30 @@ def test_a_disabled_mapping_and_a_disabled_rule_pause() -> None:
     assert "rule" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("key", "delivery", "sender"),
+    [
+        ("alias/aws/sqs", "sqs", "S3"),
+        ("arn:aws:kms:eu-west-1:111122223333:alias/aws/sqs", "eventbridge", "EventBridge"),
+        # Lambda sends with the function's role, which may use that key.
+        ("alias/aws/sqs", "direct", None),
+        ("alias/own", "sqs", None),
+    ],
+)
+def test_a_queue_with_the_key_of_sqs_pauses_because_no_service_may_send_to_it(
+    key: str, delivery: str, sender: str | None
+) -> None:
+    desired = make_desired(s3sync__delivery=delivery)
+    observed = deployed(desired)
+    queue = not_none(observed.delivery_resources.queue)
+    queue = replace(queue, attributes={**queue.attributes, "KmsMasterKeyId": key})
+    resources = replace(observed.delivery_resources, queue=queue)
+    found = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
+    assert [problem.message.partition(" cannot send to the queue ")[0] for problem in found] == (
+        [sender] if sender else []
+    )
+
+
 def test_a_mapping_with_a_filter_pauses_because_lambda_deletes_what_does_not_match() -> None:
     desired = make_desired()
     observed = deployed(desired)
