@@ -138,7 +138,11 @@ def _serve(connection: Connection, target: int) -> None:
     meter = _Meter()
 
     def control() -> None:
-        latency = connection.recv()
+        try:
+            latency = connection.recv()
+        except EOFError:
+            # The benchmark was killed.
+            raise SystemExit from None
         if latency is not None:
             meter.reset(latency)
         connection.send(meter.usage())
@@ -159,5 +163,5 @@ def _serve(connection: Connection, target: int) -> None:
         asyncio.get_running_loop().add_reader(connection.fileno(), control)
         await server.serve_forever()
 
-    with contextlib.suppress(KeyboardInterrupt, EOFError):
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve())

@@ -84,7 +84,8 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
 def _other(bench: Bench, backend: str, label: str, count: int) -> Figure:
     """Compare both with another cache."""
     with world(bench, backend) as there:
-        _empty(there)
+        if backend == "dynamo":
+            _raise_capacity(there)
         own = [_run(there, OWN, count)]
         peer = list(rebuild(there, count).values())
     return _figure(count, label, _seconds(own), _seconds(peer))
@@ -108,6 +109,14 @@ def _empty(world: World) -> None:
     with world.database.cache(0) as cache:
         # pypicloud deletes all keys of Redis in a single command.
         cache.db.flushdb() if world.database.name == "redis" else cache.clear_all()
+
+
+def _raise_capacity(world: World) -> None:
+    """Give DynamoDB's tables on-demand capacity; reconcile waits for tables as pypicloud creates them."""
+    with world.database.cache(0) as cache:
+        client = cache.engine.dynamo.client
+        for table in client.list_tables()["TableNames"]:
+            client.update_table(TableName=table, BillingMode="PAY_PER_REQUEST")
 
 
 def _damage(world: World, count: int) -> None:

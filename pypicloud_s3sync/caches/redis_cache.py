@@ -78,9 +78,9 @@ class RedisAdapter(CacheAdapter):
             if rows.keys() == filenames and all(row["name"] == name for row in rows.values()):
                 fresh[name] = rows
         unclear = self.lists.add(fresh)
-        for name, filenames in by_name.items():
-            if name not in fresh or name in unclear:
-                self.lists.correct(name, filenames, every_file=name in whole)
+        self.lists.correct_all(
+            {name: by_name[name] for name in by_name if name not in fresh or name in unclear}, whole
+        )
         return results
 
     def _names(self, changes: Sequence[Change]) -> list[set[str]]:

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 from redis.exceptions import ResponseError
@@ -168,6 +169,42 @@ class NameLists:
                 unclear.add(name)
         return unclear
 
+    def correct_all(self, files: Mapping[str, Collection[str]], whole: Collection[str]) -> None:
+        """Correct the lists of several names; those that are right cost one round trip for all of them.
+
+        Parameters
+        ----------
+        files : dict
+            The files whose rows may have changed, by name.
+        whole : collection of str
+            The names of which every other file is to be looked at, too.
+
+        Raises
+        ------
+        S3SyncError
+            As :meth:`correct`.
+        """
+        right = self._right({name: sorted(files[name]) for name in files if name not in whole})
+        for name, filenames in files.items():
+            if name not in right:
+                self.correct(name, filenames, every_file=name in whole)
+
+    def _right(self, files: Mapping[str, Sequence[str]]) -> set[str]:
+        """Return the names of which nothing is wrong, as far as that can be read for all of them together."""
+        if len(files) < 2 or not self.can_sort:
+            return set()
+        commands = {name: self._sorting(name, filenames) for name, filenames in files.items()}
+        try:
+            answers = iter(self.commands.pipeline([command for name in files for command in commands[name]]))
+        except ResponseError:
+            # Of one name, or of all: each finds out alone.
+            return set()
+        states = {
+            name: self._sorted(name, filenames, list(islice(answers, len(commands[name]))))
+            for name, filenames in files.items()
+        }
+        return {name for name, state in states.items() if state is not None and _is_right(name, state)}
+
     def correct(self, name: str, filenames: Collection[str], every_file: bool = False) -> None:
         """Derive a name's list of files, its entry in the list of names and its summary from its rows.
 
@@ -209,25 +246,29 @@ class NameLists:
         SORT orders rows of the same time by their filename, in bytes, which is the order of :class:`Newest`.
         Listed files without a row come last: https://redis.io/docs/latest/commands/sort/
         """
+        return self._sorted(name, filenames, self.commands.pipeline(self._sorting(name, filenames)))
+
+    def _sorting(self, name: str, filenames: Sequence[str]) -> list[Command]:
+        """Return the commands that read the state of a name."""
         files, row = self.cache.redis_filename_set(name), self.cache.redis_key("*")
-        # The files of this handler may be among those without a row.
-        limit = len(filenames) + 1
         fields = ("#", *(f"{row}->{field}" for field in FIELDS))
-        *answers, found, is_named, summary = self.commands.pipeline(
-            [
-                *(("hmget", self.cache.redis_key(filename), FIELDS) for filename in filenames),
-                *(("sismember", files, filename) for filename in filenames),
-                ("sort", files, 0, limit, f"{row}->last_modified", fields, True),
-                ("sismember", self.cache.redis_set, name),
-                ("hgetall", self.cache.redis_summary_key(name)),
-            ]
-        )
-        width = len(fields)
+        return [
+            *(("hmget", self.cache.redis_key(filename), FIELDS) for filename in filenames),
+            *(("sismember", files, filename) for filename in filenames),
+            ("sort", files, 0, _most(filenames), f"{row}->last_modified", fields, True),
+            ("sismember", self.cache.redis_set, name),
+            ("hgetall", self.cache.redis_summary_key(name)),
+        ]
+
+    def _sorted(self, name: str, filenames: Sequence[str], answers: Sequence[Any]) -> NameState | None:
+        """Return the state of a name from the answers to :meth:`_sorting`."""
+        *rest, found, is_named, summary = answers
+        width = 1 + len(FIELDS)
         rows = {found[start]: found[start + 1 : start + width] for start in range(0, len(found), width)}
-        if len(rows) == limit and all(values[0] != name for values in rows.values()):
+        if len(rows) == _most(filenames) and all(values[0] != name for values in rows.values()):
             return None
-        own = dict(zip(filenames, answers[: len(filenames)], strict=True))
-        members = answers[len(filenames) :]
+        own = dict(zip(filenames, rest[: len(filenames)], strict=True))
+        members = rest[len(filenames) :]
         return _state(name, own, members, rows | own, is_named, summary)
 
     def _read_all(self, name: str, filenames: Sequence[str], every_file: bool = False) -> NameState:
@@ -255,8 +296,7 @@ class NameLists:
         and lists the file until its summary is right.
         """
         files = self.cache.redis_filename_set(name)
-        # The canary's files are listed, but not its name.
-        newest = None if is_canary(name) else state.newest
+        newest = _shown(name, state)
         summary = {} if newest is None else newest.summary
         additions: list[Command] = []
         if state.existing - state.listed:
@@ -295,6 +335,22 @@ def _state(
     newest = max((_newest(filename, fields) for filename, fields in found.items()), default=None)
     listed = {filename for filename, is_listed in zip(own, members, strict=True) if is_listed}
     return NameState(own.keys() & found.keys(), listed, newest, bool(is_named), summary)
+
+
+def _shown(name: str, state: NameState) -> Newest | None:
+    """Return the row that the summary of a name shows. The canary's files are listed, but not its name."""
+    return None if is_canary(name) else state.newest
+
+
+def _is_right(name: str, state: NameState) -> bool:
+    newest = _shown(name, state)
+    named = state.is_named == (newest is not None)
+    return named and state.existing == state.listed and state.summary == (newest.summary if newest else {})
+
+
+def _most(filenames: Sequence[str]) -> int:
+    """Return how many of a name's files to sort: those in question may be without a row."""
+    return len(filenames) + 1
 
 
 def _is_older(summary: Mapping[str, str], row: Newest) -> bool:

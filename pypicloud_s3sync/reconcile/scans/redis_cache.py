@@ -56,9 +56,11 @@ class RedisScan(Scan):
     def _row_keys(self, names: Collection[str]) -> Iterator[str]:
         if not names:
             yield from self.db.scan_iter(match=_literal(self.cache.redis_key("")) + "*", count=PAGE)
-        for name in names:
-            for filename in self.db.sscan_iter(self.cache.redis_filename_set(name), count=PAGE):
-                yield self.cache.redis_key(filename)
+        for page in _pages(names):
+            for filenames in self._pipeline(
+                ("smembers", self.cache.redis_filename_set(name)) for name in page
+            ):
+                yield from map(self.cache.redis_key, filenames)
 
     def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
         """Yield pages of names with their summaries, in any order: some names, or all."""

@@ -196,6 +196,32 @@ def test_a_row_that_never_stops_changing_is_left_to_a_retry(
         set_row(adapter, FILENAME, None)
 
 
+def test_the_lists_of_many_names_are_checked_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = make_cache()
+    adapter = RedisAdapter(cache)
+    names = [f"pkg{number}" for number in range(40)]
+
+    def change(name: str, summary: str, second: int = 1) -> Change:
+        filename, at = (
+            f"{name}-{second}.0.zip",
+            datetime.datetime(2026, 1, 1, 0, 0, second, tzinfo=datetime.UTC),
+        )
+        wanted = cache.new_package(name, f"{second}.0", filename, at, summary, path=f"x/{filename}")
+        return Change(RowKey(filename, name), read_one(adapter, RowKey(filename, name)), wanted)
+
+    adapter.write([change(name, "of both", second) for name in names for second in (1, 2)])
+    send, sent = adapter.commands._send, []
+    changes = [change(name, "changed") for name in names[1:]] + [change(names[0], "newest", 2)]
+    monkeypatch.setattr(adapter.commands, "_send", lambda commands: (sent.append(1), send(commands))[1])
+    assert set(adapter.write(changes).values()) == {Result.WRITTEN}
+    assert len(sent) <= 6, "it asks for each name alone"
+    assert summaries(cache) == dict.fromkeys(names, "of both") | {names[0]: "newest"}
+    written = content(cache)
+    for name in names:
+        adapter.lists.correct(name, [], every_file=True)
+    assert content(cache) == written
+
+
 class TestLeftovers:
     """A handler that dies between a row and its lists: the redelivered event has only the filename."""
 

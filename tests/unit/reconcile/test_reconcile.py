@@ -142,6 +142,33 @@ def test_a_package_that_exists_nowhere_is_no_difference(backend: type[Backend]) 
     assert (counts(report), report.in_sync, report.objects, report.rows) == ({}, True, 0, 0)
 
 
+class RoundTrips:
+    """Counts the round trips to Redis that list something."""
+
+    def __init__(self, db: Any) -> None:
+        self.db, self.count = db, 0
+
+    def pipeline(self, transaction: bool = True) -> Any:
+        self.count += 1
+        return self.db.pipeline(transaction)
+
+    def sscan_iter(self, *arguments: Any, **options: Any) -> Any:
+        self.count += 1
+        return self.db.sscan_iter(*arguments, **options)
+
+
+def test_the_rows_of_many_projects_are_listed_in_a_few_round_trips() -> None:
+    world = World(Redis)
+    names = {f"pkg{number}" for number in range(60)}
+    for name in names:
+        world.put(f"x/{name}-1.0.zip")
+    world.reconcile()
+    scan = scan_of(world.adapter)
+    scan.cache.db = counted = RoundTrips(scan.cache.db)
+    assert {row.name for page in scan.rows(names) for row in page} == names
+    assert counted.count == 2
+
+
 # Failures
 
 
