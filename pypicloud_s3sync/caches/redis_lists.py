@@ -19,56 +19,23 @@ listed row. A script would take the server as long as reading them, and let all 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import ResponseError
 
 from ..exceptions import S3SyncError
 from .canary import is_canary
 from .redis_commands import CHUNK, Command, RedisCommands, Swap
+from .redis_states import FIELDS, NameState, is_older, is_right, newest_of, shown_row, state_of
 
 #: How often a name's rows may change while its lists are corrected, before the event is left to a retry.
 ROUNDS = 20
-#: The fields of a row that its summary consists of.
-FIELDS = ("name", "summary", "last_modified")
 #: What Redis says if a row's time is not a number.
 DAMAGED = "converted into double"
 #: The number of files up to which each of them is looked up in a list. Above it, the whole list is read.
 FEW = 10
-
-
-class Newest(NamedTuple):
-    """A row as it is compared: of two rows of the same time, the one whose filename sorts last is newer."""
-
-    last_modified: float
-    filename: str
-    summary: dict[str, str]
-
-
-@dataclass(frozen=True)
-class NameState:
-    """What Redis holds for a name.
-
-    Parameters
-    ----------
-    existing, listed : set of str
-        Those of the files in question that have a row of this name, and that the name lists.
-    newest : Newest or None
-        The newest row of the name.
-    is_named : bool
-        Whether the list of names has the name.
-    summary : dict
-        Empty if there is none.
-    """
-
-    existing: set[str]
-    listed: set[str]
-    newest: Newest | None
-    is_named: bool
-    summary: Mapping[str, str]
 
 
 class NameLists:
@@ -150,10 +117,10 @@ class NameLists:
         swaps: dict[str, Swap] = {}
         unclear: set[str] = set()
         for name, count, before in zip(shown, found, found[len(shown) :], strict=False):
-            newest = max(_newest(filename, fields) for filename, fields in rows[name].items())
+            newest = max(newest_of(filename, fields) for filename, fields in rows[name].items())
             if before == newest.summary:
                 continue
-            if _is_older(before, newest) if before else count == len(rows[name]):
+            if is_older(before, newest) if before else count == len(rows[name]):
                 swaps[name] = summaries[name], before, newest.summary
             else:
                 unclear.add(name)
@@ -203,7 +170,7 @@ class NameLists:
             name: self._sorted(name, filenames, list(islice(answers, len(commands[name]))))
             for name, filenames in files.items()
         }
-        return {name for name, state in states.items() if state is not None and _is_right(name, state)}
+        return {name for name, state in states.items() if state is not None and is_right(name, state)}
 
     def correct(self, name: str, filenames: Collection[str], every_file: bool = False) -> None:
         """Derive a name's list of files, its entry in the list of names and its summary from its rows.
@@ -269,7 +236,7 @@ class NameLists:
             return None
         own = dict(zip(filenames, rest[: len(filenames)], strict=True))
         members = rest[len(filenames) :]
-        return _state(name, own, members, rows | own, is_named, summary)
+        return state_of(name, own, members, rows | own, is_named, summary)
 
     def _read_all(self, name: str, filenames: Sequence[str], every_file: bool = False) -> NameState:
         """Read all rows of a name."""
@@ -287,7 +254,7 @@ class NameLists:
         )
         own = {filename: rows[filename] for filename in (ordered if every_file else filenames)}
         members = [filename in listed for filename in own]
-        return _state(name, own, members, rows, is_named, summary)
+        return state_of(name, own, members, rows, is_named, summary)
 
     def _write(self, name: str, state: NameState) -> bool:
         """Correct what does not follow from the rows; return whether anything was wrong.
@@ -296,7 +263,7 @@ class NameLists:
         and lists the file until its summary is right.
         """
         files = self.cache.redis_filename_set(name)
-        newest = _shown(name, state)
+        newest = shown_row(name, state)
         summary = {} if newest is None else newest.summary
         additions: list[Command] = []
         if state.existing - state.listed:
@@ -319,43 +286,6 @@ class NameLists:
         return bool(additions or removals or is_outdated)
 
 
-def _state(
-    name: str,
-    own: Mapping[str, Sequence[str | None]],
-    members: Iterable[Any],
-    rows: Mapping[str, Sequence[str | None]],
-    is_named: Any,
-    summary: Mapping[str, str],
-) -> NameState:
-    found = {
-        filename: dict(zip(FIELDS, values, strict=True))
-        for filename, values in rows.items()
-        if values[0] == name
-    }
-    newest = max((_newest(filename, fields) for filename, fields in found.items()), default=None)
-    listed = {filename for filename, is_listed in zip(own, members, strict=True) if is_listed}
-    return NameState(own.keys() & found.keys(), listed, newest, bool(is_named), summary)
-
-
-def _shown(name: str, state: NameState) -> Newest | None:
-    """Return the row that the summary of a name shows. The canary's files are listed, but not its name."""
-    return None if is_canary(name) else state.newest
-
-
-def _is_right(name: str, state: NameState) -> bool:
-    newest = _shown(name, state)
-    named = state.is_named == (newest is not None)
-    return named and state.existing == state.listed and state.summary == (newest.summary if newest else {})
-
-
 def _most(filenames: Sequence[str]) -> int:
     """Return how many of a name's files to sort: those in question may be without a row."""
     return len(filenames) + 1
-
-
-def _is_older(summary: Mapping[str, str], row: Newest) -> bool:
-    return float(summary.get("last_modified", "nan")) < row.last_modified
-
-
-def _newest(filename: str, fields: Mapping[str, Any]) -> Newest:
-    return Newest(float(fields["last_modified"]), filename, {field: fields[field] or "" for field in FIELDS})
