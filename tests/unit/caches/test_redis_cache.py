@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Any
 
 import fakeredis
@@ -10,6 +11,7 @@ from redis import exceptions
 
 from pypicloud_s3sync.caches.base import Change, Result, RowKey
 from pypicloud_s3sync.caches.redis_cache import RedisAdapter
+from pypicloud_s3sync.caches.redis_commands import Command
 from pypicloud_s3sync.exceptions import OutOfTimeError, S3SyncError
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.adapters import read_one, set_row
@@ -210,9 +212,15 @@ def test_the_lists_of_many_names_are_checked_together(monkeypatch: pytest.Monkey
         return Change(RowKey(filename, name), read_one(adapter, RowKey(filename, name)), wanted)
 
     adapter.write([change(name, "of both", second) for name in names for second in (1, 2)])
-    send, sent = adapter.commands._send, []
+    send = adapter.commands._send
+    sent: list[int] = []
+
+    def counted(commands: Sequence[Command]) -> list[Any]:
+        sent.append(len(commands))
+        return send(commands)
+
     changes = [change(name, "changed") for name in names[1:]] + [change(names[0], "newest", 2)]
-    monkeypatch.setattr(adapter.commands, "_send", lambda commands: (sent.append(1), send(commands))[1])
+    monkeypatch.setattr(adapter.commands, "_send", counted)
     assert set(adapter.write(changes).values()) == {Result.WRITTEN}
     assert len(sent) <= 6, "it asks for each name alone"
     assert summaries(cache) == dict.fromkeys(names, "of both") | {names[0]: "newest"}
