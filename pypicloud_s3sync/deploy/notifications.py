@@ -7,6 +7,7 @@ whole configuration, so foreign entries are written back exactly as they were re
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
@@ -110,13 +111,24 @@ def _canonical(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _canonical_entry(item: Mapping[str, Any]) -> dict[str, Any]:
     plain = {key: value for key, value in item.items() if key != "Filter"}
-    return {**plain, "Events": sorted(item["Events"]), "Filter": sorted(map(list, _filters(item).items()))}
+    rules = sorted([name, _spelled(value)] for name, value in _values(item).items())
+    return {**plain, "Events": sorted(item["Events"]), "Filter": rules}
+
+
+def _spelled(value: str) -> str:
+    """Return an encoded value in one spelling; one that is not encoded is another value, for S3 too."""
+    return re.sub("%[0-9a-fA-F]{2}", lambda escape: escape[0].upper(), value).replace("%20", "+")
+
+
+def _values(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the prefix and suffix of an entry; an empty one has no effect and is left out."""
+    rules = item.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {rule["Name"].lower(): rule["Value"] for rule in rules if rule.get("Value")}
 
 
 def _filters(item: Mapping[str, Any]) -> dict[str, str]:
-    """Return the decoded prefix and suffix of an entry; an empty one has no effect and is left out."""
-    rules = item.get("Filter", {}).get("Key", {}).get("FilterRules", [])
-    return {rule["Name"].lower(): unquote_plus(rule["Value"]) for rule in rules if rule.get("Value")}
+    """Return the decoded prefix and suffix of an entry."""
+    return {name: unquote_plus(value) for name, value in _values(item).items()}
 
 
 def overlapping(
@@ -132,7 +144,7 @@ def overlapping(
             event for event in item["Events"] if any(_events_overlap(event, mine) for mine in own["Events"])
         ]
         if shared and _filters_overlap(item, own):
-            events, rules = ", ".join(shared), _canonical_entry(item)["Filter"]
+            events, rules = ", ".join(shared), sorted(_filters(item).items())
             filters = "".join(f", {name} {value!r}" for name, value in rules)
             return f"{item.get('Id', 'an entry without an id')} ({events}{filters}) to {destination}"
     return None

@@ -240,18 +240,29 @@ def mirrored(value: Any) -> Any:
         (for_functions({**OWN, "Filter": {"Key": {}}}), for_functions(OWN)),
         (for_functions({**OWN, **with_filter(prefix="", suffix="")}), for_functions(OWN)),
         (for_functions({**OWN, **with_filter(prefix="a", suffix="")}), for_functions(own_entry("a"))),
-        (for_functions({**OWN, **with_filter(prefix="a=b/")}), for_functions(own_entry("a=b/"))),
+        (for_functions({**OWN, **with_filter(prefix="a%3db/")}), for_functions(own_entry("a=b/"))),
+        (for_functions({**OWN, **with_filter(prefix="a%20b/")}), for_functions(own_entry("a b/"))),
         (for_functions(), {}),
         (EVENTBRIDGE_ON, dict(EVENTBRIDGE_ON)),
     ],
     ids=[
         *("order", "Prefix", "order of rules", "Filter {}", "no rules", "no Key", "empty values"),
-        *("an empty suffix", "not encoded", "empty list", "EventBridge"),
+        *("an empty suffix", "lower case", "a space", "empty list", "EventBridge"),
     ],
 )
 def test_order_and_spelling_make_no_difference(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert equivalent(one, other)
     assert equivalent(other, one)
+
+
+@pytest.mark.parametrize("prefix", ["env=prod/", "my pkgs/", "größe/", "a+b/", "50%/"])
+def test_an_entry_whose_prefix_is_not_encoded_is_replaced_because_s3_sends_it_nothing(prefix: str) -> None:
+    """https://github.com/aws/aws-cdk/pull/28012"""
+    raw = for_functions({**OWN, **with_filter(prefix=prefix)})
+    wanted = for_functions(own_entry(prefix))
+    assert not equivalent(raw, wanted)
+    subscription = Subscription(notifications.LAMBDA, own_entry(prefix))
+    assert subscribed(raw, OWNER, subscription) == wanted
 
 
 @pytest.mark.parametrize(
