@@ -138,6 +138,10 @@ def paused_problems(plan: Plan) -> list[Problem]:
         command = f"aws lambda update-event-source-mapping --uuid {mapping.uuid} --filter-criteria '{{}}'"
         remedy = f"remove it with `{command} --region {desired.region}`, then {ADD_MISSED}"
         found.append(Problem(PAUSED, message, remedy))
+    if mapping is not None and mapping.other_readers:
+        readers = " and ".join(mapping.other_readers)
+        message = f"Lambda passes events of the queue {names.queue} to {readers} as well, where they are lost"
+        found.append(Problem(PAUSED, message, f"remove that event source mapping, then {ADD_MISSED}"))
     queue = resources.queue
     key = "" if queue is None else str(queue.attributes.get("KmsMasterKeyId", ""))
     if desired.delivery is not Delivery.DIRECT and key.endswith("alias/aws/sqs"):

@@ -165,6 +165,7 @@ class EventSourceMapping:
 
     ``configuration`` and ``initial`` have the API's names. ``initial`` is what a new mapping gets and an
     existing one keeps as it is. ``has_filter`` is whether Lambda discards what someone's filter excludes.
+    ``other_readers`` has the ARNs of foreign functions that Lambda passes messages of the queue to as well.
     """
 
     queue_arn: str
@@ -173,6 +174,7 @@ class EventSourceMapping:
     initial: Mapping[str, Any] = field(default_factory=dict)
     uuid: str = ""
     has_filter: bool = False
+    other_readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Statements:
         yield allow("ReadLogGroupTags", ["logs:ListTagsForResource"], *self._log_group)
         yield allow("ReadMetrics", ["cloudwatch:GetMetricData"], "*")
         if settings.bundle and settings.bundle.startswith("s3://"):
-            bundle = settings.bundle.removeprefix("s3://")
+            bundle = literal(settings.bundle.removeprefix("s3://"))
             yield allow("ReadBundle", ["s3:GetObject"], f"arn:{scope.partition}:s3:::{bundle}")
         if settings.may_have_parameter:
             actions = ["ssm:GetParameter", "ssm:ListTagsForResource"]

@@ -16,6 +16,8 @@ PLAIN_ATTRIBUTES = (
     # Read so that it is kept: this tool never sets a key.
     "KmsMasterKeyId",
 )
+#: The states of an event source mapping that passes no messages on.
+INACTIVE = ("Disabling", "Disabled", "Deleting")
 DOCUMENT_ATTRIBUTES = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
 
 
@@ -45,18 +47,23 @@ def find_queue(calls: Calls, name: str) -> Queue | None:
 def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) -> EventSourceMapping | None:
     """Return the event source mapping of a queue and a function; None if it is missing or being deleted."""
     found = calls.find("lambda", "list_event_source_mappings", f"the queue {queue}", EventSourceArn=queue_arn)
-    for mapping in (found or {}).get("EventSourceMappings", []):
+    mappings = (found or {}).get("EventSourceMappings", [])
+    others = [item["FunctionArn"] for item in mappings if item["State"] not in INACTIVE]
+    for mapping in mappings:
         if mapping["FunctionArn"] == function_arn and mapping["State"] != "Deleting":
             configuration = {
                 "BatchSize": mapping.get("BatchSize"),
                 "FunctionResponseTypes": mapping.get("FunctionResponseTypes", []),
-                "Enabled": mapping["State"] not in ("Disabling", "Disabled"),
+                "Enabled": mapping["State"] not in INACTIVE,
             }
             if mapping.get("ScalingConfig"):
                 configuration["ScalingConfig"] = mapping["ScalingConfig"]
-            filters = mapping.get("FilterCriteria", {}).get("Filters", [])
             return EventSourceMapping(
-                queue_arn, function_arn, configuration, uuid=mapping["UUID"], has_filter=bool(filters)
+                *(queue_arn, function_arn, configuration),
+                uuid=mapping["UUID"],
+                has_filter=bool(mapping.get("FilterCriteria", {}).get("Filters")),
+                # A version or an alias of the function handles the messages as well.
+                other_readers=tuple(arn for arn in others if not f"{arn}:".startswith(f"{function_arn}:")),
             )
     return None
 

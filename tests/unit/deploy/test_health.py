@@ -123,6 +123,17 @@ def test_a_disabled_mapping_and_a_disabled_rule_pause() -> None:
     assert "rule" in problem.message
 
 
+def test_a_foreign_function_that_reads_the_queue_pauses_because_it_takes_events_away() -> None:
+    desired = make_desired()
+    observed = deployed(desired)
+    other = "arn:aws:lambda:eu-west-1:111122223333:function:other"
+    mapping = replace(not_none(observed.delivery_resources.mapping), other_readers=(other,))
+    resources = replace(observed.delivery_resources, mapping=mapping)
+    (problem,) = paused_problems(compare(desired, replace(observed, delivery_resources=resources)))
+    assert problem.problem == "paused"
+    assert f"to {other} as well" in problem.message
+
+
 @pytest.mark.parametrize(
     ("key", "delivery", "sender"),
     [

@@ -171,6 +171,8 @@ def test_the_parameter_is_named_only_for_caches_that_may_have_a_password() -> No
 def test_a_bundle_in_a_bucket_may_be_read() -> None:
     found = statements(s3sync__bundle="s3://releases/sync/1.zip")
     assert found["ReadBundle"]["Resource"] == "arn:aws:s3:::releases/sync/1.zip"
+    found = statements(s3sync__bundle="s3://releases/a*b.zip")
+    assert found["ReadBundle"]["Resource"] == "arn:aws:s3:::releases/a${*}b.zip"
     assert "ReadBundle" not in statements(s3sync__bundle="/srv/sync.zip")
 
 

@@ -105,6 +105,23 @@ def test_a_filter_of_a_mapping_is_noticed() -> None:
     assert not not_none(find(FilterCriteria={})[0]).has_filter
 
 
+@pytest.mark.parametrize(
+    ("function", "state", "reads"),
+    [
+        ("another", "Enabled", True),
+        (f"{MAPPING.function_arn}-old", "Creating", True),
+        ("another", "Disabled", False),
+        (f"{MAPPING.function_arn}:live", "Enabled", False),
+    ],
+)
+def test_a_foreign_function_that_reads_the_queue_is_noticed(function: str, state: str, reads: bool) -> None:
+    own = {"UUID": UUID, "FunctionArn": MAPPING.function_arn, "State": "Enabled"}
+    other = {"UUID": "other", "FunctionArn": function, "State": state}
+    clients = FakeClients({"list_event_source_mappings": {"EventSourceMappings": [other, own]}})
+    found = find_mapping(Calls(clients), QUEUE.name, MAPPING.queue_arn, MAPPING.function_arn)
+    assert not_none(found).other_readers == ((function,) if reads else ())
+
+
 def test_a_mapping_that_is_being_deleted_is_none() -> None:
     assert find(State="Deleting")[0] is None
 
