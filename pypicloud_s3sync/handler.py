@@ -19,6 +19,7 @@ from .sync.invocation import Outcomes, converge, seconds_left
 from .sync.masking import mask
 from .sync.pending import Outcome
 from .sync.reconcile_requests import Request
+from .sync.startup import prepare_snapshot
 from .sync.telemetry import RecordResult, lag_ms, metrics, reconcile_metrics
 
 
@@ -177,3 +178,7 @@ def _without_secrets(error: Exception) -> Exception:
     if mask(str(error), secrets) == str(error):
         return error
     return S3SyncError(mask(_cause(error), secrets))
+
+
+# Lambda takes the snapshot when this module is imported.
+prepare_snapshot()

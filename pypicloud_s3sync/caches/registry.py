@@ -22,11 +22,17 @@ def backend_of(cache: type) -> str | None:
     return next(filter(None, names), None)
 
 
-def open_cache(settings: Any) -> Any:
-    """Return pypicloud's cache for its settings; calls to its database have time limits."""
+def cache_class(settings: Any) -> type:
+    """Return the cache class that the settings name, whose module is imported only now."""
     from pypicloud.cache import get_cache_impl
 
-    implementation = get_cache_impl(settings)
+    implementation: type = get_cache_impl(settings)
+    return implementation
+
+
+def open_cache(settings: Any) -> Any:
+    """Return pypicloud's cache for its settings; calls to its database have time limits."""
+    implementation: Any = cache_class(settings)
     with contextlib.ExitStack() as stack:
         match backend_of(implementation):
             case "dynamo":
@@ -41,17 +47,22 @@ def open_cache(settings: Any) -> Any:
 
 def adapter_for(cache: Any) -> CacheAdapter:
     """Return the adapter for one of pypicloud's caches, or the generic adapter for a custom cache class."""
-    match backend_of(type(cache)):
+    return adapter_class(type(cache))(cache)
+
+
+def adapter_class(cache: type) -> type[CacheAdapter]:
+    """Return the class of the adapter for a cache class, whose modules are imported only now."""
+    match backend_of(cache):
         case "dynamo":
             from .dynamo import DynamoAdapter
 
-            return DynamoAdapter(cache)
+            return DynamoAdapter
         case "redis":
             from .redis_cache import RedisAdapter
 
-            return RedisAdapter(cache)
+            return RedisAdapter
         case "sql":
             from .sql import SqlAdapter
 
-            return SqlAdapter(cache)
-    return CacheAdapter(cache)
+            return SqlAdapter
+    return CacheAdapter

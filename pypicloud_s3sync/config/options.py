@@ -168,6 +168,12 @@ OPTIONS = (
     ),
     Option("timeout", _between(1, 900, "seconds"), 60, "Time limit of one invocation in seconds."),
     Option(
+        "snap_start",
+        _boolean,
+        False,
+        "Whether Lambda starts the function from a snapshot (SnapStart). It needs `python3.12` or newer.",
+    ),
+    Option(
         "log_retention_days",
         _one_of(*RETENTION_DAYS),
         None,

@@ -36,6 +36,9 @@ AS_OF = datetime.date(2026, 11, 26)
 #: How long before its deprecation a runtime is reported, and is no default anymore.
 NOTICE = datetime.timedelta(days=365)
 
+#: The runtimes without SnapStart: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes
+WITHOUT_SNAP_START = frozenset({"python3.11"})
+
 #: The kernel's names of Lambda's architectures; the tags of wheels use them.
 ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
 

@@ -22,7 +22,7 @@ from .caches import check_cache
 from .classes import cache_backend, short_name
 from .ini import load_ini, load_inis
 from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, Delivery, Option, parse_endpoint
-from .runtimes import default_runtime
+from .runtimes import WITHOUT_SNAP_START, default_runtime
 from .storage import check_storage, s3_endpoint
 
 __all__ = ["Credentials", "SyncSettings", "load_ini", "load_inis", "read", "snapshot"]
@@ -90,6 +90,7 @@ class SyncSettings:
     secret_store: str
     reconcile_schedule: str | None
     reconcile_on_start: bool
+    snap_start: bool
     endpoint_url: str | None
     storage_settings: Mapping[str, str]
 
@@ -218,6 +219,7 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
     endpoint = None if emulated else s3_endpoint(settings.get("storage.endpoint_url") or "")
     options["region"] = options["region"] or (endpoint.region if endpoint else None)
     _check_vpc(options)
+    _check_snap_start(options)
     cache_settings = _cache_settings(settings)
     cache = cache_settings["pypi.db"]
     backend = cache_backend(cache)
@@ -286,6 +288,15 @@ def _check_vpc(options: Mapping[str, Any]) -> None:
     if bool(options["vpc_subnet_ids"]) != bool(options["vpc_security_group_ids"]):
         raise ConfigError(
             "only one of s3sync.vpc_subnet_ids and s3sync.vpc_security_group_ids is set: set both or neither"
+        )
+
+
+def _check_snap_start(options: Mapping[str, Any]) -> None:
+    runtime = options["runtime"]
+    if options["snap_start"] and runtime in WITHOUT_SNAP_START:
+        raise ConfigError(
+            f"s3sync.snap_start needs the runtime python3.12 or newer, but the function has {runtime}:"
+            " set s3sync.runtime, or leave out s3sync.snap_start"
         )
 
 

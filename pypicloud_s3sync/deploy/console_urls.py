@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from .models import Plan
+from .snap_start import ALIAS
 
 #: The console's host in each partition; a partition that is not listed gets no links.
 HOSTS = {
@@ -48,6 +49,7 @@ def _pages(plan: Plan) -> dict[str, str]:
         "log group": f"cloudwatch/home?region={region}#logsV2:log-groups/log-group/{log_group}",
         "parameter": f"systems-manager/parameters/{parameter}/description?region={region}",
         "function": function,
+        "alias": f"{function}/aliases/{ALIAS}",
         "event source mapping": f"{function}?tab=configure",
         "permission": f"{function}?tab=configure",
         "rule": f"events/home?region={region}#/eventbus/default/rules/{names.rule}",

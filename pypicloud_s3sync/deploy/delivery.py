@@ -33,6 +33,7 @@ from .models import (
     Subscription,
 )
 from .policy import queue_policy
+from .snap_start import ALIAS, qualified
 from .tags import DELIVERY_TAG, SWITCH_TAG
 
 #: While Lambda throttles the function, it retries for as long as the queue hides the message: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -73,23 +74,28 @@ TARGET = "pypicloud-s3sync"
 
 @dataclass(frozen=True)
 class Arns:
-    """The ARNs of the bucket, the function and what may connect them, and the bucket's account."""
+    """The ARNs of the bucket, the function and what may connect them, and the bucket's account.
+
+    ``invoked`` is what S3 and the queue invoke: the function or its alias.
+    """
 
     account: str
     bucket: str
     function: str
+    invoked: str
     queue: str
     dead_letters: str
     rule: str
 
     @classmethod
-    def of(cls, names: Names, bucket: str, function: str, identity: Identity, region: str) -> Arns:
+    def of(cls, names: Names, settings: SyncSettings, function: str, identity: Identity, region: str) -> Arns:
         """Return the ARNs for the names of this tool's resources."""
         in_region = f"{region}:{identity.account}"
         return cls(
             account=identity.account,
-            bucket=f"arn:{identity.partition}:s3:::{bucket}",
+            bucket=f"arn:{identity.partition}:s3:::{settings.bucket}",
             function=function,
+            invoked=qualified(function) if settings.snap_start else function,
             queue=f"arn:{identity.partition}:sqs:{in_region}:{names.queue}",
             dead_letters=f"arn:{identity.partition}:sqs:{in_region}:{names.dead_letters}",
             rule=f"arn:{identity.partition}:events:{in_region}:rule/{names.rule}",
@@ -146,7 +152,7 @@ def _mapping(settings: SyncSettings, arns: Arns, tables: CacheTables) -> EventSo
         configuration["ScalingConfig"] = {"MaximumConcurrency": settings.maximum_concurrency}
     else:
         initial["ScalingConfig"] = {"MaximumConcurrency": default_concurrency(settings, tables)}
-    return EventSourceMapping(arns.queue, arns.function, configuration, initial)
+    return EventSourceMapping(arns.queue, arns.invoked, configuration, initial)
 
 
 def default_concurrency(settings: SyncSettings, tables: CacheTables) -> int:
@@ -174,10 +180,11 @@ def permission(settings: SyncSettings, names: Names, arns: Arns) -> dict[str, st
     return {
         "FunctionName": names.function,
         "Action": "lambda:InvokeFunction",
-        "StatementId": names.statement,
+        "StatementId": names.alias_statement if settings.snap_start else names.statement,
         "Principal": "s3.amazonaws.com",
         "SourceArn": arns.bucket,
         "SourceAccount": arns.account,
+        **({"Qualifier": ALIAS} if settings.snap_start else {}),
     }
 
 
@@ -191,7 +198,7 @@ def subscription(settings: SyncSettings, names: Names, arns: Arns) -> Subscripti
     if settings.delivery is Delivery.EVENTBRIDGE:
         return Subscription(None, None, eventbridge=True)
     kind = notifications.QUEUE if settings.delivery is Delivery.SQS else notifications.LAMBDA
-    destination = arns.queue if settings.delivery is Delivery.SQS else arns.function
+    destination = arns.queue if settings.delivery is Delivery.SQS else arns.invoked
     return Subscription(kind, notifications.entry(kind, names.notification, destination, settings.prefix))
 
 

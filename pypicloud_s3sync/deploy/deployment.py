@@ -149,7 +149,7 @@ class Deployment:
             location = self._locate()
             names = resource_names(self.settings, location.region)
             queue = Reader(location.clients).queue(names.dead_letters)
-            result = replay(location.clients, names, queue, self.settings.timeout, report)
+            result = replay(location.clients, names, queue, self.settings, report)
             run.message = result.message
         return result
 

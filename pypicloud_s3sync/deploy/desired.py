@@ -6,9 +6,9 @@ import hashlib
 import re
 
 from ..config.settings import SyncSettings
-from . import delivery, parameters, policy, schedule
+from . import delivery, parameters, policy, schedule, snap_start
 from .models import CacheTables, Desired, Function, Identity, LogGroup, Names, Role
-from .tags import DELIVERY_TAG, OWNER_TAG, PARAMETER_TAG, SCHEDULE_TAG
+from .tags import DELIVERY_TAG, OWNER_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG
 
 #: The handler's name inside the bundle.
 HANDLER = "pypicloud_s3sync.handler.handle_s3_event"
@@ -40,6 +40,7 @@ def resource_names(settings: SyncSettings, region: str) -> Names:
         role_path=ROLE_PATH,
         log_group=f"/aws/lambda/{settings.function_name}",
         statement=_unique(*parts, limit=100),
+        alias_statement=_unique("alias", *parts, limit=100),
         rule_statement=_unique("eventbridge", *parts, limit=100),
         notification=_unique("pypicloud-s3sync", *parts, limit=255),
         queue=_unique(*parts, limit=80),
@@ -97,9 +98,7 @@ def desire(
     """
     names = resource_names(settings, region)
     tags = {**settings.tags, OWNER_TAG: settings.bucket}
-    arns = delivery.Arns.of(
-        names, settings.bucket, function_arn(names.function, region, identity), identity, region
-    )
+    arns = delivery.Arns.of(names, settings, function_arn(names.function, region, identity), identity, region)
     tables = tables or CacheTables()
     role_policy = policy.role_policy(settings, identity, region, names, tables.keys)
     role = _role(settings, identity, names, tags, role_policy, names.role)
@@ -108,6 +107,7 @@ def desire(
     scheduler = schedule.schedule_role(settings, names, identity, region, arns.queue, tags)
     scheduled = schedule.schedule(settings, names, arns.queue, scheduler)
     recorded = {SCHEDULE_TAG: "created"} if scheduled else {}
+    recorded |= {SNAP_START_TAG: "created"} if settings.snap_start else {}
     return Desired(
         names=names,
         bucket=settings.bucket,
@@ -134,6 +134,7 @@ def desire(
         may_have_parameter=settings.may_have_parameter,
         schedule=scheduled,
         schedule_role=scheduler if scheduled else None,
+        snap_start=settings.snap_start,
     )
 
 
@@ -174,4 +175,5 @@ def _configuration(
         },
         "DeadLetterConfig": {"TargetArn": queue_arn},
         "Environment": parameters.variables(settings, region, names),
+        **({"SnapStart": dict(snap_start.ON)} if settings.snap_start else {}),
     }

@@ -18,6 +18,7 @@ from .health import paused_problems, runtime_problems, secrets_warning
 from .models import Action, Function, LogGroup, Observed, Parameter, Plan, Queue, Role, Rule
 from .plan.conflicts import is_owned
 from .problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
+from .snap_start import qualified
 from .tags import BUNDLE_TAG, split_bundle_tag
 
 #: The resources that every delivery has.
@@ -158,6 +159,9 @@ def _kinds(plan: Plan) -> tuple[str, ...]:
     if plan.desired.schedule is not None:
         after = kinds.index("event source mapping") + 1
         kinds = (*kinds[:after], "schedule role", "schedule", *kinds[after:])
+    if plan.desired.snap_start:
+        after = kinds.index("function") + 1
+        kinds = (*kinds[:after], "alias", *kinds[after:])
     return kinds if plan.desired.parameter is None else (*kinds[:2], "parameter", *kinds[2:])
 
 
@@ -248,6 +252,7 @@ def _name(plan: Plan, kind: str) -> str:
         "role": plan.desired.role_arn.rsplit("/", 1)[-1],
         "log group": names.log_group,
         "function": names.function,
+        "alias": qualified(names.function),
         "dead-letter queue": names.dead_letters,
         "queue": names.queue,
         "event source mapping": names.queue,

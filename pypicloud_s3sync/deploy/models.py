@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config.options import Delivery
+from .snap_start import Published
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Names:
     role_path: str
     log_group: str
     statement: str
+    alias_statement: str
     rule_statement: str
     notification: str
     queue: str
@@ -271,6 +273,7 @@ class Desired:
     may_have_parameter: bool = False
     schedule: Schedule | None = None
     schedule_role: Role | None = None
+    snap_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -279,7 +282,7 @@ class Observed:
 
     ``given_role`` is the role that the settings name, if they name one. ``spare_role`` is left over from an
     interrupted run; it is read for ``disable`` only. ``staged`` has the keys and versions of bundles that an
-    interrupted run has left in the bucket.
+    interrupted run has left in the bucket. ``published`` is None unless the function may have an alias.
     """
 
     role: Role | None
@@ -294,6 +297,7 @@ class Observed:
     schedule: Schedule | None = None
     schedule_role: Role | None = None
     staged: tuple[tuple[str, str], ...] = ()
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
@@ -314,7 +318,8 @@ class Action:
     verb : str
         ``create``, ``update`` or ``delete``.
     resource : str
-        ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``staged bundle``, ``queue``,
+        ``role``, ``log group``, ``parameter``, ``function``, ``code``, ``alias``, ``version``,
+        ``schedule``, ``schedule role``, ``staged bundle``, ``queue``,
         ``dead-letter queue``, ``event source mapping``, ``rule``, ``permission`` or ``notification``; for
         replication, ``versioning``, ``role`` or ``replication``.
     name : str

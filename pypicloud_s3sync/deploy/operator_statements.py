@@ -8,7 +8,7 @@ from typing import Any
 
 from ..config.options import Delivery
 from ..config.settings import SyncSettings
-from . import schedule
+from . import schedule, snap_start
 from .desired import ROLE_PATH, STAGING_PREFIX
 from .operator_scope import Patterns, Scope
 from .policy import allow, literal, table_names
@@ -45,6 +45,12 @@ class Statements:
         yield allow("ReadRole", ["iam:GetRole", "iam:GetRolePolicy"], *self._roles, *nameless, *given)
         actions = ["lambda:GetFunction", "lambda:GetPolicy", "lambda:ListTags"]
         yield allow("ReadFunction", actions, self._function)
+        if settings.snap_start:
+            actions = [
+                *("lambda:GetFunction", "lambda:GetPolicy"),
+                *("lambda:ListAliases", "lambda:ListVersionsByFunction"),
+            ]
+            yield allow("ReadVersions", actions, *self._versions)
         # Logs checks the right to list groups on all of them.
         yield allow("ReadLogGroups", ["logs:DescribeLogGroups"], scope.arn("logs", "log-group:*"))
         yield allow("ReadLogGroupTags", ["logs:ListTagsForResource"], *self._log_group)
@@ -83,7 +89,7 @@ class Statements:
         yield allow("ReadObjects", ["s3:GetObject"], f"{self._bucket}/{literal(settings.prefix)}*")
         given = [settings.role_arn] if settings.role_arn else self._roles
         yield allow("SimulateRole", ["iam:SimulatePrincipalPolicy"], *given)
-        yield allow("InvokeFunction", ["lambda:InvokeFunction"], self._function)
+        yield allow("InvokeFunction", ["lambda:InvokeFunction"], *self._invoked)
         if settings.cache_backend != "dynamo" or settings.db_credentials is not None:
             return
         yield allow("ReadRows", ["dynamodb:BatchGetItem"], *self._tables)
@@ -104,6 +110,17 @@ class Statements:
             ],
             self._function,
         )
+        if settings.snap_start:
+            actions = [
+                *(
+                    "lambda:AddPermission",
+                    "lambda:CreateAlias",
+                    "lambda:DeleteAlias",
+                    "lambda:DeleteFunction",
+                ),
+                *("lambda:PublishVersion", "lambda:RemovePermission", "lambda:UpdateAlias"),
+            ]
+            yield allow("WriteVersions", actions, *self._versions)
         actions = [
             "logs:CreateLogGroup",
             "logs:DeleteLogGroup",
@@ -121,7 +138,8 @@ class Statements:
         actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "sqs:TagQueue"]
         yield allow("WriteQueues", actions, *self._queues)
         actions = [f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")]
-        condition = {"ArnEquals": {"lambda:FunctionArn": self._function}}
+        invoked = self._invoked if settings.snap_start else self._function
+        condition = {"ArnEquals": {"lambda:FunctionArn": invoked}}
         yield {**allow("WriteMapping", actions, "*"), "Condition": condition}
         if settings.reconcile_schedule is not None:
             actions = [f"scheduler:{verb}Schedule" for verb in ("Create", "Delete", "Update")]
@@ -206,6 +224,17 @@ class Statements:
     @property
     def _function(self) -> str:
         return self.scope.arn("lambda", f"function:{self.settings.function_name}")
+
+    @property
+    def _versions(self) -> list[str]:
+        # Its versions and its aliases; Lambda's documentation leaves open which actions name the function.
+        return [self._function, f"{self._function}:*"]
+
+    @property
+    def _invoked(self) -> list[str]:
+        # Without the alias until enable has created it.
+        alias = [snap_start.qualified(self._function)] if self.settings.snap_start else []
+        return [self._function, *alias]
 
     @property
     def _roles(self) -> list[str]:

@@ -16,6 +16,7 @@ from .by_function import reconcile_by_function
 from .models import Progress, Queue, Reporter
 from .queue_sender import QueueSender
 from .reading import Steps, open_syncer
+from .snap_start import invoked
 
 
 def differs_here(settings: SyncSettings, clients: Clients) -> bool:
@@ -139,7 +140,7 @@ def _reconcile_anywhere(settings: SyncSettings, clients: Clients, workers: int, 
         here = mask(str(error), settings.secrets)
         report(Progress("reconcile here", "skipped", here))
     try:
-        result = reconcile_by_function(clients, settings.function_name, settings.timeout, report)
+        result = reconcile_by_function(clients, invoked(settings), settings.timeout, report)
     except S3SyncError as error:
         raise S3SyncError(f"{here}; {error}") from error
     result.failed = {key: mask(text, settings.secrets) for key, text in result.failed.items()}

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.settings import SyncSettings
 from ..exceptions import ConflictError
 from ..sync import events
 from ..sync.counts import count_of
 from .aws import Clients
 from .models import Names, Progress, Queue, Reporter
+from .snap_start import invoked
 from .writers.calls import Calls
 
 STEP = "replay failed events"
@@ -71,7 +73,9 @@ class Replayed:
         return {"command": "replay", **counts, "message": self.message}
 
 
-def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, report: Reporter) -> Replayed:
+def replay(
+    clients: Clients, names: Names, queue: Queue | None, settings: SyncSettings, report: Reporter
+) -> Replayed:
     """Process the failed events again, in batches, until the dead-letter queue has no others.
 
     An event that fails again stays in the queue.
@@ -82,8 +86,8 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
     names : Names
     queue : Queue or None
         The dead-letter queue.
-    timeout : int
-        The function's timeout in seconds.
+    settings : SyncSettings
+        What to invoke, and its timeout.
     report : callable
         Receives the number of processed messages.
 
@@ -96,7 +100,7 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
     """
     if queue is None:
         raise ConflictError(f"the queue {names.dead_letters} does not exist: run enable first")
-    run = _Replay(clients, names, queue, timeout)
+    run = _Replay(clients, names, queue, settings)
     succeeded, failed = 0, []
     report(Progress(STEP, "running", "processing failed events", 0, queue.messages))
     try:
@@ -118,12 +122,13 @@ def replay(clients: Clients, names: Names, queue: Queue | None, timeout: int, re
 class _Replay:
     """The calls of one replay."""
 
-    def __init__(self, clients: Clients, names: Names, queue: Queue, timeout: int) -> None:
+    def __init__(self, clients: Clients, names: Names, queue: Queue, settings: SyncSettings) -> None:
         self.calls = Calls(clients)
         self.names = names
         self.queue = queue
         self.resource = f"the queue {queue.name}"
-        self._invoker = clients.invoker(timeout)
+        self._invoker = clients.invoker(settings.timeout)
+        self._invoked = invoked(settings)
         #: The messages that were not deleted, by their ids; only the newest handle of each is valid.
         self._hidden: dict[str, Mapping[str, Any]] = {}
 
@@ -156,7 +161,7 @@ class _Replay:
 
     def process(self, messages: Sequence[Mapping[str, Any]]) -> list[FailedEvent]:
         """Invoke the function with messages, delete those that succeed, and return the others."""
-        response = self.calls.invoke(self._invoker, self.names.function, self._event(messages))
+        response = self.calls.invoke(self._invoker, self._invoked, self._event(messages))
         answer = json.loads(response["Payload"].read() or b"null")
         if "FunctionError" in response:
             reason = str((answer or {}).get("errorMessage") or response["FunctionError"])

@@ -6,7 +6,9 @@ from ..config.options import Delivery
 from . import notifications
 from .delivery import deliveries_of
 from .models import Action, Plan
+from .plan.permissions import permits, statements_of
 from .problems import ADD_MISSED
+from .snap_start import ALIAS, qualified
 
 #: The resources that carry events, and the fields that decide whether they do; None means all of them.
 #: Without the event source mapping, events wait in the queue.
@@ -48,9 +50,9 @@ def missed_events(plan: Plan) -> str:
     """Return a warning if events may have been missed before the plan was executed; otherwise an empty text.
 
     A first installation has missed none: what the bucket held before is another matter. A move to another
-    delivery misses none either, because both ways work meanwhile.
+    delivery misses none either, because both ways work meanwhile, and neither does one to an alias or back.
     """
-    if deliveries_of(plan.observed.function) - {plan.desired.delivery}:
+    if deliveries_of(plan.observed.function) - {plan.desired.delivery} or _invokes_otherwise(plan):
         return ""
     unused = () if _uses_net(plan) else NET
     parts = [
@@ -63,6 +65,22 @@ def missed_events(plan: Plan) -> str:
     listed = ", ".join(dict.fromkeys(parts))
     remedy = ADD_MISSED[0].upper() + ADD_MISSED[1:]
     return f"Events may have been missed, because resources were missing or different ({listed}). {remedy}."
+
+
+def _invokes_otherwise(plan: Plan) -> bool:
+    """Return whether S3 may invoke the alias instead of the function that the plan wants, or vice versa."""
+    wanted, entry = plan.desired.permission, plan.desired.subscription.entry
+    if wanted is None or entry is None:
+        return False
+    arns = {
+        item.get("LambdaFunctionArn")
+        for item in notifications.owned_entries(plan.observed.notifications, plan.desired.owner)
+    } - {entry.get("LambdaFunctionArn")}
+    alias = None if plan.desired.snap_start else ALIAS
+    arn = plan.desired.function.arn if alias is None else qualified(plan.desired.function.arn)
+    return arn in arns and any(
+        permits(statement, wanted) for statement in statements_of(plan.observed, alias)
+    )
 
 
 def _uses_net(plan: Plan) -> bool:

@@ -20,6 +20,8 @@ SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 PARAMETER_TAG = "pypicloud-s3sync:parameter"
 #: On the function: the schedule and its role may exist. An empty value means that they are gone.
 SCHEDULE_TAG = "pypicloud-s3sync:schedule"
+#: On the function: its alias and versions of this tool may exist. An empty value means that they are gone.
+SNAP_START_TAG = "pypicloud-s3sync:snap-start"
 #: On the function: the unique id of the role that its grant on the environment's KMS key belongs to.
 ROLE_TAG = "pypicloud-s3sync:role"
 

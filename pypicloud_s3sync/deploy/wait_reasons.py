@@ -17,10 +17,15 @@ MAPPING = "Lambda can take a minute to start or stop polling the queue"
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-to-enable-disable-notification-intro.html
 PROPAGATION = "S3 may use the previous notifications for some minutes, and no event may be lost"
 
+#: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-function-states
+SNAPSHOT = "Lambda publishes a version and takes a snapshot of it, which can take several minutes"
+
 _BY_RESOURCE = {
     ("create", "queue"): QUEUE,
     ("create", "dead-letter queue"): QUEUE,
     ("create", "function"): ROLE,
+    ("create", "alias"): SNAPSHOT,
+    ("update", "alias"): SNAPSHOT,
     ("create", "notification"): NOTIFICATION,
     ("update", "notification"): NOTIFICATION,
 }

@@ -12,6 +12,7 @@ from ..config.settings import SyncSettings
 from ..deploy.metrics import Interval, Statistics
 from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
 from ..deploy.replication.models import Encryption
+from ..deploy.snap_start import Published
 from ..exceptions import S3SyncError
 from .replication import Replication
 
@@ -216,3 +217,4 @@ class Facts:
     intervals: Fact[Sequence[Interval]]
     statistics: Fact[Statistics]
     ages: Fact[Mapping[str, int]] = field(default_factory=lambda: Fact({}))
+    published: Fact[Published | None] = field(default_factory=lambda: Fact(None))

@@ -135,15 +135,16 @@ def read_scaled(calls: Calls, tables: Iterable[str]) -> frozenset[str]:
     return frozenset(target["ResourceId"].removeprefix("table/") for target in targets)
 
 
-def ask_function(clients: Clients, settings: SyncSettings, region: str) -> Probe:
+def ask_function(clients: Clients, settings: SyncSettings, region: str, function: str) -> Probe:
     """Let the function look at a file that does not exist, as if it had been deleted.
 
-    It reads the bucket and the cache from its own network, and writes nothing.
+    It reads the bucket and the cache from its own network, and writes nothing. ``function`` is its name or
+    that of its alias.
     """
     event = {"Records": [_event(settings, region)]}
     calls = Invocation(clients)
     started = calls.clock()
-    response = calls.invoke(clients.invoker(settings.timeout), settings.function_name, event)
+    response = calls.invoke(clients.invoker(settings.timeout), function, event)
     milliseconds = round((calls.clock() - started) * 1000)
     if "FunctionError" not in response:
         return Probe(milliseconds)

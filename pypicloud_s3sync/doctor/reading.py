@@ -30,10 +30,12 @@ from ..deploy.readers.functions import find_function
 from ..deploy.readers.identity import caller_identity
 from ..deploy.readers.notifications import bucket_notifications
 from ..deploy.readers.permissions import permission_statements
+from ..deploy.readers.published import find_published
 from ..deploy.readers.replication import bucket_encryption, bucket_versioning
 from ..deploy.readers.roles import find_role
 from ..deploy.readers.tables import account_of_tables, cache_tables
 from ..deploy.replication.models import Encryption
+from ..deploy.snap_start import Published, invoked
 from ..exceptions import AwsError, NotReadError, S3SyncError
 from . import readers
 from .models import (
@@ -138,6 +140,7 @@ class _Reading:
         role = start(self._read_role)
         decisions = start(self._simulate)
         statements = start(self._read_statements)
+        self._published = start(self._read_published)
         notifications: Future[Mapping[str, Any]] = start(self._in_bucket, bucket_notifications)
         self._delivery = start(self._read_delivery)
         probe = start(self._ask_function)
@@ -162,6 +165,7 @@ class _Reading:
             function=_fact(self._function),
             role=_fact(role),
             statements=_fact(statements),
+            published=_fact(self._published),
             notifications=_fact(notifications),
             delivery=_fact(self._delivery),
             decisions=_fact(decisions),
@@ -332,6 +336,9 @@ class _Reading:
     def _read_statements(self) -> tuple[Mapping[str, Any], ...]:
         return permission_statements(self._calls.result(), self.settings.function_name)
 
+    def _read_published(self) -> Published | None:
+        return find_published(self._calls.result(), self._desired.result(), self._known_function())
+
     def _read_delivery(self) -> DeliveryResources:
         desired = self._desired.result()
         function = self._known_function()
@@ -342,8 +349,10 @@ class _Reading:
         fingerprint = self._desired.result().fingerprint
         if function.reserved_concurrency == 0 or state_of_code(function, fingerprint) == "different":
             return None
-        clients = self._calls.result().clients
-        return readers.ask_function(clients, self.settings, self._region.result())
+        clients, published = self._calls.result().clients, self._published.result()
+        has_alias = published is not None and published.alias is not None
+        name = invoked(self.settings) if has_alias else self.settings.function_name
+        return readers.ask_function(clients, self.settings, self._region.result(), name)
 
     def _read_intervals(self) -> Sequence[Interval]:
         self._owned_function()

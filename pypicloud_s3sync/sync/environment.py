@@ -91,6 +91,11 @@ def read() -> EnvironSettings:
     return settings
 
 
+def without_secrets() -> EnvironSettings:
+    """Return the settings in this process's environment, except those that are kept elsewhere."""
+    return EnvironSettings({name: value for name, value in _settings().items() if name != SECRETS})
+
+
 def _settings() -> dict[str, Any]:
     try:
         settings = json.loads(os.environ[VARIABLE])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import os
+import random
 
 import botocore.session
 from botocore.config import Config
 
 from .. import compat
-from ..caches.registry import adapter_for, open_cache
+from ..caches.registry import adapter_class, adapter_for, cache_class, open_cache
 from . import environment
 from .converge import Syncer
 from .heads import HeadClient
@@ -42,3 +44,25 @@ def syncer() -> Syncer:
     return Syncer(
         reader, adapter_for(cache), settings.get("storage.bucket"), settings.get("storage.prefix", "")
     )
+
+
+def prepare_snapshot() -> None:
+    """Import what the cache needs before Lambda takes a snapshot of this process, if it does (SnapStart).
+
+    The snapshot holds no connection, no credentials and no secret: each process that is restored from it has
+    its own. Their random numbers differ as well.
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+    """
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return
+    # Part of the managed runtimes that have SnapStart.
+    from snapshot_restore_py import register_after_restore  # type: ignore[import-not-found]
+
+    compat.apply_to_caches()
+    adapter_class(cache_class(environment.without_secrets()))
+    register_after_restore(_restore)
+
+
+def _restore() -> None:
+    syncer.cache_clear()
+    random.seed()

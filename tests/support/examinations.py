@@ -113,6 +113,7 @@ def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Fact
         "intervals": (),
         "statistics": Statistics(0, 1200.0, 3400.0),
         "ages": {},
+        "published": seen.published,
     }
     known = {name: _fact(value) for name, value in (values | changes).items() if name != "destinations"}
     return Facts(

@@ -14,6 +14,7 @@ from pypicloud_s3sync.deploy.aws import Clients
 from pypicloud_s3sync.deploy.desired import desire
 from pypicloud_s3sync.deploy.models import DeliveryResources, Desired, Identity, Observed
 from pypicloud_s3sync.deploy.notifications import subscribed
+from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias, Published, Version, description
 from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.writers.calls import Calls
 from support.service_models import client_model
@@ -62,19 +63,36 @@ NOTHING = Observed(role=None, given_role=None, log_group=None, function=None, st
 def deployed(desired: Desired, **changes: Any) -> Observed:
     """Return what AWS has after ``desired`` was enabled; ``changes`` are fields with other values."""
     tags = {**desired.function.tags, BUNDLE_TAG: bundle_tag(desired.fingerprint, CODE)}
+    published = published_as(desired) if desired.snap_start else None
     observed = Observed(
         role=desired.role,
         given_role=None,
         log_group=replace(desired.log_group, retention_days=desired.log_group.retention_days or 30),
         function=replace(desired.function, tags=tags, code_sha256=CODE),
-        statements=(permission_statement(desired),) if desired.permission else (),
+        statements=(permission_statement(desired),) if desired.permission and not published else (),
         notifications=subscribed({}, desired.owner, desired.subscription),
         parameter=desired.parameter,
         schedule=desired.schedule,
         schedule_role=desired.schedule_role,
         delivery_resources=created(desired.delivery_resources),
+        published=published,
     )
     return replace(observed, **changes)
+
+
+#: What a version of the function freezes, as far as the planner can tell.
+CONTENT = {"CodeSha256": CODE, "MemorySize": 512, "Environment": {}}
+
+
+def published_as(desired: Desired) -> Published:
+    """Return version 1 of the function, which is up to date, with the alias that points to it."""
+    return Published(
+        latest=Version("$LATEST", "", CONTENT),
+        versions=(Version("1", description(None), CONTENT),),
+        aliases=(Alias(ALIAS, "1"),),
+        statements=(permission_statement(desired),) if desired.permission else (),
+        state="Active",
+    )
 
 
 def created(resources: DeliveryResources) -> DeliveryResources:

@@ -233,6 +233,11 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("enable, a large bundle", "enable", DYNAMO, large=True)
     yield Scenario("an update to a large bundle", "enable", DYNAMO, DYNAMO, change=replace_code, large=True)
     yield Scenario("disable, a staged bundle", "disable", DYNAMO, DYNAMO, change=leave_bundle)
+    yield Scenario("disable, SnapStart", "disable", SNAP_START, SNAP_START)
+    yield Scenario("to SnapStart", "enable", SNAP_START, DYNAMO)
+    yield Scenario("from SnapStart", "enable", DYNAMO, SNAP_START)
+    yield Scenario("an update with SnapStart", "enable", {**CHANGES, **SNAP_START}, SNAP_START)
+    yield Scenario("a role that was deleted, SnapStart", "enable", SNAP_START, SNAP_START, change=delete_role)
     yield Scenario("from Redis with a password to DynamoDB", "enable", DYNAMO, REDIS)
     yield Scenario("from DynamoDB to Redis with a password", "enable", REDIS, DYNAMO)
 
@@ -244,6 +249,7 @@ CHANGES: Settings = {
     "s3sync__permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
     "storage__prefix": "x/",
 }
+SNAP_START: Settings = {"s3sync__snap_start": "true"}
 VPC: Settings = {
     "s3sync__vpc_subnet_ids": "subnet-0a1b2c3d",
     "s3sync__vpc_security_group_ids": "sg-0a1b2c3d",

@@ -31,6 +31,7 @@ def documented_policies() -> dict[str, str]:
         "eventbridge": {"s3sync__delivery": Delivery.EVENTBRIDGE},
         "secrets": password,
         "schedule": {"s3sync__reconcile_schedule": "rate(1 day)"},
+        "snap_start": {"s3sync__snap_start": "true"},
     }
     for name, changes in features.items():
         statements = _documented(**changes)["Statement"]

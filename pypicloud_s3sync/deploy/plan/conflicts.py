@@ -21,10 +21,13 @@ from ..models import (
     Schedule,
 )
 from ..problems import CONFLICT, SETTINGS, Problem
+from ..snap_start import Published
 from ..tags import OWNER_TAG
 
 #: In bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096
+#: The largest ephemeral storage of a function with SnapStart, in MB.
+SNAP_START_STORAGE = 512
 
 
 def refuse_conflicts(desired: Desired, observed: Observed, *, force: bool) -> None:
@@ -54,6 +57,7 @@ def conflicts(desired: Desired, observed: Observed, *, force: bool = False) -> I
     yield from _parameter(desired.parameter, observed.parameter, desired.bucket)
     yield from _foreign_delivery_resources(desired, observed.delivery_resources)
     yield from _foreign_schedule(desired, observed)
+    yield from _without_snap_start(desired, observed.published)
     yield from _overlap(desired, observed.notifications)
     yield from _large_environment(desired, observed.function)
 
@@ -152,6 +156,24 @@ def _foreign_schedule(desired: Desired, observed: Observed) -> Iterator[Problem]
         yield Problem(
             CONFLICT, f"the role {role.arn} already exists and was not created by this tool", "remove it"
         )
+
+
+def _without_snap_start(desired: Desired, published: Published | None) -> Iterator[Problem]:
+    """Yield the problem that the function has what SnapStart does not support.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes
+    """
+    if not desired.snap_start or published is None:
+        return
+    content, name = published.latest.content, desired.names.function
+    found = []
+    if content.get("FileSystemConfigs"):
+        found.append("a file system (EFS)")
+    if content.get("EphemeralStorage", {}).get("Size", 0) > SNAP_START_STORAGE:
+        found.append(f"more than {SNAP_START_STORAGE} MB of ephemeral storage")
+    if found:
+        message = f"the function {name} has {' and '.join(found)}, which SnapStart does not support"
+        yield Problem(CONFLICT, message, "remove that from the function, or leave out s3sync.snap_start")
 
 
 def _overlap(desired: Desired, configuration: Mapping[str, Any]) -> Iterator[Problem]:

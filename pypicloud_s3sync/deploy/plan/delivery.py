@@ -1,8 +1,7 @@
-"""Plan the actions on queues, event source mapping, rule, permission and notification."""
+"""Plan the actions on queues, event source mapping, rule and notification."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,6 @@ from ..models import (
     Change,
     Desired,
     EventSourceMapping,
-    Names,
     NotificationOwner,
     Observed,
     Queue,
@@ -22,14 +20,13 @@ from ..models import (
     Subscription,
 )
 from ..policy import with_foreign_statements
+from .alias import obsolete_alias_actions
 from .conflicts import is_owned
 from .function import differences, managed_tags, switch_tag
+from .permissions import obsolete_permission_actions
 
 #: The fields of a target that decide which events the queue receives, and in which form.
 TARGET_FIELDS = ("Id", "Arn", "Input", "InputPath", "InputTransformer")
-#: The arguments of AddPermission that become conditions of the statement.
-SOURCES = ("SourceArn", "SourceAccount")
-PERMISSION_FIELDS = ("Principal", *SOURCES)
 
 
 def queue_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
@@ -59,8 +56,9 @@ def obsolete_delivery_actions(desired: Desired, observed: Observed) -> Iterator[
     rule = observed.delivery_resources.rule if desired.delivery_resources.rule is None else None
     actions = (
         *_notification_remainder_actions(desired, observed),
-        *permission_removal_actions(desired.names, observed.statements, desired.permission),
+        *obsolete_permission_actions(desired, observed),
         *rule_removal_actions(rule, desired.bucket),
+        *obsolete_alias_actions(desired, observed),
     )
     for index, action in enumerate(actions):
         yield action if index else replace(action, delay=desired.propagation)
@@ -128,9 +126,12 @@ def _mapping(wanted: EventSourceMapping, mapping: EventSourceMapping | None, que
         shown = tuple(Change(key, None, value) for key, value in wanted.configuration.items())
         yield Action("create", "event source mapping", queue, "mapping.create", {"mapping": wanted}, shown)
         return
+    moves = mapping.function_arn != wanted.function_arn
     changes = differences(mapping.configuration, wanted.configuration)
+    if moves:
+        changes = (Change("FunctionArn", mapping.function_arn, wanted.function_arn), *changes)
     if changes:
-        arguments = {"uuid": mapping.uuid, "mapping": wanted}
+        arguments = {"uuid": mapping.uuid, "mapping": wanted, **({"moves": True} if moves else {})}
         yield Action("update", "event source mapping", queue, "mapping.update", arguments, changes)
 
 
@@ -153,55 +154,6 @@ def _with_foreign_fields(
     """Return the wanted target with what others set on it, for example a retry policy."""
     foreign = {key: value for key, value in (target or {}).items() if key not in TARGET_FIELDS}
     return None if wanted is None else {**wanted, **foreign}
-
-
-def permission_actions(desired: Desired, statements: tuple[Mapping[str, Any], ...]) -> Iterator[Action]:
-    """Yield the action that creates or updates the permission to invoke the function."""
-    wanted = desired.permission
-    if wanted is None:
-        return
-    name = wanted["StatementId"]
-    shown = tuple(Change(key, None, value) for key, value in wanted.items() if key in PERMISSION_FIELDS)
-    found = find_statement(statements, name)
-    if found is None and any(permits(statement, wanted) for statement in statements):
-        # CloudFormation chooses the ids of its statements.
-        return
-    if found is None:
-        yield Action("create", "permission", name, "permission.add", {"permission": wanted}, shown)
-    elif not permits(found, wanted):
-        before = json.dumps(found, sort_keys=True)
-        changes = (Change("statement", before, dict(wanted)),)
-        yield Action("update", "permission", name, "permission.replace", {"permission": wanted}, changes)
-
-
-def permission_removal_actions(
-    names: Names, statements: tuple[Mapping[str, Any], ...], kept: Mapping[str, Any] | None = None
-) -> Iterator[Action]:
-    """Yield the actions that remove this tool's statements, except the ``kept`` one."""
-    for name in (names.statement, names.rule_statement):
-        if (kept is None or kept["StatementId"] != name) and find_statement(statements, name) is not None:
-            arguments = {"function": names.function, "statement": name}
-            yield Action("delete", "permission", name, "permission.remove", arguments)
-
-
-def find_statement(statements: tuple[Mapping[str, Any], ...], sid: str) -> Mapping[str, Any] | None:
-    """Return a statement of a function's policy by its id."""
-    return next((statement for statement in statements if statement.get("Sid") == sid), None)
-
-
-def permits(statement: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Return whether a statement is what AddPermission creates from the arguments ``wanted``."""
-    conditions = {
-        key.lower(): value
-        for operator in statement.get("Condition", {}).values()
-        for key, value in operator.items()
-    }
-    return (
-        statement.get("Effect") == "Allow"
-        and statement.get("Action") == wanted["Action"]
-        and statement.get("Principal") in ({"Service": wanted["Principal"]}, wanted["Principal"])
-        and conditions == {f"aws:{key.lower()}": wanted[key] for key in SOURCES if key in wanted}
-    )
 
 
 def notification_actions(desired: Desired, observed: Observed) -> Iterator[Action]:

@@ -11,6 +11,7 @@ from ..delivery import deliveries_of, has_switch, owns_eventbridge
 from ..models import Action, Change, Desired, Function, LogGroup, Observed, Role
 from ..notifications import EVENTBRIDGE
 from ..policy import with_key_of_queue
+from ..snap_start import OFF, is_recorded
 from ..tags import BUNDLE_TAG, DELIVERY_TAG, OWNER_TAG, ROLE_TAG, SWITCH_TAG, bundle_tag, split_bundle_tag
 from .conflicts import is_owned
 
@@ -186,6 +187,7 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
     if before.get("DeadLetterConfig"):
         # A foreign dead-letter target stays: its owner handles the failed events.
         after["DeadLetterConfig"] = before["DeadLetterConfig"]
+    _keep_foreign_snap_start(before, after, function)
     changes = differences(redact(before), redact(after))
     if before != after or function.failure:
         arguments = {"name": function.name, "configuration": after}
@@ -195,6 +197,14 @@ def _configuration(desired: Desired, function: Function) -> Iterator[Action]:
         failed = (Change("state", f"failed: {function.failure}", "active"),) if function.failure else ()
         shown = (*changes, *failed)
         yield Action("update", "function", function.name, "function.update_configuration", arguments, shown)
+
+
+def _keep_foreign_snap_start(before: dict[str, Any], after: dict[str, Any], function: Function) -> None:
+    """Turn SnapStart off only if this tool turned it on; an update does not repeat a value that stays."""
+    found = before.pop("SnapStart", dict(OFF))
+    wanted = after.pop("SnapStart", dict(OFF) if is_recorded(function) else found)
+    if found != wanted:
+        before["SnapStart"], after["SnapStart"] = found, wanted
 
 
 def _role_and_tags(desired: Desired, function: Function, observed: Observed) -> Iterator[Action]:

@@ -1,9 +1,9 @@
 """Plan the actions that turn the observed resources into the desired ones.
 
 ``enable`` performs exactly the actions that ``plan`` shows, in this order: role, log group, parameter,
-queues, function, event source mapping, rule, schedule, permission, and the notification, because S3 checks
-the permission then. What a previous delivery needed is removed last, and so is a parameter that the function
-still refers to. ``disable`` uses the reverse order.
+queues, function, alias, event source mapping, rule, schedule, permission, and the notification, because S3
+checks the permission then. What a previous delivery needed is removed last, and so is a parameter that the
+function still refers to. ``disable`` uses the reverse order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from ..models import Action, Change, Desired, Observed, Plan
 from ..parameters import refers_to
+from .alias import alias_actions, alias_record_actions, alias_removal_actions
 from .conflicts import is_owned, refuse_conflicts
 from .delivery import (
     delivery_actions,
@@ -19,8 +20,6 @@ from .delivery import (
     notification_actions,
     notification_removal_actions,
     obsolete_delivery_actions,
-    permission_actions,
-    permission_removal_actions,
     queue_actions,
     queue_removal_actions,
     rule_removal_actions,
@@ -34,6 +33,7 @@ from .function import (
     staged_bundle_actions,
 )
 from .parameters import obsolete_parameter_actions, parameter_actions, parameter_removal_actions
+from .permissions import permission_actions, permission_removal_actions
 from .schedule import obsolete_schedule_actions, schedule_actions, schedule_removal_actions
 
 
@@ -60,6 +60,7 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
     """Return what differs as a plan, even if :func:`plan_enable` would refuse it; it is not for execution."""
     obsolete_parameter = tuple(obsolete_parameter_actions(desired, observed))
     is_used = refers_to(observed.function, desired.names.parameter)
+    function = tuple(function_actions(desired, observed, force=force))
     actions = (
         *(() if is_used else obsolete_parameter),
         *staged_bundle_actions(observed, desired.bucket),
@@ -67,13 +68,15 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
         *log_group_actions(desired.log_group, observed.log_group),
         *parameter_actions(desired, observed),
         *queue_actions(desired, observed),
-        *function_actions(desired, observed, force=force),
+        *function,
+        *alias_actions(desired, observed, function),
         *delivery_actions(desired, observed),
         *schedule_actions(desired, observed),
-        *permission_actions(desired, observed.statements),
+        *permission_actions(desired, observed),
         *notification_actions(desired, observed),
         *obsolete_delivery_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
+        *alias_record_actions(desired, observed),
         *obsolete_schedule_actions(desired, observed),
         *(obsolete_parameter if is_used else ()),
         *obsolete_role_actions(desired, observed.role),
@@ -89,6 +92,8 @@ def plan_disable(desired: Desired, observed: Observed) -> Plan:
         *notification_removal_actions(desired, observed),
         *permission_removal_actions(desired.names, observed.statements),
         *mapping_removal_actions(desired, observed),
+        # Before the function leaves its VPC, whose network interfaces its versions use as well.
+        *alias_removal_actions(desired, observed),
         *rule_removal_actions(observed.delivery_resources.rule, desired.bucket),
         *staged_bundle_actions(observed, desired.bucket),
         # Before the function, whose tags record that it may exist.

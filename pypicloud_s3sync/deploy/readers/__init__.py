@@ -15,6 +15,7 @@ from .log_groups import find_log_group
 from .notifications import bucket_notifications
 from .parameters import find_parameter
 from .permissions import permission_statements
+from .published import find_published
 from .queues import find_queue
 from .roles import find_role
 from .schedules import find_schedule
@@ -91,4 +92,5 @@ class Reader:
             parameter=find_parameter(self.calls, desired, function, role),
             schedule=schedule,
             schedule_role=schedule_role,
+            published=find_published(self.calls, desired, function),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...config.options import Delivery
 from ..delivery import deliveries_of, has_switch
 from ..models import DeliveryResources, Desired, Function
+from ..snap_start import qualified
 from .calls import Calls
 from .queues import find_mapping, find_queue
 from .rules import find_rule, other_rules
@@ -34,7 +35,13 @@ def find_delivery_resources(
     return DeliveryResources(
         queue=find_queue(calls, names.queue),
         dead_letters=find_queue(calls, names.dead_letters),
-        mapping=find_mapping(calls, names.queue, queue_arn, desired.function.arn),
+        mapping=find_mapping(calls, names.queue, queue_arn, _invoked(desired)),
         rule=rule,
         other_rules=tuple(other_rules(calls, desired)) if needs_others else (),
     )
+
+
+def _invoked(desired: Desired) -> tuple[str, ...]:
+    """Return what the mapping may invoke: the function or its alias, the desired one first."""
+    arns = desired.function.arn, qualified(desired.function.arn)
+    return tuple(sorted(arns, reverse=desired.snap_start))

@@ -8,6 +8,7 @@ from typing import Any
 from ...exceptions import AwsError
 from ..aws_errors import DENIED_CODES, denied
 from ..models import Function
+from ..snap_start import ON
 from .calls import Calls
 
 #: The field of a function's network that someone may have set.
@@ -31,10 +32,10 @@ def find_function(calls: Calls, name: str) -> Function | None:
     return Function(
         name=name,
         arn=configuration["FunctionArn"],
-        configuration=_managed(configuration),
+        configuration=managed(configuration),
         tags=found.get("Tags") or {},
         code_sha256=configuration["CodeSha256"],
-        failure=_failure(configuration),
+        failure=failure_of(configuration),
         package=configuration.get("PackageType", "Zip"),
         state=configuration.get("State", "Active"),
         reserved_concurrency=found.get("Concurrency", {}).get("ReservedConcurrentExecutions"),
@@ -62,8 +63,8 @@ def _refuse_unreadable_environment(name: str, configuration: Mapping[str, Any]) 
         raise AwsError(f"{message}: allow kms:Decrypt for the caller in IAM", code, "kms:Decrypt", key)
 
 
-def _failure(configuration: Mapping[str, Any]) -> str | None:
-    """Return why the function cannot run or its last update failed; None if neither is the case."""
+def failure_of(configuration: Mapping[str, Any]) -> str | None:
+    """Return why a function or version cannot run or its last update failed; None if neither is the case."""
     if configuration.get("State") == "Failed":
         return str(configuration.get("StateReason") or "its creation failed")
     if configuration.get("LastUpdateStatus") == "Failed":
@@ -71,8 +72,10 @@ def _failure(configuration: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that this tool manages, with the API's names."""
     vpc, dead_letters = configuration.get("VpcConfig", {}), configuration.get("DeadLetterConfig") or {}
+    snap_start = configuration.get("SnapStart") or {}
     return {
         "Description": configuration.get("Description", ""),
         "Role": configuration["Role"],
@@ -90,4 +93,6 @@ def _managed(configuration: Mapping[str, Any]) -> dict[str, Any]:
         # An empty target is none.
         "DeadLetterConfig": {name: arn for name, arn in dead_letters.items() if arn},
         "Environment": configuration.get("Environment", {}).get("Variables", {}),
+        # The status of the snapshot is no setting.
+        **({"SnapStart": dict(ON)} if snap_start.get("ApplyOn") == ON["ApplyOn"] else {}),
     }

@@ -44,12 +44,28 @@ def find_queue(calls: Calls, name: str) -> Queue | None:
     )
 
 
-def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) -> EventSourceMapping | None:
-    """Return the event source mapping of a queue and a function; None if it is missing or being deleted."""
+def find_mapping(
+    calls: Calls, queue: str, queue_arn: str, function_arns: tuple[str, ...]
+) -> EventSourceMapping | None:
+    """Return the event source mapping of a queue and a function; None if it is missing or being deleted.
+
+    Parameters
+    ----------
+    calls : Calls
+    queue, queue_arn : str
+    function_arns : tuple of str
+        The ARNs that it may invoke: the function and its alias, the preferred one first.
+    """
     found = calls.find("lambda", "list_event_source_mappings", f"the queue {queue}", EventSourceArn=queue_arn)
     mappings = (found or {}).get("EventSourceMappings", [])
-    others = [item["FunctionArn"] for item in mappings if item["State"] not in INACTIVE]
-    for mapping in mappings:
+    # A version or an alias of the function handles the messages as well.
+    own = f"{min(function_arns, key=len)}:"
+    others = [
+        item["FunctionArn"]
+        for item in mappings
+        if item["State"] not in INACTIVE and not f"{item['FunctionArn']}:".startswith(own)
+    ]
+    for function_arn, mapping in ((arn, mapping) for arn in function_arns for mapping in mappings):
         if mapping["FunctionArn"] == function_arn and mapping["State"] != "Deleting":
             configuration = {
                 "BatchSize": mapping.get("BatchSize"),
@@ -62,8 +78,7 @@ def find_mapping(calls: Calls, queue: str, queue_arn: str, function_arn: str) ->
                 *(queue_arn, function_arn, configuration),
                 uuid=mapping["UUID"],
                 has_filter=bool(mapping.get("FilterCriteria", {}).get("Filters")),
-                # A version or an alias of the function handles the messages as well.
-                other_readers=tuple(arn for arn in others if not f"{arn}:".startswith(f"{function_arn}:")),
+                other_readers=tuple(others),
             )
     return None
 

@@ -5,8 +5,11 @@ The properties are those of https://docs.aws.amazon.com/AWSCloudFormation/latest
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
+from .. import snap_start
 from ..desired import DESCRIPTION
 from ..models import Queue, Role
 from ..policy import POLICY_NAME
@@ -15,6 +18,8 @@ from .resources import ACCOUNT, PARTITION, Resources, filled
 
 #: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.
 RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+#: The longest key of the zip with which the description of a version has at most 256 characters.
+MAX_KEY = 160
 NEXT_STEP = (
     "The stack does not change the bucket's notifications, because other tools share them."
     " Run ppc-s3sync enable with the same configuration: it adds the notification of the sync."
@@ -34,6 +39,8 @@ def cloudformation(resources: Resources) -> dict[str, Any]:
             "BundleKey": {
                 "Type": "String",
                 "Description": "The key of the zip. A stack deploys another zip only under another key.",
+                # A version's description contains it, which has at most 256 characters.
+                **({"MaxLength": MAX_KEY} if resources.alias else {}),
             },
         },
         "Rules": {
@@ -76,6 +83,7 @@ class _Writer:
             "Queue": self._queue(self.of.queue),
             "QueuePolicy": self._queue_policy(),
             "Function": self._function(),
+            **self._alias(),
             "EventSourceMapping": self._mapping(),
             "Rule": self._rule(),
             "ScheduleRole": self._role(self.of.schedule_role),
@@ -152,6 +160,30 @@ class _Writer:
         """Return the tag by which ``enable`` sees that the function had its role from the beginning."""
         return [{"Key": ROLE_TAG, "Value": {"Fn::GetAtt": ["Role", "RoleId"]}}] if self.of.role else []
 
+    def _alias(self) -> dict[str, Any]:
+        """Return a version of the function and the alias that points to it.
+
+        A stack publishes another version only if it replaces the resource. The description therefore contains
+        what the version freezes: the key of the zip, the id of the role, and a digest of the configuration.
+        """
+        if self.of.alias is None:
+            return {}
+        frozen = json.dumps(self._function()["Properties"], sort_keys=True)
+        digest = hashlib.sha256(frozen.encode()).hexdigest()[:12]
+        role = " for the role ${Role.RoleId}" if self.of.role else ""
+        text = f"{snap_start.PUBLISHED}{role}: {digest} ${{BundleKey}}"
+        version = {"FunctionName": {"Ref": "Function"}, "Description": {"Fn::Sub": text}}
+        alias = {
+            "Name": self.of.alias,
+            "Description": snap_start.ALIAS_DESCRIPTION,
+            "FunctionName": {"Ref": "Function"},
+            "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+        }
+        return {
+            "Version": {"Type": "AWS::Lambda::Version", "DeletionPolicy": "Retain", "Properties": version},
+            "Alias": {"Type": "AWS::Lambda::Alias", **RETAINED, "Properties": alias},
+        }
+
     def _mapping(self) -> dict[str, Any]:
         mapping = self.of.mapping
         properties = {
@@ -187,14 +219,17 @@ class _Writer:
         permission = self.of.permission
         if permission is None:
             return None
-        properties = {key: value for key, value in permission.items() if key != "StatementId"}
-        properties["FunctionName"] = self.of.function.arn
+        left_out = ("StatementId", "Qualifier")
+        properties = {key: value for key, value in permission.items() if key not in left_out}
+        properties["FunctionName"] = self.of.mapping.function_arn
         return {"Type": "AWS::Lambda::Permission", **RETAINED, "Properties": self._referring(properties)}
 
     def _referring(self, value: Any) -> Any:
         """Return a value with references in place of ARNs of the stack's own resources."""
 
         def fill(text: str) -> Any:
+            if text == self.of.alias_arn:
+                return {"Ref": "Alias"}
             name = self.references.get(text)
             return {"Fn::GetAtt": [name, "Arn"]} if name else substituted(text)
 

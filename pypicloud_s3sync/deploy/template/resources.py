@@ -15,18 +15,19 @@ from ...config.settings import SyncSettings
 from ...exceptions import ConfigError
 from ...sync import environment
 from ...sync.masking import secrets_of
+from .. import snap_start
 from ..desired import desire
 from ..models import EventSourceMapping, Function, Identity, LogGroup, Observed, Queue, Role, Rule, Schedule
 from ..plan.conflicts import conflicts
 from ..plan.planner import compare
 from ..problems import SETTINGS
-from ..tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG
+from ..tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG, SWITCH_TAG
 
 #: Stand for the account and the partition. No name, bucket or prefix contains them.
 ACCOUNT = "<account of 9b1f6c52>"
 PARTITION = "<partition of 9b1f6c52>"
 #: The tags that record what a run did. Each run of ``enable`` sets them.
-RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SWITCH_TAG)
+RUN_TAGS = (BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG, SWITCH_TAG)
 NOTHING = Observed(role=None, given_role=None, log_group=None, function=None, statements=(), notifications={})
 
 
@@ -35,7 +36,7 @@ class Resources:
     """The resources of a template.
 
     ``role`` is None if the settings name an existing one, ``rule`` and ``permission`` unless the delivery
-    needs them. ``schedule`` and its role are None unless the settings ask for them.
+    needs them. ``schedule`` and its role are None unless the settings ask for them, and so is ``alias``.
     """
 
     bucket: str
@@ -50,6 +51,12 @@ class Resources:
     permission: Mapping[str, str] | None
     schedule: Schedule | None = None
     schedule_role: Role | None = None
+    alias: str | None = None
+
+    @property
+    def alias_arn(self) -> str:
+        """The ARN of the alias, if there is one."""
+        return snap_start.qualified(self.function.arn)
 
 
 def created_resources(settings: SyncSettings) -> Resources:
@@ -84,6 +91,7 @@ def created_resources(settings: SyncSettings) -> Resources:
         permission=created.get("permission", {}).get("permission"),
         schedule=created.get("schedule", {}).get("schedule"),
         schedule_role=created.get("schedule role", {}).get("role"),
+        alias=snap_start.ALIAS if settings.snap_start else None,
     )
 
 

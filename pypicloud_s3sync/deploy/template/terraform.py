@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .. import snap_start
 from ..desired import DESCRIPTION
 from ..models import Queue, Role
 from ..policy import POLICY_NAME
@@ -53,6 +54,7 @@ class _Writer:
         self.of = resources
         self.references = {
             resources.function.arn: "${aws_lambda_function.sync.arn}",
+            resources.alias_arn: "${aws_lambda_alias.sync.arn}",
             resources.queue.arn: "${aws_sqs_queue.sync.arn}",
             resources.dead_letters.arn: "${aws_sqs_queue.failed.arn}",
             **({resources.role.arn: "${aws_iam_role.sync.arn}"} if resources.role else {}),
@@ -76,6 +78,7 @@ class _Writer:
             "aws_sqs_queue_redrive_allow_policy": {"failed": self._redrive_allow_policy()},
             "aws_sqs_queue_policy": {"sync": self._queue_policy()},
             "aws_lambda_function": {"sync": self._function()},
+            **self._alias(),
             "aws_lambda_event_source_mapping": {"sync": self._mapping()},
             **self._rule(),
             **self._schedule(),
@@ -184,6 +187,7 @@ class _Writer:
                 "target_arn": self._referring(configuration["DeadLetterConfig"]["TargetArn"])
             },
             "environment": {"variables": _texts(configuration["Environment"])},
+            **self._snap_start(),
             "tags": {**_texts(function.tags), **role_tag},
             "depends_on": depends_on,
             "lifecycle": {
@@ -195,6 +199,25 @@ class _Writer:
                 },
             },
         }
+
+    def _snap_start(self) -> dict[str, Any]:
+        if self.of.alias is None:
+            return {}
+        return {
+            "publish": True,
+            "snap_start": {"apply_on": self.of.function.configuration["SnapStart"]["ApplyOn"]},
+        }
+
+    def _alias(self) -> dict[str, Any]:
+        if self.of.alias is None:
+            return {}
+        written = {
+            "name": self.of.alias,
+            "description": snap_start.ALIAS_DESCRIPTION,
+            "function_name": "${aws_lambda_function.sync.function_name}",
+            "function_version": "${aws_lambda_function.sync.version}",
+        }
+        return {"aws_lambda_alias": {"sync": written}}
 
     def _mapping(self) -> dict[str, Any]:
         mapping, configuration = self.of.mapping, self.of.mapping.configuration
@@ -238,6 +261,7 @@ class _Writer:
             "function_name": "${aws_lambda_function.sync.function_name}",
             "action": permission["Action"],
             "principal": permission["Principal"],
+            **({"qualifier": "${aws_lambda_alias.sync.name}"} if self.of.alias else {}),
             "source_arn": self._referring(permission["SourceArn"]),
             "source_account": self._referring(permission["SourceAccount"]),
         }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..aws import Clients
+from .aliases import AliasWriter
 from .calls import Calls
 from .functions import FunctionWriter
 from .log_groups import LogGroupWriter
@@ -41,11 +42,13 @@ class Writers:
     def __init__(self, clients: Clients, bucket: str, account: str) -> None:
         calls = Calls(clients)
         self._calls = calls
+        functions = FunctionWriter(calls, bucket)
         self._writers: dict[str, Any] = {
             "role": RoleWriter(calls),
             "log_group": LogGroupWriter(calls),
             "parameter": ParameterWriter(calls),
-            "function": FunctionWriter(calls, bucket),
+            "function": functions,
+            "alias": AliasWriter(calls, functions),
             "queue": QueueWriter(calls),
             "mapping": MappingWriter(calls),
             "rule": RuleWriter(calls),

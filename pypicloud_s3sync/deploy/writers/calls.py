@@ -13,6 +13,10 @@ from ..aws_errors import iam_action, is_existing, translated
 from ..readers import calls as reading
 from .retries import Retries
 
+#: Lambda's error while it takes the snapshot of an idle version again; the function has not run then:
+#: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-troubleshooting.html
+NOT_READY = ("SnapStartNotReadyException",)
+
 
 class Calls(reading.Calls, Retries):
     """Calls operations that read or change AWS; readers take it too, since a writer may have to look first.
@@ -35,9 +39,16 @@ class Calls(reading.Calls, Retries):
 
     def invoke(self, client: Any, function: str, payload: Mapping[str, Any]) -> Any:
         """Invoke a function through the client of :meth:`.Clients.invoker`; return Lambda's response."""
-        resource = f"the function {function}"
-        with translated("lambda:InvokeFunction", resource, self.clients.settings.endpoint_url):
-            return client.invoke(FunctionName=function, LogType="Tail", Payload=json.dumps(payload).encode())
+
+        def invoke() -> Any:
+            with translated(
+                "lambda:InvokeFunction", f"the function {function}", self.clients.settings.endpoint_url
+            ):
+                return client.invoke(
+                    FunctionName=function, LogType="Tail", Payload=json.dumps(payload).encode()
+                )
+
+        return self.retry_on(NOT_READY, invoke)
 
     def do_batch(self, service: str, operation: str, resource: str, url: str, entries: list[Any]) -> None:
         """Call an operation of SQS on several messages; raise an error if one of them fails."""

@@ -50,7 +50,7 @@ class FunctionWriter:
         code_tag = bundle_tag(fingerprint, bundle.code_sha256)
         tags = {
             **function.tags,
-            **self._role_tag(settings["Role"]),
+            **_role_tag(self.calls, settings["Role"]),
             BUNDLE_TAG: "" if _is_large(bundle) else code_tag,
         }
         with self._code(bundle) as code:
@@ -111,14 +111,8 @@ class FunctionWriter:
         for role in (spare.arn, role_arn):
             self._update_configuration(name, Role=role)
         roles.delete(spare.name)
-        tags = self._role_tag(role_arn)
+        tags = _role_tag(self.calls, role_arn)
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
-
-    def _role_tag(self, role_arn: str) -> dict[str, str]:
-        name = role_arn.rsplit("/", 1)[-1]
-        found = self.calls.find("iam", "get_role", f"the role {name}", RoleName=name)
-        role_id = found and found["Role"].get("RoleId")
-        return {ROLE_TAG: role_id} if role_id else {}
 
     def leave_vpc(self, name: str) -> None:
         """Detach the function from its VPC while it has its role, with which Lambda deletes the interfaces.
@@ -136,6 +130,10 @@ class FunctionWriter:
     def update_configuration(self, name: str, configuration: Mapping[str, Any]) -> None:
         """Update the configuration, which also repairs a function that has failed."""
         self._update_configuration(name, **_api_arguments(configuration))
+
+    def describe(self, name: str, description: str) -> None:
+        """Change the description only."""
+        self._update_configuration(name, Description=description)
 
     def _update_configuration(self, name: str, **arguments: Any) -> None:
         self._wait_until_settled(name)
@@ -192,6 +190,19 @@ class FunctionWriter:
         """Record the deployed code."""
         tags = {BUNDLE_TAG: code}
         self.calls.do("lambda", "tag_resource", f"the function {name}", Resource=arn, Tags=tags)
+
+
+def role_id(calls: Calls, role_arn: str) -> str | None:
+    """Return the unique id of a role, which another role of the same name does not have."""
+    name = role_arn.rsplit("/", 1)[-1]
+    found = calls.find("iam", "get_role", f"the role {name}", RoleName=name)
+    unique_id: str | None = found["Role"].get("RoleId") if found else None
+    return unique_id
+
+
+def _role_tag(calls: Calls, role_arn: str) -> dict[str, str]:
+    found = role_id(calls, role_arn)
+    return {ROLE_TAG: found} if found else {}
 
 
 def _is_large(bundle: Bundle) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..plan.delivery import find_statement, permits
+from ..plan.permissions import find_statement, permits
 from ..readers.permissions import permission_statements
 from .calls import Calls
 
@@ -25,16 +25,20 @@ class PermissionWriter:
 
     def _is_added(self, permission: Mapping[str, str]) -> bool:
         """Return whether the existing statement is the one that this permission creates."""
-        statements = permission_statements(self.calls, permission["FunctionName"])
+        name = permission["FunctionName"]
+        statements = permission_statements(self.calls, name, permission.get("Qualifier"))
         found = find_statement(statements, permission["StatementId"])
         return found is not None and permits(found, permission)
 
     def replace(self, permission: Mapping[str, str]) -> None:
         """Remove the statement and add it again, since Lambda cannot update one; S3 retries meanwhile."""
-        self.remove(permission["FunctionName"], permission["StatementId"])
+        names = permission["FunctionName"], permission["StatementId"]
+        self.remove(*names, permission.get("Qualifier"))
         self.add(permission)
 
-    def remove(self, function: str, statement: str) -> None:
-        """Remove the statement."""
+    def remove(self, function: str, statement: str, alias: str | None = None) -> None:
+        """Remove the statement of the function's own policy, or of that of its alias."""
         arguments = {"FunctionName": function, "StatementId": statement}
+        if alias is not None:
+            arguments["Qualifier"] = alias
         self.calls.delete_if_exists("lambda", "remove_permission", f"the function {function}", **arguments)

@@ -90,23 +90,20 @@ class MappingWriter:
     def _adopt(self, mapping: EventSourceMapping) -> bool:
         """Give an existing mapping the configuration; one that is being deleted still counts for Lambda."""
         queue = mapping.queue_arn.rsplit(":", 1)[-1]
-        found = find_mapping(self.calls, queue, mapping.queue_arn, mapping.function_arn)
+        found = find_mapping(self.calls, queue, mapping.queue_arn, (mapping.function_arn,))
         if found is None:
             return False
         if found.configuration != mapping.configuration:
             self.update(found.uuid, mapping)
         return True
 
-    def update(self, uuid: str, mapping: EventSourceMapping) -> None:
-        """Update the configuration of the mapping."""
-        self.calls.retry_on(
-            MAPPING_PROPAGATION,
-            lambda: self.calls.do(
-                *("lambda", "update_event_source_mapping", _resource(mapping)),
-                UUID=uuid,
-                **mapping.configuration,
-            ),
-        )
+    def update(self, uuid: str, mapping: EventSourceMapping, *, moves: bool = False) -> None:
+        """Update the configuration of the mapping; if it ``moves``, let it invoke another ARN as well."""
+        arguments = {"UUID": uuid, **mapping.configuration}
+        if moves:
+            arguments["FunctionName"] = mapping.function_arn
+        operation = ("lambda", "update_event_source_mapping", _resource(mapping))
+        self.calls.retry_on(MAPPING_PROPAGATION, lambda: self.calls.do(*operation, **arguments))
 
     def delete(self, uuid: str) -> None:
         """Make Lambda stop polling."""

@@ -11,9 +11,11 @@ from ...deploy.differences import LABELS, visible
 from ...deploy.documents import state_of_code
 from ...deploy.health import paused_problems
 from ...deploy.models import Action, DeliveryResources, Desired, Function, Observed, Plan
+from ...deploy.plan.alias import alias_actions
 from ...deploy.plan.conflicts import is_owned
-from ...deploy.plan.delivery import delivery_actions, notification_actions, permission_actions, queue_actions
+from ...deploy.plan.delivery import delivery_actions, notification_actions, queue_actions
 from ...deploy.plan.function import function_actions
+from ...deploy.plan.permissions import permission_actions
 from ...deploy.tags import OWNER_TAG
 from ...exceptions import NotReadError, S3SyncError
 from ...sync.counts import count_of
@@ -38,6 +40,7 @@ def observed(facts: Facts) -> Observed:
         statements=facts.statements.known or (),
         notifications=dict(facts.notifications.known or {}),
         delivery_resources=facts.delivery.known or DeliveryResources(),
+        published=facts.published.known,
     )
 
 
@@ -97,7 +100,9 @@ def _entry(facts: Facts) -> str:
 
 def _permission(facts: Facts) -> Iterator[Finding]:
     desired = facts.desired.get()
-    for action in permission_actions(desired, facts.statements.get()):
+    facts.statements.get()
+    facts.published.get()
+    for action in permission_actions(desired, observed(facts)):
         how = "may not invoke" if action.verb == "create" else "may invoke only in part"
         yield failed(f"S3 {how} the function: the permission {action.name} is missing or differs", ENABLE)
 
@@ -167,9 +172,36 @@ def _of_function(facts: Facts, found: Function) -> Iterator[Finding]:
         )
     if facts.role.error is not None or facts.delivery.error is not None:
         return
-    for action in function_actions(desired, seen, force=False):
+    actions = tuple(function_actions(desired, seen, force=False))
+    for action in actions:
         if action.resource == "function" and action.verb == "update" and _fields(action):
             yield warning(f"the function differs from the settings ({_fields(action)})", UPDATE)
+    yield from _alias(facts, seen, actions)
+
+
+def _alias(facts: Facts, seen: Observed, actions: tuple[Action, ...]) -> Iterator[Finding]:
+    """Yield what is known of the alias that S3 and the queue invoke, if the function has SnapStart."""
+    if facts.published.error is not None:
+        yield unread(facts.published.error)
+        return
+    desired, published = facts.desired.get(), seen.published
+    if published is None or not desired.snap_start:
+        return
+    for action in alias_actions(desired, seen, actions):
+        if action.verb == "create":
+            yield failed(f"the alias {action.name} does not exist, so nothing can invoke it", ENABLE)
+        elif action.verb == "update":
+            yield warning(f"the alias {action.name} differs ({_fields(action)})", UPDATE)
+    if published.failure is not None:
+        yield failed(f"the version of the alias cannot run: {published.failure}", ENABLE)
+    elif published.state == "Inactive":
+        yield warning(
+            "the version of the alias was idle for two weeks, so Lambda deleted its snapshot: the next event"
+            " is late",
+            "nothing: the next event, or `ppc-s3sync doctor --canary`, makes Lambda take another one",
+        )
+    elif published.current is not None:
+        yield ok(f"its alias points to version {published.current.number}, {published.state.lower()}")
 
 
 def _of_mapping(desired: Desired, seen: Observed) -> Iterator[Finding]:

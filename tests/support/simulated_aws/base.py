@@ -41,6 +41,7 @@ class State:
             role.pop("RoleId")
         for function in found["functions"].values():
             function["Tags"].pop("pypicloud-s3sync:role", None)
+            _without_numbers(function)
         for bucket in found["buckets"].values():
             for version in bucket["versions"]:
                 version.pop("VersionId")
@@ -50,6 +51,17 @@ class State:
             if mapping["State"] != "Deleting"
         ]
         return found
+
+
+def _without_numbers(function: dict[str, Any]) -> None:
+    """Leave out the numbers of versions, of which a run that was interrupted may have used some."""
+    del function["Number"]
+    places = {version.pop("Version"): place for place, version in enumerate(function["Versions"])}
+    for version in function["Versions"]:
+        # The descriptions contain the ids of roles.
+        del version["States"], version["Description"], version["Of"]
+    for alias in function["Aliases"].values():
+        alias["FunctionVersion"] = places[alias["FunctionVersion"]]
 
 
 INTERNAL = ("deleted_queues", "numbers")

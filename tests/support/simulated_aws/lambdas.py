@@ -1,4 +1,4 @@
-"""Lambda: functions, their policies, and event source mappings."""
+"""Lambda: functions, their versions and aliases, policies, and event source mappings."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import hashlib
 import json
 from typing import Any
 
+from pypicloud_s3sync.config.runtimes import WITHOUT_SNAP_START
 from support.fakes import refusal
 from support.simulated_aws.base import Service, found, refuse_existing
 
 MISSING, CONFLICT = "ResourceNotFoundException", "ResourceConflictException"
+OFF = {"ApplyOn": "None"}
 CANNOT_ASSUME = "The role defined for the function cannot be assumed by Lambda."
 
 
@@ -23,7 +25,20 @@ class Lambda(Service):
     BLOCKED_RUNTIME = "python3.8"
 
     def _function(self, name: str) -> dict[str, Any]:
-        return found(self.state.functions, name.rpartition(":")[2], MISSING)
+        """Return a function by its name or its ARN, also by the ARN of its alias."""
+        function, _, alias = name.rpartition("function:")[2].partition(":")
+        known = found(self.state.functions, function, MISSING)
+        if alias:
+            found(known["Aliases"], alias, MISSING)
+        return known
+
+    def _policy(self, name: str, alias: str | None) -> dict[str, Any]:
+        """Return what has the policy: the function, or its alias."""
+        function = self._function(name)
+        return function if alias is None else found(function["Aliases"], alias, MISSING)
+
+    def _version(self, function: dict[str, Any], number: str) -> dict[str, Any]:
+        return found({version["Version"]: version for version in function["Versions"]}, number, MISSING)
 
     def _check(self, configuration: dict[str, Any]) -> None:
         """Refuse a role that does not exist or may not send to the dead-letter target."""
@@ -31,6 +46,8 @@ class Lambda(Service):
         role = roles.get(configuration["Role"])
         if role is None:
             raise refusal("InvalidParameterValueException", CANNOT_ASSUME)
+        if configuration.get("SnapStart", OFF) != OFF and configuration["Runtime"] in WITHOUT_SNAP_START:
+            raise refusal("InvalidParameterValueException", "SnapStart is not supported for the runtime.")
         target = configuration.get("DeadLetterConfig", {}).get("TargetArn")
         if target and target not in json.dumps(role["Policies"]):
             raise refusal(
@@ -38,8 +55,14 @@ class Lambda(Service):
                 "The provided execution role does not have permissions to call SendMessage on SQS",
             )
 
-    def get_function(self, FunctionName: str) -> Any:
+    def get_function(self, FunctionName: str, Qualifier: str | None = None) -> Any:
         function = self._function(FunctionName)
+        if Qualifier is not None:
+            alias = function["Aliases"].get(Qualifier, {"FunctionVersion": Qualifier})
+            version = self._version(function, alias["FunctionVersion"])
+            # The first look at a new version comes while Lambda takes its snapshot.
+            state = version["States"].pop(0) if version["States"] else "Active"
+            return {"Configuration": {**self._shown(version), "State": state}}
         return {
             "Configuration": copy.deepcopy(function["Configuration"]),
             "Tags": dict(function["Tags"]),
@@ -61,7 +84,58 @@ class Lambda(Service):
             },
             "Tags": dict(Tags),
             "Policy": [],
+            "Versions": [],
+            "Aliases": {},
+            "Number": 0,
         }
+
+    def _shown(self, version: dict[str, Any]) -> dict[str, Any]:
+        return {key: copy.deepcopy(value) for key, value in version.items() if key != "States"}
+
+    def publish_version(self, FunctionName: str, Description: str) -> Any:
+        function = self._function(FunctionName)
+        content = copy.deepcopy(function["Configuration"])
+        self._check(content)
+        for version in function["Versions"][-1:]:
+            # A version is published only if something has changed since the last one.
+            if version["Of"] == content:
+                return self._shown(version)
+        function["Number"] += 1
+        number = str(function["Number"])
+        published = {**content, "Of": content, "Description": Description, "Version": number}
+        function["Versions"].append({**published, "States": ["Pending"]})
+        return self._shown(published)
+
+    def list_versions_by_function(self, FunctionName: str, Marker: str = "") -> Any:
+        """Return one version a page."""
+        function = self._function(FunctionName)
+        latest = {**function["Configuration"], "Version": "$LATEST"}
+        pages = [latest, *function["Versions"]]
+        page = int(Marker or 0)
+        more = {"NextMarker": str(page + 1)} if page + 1 < len(pages) else {}
+        return {"Versions": [self._shown(pages[page])], **more}
+
+    def list_aliases(self, FunctionName: str) -> Any:
+        aliases = self._function(FunctionName)["Aliases"]
+        return {"Aliases": [copy.deepcopy({**alias, "Name": name}) for name, alias in aliases.items()]}
+
+    def create_alias(self, FunctionName: str, Name: str, FunctionVersion: str, Description: str) -> None:
+        function = self._function(FunctionName)
+        self._version(function, FunctionVersion)
+        refuse_existing(function["Aliases"], Name, CONFLICT)
+        function["Aliases"][Name] = {"FunctionVersion": FunctionVersion, "Policy": []}
+
+    def update_alias(self, FunctionName: str, Name: str, FunctionVersion: str, RoutingConfig: Any) -> None:
+        function = self._function(FunctionName)
+        self._version(function, FunctionVersion)
+        found(function["Aliases"], Name, MISSING)["FunctionVersion"] = FunctionVersion
+        function["Aliases"][Name].pop("RoutingConfig", None)
+        if RoutingConfig["AdditionalVersionWeights"]:
+            function["Aliases"][Name]["RoutingConfig"] = RoutingConfig
+
+    def delete_alias(self, FunctionName: str, Name: str) -> None:
+        # Lambda accepts the deletion of an alias that does not exist.
+        self._function(FunctionName)["Aliases"].pop(Name, None)
 
     def _digest(self, code: dict[str, Any]) -> str:
         if "S3Key" in code:
@@ -87,12 +161,18 @@ class Lambda(Service):
     def tag_resource(self, Resource: str, Tags: dict[str, str]) -> None:
         self._function(Resource)["Tags"] |= Tags
 
-    def delete_function(self, FunctionName: str) -> None:
-        self._function(FunctionName)
+    def delete_function(self, FunctionName: str, Qualifier: str | None = None) -> None:
+        function = self._function(FunctionName)
+        if Qualifier is not None:
+            version = self._version(function, Qualifier)
+            if any(alias["FunctionVersion"] == Qualifier for alias in function["Aliases"].values()):
+                raise refusal(CONFLICT, "The version is referenced by an alias.", 409)
+            function["Versions"].remove(version)
+            return
         del self.state.functions[FunctionName]
 
-    def get_policy(self, FunctionName: str) -> Any:
-        statements = self._function(FunctionName)["Policy"]
+    def get_policy(self, FunctionName: str, Qualifier: str | None = None) -> Any:
+        statements = self._policy(FunctionName, Qualifier)["Policy"]
         if not statements:
             raise refusal(MISSING, "The resource you requested does not exist.", 404)
         return {"Policy": json.dumps({"Statement": statements})}
@@ -105,9 +185,11 @@ class Lambda(Service):
         Principal: str,
         SourceArn: str,
         SourceAccount: str,
+        Qualifier: str | None = None,
     ) -> None:
         function = self._function(FunctionName)
-        if any(statement["Sid"] == StatementId for statement in function["Policy"]):
+        policy = self._policy(FunctionName, Qualifier)["Policy"]
+        if any(statement["Sid"] == StatementId for statement in policy):
             raise refusal(CONFLICT, "The statement id provided already exists.", 409)
         statement = {
             "Sid": StatementId,
@@ -120,14 +202,14 @@ class Lambda(Service):
                 "ArnLike": {"AWS:SourceArn": SourceArn},
             },
         }
-        function["Policy"].append(statement)
+        policy.append(statement)
 
-    def remove_permission(self, FunctionName: str, StatementId: str) -> None:
-        function = self._function(FunctionName)
-        kept = [statement for statement in function["Policy"] if statement["Sid"] != StatementId]
-        if len(kept) == len(function["Policy"]):
+    def remove_permission(self, FunctionName: str, StatementId: str, Qualifier: str | None = None) -> None:
+        holder = self._policy(FunctionName, Qualifier)
+        kept = [statement for statement in holder["Policy"] if statement["Sid"] != StatementId]
+        if len(kept) == len(holder["Policy"]):
             raise refusal(MISSING, "No policy is associated with the given resource.", 404)
-        function["Policy"] = kept
+        holder["Policy"] = kept
 
     def _mappings(self) -> dict[str, dict[str, Any]]:
         """Return the mappings without those whose deletion has ended by now."""
@@ -160,10 +242,15 @@ class Lambda(Service):
             **copy.deepcopy(configuration),
         }
 
-    def update_event_source_mapping(self, UUID: str, Enabled: bool, **configuration: Any) -> None:
+    def update_event_source_mapping(
+        self, UUID: str, Enabled: bool, FunctionName: str = "", **configuration: Any
+    ) -> None:
         mapping = found(self._mappings(), UUID, MISSING)
         if mapping["State"] == "Deleting":
             raise refusal("ResourceInUseException", "The mapping is being deleted.")
+        if FunctionName:
+            self._function(FunctionName)
+            mapping["FunctionArn"] = FunctionName
         mapping |= {**copy.deepcopy(configuration), "State": "Enabled" if Enabled else "Disabled"}
 
     def delete_event_source_mapping(self, UUID: str) -> None:

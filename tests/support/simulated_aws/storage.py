@@ -122,7 +122,10 @@ class S3(Service):
     def _may_send(self, destination: str, bucket_arn: str) -> bool:
         service, name = destination.split(":")[2], destination.rpartition(":")[2]
         if service == "lambda":
-            statements = self.state.functions.get(name, {}).get("Policy", [])
+            # An alias has a policy of its own.
+            function, _, alias = destination.partition("function:")[2].partition(":")
+            known = self.state.functions.get(function, {})
+            statements = (known["Aliases"].get(alias, {}) if known and alias else known).get("Policy", [])
         elif service == "sqs":
             policy = self.state.queues.get(name, {}).get("Attributes", {}).get("Policy", {})
             statements = policy.get("Statement", [])

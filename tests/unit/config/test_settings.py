@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.config.runtimes import default_runtime
+from pypicloud_s3sync.config.runtimes import RUNTIMES, WITHOUT_SNAP_START, default_runtime
 from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import environment
@@ -59,6 +59,16 @@ def test_the_default_runtime_of_an_emulator_is_the_one_that_it_can_run() -> None
     assert found.runtime == default_runtime(emulated=True)
 
 
+def test_snap_start_is_off_and_needs_a_runtime_that_has_it() -> None:
+    assert settings().snap_start is False
+    for runtime in sorted(RUNTIMES.keys() - WITHOUT_SNAP_START):
+        assert settings(s3sync__snap_start="true", s3sync__runtime=runtime).snap_start is True
+    message = "s3sync.snap_start needs the runtime python3.12 or newer, but the function has python3.11"
+    with pytest.raises(ConfigError, match=message):
+        settings(s3sync__snap_start="true", s3sync__runtime="python3.11")
+    assert settings(s3sync__snap_start="false", s3sync__runtime="python3.11").snap_start is False
+
+
 def test_every_option_is_read_and_converted() -> None:
     found = settings(
         s3sync__function_name="sync",
@@ -105,6 +115,7 @@ def test_every_option_is_read_and_converted() -> None:
         ("reconcile_schedule", "rate(0 days)", "rate(VALUE UNIT) or cron(...) with six fields"),
         ("reconcile_schedule", "rate(1 week)", "rate(VALUE UNIT) or cron(...) with six fields"),
         ("reconcile_schedule", "cron(0 3 * * *)", "rate(VALUE UNIT) or cron(...) with six fields"),
+        ("snap_start", "PublishedVersions", "true or false"),
         ("secrets", "vault", "ssm, environment, or the ARN of a secret of Secrets Manager"),
         # Without the characters that Secrets Manager appends, no policy could name exactly this secret.
         (

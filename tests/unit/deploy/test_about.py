@@ -9,8 +9,10 @@ import pytest
 from pypicloud_s3sync.deploy.about import (
     EVENTS,
     METRICS,
+    PER_CACHED_GB_SECOND,
     PER_POLL,
     PER_READ,
+    PER_RESTORED_GB,
     PER_WRITE,
     PRICED,
     READS,
@@ -72,3 +74,13 @@ def test_the_costs_of_a_million_events_follow_from_the_prices() -> None:
     for name, total in (("a Redis or SQL", direct), ("a DynamoDB", direct + 1e6 * rows)):
         columns = f"**{total:.2f}** | **{total + queue:.2f}** | **{total + queue:.2f}** |"
         assert f"| **with {name} cache** | {columns}" in COSTS
+
+
+def test_the_costs_of_snap_start_are_those_of_the_documentation() -> None:
+    settings = make_settings(s3sync__snap_start="true")
+    assert "its snapshot about $1.95," in about(settings)
+    assert "snapshot" not in about(make_settings())
+    assert f"${PER_CACHED_GB_SECOND:.10f} per GB-second" in COSTS
+    assert f"${PER_RESTORED_GB:.10f} per GB" in COSTS
+    assert "$1.95 per month" in COSTS
+    assert f"${PER_RESTORED_GB / 2 * 1000:.2f} per thousand cold starts" in COSTS

@@ -282,3 +282,17 @@ def test_a_policy_for_two_purposes_allows_what_each_of_them_needs(
 
 def _rights(statement: dict[str, Any]) -> set[tuple[str, str]]:
     return set(itertools.product(as_list(statement["Action"]), as_list(statement["Resource"])))
+
+
+def test_snap_start_takes_the_versions_and_the_alias_of_this_function_only() -> None:
+    found, plain = statements(s3sync__snap_start="true"), statements()
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:sync"
+    for sid in ("ReadVersions", "WriteVersions"):
+        assert found[sid]["Resource"] == [function, f"{function}:*"]
+        assert sid not in plain
+    assert "lambda:PublishVersion" in found["WriteVersions"]["Action"]
+    invoked = [function, f"{function}:pypicloud-s3sync"]
+    assert found["InvokeFunction"]["Resource"] == invoked
+    assert found["WriteMapping"]["Condition"] == {"ArnEquals": {"lambda:FunctionArn": invoked}}
+    assert plain["InvokeFunction"]["Resource"] == function
+    assert "WriteVersions" not in statements(Purpose.STATUS, s3sync__snap_start="true")

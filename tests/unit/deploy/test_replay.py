@@ -14,7 +14,7 @@ from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.deploy.replay import Replayed
 from pypicloud_s3sync.deploy.replay import replay as replay_events
 from pypicloud_s3sync.exceptions import AwsError, ConflictError
-from support.fakes import FakeClients, created, make_desired, not_none, refusal
+from support.fakes import FakeClients, created, make_desired, make_settings, not_none, refusal
 from support.moto_world import notification_of
 
 DESIRED = make_desired()
@@ -38,6 +38,7 @@ class FailedEvents(FakeClients):
     def __init__(
         self, *keys: str, broken: tuple[str, ...] = (), answers: dict[str, Any] | None = None
     ) -> None:
+        self.invoked = make_settings()
         self.messages = [
             {"MessageId": f"m-{key}", "ReceiptHandle": f"r-{key}", "Body": json.dumps(notification_of(key))}
             for key in keys
@@ -84,7 +85,8 @@ class FailedEvents(FakeClients):
         return {}
 
     def replay(self, count: int = 3) -> Replayed:
-        return replay_events(self, DESIRED.names, replace(QUEUE, messages=count), 60, self.reported.append)
+        queue = replace(QUEUE, messages=count)
+        return replay_events(self, DESIRED.names, queue, self.invoked, self.reported.append)
 
 
 def test_events_that_succeed_are_deleted() -> None:
@@ -191,4 +193,4 @@ def test_an_event_that_reappears_during_a_long_replay_is_processed_once_and_show
 
 def test_a_missing_queue_is_an_error() -> None:
     with pytest.raises(ConflictError, match="does not exist: run enable first"):
-        replay_events(FailedEvents(), DESIRED.names, None, 60, lambda progress: None)
+        replay_events(FailedEvents(), DESIRED.names, None, make_settings(), lambda progress: None)

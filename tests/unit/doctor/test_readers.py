@@ -116,8 +116,9 @@ def invoked(**answer: Any) -> FakeClients:
 def test_the_function_is_asked_about_a_file_that_does_not_exist() -> None:
     clients = invoked()
     settings = make_settings(storage__prefix="a b/")
-    assert isinstance(readers.ask_function(clients, settings, REGION), Probe)
+    assert isinstance(readers.ask_function(clients, settings, REGION, "sync:alias"), Probe)
     event = json.loads(clients.arguments("invoke")["Payload"])
+    assert clients.arguments("invoke")["FunctionName"] == "sync:alias"
     (record,) = events.parse(event).records
     assert (record.bucket, record.event, record.time) == (BUCKET, "ObjectRemoved:Delete", None)
     assert record.key == "a b/pypicloud-s3sync-canary/pypicloud-s3sync-canary-0.tar.gz"
@@ -129,10 +130,10 @@ def test_the_function_is_asked_about_a_file_that_does_not_exist() -> None:
 )
 def test_the_error_of_the_function_is_returned(payload: bytes, error: str) -> None:
     clients = invoked(FunctionError="Unhandled", Payload=io.BytesIO(payload))
-    assert readers.ask_function(clients, make_settings(), REGION).error == error
+    assert readers.ask_function(clients, make_settings(), REGION, "sync").error == error
 
 
 def test_an_invocation_that_is_denied_is_an_error() -> None:
     clients = FakeClients({"invoke": refusal("AccessDeniedException", status=403)})
     with pytest.raises(AwsError, match="AccessDenied for lambda:InvokeFunction"):
-        readers.ask_function(clients, make_settings(), REGION)
+        readers.ask_function(clients, make_settings(), REGION, "sync")

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import random
+import sys
+import types
+from collections.abc import Callable
 
 import botocore.session
 import pytest
@@ -103,3 +107,61 @@ def test_a_prefix_is_the_beginning_of_a_key_whatever_its_form(
     world.put(KEY, name="pkg", version="1.0")
     assert world.notify(f"{prefix}{KEY}")["saved"] == ["pkg-1.0.tar.gz"]
     assert world.notify(KEY)["ignored"] == [KEY]
+
+
+# SnapStart
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """Let this process be one of which Lambda takes a snapshot; return what it calls after a restore."""
+    found: list[Callable[[], None]] = []
+    library = types.ModuleType("snapshot_restore_py")
+    setattr(library, "register_after_restore", found.append)  # noqa: B010  # mypy knows no such attribute
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", library)
+    monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    return found
+
+
+def test_a_snapshot_holds_no_connection_and_no_secret(
+    world: World, monkeypatch: pytest.MonkeyPatch, hooks: list[Callable[[], None]]
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        pytest.fail("the snapshot would hold a client")
+
+    monkeypatch.setattr(botocore.session.Session, "create_client", fail)
+    settings = {**world.settings, "storage.bucket": BUCKET, "s3sync.secrets": "/parameter"}
+    monkeypatch.setenv("PYPICLOUD_SETTINGS", json.dumps(settings))
+    startup.prepare_snapshot()
+    assert startup.syncer.cache_info().currsize == 0
+
+
+def test_each_process_that_is_restored_makes_its_own_connections_and_random_numbers(
+    world: World, hooks: list[Callable[[], None]]
+) -> None:
+    startup.prepare_snapshot()
+    before, state = startup.syncer(), random.getstate()
+    (restore,) = hooks
+    restore()
+    assert startup.syncer() is not before
+    assert random.getstate() != state
+
+
+@pytest.mark.parametrize("kind", ["on-demand", "provisioned-concurrency", None])
+def test_without_a_snapshot_nothing_is_prepared(
+    monkeypatch: pytest.MonkeyPatch, hooks: list[Callable[[], None]], kind: str | None
+) -> None:
+    monkeypatch.delenv("AWS_LAMBDA_INITIALIZATION_TYPE")
+    if kind is not None:
+        monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", kind)
+    startup.prepare_snapshot()
+    assert hooks == []
+
+
+def test_a_function_without_settings_gets_no_snapshot(
+    monkeypatch: pytest.MonkeyPatch, hooks: list[Callable[[], None]]
+) -> None:
+    """Lambda then reports why the version has failed."""
+    monkeypatch.delenv("PYPICLOUD_SETTINGS", raising=False)
+    with pytest.raises(ConfigError, match="PYPICLOUD_SETTINGS is not set"):
+        startup.prepare_snapshot()

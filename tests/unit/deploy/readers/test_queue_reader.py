@@ -79,7 +79,8 @@ def find(**fields: Any) -> tuple[EventSourceMapping | None, FakeClients]:
         **fields,
     }
     clients = FakeClients({"list_event_source_mappings": {"EventSourceMappings": [found]}})
-    return find_mapping(Calls(clients), QUEUE.name, MAPPING.queue_arn, MAPPING.function_arn), clients
+    arns = (f"{MAPPING.function_arn}:alias", MAPPING.function_arn)
+    return find_mapping(Calls(clients), QUEUE.name, MAPPING.queue_arn, arns), clients
 
 
 @pytest.mark.parametrize("state", ["Creating", "Enabling", "Enabled", "Updating"])
@@ -118,7 +119,7 @@ def test_a_foreign_function_that_reads_the_queue_is_noticed(function: str, state
     own = {"UUID": UUID, "FunctionArn": MAPPING.function_arn, "State": "Enabled"}
     other = {"UUID": "other", "FunctionArn": function, "State": state}
     clients = FakeClients({"list_event_source_mappings": {"EventSourceMappings": [other, own]}})
-    found = find_mapping(Calls(clients), QUEUE.name, MAPPING.queue_arn, MAPPING.function_arn)
+    found = find_mapping(Calls(clients), QUEUE.name, MAPPING.queue_arn, (MAPPING.function_arn,))
     assert not_none(found).other_readers == ((function,) if reads else ())
 
 
@@ -126,5 +127,11 @@ def test_a_mapping_that_is_being_deleted_is_none() -> None:
     assert find(State="Deleting")[0] is None
 
 
+def test_the_mapping_of_the_alias_is_found() -> None:
+    arn = f"{MAPPING.function_arn}:alias"
+    assert not_none(find(FunctionArn=arn)[0]).function_arn == arn
+
+
 def test_the_mapping_of_another_function_is_none() -> None:
+    assert find(FunctionArn=f"{MAPPING.function_arn}:another")[0] is None
     assert find(FunctionArn="another")[0] is None

@@ -12,8 +12,10 @@ from cfnlint.api import lint
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.plan.planner import compare
+from pypicloud_s3sync.deploy.snap_start import ALIAS, Version
 from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.template import Format, template
+from pypicloud_s3sync.deploy.template.cloudformation import MAX_KEY
 from support.fakes import ACCOUNT, NOTHING, REGION, make_desired, make_settings
 
 VPC = {"s3sync__vpc_subnet_ids": "subnet-0123abcd", "s3sync__vpc_security_group_ids": "sg-0123abcd"}
@@ -29,7 +31,7 @@ VARIANTS = [
     for delivery, cache, network, role in itertools.product(
         Delivery, CACHES.values(), ({}, VPC), (BOUNDARY, GIVEN_ROLE)
     )
-]
+] + [{"s3sync__snap_start": "true", "s3sync__delivery": delivery} for delivery in Delivery]
 #: The ARN of a resource by its properties.
 ARNS: dict[str, Callable[[Any], str]] = {
     "AWS::IAM::Role": lambda role: f"arn:aws:iam::{ACCOUNT}:role{role['Path']}{role['RoleName']}",
@@ -57,6 +59,9 @@ def resolved(value: Any, resources: dict[str, Any]) -> Any:
             return text.replace("${!", "${")
         case {"Fn::GetAtt": [name, "Arn"]}:
             return ARNS[resources[name]["Type"]](resources[name]["Properties"])
+        case {"Ref": "Alias"}:
+            alias, function = (resources[name]["Properties"] for name in ("Alias", "Function"))
+            return f"{ARNS['AWS::Lambda::Function'](function)}:{alias['Name']}"
         case {"Fn::GetAtt": [name, "RoleId"]}:
             return "AROA" if resources[name]["Type"] == "AWS::IAM::Role" else None
     return {key: resolved(item, resources) for key, item in value.items()}
@@ -187,3 +192,39 @@ def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
     assert "scheduler.amazonaws.com" in str(resources["ScheduleRole"])
     assert lint(json.dumps(document), None, [REGION]) == []
     assert not {"Schedule", "ScheduleRole"} & cloudformation()["Resources"].keys()
+
+
+SNAP_START: dict[str, str | None] = {"s3sync__snap_start": "true"}
+
+
+def test_with_snap_start_s3_and_the_queue_invoke_an_alias_of_a_version() -> None:
+    resources = cloudformation(**SNAP_START)["Resources"]
+    alias = resources["Alias"]["Properties"]
+    assert (alias["Name"], alias["FunctionVersion"]) == (ALIAS, {"Fn::GetAtt": ["Version", "Version"]})
+    for name in ("EventSourceMapping", "Permission"):
+        assert resources[name]["Properties"]["FunctionName"] == {"Ref": "Alias"}
+    assert "Qualifier" not in resources["Permission"]["Properties"]
+    # S3 invokes it until enable has changed the notification.
+    assert resources["Alias"]["DeletionPolicy"] == resources["Version"]["DeletionPolicy"] == "Retain"
+    assert not {"Alias", "Version"} & cloudformation()["Resources"].keys()
+
+
+def test_a_stack_publishes_another_version_for_other_code_another_role_or_another_configuration() -> None:
+    """A version is replaced only if one of its properties changes."""
+
+    def described(**changes: str | None) -> str:
+        version = cloudformation(**SNAP_START, **changes)["Resources"]["Version"]["Properties"]
+        return str(version["Description"]["Fn::Sub"])
+
+    found = described()
+    assert found == described()
+    assert "${BundleKey}" in found
+    assert "${Role.RoleId}" in found
+    assert found != described(s3sync__timeout="9")
+    given = described(s3sync__role_arn=f"arn:aws:iam::{ACCOUNT}:role/given")
+    assert "Role" not in given
+    # enable recognizes such a version as its own.
+    filled = found.replace("${Role.RoleId}", "AROA1").replace("${BundleKey}", "k" * MAX_KEY)
+    version = Version("1", filled, {})
+    assert (version.is_own, version.role_id) == (True, "AROA1")
+    assert len(filled) <= 256

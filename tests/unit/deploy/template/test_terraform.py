@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.snap_start import ALIAS, qualified
 from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.template import Format, template
 from pypicloud_s3sync.deploy.template.resources import RUN_TAGS
@@ -31,7 +32,7 @@ VARIANTS = [
     for delivery, cache, network, role in itertools.product(
         Delivery, ({}, REDIS), ({}, VPC), (BOUNDARY, GIVEN_ROLE)
     )
-]
+] + [{"s3sync__snap_start": "true", "s3sync__delivery": delivery} for delivery in Delivery]
 #: A reference in a text, but not "$${", which stands for the text "${".
 REFERENCE = re.compile(r"(?<!\$)\$\{([^}]+)\}")
 
@@ -52,6 +53,7 @@ def resources(**changes: str | None) -> dict[str, Any]:
         "data.aws_partition.current.partition": "aws",
         "aws_iam_role.sync.arn": desired.role_arn,
         "aws_lambda_function.sync.arn": desired.function.arn,
+        "aws_lambda_alias.sync.arn": qualified(desired.function.arn),
         "aws_sqs_queue.sync.arn": queue.arn,
         "aws_sqs_queue.failed.arn": dead_letters.arn,
     }
@@ -135,6 +137,9 @@ def test_the_function_is_the_one_that_enable_creates(changes: dict[str, str]) ->
         },
         "DeadLetterConfig": {"TargetArn": function["dead_letter_config"]["target_arn"]},
         "Environment": function["environment"]["variables"],
+        **(
+            {"SnapStart": {"ApplyOn": function["snap_start"]["apply_on"]}} if "snap_start" in function else {}
+        ),
     } == wanted
 
 
@@ -231,3 +236,17 @@ def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
     assert "scheduler.amazonaws.com" in document["aws_iam_role"]["schedule"]["assume_role_policy"]
     assert "sqs:SendMessage" in document["aws_iam_role_policy"]["schedule"]["policy"]
     assert "schedule" not in str(sorted(terraform()["resource"]))
+
+
+def test_with_snap_start_s3_and_the_queue_invoke_an_alias_of_the_published_version() -> None:
+    document = terraform(s3sync__snap_start="true")["resource"]
+    assert document["aws_lambda_function"]["sync"]["publish"] is True
+    alias = document["aws_lambda_alias"]["sync"]
+    assert alias["name"] == ALIAS
+    assert alias["function_version"] == "${aws_lambda_function.sync.version}"
+    mapping = document["aws_lambda_event_source_mapping"]["sync"]
+    assert mapping["function_name"] == "${aws_lambda_alias.sync.arn}"
+    assert document["aws_lambda_permission"]["sync"]["qualifier"] == "${aws_lambda_alias.sync.name}"
+    plain = terraform()["resource"]
+    assert "aws_lambda_alias" not in plain
+    assert not {"publish", "snap_start"} & plain["aws_lambda_function"]["sync"].keys()

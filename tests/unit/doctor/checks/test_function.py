@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.metrics import Statistics
+from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias
 from pypicloud_s3sync.doctor.models import (
     Facts,
 )
@@ -45,8 +46,47 @@ def foreign(prefix: str = "") -> dict[str, Any]:
     }
 
 
+SNAP_START: dict[str, str | None] = {"s3sync__snap_start": "true"}
+PUBLISHED = not_none(deployed(make_desired(**SNAP_START)).published)
+
+
+def snap_start(**changes: Any) -> Facts:
+    """Return the facts of an installation with SnapStart, with other versions or another alias."""
+    return facts(SNAP_START, published=replace(PUBLISHED, **changes))
+
+
 #: The check, what is wrong, its state, and parts of its evidence and its remedy.
 WRONG: list[tuple[str, Facts, str, str, str]] = [
+    (
+        "function",
+        snap_start(aliases=()),
+        *("failed", "the alias sync:pypicloud-s3sync does not exist", "`ppc-s3sync enable`"),
+    ),
+    (
+        "function",
+        snap_start(aliases=(Alias(ALIAS, "7"),)),
+        *("warning", "the alias sync:pypicloud-s3sync differs (version)", "`ppc-s3sync plan`"),
+    ),
+    (
+        "function",
+        snap_start(state="Failed", failure="no KMS key"),
+        *("failed", "the version of the alias cannot run: no KMS key", "`ppc-s3sync enable`"),
+    ),
+    (
+        "function",
+        snap_start(state="Inactive"),
+        *("warning", "was idle for two weeks, so Lambda deleted its snapshot", "nothing: the next event"),
+    ),
+    (
+        "function",
+        facts(SNAP_START, published=denied("lambda:ListAliases")),
+        *("warning", "unknown: AccessDenied for lambda:ListAliases", '"lambda:ListAliases"'),
+    ),
+    (
+        "notification",
+        snap_start(statements=()),
+        *("failed", "S3 may not invoke the function", "`ppc-s3sync enable`"),
+    ),
     (
         "notification",
         facts(statements=denied("lambda:GetPolicy"), delivery=NotReadError("the function is unknown")),
@@ -191,6 +231,7 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
 ]
 #: The check, what is right in another way, and a part of the evidence.
 RIGHT: list[tuple[str, Facts, str]] = [
+    ("function", facts(SNAP_START), "its alias points to version 1, active"),
     (
         "notification",
         facts(
