@@ -1,8 +1,10 @@
-"""How the proxy of the benchmarks sums up answers that came later than they should."""
+"""How the proxy of the benchmarks sums up answers that came later than they should, and how it ends."""
 
 from __future__ import annotations
 
-from benchmarks.latency import merged
+import multiprocessing
+
+from benchmarks.latency import _serve, merged
 
 
 def test_time_in_which_several_answers_were_late_counts_once() -> None:
@@ -12,3 +14,14 @@ def test_time_in_which_several_answers_were_late_counts_once() -> None:
 
 def test_without_late_answers_nothing_is_left_out() -> None:
     assert merged([]) == 0
+
+
+def test_a_proxy_ends_with_a_benchmark_that_is_killed() -> None:
+    ours, its = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(its, 1), daemon=True)
+    process.start()
+    its.close()
+    assert ours.recv() > 0
+    ours.close()
+    process.join(60)
+    assert process.exitcode == 0
