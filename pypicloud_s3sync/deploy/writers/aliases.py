@@ -131,10 +131,8 @@ class AliasWriter:
             return found.get("State") != "Pending"
 
         if not self.calls.until(is_settled, SNAPSHOT_TIMEOUT, SNAPSHOT_INTERVAL):
-            minutes = SNAPSHOT_TIMEOUT // 60
-            raise AwsError(
-                f"Timed out after {minutes} minutes waiting for the snapshot of {resource}: run again"
-            )
+            waited = f"{SNAPSHOT_TIMEOUT // 60} minutes"
+            raise AwsError(f"Timed out after {waited} waiting for the snapshot of {resource}: run again")
         reason = failure_of(found)
         if reason is not None:
             # Otherwise, the next run would get this version again.
