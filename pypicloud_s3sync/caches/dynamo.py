@@ -11,7 +11,8 @@ row. In these cases the index is trusted after a while, and a new checksum is st
 than all others of their name and do not need the index at all. Nor does the deletion of the newest file, once
 the index has agreed with the checksum: the summary then has the keys of the few rows that come next, in
 another attribute. A summary is only deleted if the index agrees that no row is left: a checksum that was
-taken from an index that lagged behind may lack a row of the server.
+taken from an index that lagged behind may lack a row of the server. If a row and the summary are missing, the
+server may have deleted a summary that other rows need, and the index is trusted after a while as well.
 
 The requests are those of :mod:`.dynamo_tables`.
 """

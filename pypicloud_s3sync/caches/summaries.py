@@ -202,12 +202,13 @@ def _matches_checksum(before: Summary | None, shown: Sequence[Any]) -> bool:
 
 
 def _explains(before: Summary | None, newest: Any | None, changes: RowChanges) -> bool:
-    """Return whether the known rows explain a summary that has no checksum.
+    """Return whether the changes explain a summary that is missing or has no checksum.
 
-    They do if it is no newer than the newest of them, or if it belongs to a row that is removed.
+    One is missing if the name has no rows yet, or if the server deleted it while the index hid rows. One
+    without a checksum must be no newer than the newest row, or belong to a row that is removed.
     """
     if before is None:
-        return True
+        return bool(changes.added)
     if before.checksum is not None:
         return False
     if any(row.last_modified == before.last_modified for row in changes.removed):

@@ -14,7 +14,7 @@ from moto import mock_aws
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat, handler
-from pypicloud_s3sync.sync import startup
+from pypicloud_s3sync.sync import converge, startup
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION: Final = "eu-west-1"
@@ -102,6 +102,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     compat.apply()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    # moto's index does not lag behind, so there is nothing to wait for.
+    monkeypatch.setattr(converge, "_sleep", lambda seconds: None)
     with mock_aws():
         world = World()
         storage = {"storage.bucket": BUCKET, "storage.prefix": "", "storage.region_name": REGION}

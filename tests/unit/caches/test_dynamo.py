@@ -271,15 +271,18 @@ class TestIndex:
 class TestServer:
     """pypicloud counts a name's files in an index that lags behind."""
 
+    @pytest.mark.parametrize("late", [0, 1, PATIENCE], ids=lambda late: f"{late} looks too late")
     def test_a_summary_that_its_delete_removed_comes_back_with_the_next_look(
-        self, world: World, adapter: DynamoAdapter
+        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch, late: int
     ) -> None:
+        """The event of the deleted file finds neither row nor summary, and an index that lags behind."""
         save(adapter, package(world, "1.0", "old", second=1))
         kept = package(world, "2.0", "new", second=2)
         save(adapter, kept)
         world.cache.engine.delete(world.cache.fetch("pkg-1.0.tar.gz"))
         world.cache.engine.delete_key(PackageSummary, name="pkg")
         assert world.cache.distinct() == []
+        delay_index(adapter, monkeypatch, *[[]] * late)
         world.notify("x/pkg-1.0.tar.gz", name="ObjectRemoved:Delete")
         assert world.summaries() == {"pkg": "new"}
 

@@ -187,20 +187,6 @@ def test_the_index_is_not_queried_if_the_checksum_is_enough(
             id="the server's summary is that of the removed row",
         ),
         pytest.param(
-            None,
-            RowChanges(kept=[OLD]),
-            [NEW],
-            SummaryUpdate(forgetful(summary_of(NEW, OLD)), source=NEW),
-            id="a kept row without a summary",
-        ),
-        pytest.param(
-            None,
-            RowChanges(removed=[OLD]),
-            [],
-            SummaryUpdate(None),
-            id="the only row, without a summary, is removed",
-        ),
-        pytest.param(
             summary_of(OLD),
             RowChanges(removed=[OLD]),
             [OLD],
@@ -260,10 +246,38 @@ def test_the_index_is_queried_if_the_checksum_is_not_enough(
             SummaryUpdate(forgetful(summary_of(OLD)), source=OLD),
             id="the last row is removed, but the index has one that the server wrote and no checksum covers",
         ),
+        pytest.param(
+            None,
+            RowChanges(absent=[OLD.filename]),
+            [],
+            SummaryUpdate(None),
+            id="the server has deleted a row and the summary",
+        ),
+        pytest.param(
+            None,
+            RowChanges(absent=[OLD.filename]),
+            [NEW],
+            SummaryUpdate(forgetful(summary_of(NEW)), source=NEW),
+            id="the server has deleted a row, and the summary that other rows need",
+        ),
+        pytest.param(
+            None,
+            RowChanges(kept=[OLD]),
+            [NEW],
+            SummaryUpdate(forgetful(summary_of(NEW, OLD)), source=NEW),
+            id="a kept row without a summary",
+        ),
+        pytest.param(
+            None,
+            RowChanges(removed=[OLD]),
+            [],
+            SummaryUpdate(None),
+            id="the only row, without a summary, is removed",
+        ),
     ],
 )
 def test_an_index_that_does_not_match_is_trusted_only_after_several_attempts(
-    before: Summary, changes: RowChanges, indexed: list[Row], trusted: SummaryUpdate
+    before: Summary | None, changes: RowChanges, indexed: list[Row], trusted: SummaryUpdate
 ) -> None:
     for attempt in range(PATIENCE):
         assert update_summary(before, changes, showing(*indexed), fetching(), attempt) is None
@@ -312,7 +326,8 @@ def test_an_index_without_lag_always_gives_the_summary_of_all_rows(
         kept=[row for name, row in after.items() if before.get(name) == row],
     )
     summary = limited(whole(table), size)
-    update = update_summary(summary, changes, showing(*table.values()), fetching(*table.values()), repeats=0)
+    index, repeats = showing(*table.values()), 0 if summary else PATIENCE
+    update = update_summary(summary, changes, index, fetching(*table.values()), repeats)
     remaining = {name: row for name, row in table.items() if name not in filenames} | after
     assert update is not None
     assert update.source is None or update.source in remaining.values()
@@ -334,9 +349,8 @@ def test_what_a_summary_knows_has_no_gap_after_any_changes(
             added=[new for old, new in pairs if new is not None and old != new],
             kept=[new for old, new in pairs if new is not None and old == new],
         )
-        update = update_summary(
-            summary, changes, showing(*table.values()), fetching(*table.values()), repeats=0
-        )
+        index, repeats = showing(*table.values()), 0 if summary else PATIENCE
+        update = update_summary(summary, changes, index, fetching(*table.values()), repeats)
         assert update is not None
         for filename, (_, new) in zip(filenames, pairs, strict=True):
             table.pop(filename, None)
