@@ -83,9 +83,14 @@ class PendingFile:
 
     @property
     def unread_keys(self) -> list[str]:
-        """The keys that the row lists and that have not been read yet."""
+        """The keys that the row lists and that have not been read yet, or were missing before it was written.
+
+        If a handler dropped such a key and were then interrupted, nobody would look at it again: only the
+        events of the requested keys are retried.
+        """
         row = None if self.snapshot is None else self.snapshot.row
-        return [key for key in listed_keys(row) if key not in self.objects]
+        known = {key for key, found in self.objects.items() if found is not None or key in self.requested}
+        return [key for key in listed_keys(row) if key not in known]
 
     def set_snapshot(self, snapshot: Snapshot) -> None:
         """Set the row as it was read now, and count the attempts in which it did not change."""

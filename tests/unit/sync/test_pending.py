@@ -135,7 +135,16 @@ def test_the_outcome_of_a_key_says_what_happened_to_its_row(
 def test_the_keys_that_a_row_lists_are_read_if_they_have_not_been(
     snapshot: Snapshot | None, read: list[str], expected: list[str]
 ) -> None:
-    file = PendingFile(FILENAME, objects=dict.fromkeys(read), snapshot=snapshot)
+    file = PendingFile(FILENAME, [A], objects=dict.fromkeys(read), snapshot=snapshot)
+    assert file.unread_keys == expected
+
+
+@pytest.mark.parametrize(("found", "expected"), [(None, [B]), (stored(B), [])], ids=["missing", "found"])
+def test_a_listed_key_that_was_missing_is_read_again_unless_its_event_was_requested(
+    found: StoredObject | None, expected: list[str]
+) -> None:
+    """The row has been written since then, by a handler that has found it."""
+    file = PendingFile(FILENAME, [A], objects={A: None, B: found}, snapshot=Snapshot(row(B, A)))
     assert file.unread_keys == expected
 
 
