@@ -40,6 +40,16 @@ class Dynamo(Model):
         adapter: Any = adapter_for(self.cache)
         adapter.tables.pool = SequentialPool()
         self.loading = adapter.tables
+        load, loaded = self.loading.load, {}
+
+        def load_once(model: Any, item: Any) -> Any:
+            """Return an item as an instance that others may have been given, too; nobody changes it."""
+            key = model, text(item)
+            if key not in loaded:
+                loaded[key] = load(model, item)
+            return loaded[key]
+
+        self.loading.load = load_once
         return adapter  # type: ignore[no-any-return]
 
     def answer(self, request: Request, database: Any) -> tuple[Hashable, Hashable]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.exploration import SCOPES, Exploration
@@ -19,12 +20,15 @@ FILES, KEYS, SPLIT = SCOPES
 #: The model, the scope, and its size. `make soak` explores more.
 EXPLORATIONS = [
     *((Sql, scope, {"operations": 3, "server": False}) for scope in SCOPES),
-    *((Sql, scope, {"operations": 2}) for scope in (FILES, SPLIT)),
+    *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
+    (Sql, KEYS, {"operations": 4, "server": False}),
     *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
     (RedisServer, FILES, {"operations": 1}),
 ]
+#: Two files exist already, and the index shows only the first one.
+LATE: dict[str, Any] = {"existing": 2, "operations": 1, "late": True}
 
 
 class OneRead(Syncer):
@@ -51,10 +55,45 @@ def test_no_interleaving_diverges(
     result = explore(model, scope, **size).run()
     record_property("states", result.states)
     assert not result.counterexample, "\n".join(result.counterexample)
-    assert result.at_rest > 1
+    assert len(result.at_rest) > 1
+
+
+@pytest.mark.parametrize(
+    ("model", "scope", "size"),
+    [
+        (Sql, KEYS, {"operations": 2, "server": False}),
+        (Sql, FILES, {"operations": 2, "server": False, "pairs": True}),
+        (Dynamo, FILES, {"operations": 1}),
+        (Redis, SPLIT, {"operations": 1, "crashes": 0}),
+        (RedisServer, FILES, {"operations": 1, "handlers": 1}),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
+)
+def test_what_is_left_out_makes_no_difference(model: type[Model], scope: str, size: dict[str, Any]) -> None:
+    """Nor do the parts of the code that are not run again for a longer list of answers."""
+    result, whole = explore(model, scope, **size).run(), explore(model, scope, reduced=False, **size).run()
+    assert result.at_rest == whole.at_rest
+    assert result.states < whole.states
 
 
 @pytest.mark.parametrize("model", [Dynamo, Redis, Sql], ids=lambda model: model.__name__)
 def test_without_the_second_read_a_counterexample_is_found_at_once(model: type[Model]) -> None:
     result = explore(model, FILES, OneRead, operations=2, server=False, crashes=0).run(10_000)
-    assert result.counterexample
+    first, *_ = result.counterexample
+    assert first == "put a/pkg-1.0.tar.gz"
+
+
+class TestLateIndex:
+    """The index shows a file too late, to the server and to the event of the file that the server deletes."""
+
+    def test_a_summary_that_the_server_deleted_comes_back_with_the_next_event(self) -> None:
+        result = explore(Dynamo, FILES, **LATE).run()
+        assert not result.counterexample, "\n".join(result.counterexample)
+
+    def test_without_patience_a_counterexample_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        explains = summaries._explains
+        monkeypatch.setattr(
+            summaries, "_explains", lambda before, *others: before is None or explains(before, *others)
+        )
+        result = explore(Dynamo, FILES, **LATE).run()
+        assert [move for move in result.counterexample if "server" in move]

@@ -1,0 +1,231 @@
+"""Run a handler's real code against answers from a list, and build a graph of the steps of all handlers.
+
+A handler is deterministic, so its next request follows from the answers that it has had. The code is run once
+for each such list of answers. Lists that leave the code in the same state are one step: at the beginning of
+an attempt, all that a handler knows are its files, so earlier answers do not matter any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.objects import ObjectReader
+from pypicloud_s3sync.sync.packages import StoredObject
+from pypicloud_s3sync.sync.pending import PendingFile
+from support.histories import BUCKET, SequentialPool
+from support.models import WRITES, Model, Request
+from support.states import row_of
+
+
+class Asked(BaseException):
+    """Interrupts a handler that makes a request for which there is no answer yet."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+
+class Tape:
+    """Answers the requests of a handler from a list, and interrupts it after the last one."""
+
+    def __init__(self) -> None:
+        self.answers: tuple[Hashable, ...] = ()
+        self.position = 0
+
+    def __call__(self, *request: Hashable) -> Any:
+        if self.position == len(self.answers):
+            raise Asked(request)
+        self.position += 1
+        return self.answers[self.position - 1]
+
+
+@dataclass
+class Step:
+    """A handler after some answers: its next request, or its end.
+
+    Parameters
+    ----------
+    batch : tuple of str
+        The keys whose events it has taken.
+    answers : tuple
+        A list of answers that leads to this step.
+    request : tuple or None
+        None if the handler has ended.
+    failed : tuple of str
+        The keys that failed.
+    wrote : bool
+        Whether it has sent a request that writes.
+    attempts : tuple of Attempt
+        The attempts that have ended.
+    next : dict
+        The number of the step that follows an answer, of those that were asked for.
+    """
+
+    batch: tuple[str, ...]
+    answers: tuple[Hashable, ...]
+    request: Request | None
+    failed: tuple[str, ...] = ()
+    wrote: bool = False
+    attempts: tuple[Attempt, ...] = ()
+    next: dict[Hashable, int] = field(default_factory=dict)
+
+
+class Handlers:
+    """Every handler that there can be, as a graph of steps.
+
+    Parameters
+    ----------
+    model : Model
+    objects : callable
+        Returns the object that an operation has uploaded, by its key and the operation's number.
+    syncer : type of Syncer
+    fold : bool
+        Whether lists of answers that leave the code in the same state are one step.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        objects: Callable[[str, int], StoredObject],
+        syncer: type[Syncer],
+        fold: bool = True,
+    ) -> None:
+        self.tape = Tape()
+        self.objects = objects
+        reader = ObjectReader(self)
+        reader.pool = SequentialPool()
+        adapter = model.adapter(self.tape)
+        self.syncer = _marking(syncer, self)(
+            reader, adapter, BUCKET, pause=lambda seconds: self.tape("pause", seconds)
+        )
+        self.fold = fold
+        #: Step 0 is that of a handler that does not run.
+        self.steps = [Step((), (), None)]
+        self.numbers: dict[Hashable, int] = {}
+        self.started: dict[tuple[str, ...], int] = {}
+        #: What the code knew at the last mark, and how many answers it had had.
+        self.known: tuple[Hashable, int] = ((), 0)
+        self.failed: list[str] = []
+        self.attempts: list[Attempt] = []
+
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        """Answer as boto3's client does."""
+        number = self.tape("head", Key)
+        if number is None:
+            answer: Any = {"Error": {"Code": "404"}, "ResponseMetadata": {"HTTPStatusCode": 404}}
+            raise ClientError(answer, "HeadObject")
+        stored = self.objects(Key, number)
+        return {
+            "ETag": stored.etag,
+            "VersionId": stored.version_id,
+            "LastModified": stored.last_modified,
+            "Metadata": dict(stored.metadata),
+        }
+
+    def start(self, batch: tuple[str, ...]) -> int:
+        """Return the first step of a handler of some keys."""
+        if batch not in self.started:
+            self.started[batch] = self._run(Step(batch, (), None), (), False)
+        return self.started[batch]
+
+    def after(self, number: int, answer: Hashable) -> int:
+        """Return the step that follows an answer."""
+        step = self.steps[number]
+        if answer not in step.next:
+            wrote = step.wrote or (step.request is not None and step.request[0] in WRITES)
+            step.next[answer] = self._run(step, (*step.answers, answer), wrote)
+        return step.next[answer]
+
+    def _run(self, before: Step, answers: tuple[Hashable, ...], wrote: bool) -> int:
+        self.tape.answers, self.tape.position = answers, 0
+        self.known, self.failed, self.attempts = ((), 0), [], list(before.attempts if self.fold else ())
+        batch, request = before.batch, None
+        try:
+            self.syncer.converge(BUCKET, batch, self._report)
+        except Asked as asked:
+            request = asked.request
+        failed, (known, position) = tuple(self.failed), self.known if self.fold else ((), 0)
+        same = (batch, wrote, failed, request and (known, answers[position:]))
+        if same not in self.numbers:
+            self.numbers[same] = len(self.steps)
+            self.steps.append(Step(batch, answers, request, failed, wrote, tuple(self.attempts)))
+        return self.numbers[same]
+
+    def _report(self, bucket: str, key: str, outcome: object) -> None:
+        if isinstance(outcome, Exception):
+            self.failed.append(key)
+
+
+class Attempt(NamedTuple):
+    """An attempt that has ended, so that it need not be made again for a longer list of answers.
+
+    Parameters
+    ----------
+    position : int
+        How many answers the handler had had at the end.
+    results : mapping
+    files : list of dict
+        The attributes of each file.
+    """
+
+    position: int
+    results: Any
+    files: list[dict[str, Any]]
+
+
+def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
+    """Return a class of syncers that marks what it knows around each attempt, and before the first write."""
+
+    def mark(moment: Hashable, files: Sequence[PendingFile]) -> None:
+        code.known = (moment, tuple(map(_state_of, files))), code.tape.position
+
+    class Marking(syncer):  # type: ignore[misc, valid-type]
+        def converge(self, *arguments: Any) -> Any:
+            self.count = 0
+            return super().converge(*arguments)
+
+        def _attempt(self, bucket: str, files: list[PendingFile]) -> Any:
+            self.count += 1
+            if self.count <= len(code.attempts):
+                attempt = code.attempts[self.count - 1]
+                code.tape.position = attempt.position
+                for file, attributes in zip(files, attempt.files, strict=True):
+                    vars(file).update(attributes, objects=dict(attributes["objects"]))
+            else:
+                self.files: list[PendingFile] | None = files
+                mark((self.count, "reads"), files)
+                results = super()._attempt(bucket, files)
+                states = [{**vars(file), "objects": dict(file.objects)} for file in files]
+                attempt = Attempt(code.tape.position, results, states)
+                code.attempts.append(attempt)
+            mark((self.count, tuple(sorted(attempt.results.items(), key=str))), files)
+            return attempt.results
+
+        def _for_all(self, files: list[PendingFile], call: Any, accept: Any) -> None:
+            if self.doing == "reading the cache":
+                self.row_keys = repr([file.row_key for file in files])
+            elif self.files is not None:
+                # A write depends on the rows that were read, and the next one on the first one's result.
+                rows = repr([_row_of(file) for file in self.files])
+                mark((self.count, "writes", self.row_keys, rows), self.files)
+                self.files = None
+            super()._for_all(files, call, accept)
+
+    return Marking
+
+
+def _row_of(file: PendingFile) -> Any:
+    row = None if file.snapshot is None else file.snapshot.row
+    return None if row is None else (row.filename, row_of(row))
+
+
+def _state_of(file: PendingFile) -> str:
+    """Return all of a file that outlives an attempt; the attempt sets everything else before it is used."""
+    raw = None if file.snapshot is None else file.snapshot.raw
+    text = repr((file.filename, file.requested, file.objects, raw, file.repeats, file.done, file.error))
+    assert " at 0x" not in text, text
+    return text
