@@ -25,7 +25,6 @@ pytest_plugins = [
     "support.databases",
     "support.distribution",
     "support.botocore_loader",
-    "support.config_loaders",
     "support.sites",
     "support.moto_world",
     "support.panels",

@@ -1,4 +1,7 @@
-"""Run the commands of ``ppc-s3sync`` after their arguments have been parsed."""
+"""Run the commands of ``ppc-s3sync`` after their arguments have been parsed.
+
+A command imports what only it needs when it runs, so that ``plan`` and ``status`` do not wait for the rest.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
-from pypicloud.util import normalize_name
 
 from ..config.settings import SyncSettings, load_ini, read
 from ..deploy import Deployment, documents, reconciling, results
-from ..deploy.operator_policy import Purpose, operator_policy
-from ..deploy.operator_scope import scope_of
-from ..deploy.regions import wait_for
-from ..deploy.template import Format, template
-from ..doctor.diagnosis import diagnose
 from ..exceptions import ReconcileError
 from ..reconcile.models import Options, a_tenth
 from ..sync.masking import mask
 from . import output_file
 from .console import make_console, plan_summary, print_line, show_plan, show_replayed, show_status
-from .doctor import show_examination
 from .failures import PROGRAM
 from .reconciling import show_reconciled
 from .steps import StepPrinter
 from .text import json_text, one_line
-
-#: The tools that deploy a template.
-_TOOLS = {Format.CLOUDFORMATION: "CloudFormation", Format.TERRAFORM: "Terraform"}
 
 
 class Command:
@@ -100,6 +93,8 @@ class Command:
         fan_out: bool,
     ) -> int:
         """Compare the bucket with the cache and repair it; the exit status is 1 if they still differ."""
+        from pypicloud.util import normalize_name
+
         options = Options(dry_run, frozenset(map(normalize_name, packages)), max_delete or a_tenth)
         try:
             with self._deployment("listing bucket and cache") as deployment:
@@ -116,6 +111,8 @@ class Command:
 
     def wait(self, filename: str, timeout: float) -> int:
         """Wait until the region can serve a file; the exit status is 1 if the time is over."""
+        from ..deploy.regions import wait_for
+
         with StepPrinter(self.console, "reading the bucket and the cache") as report:
             waited = wait_for(self.config_uri, self.settings, filename, timeout, report)
         if not waited.available:
@@ -132,6 +129,9 @@ class Command:
 
     def doctor(self, *, canary: bool) -> int:
         """Examine the installation; the exit status is 1 if a check failed."""
+        from ..doctor.diagnosis import diagnose
+        from .doctor import show_examination
+
         with StepPrinter(self.console, "reading AWS and the cache") as report:
             document = diagnose(self.settings, report, canary=canary).document()
         self._show(document, lambda: show_examination(self.console, document))
@@ -167,19 +167,24 @@ class Command:
 
     def policy(self, purposes: Sequence[str], account: str | None) -> int:
         """Print the minimal IAM policy that an operator needs; it is JSON in any case."""
+        from ..deploy.operator_policy import Purpose, operator_policy
+        from ..deploy.operator_scope import scope_of
+
         scope = scope_of(self.settings, account)
         click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))
         return 0
 
     def template(self, form: str, output: str) -> int:
         """Print the template of the resources, which is JSON in any case, or write it to a file."""
+        from ..deploy.template import TOOLS, Format, template
+
         if output == output_file.STDOUT:
             click.echo(json_text(template(self.settings, Format(form))))
             return 0
         path = output_file.check(output)
         document = template(self.settings, Format(form))
         output_file.write(output, path, f"{json_text(document)}\n".encode())
-        summary = f"{output}: deploy it with {_TOOLS[Format(form)]}, then run ppc-s3sync enable"
+        summary = f"{output}: deploy it with {TOOLS[Format(form)]}, then run ppc-s3sync enable"
         return self._show({"file": output, "format": form}, lambda: self._print(summary))
 
     @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid.path import DottedNameResolver
-
 from .. import compat
 from ..caches.registry import BACKENDS, backend_of
 from ..exceptions import ConfigError
@@ -100,6 +98,9 @@ def _absolute(name: str, package: str) -> str:
 def _resolve(setting: str, path: str, value: str, expected: str) -> Any:
     if "." not in path:
         raise ConfigError(f"Invalid value {value!r} for {setting}: expected {expected}")
+    # Imported here, because it imports pkg_resources, and most caches are pypicloud's own.
+    from pyramid.path import DottedNameResolver
+
     compat.apply()
     try:
         resolved = DottedNameResolver(None).resolve(path)

@@ -9,18 +9,25 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import plaster
 from paste.deploy import appconfig
-from paste.deploy.loadwsgi import ConfigLoader
-from pypicloud.util import EnvironSettings
+from paste.deploy.loadwsgi import APP, ConfigLoader, LoaderContext
 
 from ..exceptions import ConfigError
+from .environ import EnvironSettings
 from .ini_errors import no_loader, not_ini, unreadable, unresolved
 
 #: The settings by which an application with a factory of its own counts as pypicloud.
 _OWN_SETTINGS = ("pypi.", "storage.", "db.", "s3sync.")
 _REFERENCE = re.compile(r"%\(([^)]+)\)s")
+#: plaster's scheme of an ini file. With the name of its distribution, plaster reads only the metadata of that
+#: one, not of every distribution that is installed.
+_INI = "file+ini"
+_INI_OF_PASTEDEPLOY = f"plaster_pastedeploy+{_INI}"
+#: The settings ``use`` that name pypicloud.
+_PYPICLOUD = ("egg:pypicloud", "egg:pypicloud#main")
 
 
 def load_ini(config_uri: str, variables: Mapping[str, str] | None = None) -> EnvironSettings:
@@ -97,7 +104,10 @@ def _loader(config_uri: str) -> Any:
 def _find_loader(config_uri: str) -> Any:
     """Return plaster's loader, or None if no installed distribution has one for the URI."""
     try:
-        return plaster.get_loader(config_uri, protocols=["wsgi"])
+        uri = plaster.parse_uri(config_uri)
+        if uri.scheme == _INI:
+            uri.scheme = _INI_OF_PASTEDEPLOY
+        return plaster.get_loader(uri, protocols=["wsgi"])
     except (plaster.InvalidURI, plaster.LoaderNotFound):
         return None
     except (ValueError, TypeError, KeyError, OSError) as error:
@@ -137,8 +147,21 @@ def _context(loader: Any, section: str, variables: Mapping[str, str]) -> Any:
     """Return PasteDeploy's description of a section, which ``pserve`` would make an application from."""
     folder = os.path.dirname(loader.filepath) if loader.filepath else os.getcwd()
     defaults = {"__file__": loader.filepath, "here": folder, **variables}
-    config = appconfig(loader.pastedeploy_spec, section, relative_to=os.getcwd(), global_conf=defaults)
-    return config.context
+    if loader.filepath is None:
+        return appconfig(loader.pastedeploy_spec, section, global_conf=defaults).context
+    file = _IniFile(unquote(loader.filepath))
+    file.update_defaults(defaults, overwrite=False)
+    return file.get_context(APP, section, defaults)
+
+
+class _IniFile(ConfigLoader):  # type: ignore[misc]  # PasteDeploy has no types
+    """An ini file as PasteDeploy reads it, but pypicloud is not imported, which takes half a second."""
+
+    def get_context(self, object_type: Any, name: str | None = None, global_conf: Any = None) -> Any:
+        """Return the description of a section, or of what the setting ``use`` names."""
+        if object_type is APP and name in _PYPICLOUD:
+            return LoaderContext(name, APP, "paste.app_factory", global_conf or {}, {}, self)
+        return super().get_context(object_type, name, global_conf)
 
 
 def _applications(context: Any) -> Iterator[Any]:
@@ -187,7 +210,8 @@ def _only_pypicloud(contexts: Iterator[Any], loader: Any, variables: Mapping[str
 
 def _is_pypicloud(application: Any) -> bool:
     factory = getattr(application.object, "__module__", "")
-    return factory == "pypicloud" or any(key.startswith(_OWN_SETTINGS) for key in application.local_conf)
+    is_named = application.object in _PYPICLOUD or factory == "pypicloud"
+    return is_named or any(key.startswith(_OWN_SETTINGS) for key in application.local_conf)
 
 
 def _is_of_paste(application: Any) -> bool:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pypicloud.util import EnvironSettings
 from pyramid.settings import asbool
 
 from ..exceptions import ConfigError
@@ -20,6 +19,7 @@ from ..sync.masking import secrets_of
 from . import partitions
 from .caches import check_cache
 from .classes import cache_backend, short_name
+from .environ import EnvironSettings
 from .ini import load_ini, load_inis
 from .options import ENVIRONMENT, OPTIONS, PREFIX, SECRET_ARN, SSM, Delivery, Option, parse_endpoint
 from .runtimes import WITHOUT_SNAP_START, default_runtime
@@ -176,8 +176,8 @@ def snapshot(settings: EnvironSettings) -> dict[str, str]:
 
     Parameters
     ----------
-    settings : pypicloud.util.EnvironSettings
-        The settings; they are not changed.
+    settings : EnvironSettings
+        The settings, as :func:`read` takes them; they are not changed.
     """
     settings = _with_environment(settings)
     names = [name for name in settings if name.startswith(("pypi.", *SECTIONS))] + ["pypi.db", "pypi.storage"]
@@ -189,9 +189,8 @@ def read(settings: EnvironSettings, overrides: Mapping[str, str | None] | None =
 
     Parameters
     ----------
-    settings : pypicloud.util.EnvironSettings
-        The settings; they are not changed. A plain dict would ignore ``PPC_*`` variables, and pypicloud's
-        classes do not accept one.
+    settings : EnvironSettings
+        The settings, also those of the running application, in pypicloud's own class; they are not changed.
     overrides : dict, optional
         Options from the command line, by their names without the prefix; None if not given.
 

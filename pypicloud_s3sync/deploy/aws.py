@@ -163,10 +163,14 @@ class Clients:
 
     def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
         """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
-        credentials = self.settings.db_credentials or self.settings.credentials
-        session = _session(credentials, self.settings.db_region, self._limits)
-        endpoint = self.settings.db_endpoint_url or endpoint
-        return session.client("dynamodb", endpoint_url=endpoint, config=config)
+        # A second session would read all of botocore's data again.
+        return self.session.client(
+            "dynamodb",
+            region_name=self.settings.db_region,
+            endpoint_url=self.settings.db_endpoint_url or endpoint,
+            config=config,
+            **_keys(self.settings.db_credentials),
+        )
 
 
 def _first_region(settings: SyncSettings, default: str | None) -> str:
@@ -200,15 +204,12 @@ def _session(credentials: Credentials | None, region: str | None, limits: Limits
         Config(retries=retries, connect_timeout=limits.connect, read_timeout=limits.read)
     )
     core.register("before-call", limits.check)
-    if credentials is None:
-        return boto3.session.Session(region_name=region, botocore_session=core)
-    return boto3.session.Session(
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        aws_session_token=credentials.session_token,
-        region_name=region,
-        botocore_session=core,
-    )
+    return boto3.session.Session(region_name=region, botocore_session=core, **_keys(credentials))
+
+
+def _keys(credentials: Credentials | None) -> dict[str, str | None]:
+    """Return credentials as boto3 takes them; without any, it searches its own chain."""
+    return {} if credentials is None else {f"aws_{name}": value for name, value in vars(credentials).items()}
 
 
 def _parse_timestamp(value: Any) -> datetime.datetime:

@@ -17,7 +17,6 @@ from ..config.settings import SyncSettings
 from ..exceptions import S3SyncError
 from ..reconcile.bucket import count_packages
 from ..reconcile.models import Count, Report
-from ..reconcile.scans import scan_of
 from ..sync.counts import count_of
 from ..sync.masking import mask
 from . import run_files
@@ -99,6 +98,9 @@ def _packages(settings: SyncSettings, location: Location) -> Count:
 def _rows(settings: SyncSettings, tables: CacheTables) -> Count | None:
     if settings.cache_backend == "dynamo":
         return None if tables.rows is None else Count(tables.rows, exact=False)
+    # Imported here, because it imports pypicloud.
+    from ..reconcile.scans import scan_of
+
     with opened(settings) as adapter:
         try:
             return scan_of(adapter).count()

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from pypicloud.util import EnvironSettings
-
 from .. import compat
 from ..caches.base import CacheAdapter
 from ..caches.registry import adapter_for, open_cache
@@ -30,6 +28,9 @@ def open_adapter(settings: SyncSettings, command: str = "reconcile") -> CacheAda
     ConflictError
         The database has no table of packages.
     """
+    # Imported here, because only some commands open the cache, and the import takes half a second.
+    from pypicloud.util import EnvironSettings
+
     compat.apply()
     values: dict[str, Any] = dict(settings.cache_settings)
     # A cache needs a storage, but this never uses it. S3Storage would create a missing bucket.

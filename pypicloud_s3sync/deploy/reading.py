@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,15 +12,15 @@ from ..caches.base import CacheAdapter
 from ..config.settings import SyncSettings
 from ..exceptions import ConflictError, S3SyncError
 from ..reconcile import models
-from ..sync.converge import Syncer
-from ..sync.heads import HeadClient
-from ..sync.objects import ObjectReader
 from .aws import Clients
 from .aws_errors import translated
 from .local_cache import opened, unreachable
 from .models import Progress, Reporter
 from .readers import Reader
 from .status import missing_tables
+
+if TYPE_CHECKING:
+    from ..sync.converge import Syncer
 
 #: Parallel HeadObject requests.
 WORKERS = 32
@@ -77,6 +77,11 @@ def syncer_of(
     settings: SyncSettings, clients: Clients, workers: int, adapter: CacheAdapter
 ) -> tuple[Syncer, Any]:
     """Return what reads and repairs a cache, and the client that lists the bucket."""
+    # Imported here, because they import pypicloud, which takes half a second, and most commands need none.
+    from ..sync.converge import Syncer
+    from ..sync.heads import HeadClient
+    from ..sync.objects import ObjectReader
+
     s3 = clients.s3_in_parallel(workers)
     reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
     return Syncer(reader, adapter, settings.bucket, settings.prefix), s3

@@ -8,7 +8,6 @@ from typing import Any
 from ..config.settings import SyncSettings
 from ..exceptions import ReconcileError, S3SyncError, UnreachableError
 from ..reconcile.models import Options, Report
-from ..reconcile.run import listings_differ, reconcile
 from ..sync.counts import count_of
 from ..sync.masking import mask
 from .aws import Clients
@@ -27,6 +26,9 @@ def differs_here(settings: SyncSettings, clients: Clients) -> bool:
     S3SyncError
         As :func:`reconcile_here`.
     """
+    # Imported here and below, because it imports pypicloud, which most commands do not need.
+    from ..reconcile.run import listings_differ
+
     with open_syncer(settings, clients, 1, "reconcile") as (syncer, s3):
         return listings_differ(syncer, s3)
 
@@ -48,6 +50,8 @@ def reconcile_here(
     S3SyncError
         Bucket or cache cannot be listed, or the cache cannot be reached.
     """
+    from ..reconcile.run import reconcile
+
     with open_syncer(settings, clients, workers, "reconcile") as (syncer, s3):
         send = None if queue is None else QueueSender(clients, queue, workers).send
         result = reconcile(syncer, s3, options, Steps(report), send=send)

@@ -14,7 +14,7 @@ from ..deploy.aws import Clients
 from ..deploy.readers.calls import Calls
 from ..deploy.readers.replication import bucket_replication, bucket_versioning
 from ..deploy.writers.calls import Calls as Invocation
-from ..sync.packages import filename_of
+from ..sync.keys import filename_of
 from .models import BucketFacts, Decision, Destination, Probe, Sample
 from .replication import Replication, parse
 

@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ..sync.packages import filename_of, guess_name
+from ..sync.keys import filename_of
 from .listing import Listing
 from .models import Count, ListedObject
 
@@ -52,7 +52,7 @@ def count_packages(s3: Any, bucket: str, prefix: str, most: int) -> Count:
     for _ in range(most):
         page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
         names = (filename_of(stored["Key"], prefix) for stored in page.get("Contents", []))
-        found.update(name for name in names if name is not None and guess_name(name))
+        found.update(name for name in names if name is not None and _guess_name(name))
         if "NextContinuationToken" not in page:
             return Count(len(found))
         more = {"ContinuationToken": page["NextContinuationToken"]}
@@ -78,4 +78,11 @@ def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[Any]]:
 def belongs_to(stored: ListedObject, names: frozenset[str], rows: Listing) -> bool:
     """Return whether an object may belong to some projects, as far as its key and the rows tell."""
     folder = posixpath.basename(posixpath.dirname(stored.key))
-    return folder in names or guess_name(stored.filename) in names or rows.has_row(stored.filename)
+    return folder in names or _guess_name(stored.filename) in names or rows.has_row(stored.filename)
+
+
+def _guess_name(filename: str) -> str | None:
+    # Imported here, because it imports pypicloud, which takes half a second, and a bucket may be empty.
+    from ..sync.packages import guess_name
+
+    return guess_name(filename)

@@ -21,8 +21,8 @@ from typing import Any
 
 from ..caches.base import CacheAdapter, Change, Result, Snapshot
 from ..exceptions import S3SyncError
+from .keys import filename_of
 from .objects import ObjectReader
-from .packages import filename_of
 from .pending import Outcome, PendingFile
 
 #: Seconds to pause before each further attempt, if another handler has changed the row or the index lags

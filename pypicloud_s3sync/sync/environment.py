@@ -11,14 +11,15 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-from pypicloud.util import EnvironSettings
 
 from ..exceptions import ConfigError
 from . import secret_store
 from .masking import MASK, secrets_in_environment, secrets_of
+
+if TYPE_CHECKING:
+    from pypicloud.util import EnvironSettings
 
 VARIABLE = "PYPICLOUD_SETTINGS"
 #: Names the SSM parameter, or the secret of Secrets Manager, that holds the other settings.
@@ -79,6 +80,9 @@ def read() -> EnvironSettings:
     ConfigError
         The variable is not set, its value is not a JSON object, or the secrets that it names cannot be read.
     """
+    # Imported here, because the command line uses this module too, and must not wait for pypicloud.
+    from pypicloud.util import EnvironSettings
+
     given = _settings()
     reference = given.pop(SECRETS, None)
     if reference:

@@ -119,13 +119,6 @@ def guess_name(filename: str) -> str | None:
         return None
 
 
-def filename_of(key: str, prefix: str) -> str | None:
-    """Return the filename in a key, or None if nothing under the key can be a package."""
-    if not key.startswith(prefix) or key.endswith("/"):
-        return None
-    return posixpath.basename(key)
-
-
 def is_plausible(filename: str, name: str, version: str) -> bool:
     """Return whether a filename is built from a name and a version, however they are written."""
     start, flat = _flat(f"{name}-{version}"), _flat(filename)

@@ -19,7 +19,7 @@ from .cloudformation import cloudformation
 from .resources import created_resources
 from .terraform import terraform
 
-__all__ = ["Format", "template"]
+__all__ = ["TOOLS", "Format", "template"]
 
 
 class Format(enum.StrEnum):
@@ -27,6 +27,10 @@ class Format(enum.StrEnum):
 
     CLOUDFORMATION = "cloudformation"
     TERRAFORM = "terraform"
+
+
+#: The tools that deploy a template.
+TOOLS = {Format.CLOUDFORMATION: "CloudFormation", Format.TERRAFORM: "Terraform"}
 
 
 def template(settings: SyncSettings, form: Format) -> dict[str, Any]:

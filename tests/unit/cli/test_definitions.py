@@ -34,7 +34,7 @@ def settings_of(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sync
         used.append(settings)
         raise ConflictError("stop")
 
-    monkeypatch.setattr("pypicloud_s3sync.cli.commands.diagnose", stop_examination)
+    monkeypatch.setattr("pypicloud_s3sync.doctor.diagnosis.diagnose", stop_examination)
 
     def settings(*arguments: object) -> SyncSettings:
         status, _, err = run(*arguments)

@@ -282,3 +282,21 @@ def test_a_denied_read_names_all_rights_at_once(
     assert status == 1
     assert err.endswith("; reading needs all of iam:GetRole, lambda:GetPolicy, s3:ListBucket\n")
     assert json.loads(out)["policy"] == error.policy
+
+
+#: Reads an ini file as the commands do, and prints which of the slow imports came along.
+IMPORTS = """
+import sys
+from pypicloud_s3sync.cli.commands import Command
+command = Command(sys.argv[1], {"bucket": "b"}, {"region": "eu-west-1"}, as_json=True)
+with command._deployment() as deployment:
+    deployment._bundle.fingerprint()
+    deployment._clients(command.settings, None)["dynamodb"]
+print(sorted({"pypicloud", "pyramid.path", "redis", "sqlalchemy"} & sys.modules.keys()))
+"""
+
+
+def test_plan_and_status_do_not_import_the_web_application(ini: Path) -> None:
+    command = [sys.executable, "-c", IMPORTS, str(ini)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.stdout, process.stderr) == ("[]\n", "")

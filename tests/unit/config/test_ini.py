@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from plaster import loaders
@@ -35,11 +34,6 @@ def refusal(uri: str, variables: dict[str, str] | None = None) -> str:
         load_ini(uri, variables)
     assert "\n" not in str(caught.value)
     return str(caught.value)
-
-
-def search_again(scheme: str, protocols: list[str]) -> list[Any]:
-    """Search plaster's loaders in the metadata of all distributions, which other tests do once."""
-    return list(loaders._iter_ep_in_dists(scheme, [f"plaster.{name}_loader_factory" for name in protocols]))
 
 
 def test_an_ini_is_read_as_pserve_reads_it(ini: Callable[[str], str]) -> None:
@@ -308,23 +302,33 @@ def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
     assert "so save it as UTF-8 without one" in refusal(str(tmp_path / "x.ini"))
 
 
-@pytest.mark.parametrize(
-    ("file", "content"),
-    [
+@pytest.fixture(
+    params=[
         ("METADATA", b"Metadata-Version: 2.1\nName: broken\nSummary: \xff\n"),
         ("entry_points.txt", b"[console_scripts]\nbroken\n"),
         ("entry_points.txt", b"\xff\xfe\x00"),
     ],
     ids=["METADATA", "entry point", "encoding"],
 )
-def test_damaged_metadata_of_another_distribution_is_named(
-    ini: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, content: bytes
-) -> None:
-    monkeypatch.setattr(loaders, "find_loaders", search_again)
+def damaged(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The metadata of a distribution that has nothing to do with ini files."""
+    file, content = request.param
     SitePackages(tmp_path / "site", monkeypatch).install("broken")
-    (tmp_path / "site" / "broken-1.0.dist-info" / file).write_bytes(content)
-    message = refusal(ini(f"[app:main]\n{PYPICLOUD}"))
-    assert message.startswith(f"the metadata in {tmp_path}/site/broken-1.0.dist-info is damaged (")
+    directory = tmp_path / "site" / "broken-1.0.dist-info"
+    (directory / file).write_bytes(content)
+    return str(directory)
+
+
+@pytest.mark.usefixtures("damaged")
+def test_damaged_metadata_of_another_distribution_does_not_matter(ini: Callable[[str], str]) -> None:
+    assert load_ini(ini(f"[app:main]\n{PYPICLOUD}"))["storage.bucket"] == "packages"
+
+
+def test_damaged_metadata_is_named_if_the_loader_must_be_searched(
+    ini: Callable[[str], str], damaged: str
+) -> None:
+    message = refusal("pastedeploy+ini:" + ini(f"[app:main]\n{PYPICLOUD}"))
+    assert message.startswith(f"the metadata in {damaged} is damaged (")
 
 
 def test_a_missing_loader_of_ini_files_is_named(
