@@ -21,12 +21,14 @@ COUNTED = {"faults": "faults at calls to AWS, each with a second run", "states":
 pytest_plugins = [
     "support.browsers",
     "support.collection",
+    "support.collection_costs",
     "support.command_line",
     "support.databases",
     "support.distribution",
     "support.botocore_loader",
     "support.sites",
     "support.moto_world",
+    "support.parsed_sources",
     "support.panels",
 ]
 
