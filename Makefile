@@ -12,7 +12,7 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 3
 
-.PHONY: help demo test test-all lint types imports docs tests figures unit soak bench venv clean
+.PHONY: help demo test test-all lint types imports docs checks tests figures unit soak bench venv clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,13 @@ help: ## List the targets
 demo: $(STAMP) ## Run the demo: two regions, without AWS (DEMO_ARGS=--exit ends after the last step)
 	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
 
-test: lint types imports docs tests ## Run all checks
+# One core is left over while the tests wait for servers.
+test: lint imports ## Run all checks
+	@$(MAKE) --no-print-directory --jobs=2 checks tests
+
+# Printed at the end: the tests are running meanwhile.
+checks: $(STAMP)
+	@printed=$$($(MAKE) --no-print-directory types docs 2>&1); status=$$?; echo "$$printed"; exit $$status
 
 test-all: $(STAMP) ## Run all checks, and the tests on each supported Python
 	$(MAKE) test
