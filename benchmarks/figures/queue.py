@@ -9,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.results import Figure
 from benchmarks.samples import exact
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.desired import desire
+from pypicloud_s3sync.deploy.desired.resources import desire
 from pypicloud_s3sync.deploy.models import CacheTables, Desired
 from support.event_simulation import BURST, UNITS, Simulation, Table
 from support.fakes import FINGERPRINT, IDENTITY, REGION, make_settings

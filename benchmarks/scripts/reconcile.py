@@ -13,8 +13,8 @@ from pathlib import Path
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import read
-from pypicloud_s3sync.deploy.aws import Clients
-from pypicloud_s3sync.deploy.local_cache import open_adapter
+from pypicloud_s3sync.deploy.aws.clients import Clients
+from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from pypicloud_s3sync.reconcile.models import Options
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.sync.converge import Syncer

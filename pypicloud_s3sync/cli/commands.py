@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from ..config.settings import SyncSettings, load_ini, read
-from ..deploy import Deployment, documents, reconciling, results
+from ..deploy import Deployment, documents, results
+from ..deploy.cache import reconciling
 from ..exceptions import ReconcileError
 from ..reconcile.models import Options, a_tenth
 from ..sync.masking import mask
@@ -111,7 +112,7 @@ class Command:
 
     def wait(self, filename: str, timeout: float) -> int:
         """Wait until the region can serve a file; the exit status is 1 if the time is over."""
-        from ..deploy.regions import wait_for
+        from ..deploy.cache.regions import wait_for
 
         with StepPrinter(self.console, "reading the bucket and the cache") as report:
             waited = wait_for(self.config_uri, self.settings, filename, timeout, report)
@@ -167,8 +168,8 @@ class Command:
 
     def policy(self, purposes: Sequence[str], account: str | None) -> int:
         """Print the minimal IAM policy that an operator needs; it is JSON in any case."""
-        from ..deploy.operator_policy import Purpose, operator_policy
-        from ..deploy.operator_scope import scope_of
+        from ..deploy.operator.policy import Purpose, operator_policy
+        from ..deploy.operator.scope import scope_of
 
         scope = scope_of(self.settings, account)
         click.echo(json_text(operator_policy(self.settings, [Purpose(name) for name in purposes], scope)))

@@ -9,7 +9,7 @@ from itertools import islice
 import click
 from rich.console import Console
 
-from ..deploy.regions import compare_regions
+from ..deploy.cache.regions import compare_regions
 from ..regions.compare import Comparison
 from ..regions.models import Kind, Region
 from .configurations import Configuration

@@ -10,22 +10,12 @@ from typing import Any
 from ..config.settings import SyncSettings
 from ..exceptions import ConfigError, ConflictError
 from ..reconcile.models import Options, Report
-from . import run_lock
-from .activity import activity
-from .aws import Clients
+from .aws.clients import Clients
 from .bundle import Bundle
 from .bundle.source import BundleSource
-from .contents import remember
-from .desired import desire, resource_names
-from .executor import execute
-from .figures import read_figures
-from .location import Location, locate
-from .models import Plan, Queue, Reporter
-from .plan.function import code_is_known
-from .plan.planner import plan_disable, plan_enable
-from .readers import Reader
-from .reading import WORKERS, check_tables
-from .reconciling import (
+from .cache.contents import remember
+from .cache.reading import WORKERS, check_tables
+from .cache.reconciling import (
     Reconciled,
     check,
     differs_here,
@@ -33,9 +23,19 @@ from .reconciling import (
     reconcile_here,
     summary,
 )
+from .desired.resources import desire, resource_names
+from .executor import execute
+from .location import Location, locate
+from .models import Plan, Queue, Reporter
+from .plan.function import code_is_known
+from .plan.planner import plan_disable, plan_enable
+from .readers import Reader
 from .replay import Replayed, replay
-from .results import disabled, enabled
-from .status import foreign_tables, missing_tables, read_status
+from .runs import run_lock
+from .runs.results import disabled, enabled
+from .state.activity import activity
+from .state.figures import read_figures
+from .state.status import foreign_tables, missing_tables, read_status
 from .writers import Writers
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..exceptions import S3SyncError
 from ..sync.counts import count_of
-from . import wait_reasons
 from .bundle import Bundle
 from .models import Action, Plan, Progress, Reporter
+from .runs import wait_reasons
 from .writers import Writers
 
 VERBS = {

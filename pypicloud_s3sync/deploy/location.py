@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ..config.settings import SyncSettings
 from ..exceptions import ConfigError, ConflictError
-from .aws import Clients
-from .aws_errors import offering
+from .aws.clients import Clients
+from .aws.errors import offering
 from .models import Identity
-from .operator_policy import Purpose, policy_for_reading
+from .operator.policy import Purpose, policy_for_reading
 from .problems import CONFLICT, SETTINGS, Problem
 from .readers import Reader
 

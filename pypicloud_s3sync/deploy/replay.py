@@ -14,7 +14,7 @@ from ..config.settings import SyncSettings
 from ..exceptions import ConflictError
 from ..sync import events
 from ..sync.counts import count_of
-from .aws import Clients
+from .aws.clients import Clients
 from .models import Names, Progress, Queue, Reporter
 from .snap_start import invoked
 from .writers.calls import Calls

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .tags import SNAP_START_TAG
+from .desired.tags import SNAP_START_TAG
 
 if TYPE_CHECKING:
     from ..config.settings import SyncSettings

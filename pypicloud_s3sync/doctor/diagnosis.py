@@ -9,10 +9,10 @@ from pyramid.settings import asbool
 
 from ..config.classes import storage_class
 from ..config.settings import SyncSettings
-from ..deploy.aws import Clients
-from ..deploy.documents import state_of_code
-from ..deploy.local_cache import open_adapter
+from ..deploy.aws.clients import Clients
+from ..deploy.cache.local_cache import open_adapter
 from ..deploy.models import Progress, Reporter
+from ..deploy.state.documents import state_of_code
 from ..exceptions import S3SyncError
 from .canary import Canary, Place
 from .checks.function import ENABLE, owned_function

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from ..config.settings import SyncSettings
-from ..deploy.metrics import Interval, Statistics
 from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
 from ..deploy.replication.models import Encryption
 from ..deploy.snap_start import Published
+from ..deploy.state.metrics import Interval, Statistics
 from ..exceptions import S3SyncError
 from .replication import Replication
 

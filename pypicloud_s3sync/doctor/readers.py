@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 
 from ..caches.canary import NAME
 from ..config.settings import SyncSettings
-from ..deploy.aws import Clients
+from ..deploy.aws.clients import Clients
 from ..deploy.readers.calls import Calls
 from ..deploy.readers.replication import bucket_replication, bucket_versioning
 from ..deploy.writers.calls import Calls as Invocation

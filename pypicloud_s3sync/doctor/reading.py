@@ -14,13 +14,11 @@ from botocore.exceptions import ClientError
 from ..caches.base import RowKey
 from ..caches.canary import NAME
 from ..config.settings import SyncSettings
-from ..deploy.aws import Clients, Limits
-from ..deploy.aws_errors import is_denied, translated
+from ..deploy.aws.clients import Clients, Limits
+from ..deploy.aws.errors import is_denied, translated
 from ..deploy.bundle.source import BundleSource
-from ..deploy.desired import desire
-from ..deploy.documents import state_of_code
-from ..deploy.local_cache import open_adapter, unreachable
-from ..deploy.metrics import Interval, Statistics, read_ages, read_metrics, read_statistics
+from ..deploy.cache.local_cache import open_adapter, unreachable
+from ..deploy.desired.resources import desire
 from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
 from ..deploy.plan.conflicts import is_owned
 from ..deploy.readers.buckets import bucket_region
@@ -36,6 +34,8 @@ from ..deploy.readers.roles import find_role
 from ..deploy.readers.tables import account_of_tables, cache_tables
 from ..deploy.replication.models import Encryption
 from ..deploy.snap_start import Published, invoked
+from ..deploy.state.documents import state_of_code
+from ..deploy.state.metrics import Interval, Statistics, read_ages, read_metrics, read_statistics
 from ..exceptions import AwsError, NotReadError, S3SyncError
 from . import readers
 from .models import (

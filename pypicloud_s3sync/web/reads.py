@@ -16,7 +16,7 @@ from typing import Any
 
 from ..config.settings import SyncSettings
 from ..deploy import Deployment, run_files
-from ..deploy.aws import Clients, Limits
+from ..deploy.aws.clients import Clients, Limits
 from ..exceptions import BusyError, S3SyncError
 
 #: Seconds that the one request which waits may wait.

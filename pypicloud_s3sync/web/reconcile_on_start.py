@@ -24,8 +24,8 @@ from pyramid.events import ApplicationCreated
 
 from ..config.settings import SyncSettings, read, snapshot
 from ..deploy import Deployment, run_files
-from ..deploy.aws import Clients, Limits
-from ..deploy.reconciling import summary
+from ..deploy.aws.clients import Clients, Limits
+from ..deploy.cache.reconciling import summary
 from ..exceptions import ConfigError, S3SyncError
 from ..sync.masking import mask, secrets_of
 

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy import run_lock
-from pypicloud_s3sync.deploy.activity import activity
-from pypicloud_s3sync.deploy.contents import Contents, result_of
-from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.cache.contents import Contents, result_of
 from pypicloud_s3sync.deploy.models import Observed, Progress
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
 from pypicloud_s3sync.deploy.replication.documents import replication_document
 from pypicloud_s3sync.deploy.replication.planner import plan_removal, plan_replication
+from pypicloud_s3sync.deploy.state.activity import activity
+from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
 from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.reconcile.models import Count, Report
 from pypicloud_s3sync.web.prometheus import PREFIX as METRICS

@@ -20,8 +20,8 @@ from pypicloud_s3sync.demo.servers import FUNCTION, TwoRegions, free_ports, two_
 from pypicloud_s3sync.demo.tools import PASSWORD, USER, request
 from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
-from pypicloud_s3sync.deploy.documents import RESOURCES
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG
+from pypicloud_s3sync.deploy.state.documents import RESOURCES
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
 from support.apps import make_app
 from support.browsers import PICTURES, WIDTHS, Page

@@ -11,7 +11,7 @@ import pytest
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy import documents
-from pypicloud_s3sync.deploy.delivery import message_count
+from pypicloud_s3sync.deploy.desired.delivery import message_count
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications

@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy import documents
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.readers import Reader
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
 from support.deliveries import MUTATIONS
 from support.foreign import create_policy, create_role

@@ -19,7 +19,7 @@ import pytest
 from pypicloud_s3sync.caches.canary import NAME
 from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.deploy.bundle import host_target
-from pypicloud_s3sync.deploy.local_cache import open_adapter
+from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from pypicloud_s3sync.reconcile.scans import scan_of
 from support.databases import Database
 from support.distribution import Installed

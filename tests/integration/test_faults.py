@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.deploy.parameters import refers_to
+from pypicloud_s3sync.deploy.desired.parameters import refers_to
 from pypicloud_s3sync.deploy.readers import parameters
 from support.faults import FAULTS, Matrix, Scenario, scenarios
 from support.sites import zip_of

@@ -16,7 +16,7 @@ import pytest
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.bundle import host_target
-from pypicloud_s3sync.deploy.policy import QUEUE_ACTIONS
+from pypicloud_s3sync.deploy.desired.policy import QUEUE_ACTIONS
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.embedded import EmbeddedAws
 from support.distribution import Installed

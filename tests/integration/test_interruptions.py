@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.desired.tags import ROLE_TAG
 from pypicloud_s3sync.deploy.models import LogGroup
-from pypicloud_s3sync.deploy.tags import ROLE_TAG
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.documents import RESOURCES
+from pypicloud_s3sync.deploy.state.documents import RESOURCES
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.browsers import WIDTHS
 from support.panel_documents import (

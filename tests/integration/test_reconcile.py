@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.local_cache import open_adapter
+from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from support.command_line import Run
 from support.databases import Database
 from support.sites import Site

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.cli.main import main
-from pypicloud_s3sync.deploy.desired import replication_role_name
+from pypicloud_s3sync.deploy.desired.resources import replication_role_name
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.replication import bucket_replication
 from pypicloud_s3sync.deploy.replication.models import ReplicationPlan

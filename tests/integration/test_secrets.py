@@ -15,7 +15,7 @@ import pytest
 from redis import Redis
 
 from pypicloud_s3sync.deploy.bundle import host_target
-from pypicloud_s3sync.deploy.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import ConflictError
 from support import database_servers

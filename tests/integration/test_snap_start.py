@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.operator_policy import Purpose, operator_policy
-from pypicloud_s3sync.deploy.operator_scope import scope_of
+from pypicloud_s3sync.deploy.operator.policy import Purpose, operator_policy
+from pypicloud_s3sync.deploy.operator.scope import scope_of
 from pypicloud_s3sync.deploy.snap_start import ALIAS
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.deliveries import NO_RESOURCES, delivery_resources, remains

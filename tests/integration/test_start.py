@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.deploy import run_lock
-from pypicloud_s3sync.deploy.contents import last_comparison
-from pypicloud_s3sync.deploy.local_cache import open_adapter
+from pypicloud_s3sync.deploy.cache.contents import last_comparison
+from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from pypicloud_s3sync.web import runs

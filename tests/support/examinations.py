@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.metrics import Interval, Statistics
+from pypicloud_s3sync.deploy.desired.tags import ROLE_TAG
 from pypicloud_s3sync.deploy.models import CacheTables, DeliveryResources, Identity
 from pypicloud_s3sync.deploy.replication.models import Encryption
-from pypicloud_s3sync.deploy.tags import ROLE_TAG
+from pypicloud_s3sync.deploy.state.metrics import Interval, Statistics
 from pypicloud_s3sync.doctor.examination import FUNCTIONS
 from pypicloud_s3sync.doctor.models import (
     BucketFacts,

@@ -10,12 +10,12 @@ from botocore.exceptions import ClientError
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import SyncSettings, read
-from pypicloud_s3sync.deploy.aws import Clients
-from pypicloud_s3sync.deploy.desired import desire
+from pypicloud_s3sync.deploy.aws.clients import Clients
+from pypicloud_s3sync.deploy.desired.resources import desire
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.models import DeliveryResources, Desired, Identity, Observed
 from pypicloud_s3sync.deploy.notifications import subscribed
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias, Published, Version, description
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.writers.calls import Calls
 from support.service_models import client_model
 

@@ -16,10 +16,10 @@ from botocore.exceptions import ConnectionClosedError
 
 from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment
-from pypicloud_s3sync.deploy.aws import Clients
+from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.location import Location
 from pypicloud_s3sync.deploy.models import Progress
-from pypicloud_s3sync.deploy.run_lock import Run
+from pypicloud_s3sync.deploy.runs.run_lock import Run
 from pypicloud_s3sync.deploy.writers import Writers, functions
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.fakes import ACCOUNT, BUCKET, REGION, make_settings, refusal

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from pypicloud_s3sync.deploy.documents import plan_document, status_document
-from pypicloud_s3sync.deploy.health import Failing, failing_problem
 from pypicloud_s3sync.deploy.plan.conflicts import conflicts
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
+from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.state.health import Failing, failing_problem
 from support.fakes import NOTHING, deployed, make_desired, make_settings
 from support.panels import ACTIVITY
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.operator_policy import Purpose, operator_policy
-from pypicloud_s3sync.deploy.operator_scope import Patterns, Scope
+from pypicloud_s3sync.deploy.operator.policy import Purpose, operator_policy
+from pypicloud_s3sync.deploy.operator.scope import Patterns, Scope
 
 from .fakes import make_settings
 

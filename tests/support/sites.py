@@ -18,7 +18,7 @@ from pypicloud.util import EnvironSettings
 from pypicloud_s3sync import compat
 from pypicloud_s3sync.config.settings import SyncSettings, read
 from pypicloud_s3sync.deploy import Deployment
-from pypicloud_s3sync.deploy.aws import Clients
+from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.embedded import EmbeddedAws
 from support.shared import worker_name
 from support.strict_aws import StrictAws

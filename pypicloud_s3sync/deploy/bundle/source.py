@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from ...config.certificates import name_in_bundle
 from ...config.settings import SyncSettings
 from ...exceptions import BundleError
-from ..aws import Clients
-from ..aws_errors import is_missing, translated
+from ..aws.clients import Clients
+from ..aws.errors import is_missing, translated
 from ..models import Progress, Reporter
 from . import Bundle, BundleSpec, Target, build, fingerprint, load
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...sync.environment import redact
+from ..desired.tags import SNAP_START_TAG
 from ..models import Action, Change, Desired, Observed, Role
 from ..snap_start import Alias, Published, Version, is_recorded, qualified
-from ..tags import SNAP_START_TAG
 from .conflicts import is_owned
 from .function import differences, tag_actions
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ...exceptions import ConfigError, ConflictError
-from .. import notifications, parameters, policy
+from .. import notifications
+from ..desired import parameters, policy
+from ..desired.tags import OWNER_TAG
 from ..models import (
     DeliveryResources,
     Desired,
@@ -22,7 +24,6 @@ from ..models import (
 )
 from ..problems import CONFLICT, SETTINGS, Problem
 from ..snap_start import Published
-from ..tags import OWNER_TAG
 
 #: In bytes: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ENVIRONMENT_LIMIT = 4096

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from .. import notifications
-from ..delivery import may_turn_off_eventbridge
+from ..desired.delivery import may_turn_off_eventbridge
+from ..desired.policy import with_foreign_statements
 from ..models import (
     Action,
     Change,
@@ -19,7 +20,6 @@ from ..models import (
     Rule,
     Subscription,
 )
-from ..policy import with_foreign_statements
 from .alias import obsolete_alias_actions
 from .conflicts import is_owned
 from .function import differences, managed_tags, switch_tag

@@ -7,12 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from ...sync.environment import redact
-from ..delivery import deliveries_of, has_switch, owns_eventbridge
+from ..desired.delivery import deliveries_of, has_switch, owns_eventbridge
+from ..desired.policy import with_key_of_queue
+from ..desired.tags import (
+    BUNDLE_TAG,
+    DELIVERY_TAG,
+    OWNER_TAG,
+    ROLE_TAG,
+    SWITCH_TAG,
+    bundle_tag,
+    split_bundle_tag,
+)
 from ..models import Action, Change, Desired, Function, LogGroup, Observed, Role
 from ..notifications import EVENTBRIDGE
-from ..policy import with_key_of_queue
 from ..snap_start import OFF, is_recorded
-from ..tags import BUNDLE_TAG, DELIVERY_TAG, OWNER_TAG, ROLE_TAG, SWITCH_TAG, bundle_tag, split_bundle_tag
 from .conflicts import is_owned
 
 #: For a log group that this tool creates.

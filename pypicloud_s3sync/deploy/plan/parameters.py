@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...sync.masking import MASK
+from ..desired.parameters import is_recorded
+from ..desired.tags import PARAMETER_TAG
 from ..models import Action, Change, Desired, Observed, Parameter
-from ..parameters import is_recorded
-from ..tags import PARAMETER_TAG
 from .conflicts import is_owned
 from .function import differences, managed_tags, tag_actions
 

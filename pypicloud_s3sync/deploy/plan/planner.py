@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..desired.parameters import refers_to
 from ..models import Action, Change, Desired, Observed, Plan
-from ..parameters import refers_to
 from .alias import alias_actions, alias_record_actions, alias_removal_actions
 from .conflicts import is_owned, refuse_conflicts
 from .delivery import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ..desired.schedule import is_recorded
+from ..desired.tags import SCHEDULE_TAG
 from ..models import Action, Change, Desired, Observed, Role, Schedule
-from ..schedule import is_recorded
-from ..tags import SCHEDULE_TAG
 from .conflicts import is_own_schedule, is_owned
 from .function import differences, role_changes, tag_actions, with_key_of_queue_of
 

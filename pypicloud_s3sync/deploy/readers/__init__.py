@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..aws import Clients
+from ..aws.clients import Clients
 from ..models import CacheTables, Desired, Identity, Observed, Queue
 from .buckets import bucket_region
 from .calls import Calls

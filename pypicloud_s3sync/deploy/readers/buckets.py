@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws_errors import is_missing, translated
+from ..aws.errors import is_missing, translated
 from .calls import Calls
 
 

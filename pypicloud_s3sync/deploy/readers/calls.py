@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ...exceptions import AwsError
-from ..aws import Clients
-from ..aws_errors import iam_action, is_missing, translated
+from ..aws.clients import Clients
+from ..aws.errors import iam_action, is_missing, translated
 
 
 class Calls:

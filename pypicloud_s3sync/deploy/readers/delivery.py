@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...config.options import Delivery
-from ..delivery import deliveries_of, has_switch
+from ..desired.delivery import deliveries_of, has_switch
 from ..models import DeliveryResources, Desired, Function
 from ..snap_start import qualified
 from .calls import Calls

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..desired.parameters import may_exist
+from ..desired.tags import from_tag_list
 from ..models import Desired, Function, Parameter, Role
-from ..parameters import may_exist
-from ..tags import from_tag_list
 from .calls import Calls
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..delivery import message_count
+from ..desired.delivery import message_count
 from ..models import EventSourceMapping, Queue
 from .calls import Calls
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
+from ..desired.policy import POLICY_NAME
+from ..desired.tags import from_tag_list
 from ..models import Role
-from ..policy import POLICY_NAME
-from ..tags import from_tag_list
 from .calls import Calls
 
 

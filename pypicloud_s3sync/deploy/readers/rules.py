@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from ..delivery import TARGET
-from ..event_patterns import may_match
+from ..desired.delivery import TARGET
+from ..desired.tags import from_tag_list
 from ..models import Desired, Rule
-from ..tags import from_tag_list
 from .calls import Calls
+from .event_patterns import may_match
 
 
 def find_rule(calls: Calls, name: str) -> Rule | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..desired.schedule import is_recorded
 from ..models import Desired, Function, Role, Schedule
-from ..schedule import is_recorded
 from .calls import Calls
 from .roles import find_role
 

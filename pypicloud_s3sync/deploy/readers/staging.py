@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..desired import STAGING_PREFIX
+from ..desired.resources import STAGING_PREFIX
 from .calls import Calls
 
 #: Only these keys are this tool's.

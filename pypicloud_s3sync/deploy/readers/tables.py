@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..desired.policy import table_names
 from ..models import CacheTables, TableCapacity
-from ..policy import table_names
 from .calls import Calls
 from .identity import caller_identity
 

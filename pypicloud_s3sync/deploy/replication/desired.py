@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...config.settings import SyncSettings
-from ..desired import ROLE_PATH, replication_role_name
+from ..desired.resources import ROLE_PATH, replication_role_name
+from ..desired.tags import OWNER_TAG
 from ..models import Identity, Role
-from ..tags import OWNER_TAG
 from .models import Region
 from .policy import trust_policy
 

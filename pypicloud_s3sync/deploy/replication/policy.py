@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from ..policy import VERSION, allow, literal
+from ..desired.policy import VERSION, allow, literal
 from .models import AWS_KEY, Region
 from .rules import Rule, destination_of, prefix_of
 

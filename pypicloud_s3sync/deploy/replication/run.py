@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...config.settings import SyncSettings
-from ..aws import Clients
+from ..aws.clients import Clients
 from ..executor import perform
 from ..location import Location, locate
 from ..models import Reporter
-from ..operator_policy import Purpose
+from ..operator.policy import Purpose
 from ..readers.calls import Calls
 from ..readers.replication import bucket_encryption, bucket_replication, bucket_versioning
 from ..readers.roles import find_role

@@ -10,10 +10,10 @@ import json
 from typing import Any
 
 from .. import snap_start
-from ..desired import DESCRIPTION
+from ..desired.policy import POLICY_NAME
+from ..desired.resources import DESCRIPTION
+from ..desired.tags import ROLE_TAG, tag_list
 from ..models import Queue, Role
-from ..policy import POLICY_NAME
-from ..tags import ROLE_TAG, tag_list
 from .resources import ACCOUNT, PARTITION, Resources, filled
 
 #: A resource that stays when it leaves the template: S3 uses it until ``enable`` changes the notification.

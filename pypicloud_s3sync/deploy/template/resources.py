@@ -16,12 +16,12 @@ from ...exceptions import ConfigError
 from ...sync import environment
 from ...sync.masking import secrets_of
 from .. import snap_start
-from ..desired import desire
+from ..desired.resources import desire
+from ..desired.tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG, SWITCH_TAG
 from ..models import EventSourceMapping, Function, Identity, LogGroup, Observed, Queue, Role, Rule, Schedule
 from ..plan.conflicts import conflicts
 from ..plan.planner import compare
 from ..problems import SETTINGS
-from ..tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG, SWITCH_TAG
 
 #: Stand for the account and the partition. No name, bucket or prefix contains them.
 ACCOUNT = "<account of 9b1f6c52>"

@@ -10,10 +10,10 @@ import json
 from typing import Any
 
 from .. import snap_start
-from ..desired import DESCRIPTION
+from ..desired.policy import POLICY_NAME
+from ..desired.resources import DESCRIPTION
+from ..desired.tags import ROLE_TAG
 from ..models import Queue, Role
-from ..policy import POLICY_NAME
-from ..tags import ROLE_TAG
 from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 
 #: ``data.aws_region.current.region`` exists since this version.

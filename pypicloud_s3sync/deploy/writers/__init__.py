@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..aws import Clients
+from ..aws.clients import Clients
 from .aliases import AliasWriter
 from .calls import Calls
 from .functions import FunctionWriter

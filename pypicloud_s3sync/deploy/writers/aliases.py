@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ...exceptions import AwsError
-from ..desired import DESCRIPTION
+from ..desired.resources import DESCRIPTION
 from ..readers.functions import failure_of
 from ..readers.published import find_aliases
 from ..snap_start import ALIAS, ALIAS_DESCRIPTION, Alias, description

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...exceptions import AwsError
-from ..aws import Clients
-from ..aws_errors import iam_action, is_existing, translated
+from ..aws.clients import Clients
+from ..aws.errors import iam_action, is_existing, translated
 from ..readers import calls as reading
 from .retries import Retries
 

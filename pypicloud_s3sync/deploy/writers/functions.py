@@ -8,9 +8,9 @@ from typing import Any
 
 from ...exceptions import AwsError
 from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
+from ..desired.tags import BUNDLE_TAG, ROLE_TAG, bundle_tag
 from ..models import Function, Role
 from ..readers.functions import find_function
-from ..tags import BUNDLE_TAG, ROLE_TAG, bundle_tag
 from .calls import Calls
 from .roles import RoleWriter
 from .staging import StagingWriter

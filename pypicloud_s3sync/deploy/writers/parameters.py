@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..desired.tags import tag_list
 from ..models import Parameter
 from ..readers.parameters import read_parameter
-from ..tags import tag_list
 from .calls import Calls
 
 

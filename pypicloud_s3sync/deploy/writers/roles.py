@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
+from ..desired.policy import POLICY_NAME
+from ..desired.tags import tag_list
 from ..models import Role
-from ..policy import POLICY_NAME
 from ..readers.roles import find_role
-from ..tags import tag_list
 from .calls import Calls
 
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
-from ..aws_errors import MISSING
-from ..desired import DESCRIPTION
+from ..aws.errors import MISSING
+from ..desired.resources import DESCRIPTION
+from ..desired.tags import tag_list
 from ..models import Rule
-from ..tags import tag_list
 from .calls import Calls
 
 

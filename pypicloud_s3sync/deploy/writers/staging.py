@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ..bundle import Bundle
-from ..desired import STAGING_PREFIX
+from ..desired.resources import STAGING_PREFIX
 from ..readers.staging import staged_bundles
 from .calls import Calls
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ...deploy.aws_errors import is_denied
+from ...deploy.aws.errors import is_denied
+from ...deploy.desired.policy import table_names
 from ...deploy.models import TableCapacity
-from ...deploy.policy import table_names
-from ...deploy.status import missing_tables
+from ...deploy.state.status import missing_tables
 from ...exceptions import ConflictError, NotReadError, S3SyncError
 from ...reconcile.capacity import ROWS
 from ...sync.counts import count_of

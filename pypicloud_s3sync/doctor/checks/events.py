@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...deploy.health import failing, failing_problem, queue_problem
+from ...deploy.state.health import failing, failing_problem, queue_problem
 from ...sync.counts import count_of
 from ..models import Facts, Finding, combined, failed, ok, skipped, warning
 from ..unread import unread

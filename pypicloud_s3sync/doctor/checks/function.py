@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from ...config.options import Delivery
 from ...config.runtimes import DEPRECATION, deprecation, updates_blocked
 from ...deploy import notifications
-from ...deploy.differences import LABELS, visible
-from ...deploy.documents import state_of_code
-from ...deploy.health import paused_problems
+from ...deploy.desired.tags import OWNER_TAG
 from ...deploy.models import Action, DeliveryResources, Desired, Function, Observed, Plan
 from ...deploy.plan.alias import alias_actions
 from ...deploy.plan.conflicts import is_owned
 from ...deploy.plan.delivery import delivery_actions, notification_actions, queue_actions
 from ...deploy.plan.function import function_actions
 from ...deploy.plan.permissions import permission_actions
-from ...deploy.tags import OWNER_TAG
+from ...deploy.state.differences import LABELS, visible
+from ...deploy.state.documents import state_of_code
+from ...deploy.state.health import paused_problems
 from ...exceptions import NotReadError, S3SyncError
 from ...sync.counts import count_of
 from ..models import Facts, Finding, combined, failed, ok, warning

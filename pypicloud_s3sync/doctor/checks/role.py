@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...deploy.desired.policy import lambda_may_assume
+from ...deploy.desired.tags import ROLE_TAG
 from ...deploy.models import Role
 from ...deploy.plan.function import role_actions
-from ...deploy.policy import lambda_may_assume
-from ...deploy.tags import ROLE_TAG
 from ...exceptions import AwsError, NotReadError
 from ..models import Decision, Facts, Finding, combined, failed, ok, warning
 from ..unread import statement

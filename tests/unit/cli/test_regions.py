@@ -127,7 +127,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, SyncSettings]]:
         found.extend(configurations)
         raise ConflictError("stop")
 
-    monkeypatch.setattr("pypicloud_s3sync.deploy.regions.wait_for", wait_for)
+    monkeypatch.setattr("pypicloud_s3sync.deploy.cache.regions.wait_for", wait_for)
     monkeypatch.setattr("pypicloud_s3sync.cli.regions.compare_regions", compare_regions)
     return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment
-from pypicloud_s3sync.deploy.aws import Clients
+from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.exceptions import ConfigError
 from support.fakes import REGION, FakeClients, make_settings
 

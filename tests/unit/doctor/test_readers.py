@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.policy import role_policy
+from pypicloud_s3sync.deploy.desired.policy import role_policy
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.doctor import readers
 from pypicloud_s3sync.doctor.models import BucketFacts, Decision, Destination, Probe, Sample

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.config.settings import SyncSettings
-from pypicloud_s3sync.deploy.aws import Clients
+from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.doctor import reading
 from pypicloud_s3sync.doctor.models import BucketFacts, Facts
 from pypicloud_s3sync.exceptions import AwsError, ConfigError, NotReadError, UnreachableError

@@ -16,7 +16,7 @@ import pytest
 
 from pypicloud_s3sync.deploy import run_lock
 from pypicloud_s3sync.deploy.models import Progress
-from pypicloud_s3sync.deploy.run_record import Record
+from pypicloud_s3sync.deploy.runs.run_record import Record
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import ConflictError, S3SyncError
 from pypicloud_s3sync.web import runs

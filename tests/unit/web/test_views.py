@@ -89,7 +89,7 @@ def test_starting_and_serving_makes_no_call_to_aws(app: TestApp, monkeypatch: py
     def refuse(*arguments: object) -> None:
         raise AssertionError("a client was created")
 
-    monkeypatch.setattr("pypicloud_s3sync.deploy.aws.Clients.__init__", refuse)
+    monkeypatch.setattr("pypicloud_s3sync.deploy.aws.clients.Clients.__init__", refuse)
     assert use_basic(app).get("/").status_code == 200
     assert app.get("/simple/").status_code == 200
 

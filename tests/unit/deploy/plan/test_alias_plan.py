@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.documents import status_document
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, SNAP_START_TAG
 from pypicloud_s3sync.deploy.models import Observed, Plan
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
-from pypicloud_s3sync.deploy.results import missed_events
+from pypicloud_s3sync.deploy.runs.results import missed_events
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias, Published, Version, description
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, SNAP_START_TAG
+from pypicloud_s3sync.deploy.state.documents import status_document
 from pypicloud_s3sync.exceptions import ConflictError
 from support.fakes import CONTENT, NOTHING, deployed, make_desired, make_settings, not_none
 from support.plans import only_action

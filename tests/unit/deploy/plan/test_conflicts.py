@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.models import Observed
 from pypicloud_s3sync.deploy.plan.conflicts import environment_size
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 from support.fakes import ACCOUNT, BUCKET, NOTHING, deployed, make_desired
 from support.notifications import for_functions

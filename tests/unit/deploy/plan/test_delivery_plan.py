@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.delivery import owns_eventbridge
+from pypicloud_s3sync.deploy.desired.delivery import owns_eventbridge
+from pypicloud_s3sync.deploy.desired.policy import SIDS
+from pypicloud_s3sync.deploy.desired.tags import DELIVERY_TAG, SWITCH_TAG
 from pypicloud_s3sync.deploy.models import DeliveryResources, NotificationOwner, Observed, Plan
 from pypicloud_s3sync.deploy.notifications import subscribed
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.policy import SIDS
-from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, SWITCH_TAG
 from pypicloud_s3sync.exceptions import ConflictError
 from support.fakes import BUCKET, NOTHING, deployed, make_desired, not_none
 from support.plans import actions, calls

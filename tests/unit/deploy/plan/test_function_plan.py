@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, DELIVERY_TAG, OWNER_TAG, ROLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.models import Change, Desired, Function, LogGroup, Observed
 from pypicloud_s3sync.deploy.plan.function import code_is_known
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, DELIVERY_TAG, OWNER_TAG, ROLE_TAG, bundle_tag
 from support.fakes import BUCKET, CODE, FINGERPRINT, NOTHING, deployed, make_desired, not_none
 from support.plans import (
     DEPLOYED,

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.models import DeliveryResources
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
 from support.fakes import FINGERPRINT, NOTHING, deployed, make_desired, permission_statement
 from support.notifications import for_functions
 from support.plans import (

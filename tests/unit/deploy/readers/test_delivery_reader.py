@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.desired.tags import DELIVERY_TAG, SWITCH_TAG
 from pypicloud_s3sync.deploy.models import DeliveryResources, Function
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.delivery import find_delivery_resources
-from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, SWITCH_TAG
 from support.fakes import FakeClients, make_desired, not_none, refusal
 
 DESIRED = {delivery: make_desired(s3sync__delivery=delivery) for delivery in Delivery}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pypicloud_s3sync.deploy.desired.tags import PARAMETER_TAG
 from pypicloud_s3sync.deploy.models import Desired, Parameter
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.parameters import find_parameter
-from pypicloud_s3sync.deploy.tags import PARAMETER_TAG
 from support.fakes import FakeClients, make_desired, refusal
 
 REDIS: dict[str, str | None] = {

@@ -3,10 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from pypicloud_s3sync.deploy.desired.tags import SNAP_START_TAG
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.published import find_published
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias, description
-from pypicloud_s3sync.deploy.tags import SNAP_START_TAG
 from support.fakes import FakeClients, deployed, make_desired, not_none, refusal
 
 ON, OFF = make_desired(s3sync__snap_start="true"), make_desired()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.delivery import message_count
+from pypicloud_s3sync.deploy.desired.delivery import message_count
 from pypicloud_s3sync.deploy.models import EventSourceMapping
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.queues import find_mapping, find_queue

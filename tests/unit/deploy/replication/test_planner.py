@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.models import Role
 from pypicloud_s3sync.deploy.replication.models import Encryption, Region, ReplicationPlan
 from pypicloud_s3sync.deploy.replication.planner import plan_removal, plan_replication
 from pypicloud_s3sync.deploy.replication.policy import role_policy
 from pypicloud_s3sync.deploy.replication.rules import is_own
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 from support.fakes import ACCOUNT, not_none
 from support.replication import (

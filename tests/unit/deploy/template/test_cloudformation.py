@@ -11,9 +11,9 @@ import pytest
 from cfnlint.api import lint
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.desired.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.plan.planner import compare
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Version
-from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.template import Format, template
 from pypicloud_s3sync.deploy.template.cloudformation import MAX_KEY
 from support.fakes import ACCOUNT, NOTHING, REGION, make_desired, make_settings

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
+from pypicloud_s3sync.deploy.desired.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.snap_start import ALIAS, qualified
-from pypicloud_s3sync.deploy.tags import DELIVERY_TAG, ROLE_TAG
 from pypicloud_s3sync.deploy.template import Format, template
 from pypicloud_s3sync.deploy.template.resources import RUN_TAGS
 from support.fakes import ACCOUNT, REGION, make_desired, make_settings

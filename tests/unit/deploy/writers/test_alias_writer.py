@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.desired import DESCRIPTION
+from pypicloud_s3sync.deploy.desired.resources import DESCRIPTION
 from pypicloud_s3sync.deploy.snap_start import ALIAS, description
 from pypicloud_s3sync.deploy.writers.aliases import AliasWriter
 from pypicloud_s3sync.deploy.writers.functions import FunctionWriter

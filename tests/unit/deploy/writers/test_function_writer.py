@@ -8,7 +8,7 @@ import pytest
 from pypicloud.util import PackageParseError, parse_filename
 
 from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG, ROLE_TAG, bundle_tag
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, ROLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.writers.functions import ROLE_PROPAGATION, FunctionWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import BUCKET, FakeCalls, FakeTime, make_desired, refusal

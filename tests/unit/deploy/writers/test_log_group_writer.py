@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from support.fakes import ACCOUNT, BUCKET, FakeCalls, make_desired, refusal
 

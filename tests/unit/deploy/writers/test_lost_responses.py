@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy.bundle import Bundle
-from pypicloud_s3sync.deploy.tags import BUNDLE_TAG
+from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG
 from pypicloud_s3sync.deploy.writers.functions import FunctionWriter
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
 from pypicloud_s3sync.deploy.writers.permissions import PermissionWriter

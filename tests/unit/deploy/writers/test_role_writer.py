@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.writers.roles import RoleWriter
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import BUCKET, FakeCalls, make_desired, not_none, refusal

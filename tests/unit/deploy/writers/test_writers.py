@@ -7,10 +7,10 @@ from typing import Any
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.bundle import Bundle
+from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.executor import execute
 from pypicloud_s3sync.deploy.models import Observed, Plan
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.tags import OWNER_TAG
 from pypicloud_s3sync.deploy.writers import Writers
 from support.fakes import ACCOUNT, BUCKET, NOTHING, FakeClients, deployed, make_desired, not_none
 from support.notifications import FakeBucket

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pypicloud_s3sync.deploy.metrics import Statistics
+from pypicloud_s3sync.deploy.state.metrics import Statistics
 from pypicloud_s3sync.doctor.models import (
     Facts,
 )

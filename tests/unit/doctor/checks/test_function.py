@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.metrics import Statistics
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias
+from pypicloud_s3sync.deploy.state.metrics import Statistics
 from pypicloud_s3sync.doctor.models import (
     Facts,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.tags import ROLE_TAG
+from pypicloud_s3sync.deploy.desired.tags import ROLE_TAG
 from pypicloud_s3sync.doctor.models import (
     Decision,
     Facts,

@@ -1,0 +1,1 @@
+"""Create the AWS clients for provisioning, and translate their errors."""

@@ -1,0 +1,1 @@
+"""Open, count and reconcile the cache from this host."""

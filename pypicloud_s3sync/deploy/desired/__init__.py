@@ -1,0 +1,1 @@
+"""Derive the desired resources from the settings, without calling AWS."""
