@@ -23,6 +23,7 @@ from .cache.reconciling import (
     reconcile_here,
     summary,
 )
+from .cache.tables import foreign_tables, missing_tables
 from .desired.resources import desire, resource_names
 from .executor import execute
 from .location import Location, locate
@@ -35,7 +36,7 @@ from .runs import run_lock
 from .runs.results import disabled, enabled
 from .state.activity import activity
 from .state.figures import read_figures
-from .state.status import foreign_tables, missing_tables, read_status
+from .state.status import read_status
 from .writers import Writers
 
 

@@ -16,8 +16,8 @@ from ..aws.clients import Clients
 from ..aws.errors import translated
 from ..models import Progress, Reporter
 from ..readers import Reader
-from ..state.status import missing_tables
 from .local_cache import opened, unreachable
+from .tables import missing_tables
 
 if TYPE_CHECKING:
     from ...sync.converge import Syncer

@@ -10,12 +10,13 @@ from ...config.settings import SyncSettings
 from ...exceptions import AwsError
 from ..aws.errors import unreadable
 from ..cache.contents import last_comparison, read_contents
+from ..cache.tables import foreign_tables, missing_tables
 from ..desired.resources import desire
 from ..location import Location
-from ..models import CacheTables, DeliveryResources, Desired, Identity, Observed
+from ..models import DeliveryResources, Desired, Observed
 from ..plan.conflicts import conflicts, is_owned
 from ..plan.planner import compare
-from ..problems import SETTINGS, TABLES, Problem
+from ..problems import Problem
 from ..readers import Reader
 from .documents import status_document
 from .health import failing, failing_problem, queue_problem
@@ -63,37 +64,6 @@ def read_status(settings: SyncSettings, location: Location, fingerprint: str) ->
 def _missing_bucket(location: Location) -> Iterator[Problem]:
     if location.missing_bucket is not None:
         yield location.missing_bucket
-
-
-def foreign_tables(settings: SyncSettings, identity: Identity, reader: Reader) -> Iterator[Problem]:
-    """Yield the problem that the tables are in another account: the role could not name them."""
-    if not settings.tables_may_be_foreign:
-        return
-    account = reader.account_of_tables()
-    if account != identity.account:
-        yield foreign_account(account, identity)
-
-
-def foreign_account(account: str, identity: Identity) -> Problem:
-    """Return the problem that the credentials of the tables belong to this account, not to the caller's."""
-    return Problem(
-        SETTINGS,
-        f"db.aws_access_key_id belongs to the account {account}, but the credentials for the bucket"
-        f" belong to {identity.account}",
-        "the function can use the tables of its own account only, so move the tables, or use"
-        " credentials of one account",
-    )
-
-
-def missing_tables(settings: SyncSettings, tables: CacheTables) -> Iterator[Problem]:
-    """Yield the problem that tables of the DynamoDB cache do not exist."""
-    if tables.missing:
-        yield Problem(
-            TABLES,
-            f"the DynamoDB table {tables.missing[0]} does not exist in {settings.db_region}",
-            "check db.region_name, db.namespace and db.tablenames; if the table was deleted, restart"
-            " pypicloud, which creates its tables when it starts",
-        )
 
 
 def _ages(location: Location, resources: DeliveryResources) -> tuple[dict[str, int], list[Problem]]:

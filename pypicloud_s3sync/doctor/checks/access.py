@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ...deploy.aws.errors import EXPIRED, REJECTED_CODES, SET_CREDENTIALS, is_denied
+from ...deploy.cache.tables import foreign_account
 from ...deploy.location import missing_bucket, other_region
 from ...deploy.problems import Problem
-from ...deploy.state.status import foreign_account
 from ...exceptions import AwsError
 from ..models import Facts, Finding, combined, failed, ok
 from ..unread import statement

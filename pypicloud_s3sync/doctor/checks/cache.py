@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from ...deploy.aws.errors import is_denied
+from ...deploy.cache.tables import missing_tables
 from ...deploy.desired.policy import table_names
 from ...deploy.models import TableCapacity
-from ...deploy.state.status import missing_tables
 from ...exceptions import ConflictError, NotReadError, S3SyncError
 from ...reconcile.capacity import ROWS
 from ...sync.counts import count_of
