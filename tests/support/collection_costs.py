@@ -1,4 +1,4 @@
-"""Collect the tests without garbage collection, which would visit every module that is imported many times."""
+"""Collect the tests without garbage collection, which would visit all imported modules many times."""
 
 from __future__ import annotations
 
