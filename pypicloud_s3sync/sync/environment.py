@@ -80,14 +80,11 @@ def read() -> EnvironSettings:
     ConfigError
         The variable is not set, its value is not a JSON object, or the secrets that it names cannot be read.
     """
-    # Imported here, because the command line uses this module too, and must not wait for pypicloud.
-    from pypicloud.util import EnvironSettings
-
     given = _settings()
     reference = given.pop(SECRETS, None)
     if reference:
         given |= secret_store.read(reference, given.get("storage.region_name"))
-    settings = EnvironSettings(given)
+    settings = _with_variables(given)
     # A cache needs a storage, but the function never uses it: the base class is enough.
     settings["pypi.storage"] = "pypicloud.storage.base.IStorage"
     if isinstance(settings.get("db.url"), str):
@@ -97,7 +94,15 @@ def read() -> EnvironSettings:
 
 def without_secrets() -> EnvironSettings:
     """Return the settings in this process's environment, except those that are kept elsewhere."""
-    return EnvironSettings({name: value for name, value in _settings().items() if name != SECRETS})
+    return _with_variables({name: value for name, value in _settings().items() if name != SECRETS})
+
+
+def _with_variables(settings: dict[str, Any]) -> EnvironSettings:
+    """Return settings that ``PPC_*`` variables override."""
+    # Imported here, because the command line uses this module too, and must not wait for pypicloud.
+    from pypicloud.util import EnvironSettings
+
+    return EnvironSettings(settings)
 
 
 def _settings() -> dict[str, Any]:
