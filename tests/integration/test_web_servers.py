@@ -45,7 +45,9 @@ def served(
     kind: Kind = request.param
     site = new_site(aws, tiny_bundle)
     with slow_aws(aws.port) as link:
-        settings = ini_settings(site, s3sync__endpoint_url=link.url)
+        # Enabling it reconciles, which would delete the rows of other tests from shared tables.
+        own_tables = {"db__namespace": f"{site.function}-"}
+        settings = ini_settings(site, s3sync__endpoint_url=link.url, **own_tables)
         with running(kind, tmp_path_factory.mktemp("server"), settings) as server:
             yield Served(server, site, link)
 
