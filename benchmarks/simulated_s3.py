@@ -1,6 +1,6 @@
-"""Serve HeadObject and ListObjectsV2 by HTTP from another process.
+"""Serve HeadObject and both versions of ListObjects by HTTP from another process.
 
-Every object exists for HeadObject until it is deleted. The prefix of ListObjectsV2 is the number of objects
+Every object exists for HeadObject until it is deleted. The prefix of a listing is the number of objects
 to list: those of :func:`key_of`. Its key, ``…/NAME-VERSION.tar.gz``, determines its metadata. Its time is as
 many seconds after New Year as the first number of VERSION, and a day later for each PutObject.
 """
@@ -125,7 +125,8 @@ def _serve(port: Connection) -> None:
 
 def _listing(path: str) -> bytes:
     query = parse_qs(urlsplit(path).query)
-    total, start = int(query["prefix"][0]), int(query.get("continuation-token", ["0"])[0])
+    total = int(query["prefix"][0])
+    start = int(query["continuation-token"][0]) if "continuation-token" in query else _after(query, total)
     end = min(start + 1000, total)
     more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{end}</NextContinuationToken>"
     objects = "".join(
@@ -136,3 +137,9 @@ def _listing(path: str) -> bytes:
     )
     body = f"<ListBucketResult>{more if end < total else ''}{objects}</ListBucketResult>".encode()
     return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _after(query: dict[str, list[str]], total: int) -> int:
+    """Return the number of the first object after the marker of ListObjects, which is a key."""
+    marker = query.get("marker")
+    return int(marker[0].removeprefix(str(total)).partition("/")[0]) + 1 if marker else 0
