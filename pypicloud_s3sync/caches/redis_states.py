@@ -1,4 +1,4 @@
-"""Say what Redis holds for a name, and whether that follows from its rows; nothing here calls Redis."""
+"""Describe the state of a name in Redis, and check that it follows from the rows, without calling Redis."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Newest(NamedTuple):
 
 @dataclass(frozen=True)
 class NameState:
-    """What Redis holds for a name.
+    """The state of a name in Redis.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Version:
 
     @property
     def is_own(self) -> bool:
-        """Whether this tool has published it."""
+        """Return whether this tool published the version."""
         return self.description.startswith(PUBLISHED)
 
     @property

@@ -1,4 +1,4 @@
-"""What can happen next in a state: to the bucket, by the server, to the events, and in the handlers."""
+"""Enumerate the next steps from a state: of the bucket, the server, the events and the handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the proxy of the benchmarks sums up answers that came later than they should, and how it ends."""
+"""The proxy of the benchmarks counts late answers, and ends with the benchmark."""
 
 from __future__ import annotations
 
