@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -74,6 +77,31 @@ class Stalling:
         return failed
 
 
+@contextmanager
+def nothing_left_behind(*proxies: Proxy) -> Iterator[None]:
+    """End what the handler has abandoned in its threads before the next test begins.
+
+    Its retries draw random numbers, which Hypothesis would take for a mistake of a test of its own.
+    """
+    began: list[Future[Any]] = []
+    submit = ThreadPoolExecutor.submit
+
+    def record(pool: ThreadPoolExecutor, *arguments: Any, **options: Any) -> Future[Any]:
+        began.append(submit(pool, *arguments, **options))
+        return began[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", record)
+        yield
+        for proxy in proxies:
+            proxy.restore()
+        for thread in threading.enumerate():
+            if thread.name == "converge":
+                thread.join(60)
+                assert not thread.is_alive(), "an abandoned invocation goes on for ever"
+        assert not wait(began, 60).not_done
+
+
 @pytest.fixture(params=DATABASES)
 def stalling(
     request: pytest.FixtureRequest,
@@ -98,7 +126,7 @@ def stalling(
             }
         else:
             settings = {**settings, "db.port": str(database_proxy.port)}
-        with handler_for(site, settings, monkeypatch):
+        with handler_for(site, settings, monkeypatch), nothing_left_behind(database_proxy, s3_proxy):
             monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_proxy.port}")
             stalling = Stalling(site, database_proxy, s3_proxy, capsys)
             stalling.put()

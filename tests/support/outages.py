@@ -37,10 +37,11 @@ class Proxy:
         self._stalled.set()
 
     def restore(self) -> None:
-        """Accept connections again, and pass on what they send."""
-        if self._stalled.is_set():
-            self.interrupt()
-            self._stalled.clear()
+        """Accept connections again, and pass on what they send. Those that were stalled end."""
+        if self._thread.is_alive() and not self._stalled.is_set():
+            return
+        self.interrupt()
+        self._stalled.clear()
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._listen()
 

@@ -34,6 +34,13 @@ class HangingSyncer:
         self.released.wait(10)
 
 
+def wait_for_abandoned_work() -> None:
+    """Wait for the threads of invocations whose time is over."""
+    for thread in threading.enumerate():
+        if thread.name == "converge":
+            thread.join(10)
+
+
 @pytest.fixture
 def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingSyncer]:
     syncer = HangingSyncer()
@@ -42,6 +49,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[HangingSyncer]:
     monkeypatch.setattr(invocation, "syncer", start)
     yield syncer
     syncer.released.set()
+    wait_for_abandoned_work()
 
 
 @pytest.mark.parametrize(
@@ -86,9 +94,7 @@ def test_a_cache_that_is_ready_only_after_the_time_is_over_is_not_used(
     outcomes = invocation.converge(RECORDS, 0.05)
     assert "while connecting to the cache" in str(outcomes["bucket", FIRST])
     ready.set()
-    for thread in threading.enumerate():
-        if thread.name == "converge":
-            thread.join(10)
+    wait_for_abandoned_work()
     assert used == []
 
 
