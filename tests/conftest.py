@@ -29,6 +29,7 @@ pytest_plugins = [
     "support.sites",
     "support.moto_world",
     "support.parsed_sources",
+    "support.untraced",
     "support.panels",
 ]
 

@@ -1,4 +1,4 @@
-"""Arrange the collected tests: keep what shares a fixture in one worker, and keep stories in their order."""
+"""Arrange the collected tests: one worker for a shared fixture, long work first, stories in their order."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Group tests by their module's fixtures, and undo the random order of classes marked ``in_order``."""
+    """Group tests by their module's fixtures, put the groups first, and keep the order of ``in_order`` classes."""
     # pytest-xdist reads the groups and pytest-randomly shuffles in between.
     for item in items:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
+    items.sort(key=_is_short)
     _restore_order(items)
 
 
@@ -27,6 +28,11 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
         and definition.func.__code__.co_filename.endswith(f"/{item.path.name}")
         for definition in definitions
     )
+
+
+def _is_short(item: pytest.Item) -> bool:
+    """Return whether a test can come last. A worker with a long group would then let the others wait for it."""
+    return item.get_closest_marker("xdist_group") is None and item.get_closest_marker("e2e") is None
 
 
 def _restore_order(items: list[pytest.Item]) -> None:
