@@ -136,13 +136,17 @@ class LogGroup:
 class Parameter:
     """An SSM parameter whose value, a JSON document of secret settings, is encrypted.
 
-    ``secure`` is whether an existing one is encrypted.
+    ``secure`` is whether an existing one is encrypted, and ``key`` the ARN of the customer-managed KMS key
+    that someone chose for it, or None. ``kept`` has the arguments of PutParameter with which a new value
+    keeps what others chose.
     """
 
     name: str
     value: str = field(repr=False)
     tags: Mapping[str, str]
     secure: bool = True
+    key: str | None = None
+    kept: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -251,7 +255,8 @@ class Desired:
     moment while its role is assigned to it again. ``permission`` is None unless S3 invokes the function.
     ``propagation`` is how long S3 may use a previous notification configuration, in seconds.
     ``parameter`` is None if no setting holds a secret, or if secrets are kept elsewhere; without
-    ``may_have_parameter``, a parameter is read only if an earlier run may have created it.
+    ``may_have_parameter``, a parameter is read only if an earlier run may have created it. ``secret_arn`` is
+    that of the user's own secret in Secrets Manager, if the function reads one.
     """
 
     names: Names
@@ -271,6 +276,7 @@ class Desired:
     propagation: int = 0
     parameter: Parameter | None = None
     may_have_parameter: bool = False
+    secret_arn: str | None = None
     schedule: Schedule | None = None
     schedule_role: Role | None = None
     snap_start: bool = False
@@ -283,6 +289,7 @@ class Observed:
     ``given_role`` is the role that the settings name, if they name one. ``spare_role`` is left over from an
     interrupted run; it is read for ``disable`` only. ``staged`` has the keys and versions of bundles that an
     interrupted run has left in the bucket. ``published`` is None unless the function may have an alias.
+    ``secret_key`` is the ARN of the customer-managed KMS key of the user's own secret, or a pattern of it.
     """
 
     role: Role | None
@@ -294,6 +301,7 @@ class Observed:
     delivery_resources: DeliveryResources = DeliveryResources()
     spare_role: Role | None = None
     parameter: Parameter | None = None
+    secret_key: str | None = None
     schedule: Schedule | None = None
     schedule_role: Role | None = None
     staged: tuple[tuple[str, str], ...] = ()

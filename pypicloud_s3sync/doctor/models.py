@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
 from ..config.settings import SyncSettings
-from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
+from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Parameter, Role
 from ..deploy.replication.models import Encryption
 from ..deploy.snap_start import Published
 from ..deploy.state.metrics import Interval, Statistics
@@ -218,3 +218,5 @@ class Facts:
     statistics: Fact[Statistics]
     ages: Fact[Mapping[str, int]] = field(default_factory=lambda: Fact({}))
     published: Fact[Published | None] = field(default_factory=lambda: Fact(None))
+    parameter: Fact[Parameter | None] = field(default_factory=lambda: Fact(None))
+    secret_key: Fact[str | None] = field(default_factory=lambda: Fact(None))

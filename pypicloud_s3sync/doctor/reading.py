@@ -19,14 +19,16 @@ from ..deploy.aws.errors import is_denied, translated
 from ..deploy.bundle.source import BundleSource
 from ..deploy.cache.local_cache import open_adapter, unreachable
 from ..deploy.desired.resources import desire
-from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Role
+from ..deploy.models import CacheTables, DeliveryResources, Desired, Function, Identity, Parameter, Role
 from ..deploy.plan.conflicts import is_owned
 from ..deploy.readers.buckets import bucket_region
 from ..deploy.readers.calls import Calls
 from ..deploy.readers.delivery import find_delivery_resources
 from ..deploy.readers.functions import find_function
 from ..deploy.readers.identity import caller_identity
+from ..deploy.readers.keys import find_secret_key
 from ..deploy.readers.notifications import bucket_notifications
+from ..deploy.readers.parameters import find_parameter
 from ..deploy.readers.permissions import permission_statements
 from ..deploy.readers.published import find_published
 from ..deploy.readers.replication import bucket_encryption, bucket_versioning
@@ -138,6 +140,8 @@ class _Reading:
         self._desired = start(self._desire)
         self._function = start(self._read_function)
         role = start(self._read_role)
+        parameter = start(self._read_parameter)
+        secret_key = start(self._read_secret_key)
         decisions = start(self._simulate)
         statements = start(self._read_statements)
         self._published = start(self._read_published)
@@ -164,6 +168,8 @@ class _Reading:
             desired=_fact(self._desired),
             function=_fact(self._function),
             role=_fact(role),
+            parameter=_fact(parameter),
+            secret_key=_fact(secret_key),
             statements=_fact(statements),
             published=_fact(self._published),
             notifications=_fact(notifications),
@@ -322,6 +328,12 @@ class _Reading:
             return str(self._owned_function().configuration["Role"])
         except S3SyncError:
             return desired.role_arn
+
+    def _read_parameter(self) -> Parameter | None:
+        return find_parameter(self._calls.result(), self._desired.result(), None, None)
+
+    def _read_secret_key(self) -> str | None:
+        return find_secret_key(self._calls.result(), self._desired.result())
 
     def _simulate(self) -> Sequence[Decision]:
         if self.settings.endpoint_url:

@@ -82,6 +82,15 @@ class Protected:
         found = [parameter for page in pages for parameter in page["Parameters"]]
         return [parameter for parameter in found if self.site.bucket in parameter["Name"]]
 
+    def encrypt_with_another_key(self) -> str:
+        """Encrypt the parameter with a key of the security team; return the key's alias."""
+        kms, ssm, alias = self.site.client("kms"), self.site.client("ssm"), f"alias/{self.site.bucket}"
+        kms.create_alias(AliasName=alias, TargetKeyId=kms.create_key()["KeyMetadata"]["KeyId"])
+        (found,) = self.parameters()
+        value = ssm.get_parameter(Name=found["Name"], WithDecryption=True)["Parameter"]["Value"]
+        ssm.put_parameter(Name=found["Name"], Value=value, Type="SecureString", KeyId=alias, Overwrite=True)
+        return alias
+
     def written_anywhere(self) -> str:
         """Return everything about the function that people may look at, except the value of the parameter."""
         functions, logs = self.site.client("lambda"), self.site.client("logs")
@@ -130,9 +139,12 @@ def test_a_password_is_only_in_the_parameter_and_is_rotated_without_a_redeployme
     assert (status["state"], status["problems"]) == ("on", [])
 
     before = site.client("lambda").get_function_configuration(FunctionName=site.function)
+    alias = protected.encrypt_with_another_key()
     protected.rotate(ROTATED)
     rotation = protected.deployment().enable()
-    assert [action.call for action in rotation.actions] == ["parameter.update"]
+    assert [action.call for action in rotation.actions] == ["role.update", "parameter.update"]
+    assert [parameter["KeyId"] for parameter in protected.parameters()] == [alias]
+    assert protected.deployment().plan().in_sync
     protected.uploaded_and_synced()
     after = site.client("lambda").get_function_configuration(FunctionName=site.function)
     logged = protected.written_anywhere()

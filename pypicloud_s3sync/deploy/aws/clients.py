@@ -115,6 +115,10 @@ class Clients:
                 self._created[service] = self._create(service)
             return self._created[service]
 
+    def in_region(self, region: str) -> Clients:
+        """Return clients of another region."""
+        return self if region == self.region else type(self)(self.settings, region, limits=self._limits)
+
     def with_credentials_of_tables(self) -> Clients:
         """Return clients with the credentials of the DynamoDB tables, if the settings have them."""
         settings = self.settings

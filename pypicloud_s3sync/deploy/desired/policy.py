@@ -34,6 +34,8 @@ QUEUE_ACTIONS = (
     "sqs:ReceiveMessage",
     "sqs:SendMessage",
 )
+#: A key that is not known: a condition limits the right to one secret.
+ANY_KEY = "*"
 #: The ids of this tool's statements in the queue's policy.
 SIDS = ("ReceiveFromBucket", "ReceiveFromRule")
 
@@ -120,30 +122,6 @@ def role_policy(
     return {"Version": VERSION, "Statement": statements}
 
 
-def with_key_of_queue(policy: Mapping[str, Any], queue_arn: str, key: str | None) -> dict[str, Any]:
-    """Return the role's policy with the right to use the customer-managed key that someone set on the queue.
-
-    Lambda receives from the queue, and sends failed events to it, with the function's role:
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-    A policy names a key by its ARN, or by its alias in a condition; AWS's own key needs no right:
-    https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html
-    """
-    if not key or key.endswith("alias/aws/sqs"):
-        return dict(policy)
-    _, partition, _, region, account, _ = queue_arn.split(":")
-    keys = f"arn:{partition}:kms:{region}:{account}:key/"
-    alias = key[key.index("alias/") :] if "alias/" in key else None
-    condition: dict[str, Any] = {"StringLike": {"kms:ViaService": f"sqs.{region}.*"}}
-    if alias is not None:
-        condition["ForAnyValue:StringEquals"] = {"kms:ResourceAliases": alias}
-    resource = f"{keys}*" if alias is not None else key if key.startswith("arn:") else keys + key
-    statement = {
-        **allow("UseKeyOfQueue", ["kms:Decrypt", "kms:GenerateDataKey"], resource),
-        "Condition": condition,
-    }
-    return {**policy, "Statement": [*policy["Statement"], statement]}
-
-
 def literal(text: str) -> str:
     """Escape the characters that have a meaning in the resources of a policy.
 
@@ -190,28 +168,17 @@ def with_foreign_statements(wanted: Mapping[str, Any], found: Mapping[str, Any] 
 
 
 def _secrets(settings: SyncSettings, identity: Identity, region: str, names: Names) -> list[dict[str, Any]]:
-    """Return what the function needs to read its secrets.
-
-    AWS's own keys need no statement: their policies let everybody in the account use them through the service
-    whose value they may read. A secret may have another key, which may be used for this secret only. See
-    https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html
-    https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html
-    """
+    """Return what the function needs to read its secrets, apart from the right to use their key."""
     if settings.keeps_parameter:
-        # The name begins with a slash.
-        arn = f"arn:{identity.partition}:ssm:{region}:{identity.account}:parameter{names.parameter}"
+        arn = parameter_arn(names.parameter, region, identity)
         return [allow("ReadSecrets", ["ssm:GetParameter"], arn)]
     secret = settings.secret_arn
-    if secret is None:
-        return []
-    condition = {
-        "StringEquals": {"kms:EncryptionContext:SecretARN": secret},
-        "StringLike": {"kms:ViaService": f"secretsmanager.{secret.split(':')[3]}.*"},
-    }
-    return [
-        allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret),
-        {**allow("DecryptSecret", ["kms:Decrypt"], "*"), "Condition": condition},
-    ]
+    return [] if secret is None else [allow("ReadSecrets", ["secretsmanager:GetSecretValue"], secret)]
+
+
+def parameter_arn(name: str, region: str, identity: Identity) -> str:
+    """Return the ARN of a parameter, whose name begins with a slash."""
+    return f"arn:{identity.partition}:ssm:{region}:{identity.account}:parameter{name}"
 
 
 def _dynamo(settings: SyncSettings, identity: Identity) -> list[dict[str, Any]]:

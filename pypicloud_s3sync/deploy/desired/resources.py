@@ -133,6 +133,7 @@ def desire(
         propagation=0 if settings.endpoint_url else delivery.PROPAGATION_SECONDS,
         parameter=parameters.parameter(settings, names, tags),
         may_have_parameter=settings.may_have_parameter,
+        secret_arn=settings.secret_arn,
         schedule=scheduled,
         schedule_role=scheduler if scheduled else None,
         snap_start=settings.snap_start,

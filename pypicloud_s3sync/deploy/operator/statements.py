@@ -62,6 +62,11 @@ class Statements:
         if settings.may_have_parameter:
             actions = ["ssm:GetParameter", "ssm:ListTagsForResource"]
             yield allow("ReadParameter", actions, *self._parameters)
+            # To see its key; this action does not support resource-level permissions.
+            yield allow("ReadParameters", ["ssm:DescribeParameters"], "*")
+        if settings.secret_arn is not None:
+            # To see its key, not its value.
+            yield allow("ReadSecret", ["secretsmanager:DescribeSecret"], settings.secret_arn)
         actions = ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags"]
         yield allow("ReadQueues", actions, *self._queues)
         yield allow("ReadMappings", ["lambda:ListEventSourceMappings"], "*")

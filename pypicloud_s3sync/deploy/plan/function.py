@@ -8,7 +8,6 @@ from typing import Any
 
 from ...sync.environment import redact
 from ..desired.delivery import deliveries_of, has_switch, owns_eventbridge
-from ..desired.policy import with_key_of_queue
 from ..desired.tags import (
     BUNDLE_TAG,
     DELIVERY_TAG,
@@ -22,6 +21,7 @@ from ..models import Action, Change, Desired, Function, LogGroup, Observed, Role
 from ..notifications import EVENTBRIDGE
 from ..snap_start import OFF, is_recorded
 from .conflicts import is_owned
+from .keys import with_keys
 
 #: For a log group that this tool creates.
 DEFAULT_RETENTION_DAYS = 30
@@ -41,16 +41,7 @@ def code_is_known(desired: Desired, function: Function | None) -> bool:
 def role_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Yield the action for the role, unless the settings name an existing one."""
     if desired.role is not None:
-        yield from role_changes(with_key_of_queue_of(desired.role, observed), observed.role)
-
-
-def with_key_of_queue_of(role: Role, observed: Observed) -> Role:
-    """Return a role that may also use the key that someone set on the queue."""
-    queue = observed.delivery_resources.queue
-    if queue is None or role.policy is None:
-        return role
-    key = queue.attributes.get("KmsMasterKeyId")
-    return replace(role, policy=with_key_of_queue(role.policy, queue.arn, key))
+        yield from role_changes(with_keys(desired.role, desired, observed), observed.role)
 
 
 def role_changes(wanted: Role, role: Role | None, kind: str = "role") -> Iterator[Action]:
@@ -245,7 +236,7 @@ def _renewal(desired: Desired, function: Function, role: Role | None, observed: 
         "name": function.name,
         "arn": function.arn,
         "role_arn": desired.role_arn,
-        "spare": with_key_of_queue_of(desired.spare_role, observed),
+        "spare": with_keys(desired.spare_role, desired, observed),
     }
     shown = (Change("role id", before or None, role.unique_id if role else "that of the new role"),)
     yield Action("update", "function", function.name, "function.renew_role", arguments, shown)

@@ -9,7 +9,8 @@ from ..desired.schedule import is_recorded
 from ..desired.tags import SCHEDULE_TAG
 from ..models import Action, Change, Desired, Observed, Role, Schedule
 from .conflicts import is_own_schedule, is_owned
-from .function import differences, role_changes, tag_actions, with_key_of_queue_of
+from .function import differences, role_changes, tag_actions
+from .keys import with_key_of_queue
 
 #: The fields that this tool sets; the others, for example a time window, stay as they are.
 FIELDS = ("ScheduleExpression", "State", "Target")
@@ -20,9 +21,7 @@ def schedule_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     """Yield the actions for the role and the schedule, which needs the queue and the role."""
     if desired.schedule is None or desired.schedule_role is None:
         return
-    yield from role_changes(
-        with_key_of_queue_of(desired.schedule_role, observed), observed.schedule_role, ROLE
-    )
+    yield from role_changes(with_key_of_queue(desired.schedule_role, observed), observed.schedule_role, ROLE)
     yield from _schedule(desired.schedule, observed.schedule)
 
 

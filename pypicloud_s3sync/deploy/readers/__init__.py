@@ -11,6 +11,7 @@ from .calls import Calls
 from .delivery import find_delivery_resources
 from .functions import find_function
 from .identity import caller_identity
+from .keys import find_secret_key
 from .log_groups import find_log_group
 from .notifications import bucket_notifications
 from .parameters import find_parameter
@@ -90,6 +91,7 @@ class Reader:
             notifications=self.notifications(desired.bucket),
             delivery_resources=find_delivery_resources(self.calls, desired, function, enabling=enabling),
             parameter=find_parameter(self.calls, desired, function, role),
+            secret_key=find_secret_key(self.calls, desired) if enabling else None,
             schedule=schedule,
             schedule_role=schedule_role,
             published=find_published(self.calls, desired, function),

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..desired.parameters import may_exist
 from ..desired.tags import from_tag_list
 from ..models import Desired, Function, Parameter, Role
 from .calls import Calls
+from .keys import key_arn
+
+#: What others may choose for a parameter, and a new value would reset.
+KEPT = ("KeyId", "Tier", "Description", "AllowedPattern")
 
 
 def find_parameter(
@@ -30,9 +37,29 @@ def read_parameter(calls: Calls, name: str) -> Parameter | None:
     tags = (
         calls.find("ssm", "list_tags_for_resource", resource, ResourceType="Parameter", ResourceId=name) or {}
     )
+    secure = found["Parameter"].get("Type") == "SecureString"
+    described = _describe(calls, name) if secure else {}
+    key = key_arn(calls, described.get("KeyId", ""), found["Parameter"]["ARN"]) if secure else None
+    kept = {field: described[field] for field in KEPT if described.get(field)}
+    if key is None:
+        kept.pop("KeyId", None)
     return Parameter(
         name=name,
         value=found["Parameter"]["Value"],
         tags=from_tag_list(tags.get("TagList", [])),
-        secure=found["Parameter"].get("Type") == "SecureString",
+        secure=secure,
+        key=key,
+        kept=kept,
     )
+
+
+def _describe(calls: Calls, name: str) -> Mapping[str, Any]:
+    """Return the metadata of a parameter; a page of it may be empty although others follow."""
+    arguments: dict[str, Any] = {"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [name]}]}
+    while True:
+        page = calls.do("ssm", "describe_parameters", f"the SSM parameter {name}", **arguments)
+        for described in page.get("Parameters", []):
+            return described  # type: ignore[no-any-return]
+        if not page.get("NextToken"):
+            return {}
+        arguments["NextToken"] = page["NextToken"]

@@ -16,6 +16,7 @@ from ...exceptions import ConfigError
 from ...sync import environment
 from ...sync.masking import secrets_of
 from .. import snap_start
+from ..desired.policy import ANY_KEY
 from ..desired.resources import desire
 from ..desired.tags import BUNDLE_TAG, DELIVERY_TAG, PARAMETER_TAG, SCHEDULE_TAG, SNAP_START_TAG, SWITCH_TAG
 from ..models import EventSourceMapping, Function, Identity, LogGroup, Observed, Queue, Role, Rule, Schedule
@@ -76,7 +77,8 @@ def created_resources(settings: SyncSettings) -> Resources:
     for problem in conflicts(desired, NOTHING):
         if problem.problem == SETTINGS:
             raise ConfigError(str(problem))
-    created = {action.resource: action.arguments for action in compare(desired, NOTHING).actions}
+    observed = replace(NOTHING, secret_key=ANY_KEY)
+    created = {action.resource: action.arguments for action in compare(desired, observed).actions}
     function, rule = created["function"]["function"], created.get("rule", {}).get("rule")
     return Resources(
         bucket=desired.bucket,

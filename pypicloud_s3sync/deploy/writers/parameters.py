@@ -29,7 +29,7 @@ class ParameterWriter:
     def update(self, parameter: Parameter, before: Parameter) -> None:
         """Update the value and the tags, as far as they differ."""
         if parameter.value != before.value or not before.secure:
-            self._put(parameter, Overwrite=True)
+            self._put(parameter, Overwrite=True, **before.kept)
         if not parameter.tags.items() <= before.tags.items():
             self.calls.do(
                 *("ssm", "add_tags_to_resource", _resource(parameter.name)),
@@ -39,14 +39,13 @@ class ParameterWriter:
             )
 
     def _put(self, parameter: Parameter, **arguments: Any) -> None:
-        self.calls.do(
-            *("ssm", "put_parameter", _resource(parameter.name)),
-            Name=parameter.name,
-            Value=parameter.value,
-            Type="SecureString",
-            Tier="Standard",
-            **arguments,
-        )
+        wanted = {
+            "Name": parameter.name,
+            "Value": parameter.value,
+            "Type": "SecureString",
+            "Tier": "Standard",
+        }
+        self.calls.do("ssm", "put_parameter", _resource(parameter.name), **{**wanted, **arguments})
 
     def delete(self, name: str) -> None:
         """Delete the parameter."""

@@ -41,6 +41,8 @@ def observed(facts: Facts) -> Observed:
         notifications=dict(facts.notifications.known or {}),
         delivery_resources=facts.delivery.known or DeliveryResources(),
         published=facts.published.known,
+        parameter=facts.parameter.known,
+        secret_key=facts.secret_key.known,
     )
 
 

@@ -10,9 +10,10 @@ from ...deploy.desired.policy import lambda_may_assume
 from ...deploy.desired.tags import ROLE_TAG
 from ...deploy.models import Role
 from ...deploy.plan.function import role_actions
+from ...deploy.plan.keys import with_keys
 from ...exceptions import AwsError, NotReadError
 from ..models import Decision, Facts, Finding, combined, failed, ok, warning
-from ..unread import statement
+from ..unread import statement, unread
 from .function import ENABLE, UPDATE, observed, owned_function
 
 
@@ -35,7 +36,8 @@ def role(facts: Facts) -> Finding:
                 f"{ENABLE}, which assigns it to the function again",
             )
         )
-    return combined([*findings, _rights(facts, found)])
+    unknown = [fact.error for fact in (facts.parameter, facts.secret_key) if fact.error is not None]
+    return combined([*findings, _rights(facts, found), *map(unread, unknown)])
 
 
 def _was_created_again(facts: Facts, found: Role) -> bool:
@@ -51,6 +53,12 @@ def _rights(facts: Facts, found: Role) -> Finding:
         return _by_reading(facts, found, facts.decisions.error)
     decisions = facts.decisions.get()
     refused = [decision for decision in decisions if not decision.is_allowed]
+    wanted = _wanted(facts)
+    if not refused and wanted is not None:
+        # A simulation would need the values that the conditions compare.
+        lacking = _lacking(found, _with_conditions(wanted.policy))
+        if lacking:
+            return failed(f"{found.arn} lacks {_listed(lacking)}", ENABLE)
     if not refused:
         return ok(f"{found.arn} allows each simulated action ({len(decisions)})")
     explicit = [decision for decision in refused if decision.decision == "explicitDeny"]
@@ -80,17 +88,34 @@ def _differs(facts: Facts) -> bool:
 
 def _by_reading(facts: Facts, found: Role, error: Exception) -> Finding:
     """Return what the role's own policy tells if IAM could not simulate it."""
-    wanted = facts.desired.get().role
+    wanted = _wanted(facts)
     if wanted is None:
         remedy = statement(error) or "`ppc-s3sync template` shows the policy that the function needs"
         return warning(f"it is unknown whether {found.arn} allows everything: {error}", remedy)
-    allowed = _pairs(found.policy)
-    missing = [Decision(*pair, "implicitDeny") for pair in _pairs(wanted.policy) if pair not in allowed]
+    missing = _lacking(found, wanted.policy)
     if missing:
         return failed(f"{found.arn} lacks {_listed(missing)}", ENABLE)
     if _differs(facts):
         return warning(f"{found.arn} differs from the role that the function needs", UPDATE)
     return ok(f"{found.arn} has the policy that the function needs")
+
+
+def _wanted(facts: Facts) -> Role | None:
+    """Return the role that ``enable`` would create; None if the settings name one."""
+    desired = facts.desired.get()
+    return None if desired.role is None else with_keys(desired.role, desired, observed(facts))
+
+
+def _with_conditions(policy: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the statements of a policy that have a condition: those on keys."""
+    statements = (policy or {}).get("Statement", [])
+    return {"Statement": [statement for statement in statements if "Condition" in statement]}
+
+
+def _lacking(found: Role, policy: Mapping[str, Any] | None) -> list[Decision]:
+    """Return what a policy allows and the role's own policy does not."""
+    allowed = _pairs(found.policy)
+    return [Decision(*pair, "implicitDeny") for pair in _pairs(policy) if pair not in allowed]
 
 
 def _pairs(policy: Mapping[str, Any] | None) -> dict[tuple[str, str], None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,18 +15,14 @@ from pypicloud_s3sync.deploy.desired.policy import (
     role_policy,
     table_names,
     trust_policy,
-    with_key_of_queue,
 )
 from pypicloud_s3sync.deploy.desired.resources import desire, resource_names
 from pypicloud_s3sync.deploy.models import CacheTables, Identity
-from pypicloud_s3sync.deploy.plan.planner import plan_enable
 from support.fakes import (
     ACCOUNT,
     BUCKET,
     IDENTITY,
     REGION,
-    created,
-    deployed,
     make_desired,
     make_settings,
     not_none,
@@ -139,16 +134,12 @@ def test_the_role_may_read_exactly_the_parameter_with_its_secrets() -> None:
     assert statements(REDIS).keys() == COMMON_SIDS
 
 
-def test_the_role_may_read_exactly_the_secret_of_the_user_whatever_its_key() -> None:
+def test_the_role_may_read_exactly_the_secret_of_the_user() -> None:
     arn = f"arn:aws:secretsmanager:us-east-2:{ACCOUNT}:secret:prod/cache-AbCdEf"
     found = statements({**REDIS, "s3sync__secrets": arn})
-    assert found.keys() == COMMON_SIDS | {"ReadSecrets", "DecryptSecret"}
+    assert found.keys() == COMMON_SIDS | {"ReadSecrets"}
     assert found["ReadSecrets"]["Action"] == ["secretsmanager:GetSecretValue"]
     assert found["ReadSecrets"]["Resource"] == arn
-    assert found["DecryptSecret"]["Condition"] == {
-        "StringEquals": {"kms:EncryptionContext:SecretARN": arn},
-        "StringLike": {"kms:ViaService": "secretsmanager.us-east-2.*"},
-    }
 
 
 @pytest.mark.parametrize("changes", SETTINGS, ids=str)
@@ -361,43 +352,3 @@ def test_the_role_may_use_exactly_the_keys_of_the_tables_through_dynamodb() -> N
 
 def test_without_customer_keys_the_role_has_no_right_on_any_key() -> None:
     assert "kms" not in str(not_none(make_desired().role).policy)
-
-
-@pytest.mark.parametrize(
-    ("key", "resource", "alias"),
-    [
-        (KEY, KEY, None),
-        ("1234abcd", KEY, None),
-        ("alias/mine", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*", "alias/mine"),
-        (
-            f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/mine",
-            f"arn:aws:kms:{REGION}:{ACCOUNT}:key/*",
-            "alias/mine",
-        ),
-    ],
-    ids=["arn", "id", "alias", "arn of an alias"],
-)
-def test_the_role_may_use_the_key_that_another_owner_set_on_the_queue(
-    key: str, resource: str, alias: str | None
-) -> None:
-    desired = make_desired()
-    queue = not_none(created(desired.delivery_resources).queue)
-    resources = replace(
-        created(desired.delivery_resources),
-        queue=replace(queue, attributes={**queue.attributes, "KmsMasterKeyId": key}),
-    )
-    plan = plan_enable(desired, deployed(desired, delivery_resources=resources))
-    (action,) = plan.actions
-    assert action.call == "role.update"
-    statement = action.arguments["role"].policy["Statement"][-1]
-    assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert statement["Resource"] == resource
-    condition = statement["Condition"]
-    assert condition["StringLike"] == {"kms:ViaService": f"sqs.{REGION}.*"}
-    assert condition.get("ForAnyValue:StringEquals") == (alias and {"kms:ResourceAliases": alias})
-
-
-@pytest.mark.parametrize("key", [None, "", "alias/aws/sqs", f"arn:aws:kms:{REGION}:{ACCOUNT}:alias/aws/sqs"])
-def test_a_queue_without_a_customer_key_needs_no_right(key: str | None) -> None:
-    policy = not_none(not_none(make_desired().role).policy)
-    assert with_key_of_queue(policy, f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue", key) == policy

@@ -47,6 +47,8 @@ def test_a_password_that_is_kept_elsewhere_is_not_in_the_template(
     text = json.dumps(template(make_settings(**changes, s3sync__secrets=store), form))
     assert "s3cr3t" not in text
     assert ("ssm:GetParameter" if store == "ssm" else SECRET) in text
+    # A template cannot look at the secret: the condition limits the right to its key.
+    assert ("kms:EncryptionContext:SecretARN" in text) == (store != "ssm")
 
 
 @pytest.mark.parametrize("form", Format)

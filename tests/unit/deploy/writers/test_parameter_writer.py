@@ -8,12 +8,13 @@ import pytest
 
 from pypicloud_s3sync.deploy.writers.parameters import ParameterWriter
 from pypicloud_s3sync.exceptions import AwsError
-from support.fakes import FakeCalls, make_desired, not_none, refusal
+from support.fakes import ACCOUNT, REGION, FakeCalls, make_desired, not_none, refusal
 
 PARAMETER = not_none(
     make_desired(pypi__db="redis", db__region_name=None, db__url="redis://:p-word@cache.example").parameter
 )
 TAGS = [{"Key": key, "Value": value} for key, value in PARAMETER.tags.items()]
+ARN = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{PARAMETER.name}"
 EXISTS = refusal("ParameterAlreadyExists", "The parameter already exists.")
 
 
@@ -31,7 +32,7 @@ def test_a_lost_response_is_no_error_if_the_parameter_is_as_wanted(value: str, c
     calls = FakeCalls(
         {
             "put_parameter": EXISTS,
-            "get_parameter": {"Parameter": {"Type": "SecureString", "Value": value}},
+            "get_parameter": {"Parameter": {"Type": "SecureString", "Value": value, "ARN": ARN}},
             "list_tags_for_resource": {"TagList": TAGS},
         }
     )
@@ -51,6 +52,17 @@ def test_only_what_differs_is_updated() -> None:
     assert calls.clients.arguments("put_parameter")["Overwrite"]
     writer.update(PARAMETER, replace(PARAMETER, tags={}))
     assert calls.clients.operations == ["put_parameter", "add_tags_to_resource"]
+
+
+@pytest.mark.parametrize("key", ["alias/security", f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"])
+def test_a_new_value_keeps_the_key_and_what_else_others_chose(key: str) -> None:
+    """Systems Manager would use the account's own key; an advanced parameter can't become a standard one."""
+    chosen = {"KeyId": key, "Tier": "Advanced", "Description": "by security", "AllowedPattern": r"^\{.*\}$"}
+    calls = FakeCalls()
+    ParameterWriter(calls).update(PARAMETER, replace(PARAMETER, value="{}", kept=chosen))
+    arguments = calls.clients.arguments("put_parameter")
+    assert chosen.items() <= arguments.items()
+    assert (arguments["Value"], arguments["Overwrite"]) == (PARAMETER.value, True)
 
 
 def test_a_parameter_that_is_gone_is_deleted_without_an_error() -> None:

@@ -13,12 +13,21 @@ from pypicloud_s3sync.doctor.models import (
     Facts,
 )
 from support.examinations import FUNCTION, assert_right, assert_wrong, cases, denied, facts, function_with
-from support.fakes import ACCOUNT, not_none
+from support.fakes import ACCOUNT, REGION, make_desired, not_none
 
 
 def role(**changes: Any) -> Any:
     return replace(not_none(facts().role.value), **changes)
 
+
+SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cache-AbCdEf"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
+REDIS: dict[str, str | None] = {
+    "pypi__db": "redis",
+    "db__region_name": None,
+    "db__url": "redis://:p-word@cache.example",
+}
+ENCRYPTED = replace(not_none(make_desired(**REDIS).parameter), key=KEY)
 
 #: The check, what is wrong, its state, and parts of its evidence and its remedy.
 WRONG: list[tuple[str, Facts, str, str, str]] = [
@@ -72,6 +81,22 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
         ),
         *("warning", "it is unknown whether", '"iam:SimulatePrincipalPolicy"'),
     ),
+    (
+        "role",
+        facts(REDIS, parameter=ENCRYPTED),
+        *("failed", f"lacks kms:Decrypt on {KEY}", "`ppc-s3sync enable`"),
+    ),
+    (
+        "role",
+        facts(REDIS, parameter=ENCRYPTED, decisions=denied("iam:SimulatePrincipalPolicy")),
+        *("failed", f"lacks kms:Decrypt on {KEY}", "`ppc-s3sync enable`"),
+    ),
+    (
+        "role",
+        facts({**REDIS, "s3sync__secrets": SECRET}, secret_key=KEY),
+        *("failed", f"lacks kms:Decrypt on {KEY}", "`ppc-s3sync enable`"),
+    ),
+    ("role", facts(REDIS, parameter=denied("ssm:DescribeParameters")), *("warning", "unknown", '"ssm:Desc')),
 ]
 #: The check, what is right in another way, and a part of the evidence.
 RIGHT: list[tuple[str, Facts, str]] = [
