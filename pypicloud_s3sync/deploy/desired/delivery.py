@@ -208,14 +208,15 @@ def deliveries_of(function: Function | None) -> frozenset[Delivery]:
     return frozenset(delivery for delivery in Delivery if delivery in tag.split("+"))
 
 
-def has_switch(resource: Rule | Function | None) -> bool:
+def has_switch(resource: Rule | Function | Queue | None) -> bool:
     """Return whether a resource has the tag of an EventBridge that this tool turned on for the bucket."""
     return resource is not None and bool(resource.tags.get(SWITCH_TAG))
 
 
 def owns_eventbridge(observed: Observed) -> bool:
     """Return whether this tool turned on EventBridge for the bucket."""
-    return has_switch(observed.delivery_resources.rule) or has_switch(observed.function)
+    found = observed.delivery_resources
+    return any(map(has_switch, (found.rule, observed.function, found.queue)))
 
 
 def may_turn_off_eventbridge(observed: Observed) -> bool:

@@ -13,8 +13,8 @@ OWNER_TAG = "pypicloud-s3sync:bucket"
 BUNDLE_TAG = "pypicloud-s3sync:bundle"
 #: On the function: the deliveries that may have resources in AWS; more than one while switching between them.
 DELIVERY_TAG = "pypicloud-s3sync:delivery"
-#: On the rule and the function, since either may be deleted by hand: this tool turned on EventBridge for the
-#: bucket. An empty value means that it no longer is this tool's.
+#: On the rule, the function and the queue, since each may be deleted by hand: this tool turned on EventBridge
+#: for the bucket. An empty value means that it no longer is this tool's.
 SWITCH_TAG = "pypicloud-s3sync:eventbridge"
 #: On the function: this tool's SSM parameter may exist. An empty value means that it no longer does.
 PARAMETER_TAG = "pypicloud-s3sync:parameter"

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from .. import notifications
-from ..desired.delivery import may_turn_off_eventbridge
+from ..desired.delivery import has_switch, may_turn_off_eventbridge
 from ..desired.policy import with_foreign_statements
+from ..desired.tags import SWITCH_TAG
 from ..models import (
     Action,
     Change,
@@ -35,7 +36,18 @@ def queue_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
     if wanted.dead_letters is not None:
         yield from _queue("dead-letter queue", wanted.dead_letters, found.dead_letters)
     if wanted.queue is not None:
-        yield from _queue("queue", wanted.queue, found.queue)
+        tags = {**wanted.queue.tags, **switch_tag(desired, observed)}
+        yield from _queue("queue", replace(wanted.queue, tags=tags), found.queue)
+
+
+def switch_record_actions(desired: Desired, observed: Observed) -> Iterator[Action]:
+    """Yield the action that removes the queue's record of an EventBridge that is no longer this tool's."""
+    queue = observed.delivery_resources.queue
+    if queue is not None and has_switch(queue) and not desired.subscription.eventbridge:
+        tags = {SWITCH_TAG: ""}
+        arguments = {"queue": replace(queue, tags=tags), "before": queue}
+        shown = (Change("tags", {SWITCH_TAG: queue.tags[SWITCH_TAG]}, tags),)
+        yield Action("update", "queue", queue.name, "queue.update", arguments, shown)
 
 
 def delivery_actions(desired: Desired, observed: Observed) -> Iterator[Action]:

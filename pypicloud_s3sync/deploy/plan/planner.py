@@ -23,6 +23,7 @@ from .delivery import (
     queue_actions,
     queue_removal_actions,
     rule_removal_actions,
+    switch_record_actions,
 )
 from .function import (
     delivery_tag_actions,
@@ -75,6 +76,7 @@ def compare(desired: Desired, observed: Observed, *, force: bool = False) -> Pla
         *permission_actions(desired, observed),
         *notification_actions(desired, observed),
         *obsolete_delivery_actions(desired, observed),
+        *switch_record_actions(desired, observed),
         *delivery_tag_actions(desired, observed.function),
         *alias_record_actions(desired, observed),
         *obsolete_schedule_actions(desired, observed),

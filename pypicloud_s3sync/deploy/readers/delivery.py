@@ -16,7 +16,8 @@ def find_delivery_resources(
 ) -> DeliveryResources:
     """Return the existing resources of the desired delivery and of previous ones.
 
-    The rule is read only if it may exist, so that other deliveries need no permission to read rules.
+    The rule is read only if it may exist, so that other deliveries need no permission to read rules. If the
+    function was deleted by hand, the queue's tag tells.
 
     Parameters
     ----------
@@ -28,12 +29,14 @@ def find_delivery_resources(
         Whether the plan is to enable; if it removes the rule, other rules are read as well.
     """
     deliveries, names = {desired.delivery} | deliveries_of(function), desired.names
-    rule = find_rule(calls, names.rule) if Delivery.EVENTBRIDGE in deliveries else None
+    queue = find_queue(calls, names.queue)
+    may_have_rule = Delivery.EVENTBRIDGE in deliveries or has_switch(queue)
+    rule = find_rule(calls, names.rule) if may_have_rule else None
     removes_rule = not (enabling and desired.delivery is Delivery.EVENTBRIDGE)
-    needs_others = (has_switch(rule) or has_switch(function)) and removes_rule
+    needs_others = any(map(has_switch, (rule, function, queue))) and removes_rule
     queue_arn = desired.delivery_resources.queue.arn if desired.delivery_resources.queue else ""
     return DeliveryResources(
-        queue=find_queue(calls, names.queue),
+        queue=queue,
         dead_letters=find_queue(calls, names.dead_letters),
         mapping=find_mapping(calls, names.queue, queue_arn, _invoked(desired)),
         rule=rule,

@@ -80,13 +80,14 @@ def created_resources(settings: SyncSettings) -> Resources:
     observed = replace(NOTHING, secret_key=ANY_KEY)
     created = {action.resource: action.arguments for action in compare(desired, observed).actions}
     function, rule = created["function"]["function"], created.get("rule", {}).get("rule")
+    queue = created["queue"]["queue"]
     return Resources(
         bucket=desired.bucket,
         region=desired.region,
         role=created.get("role", {}).get("role"),
         log_group=created["log group"]["group"],
         dead_letters=created["dead-letter queue"]["queue"],
-        queue=created["queue"]["queue"],
+        queue=replace(queue, tags=_without_run_tags(queue.tags)),
         function=replace(function, tags=_without_run_tags(function.tags)),
         mapping=created["event source mapping"]["mapping"],
         rule=rule and replace(rule, tags=_without_run_tags(rule.tags)),

@@ -12,7 +12,7 @@ from typing import Any
 from .. import snap_start
 from ..desired.policy import POLICY_NAME
 from ..desired.resources import DESCRIPTION
-from ..desired.tags import ROLE_TAG
+from ..desired.tags import ROLE_TAG, SWITCH_TAG
 from ..models import Queue, Role
 from .resources import ACCOUNT, PARTITION, RUN_TAGS, Resources, filled
 
@@ -72,7 +72,10 @@ class _Writer:
             "aws_cloudwatch_log_group": {"sync": self._log_group()},
             "aws_sqs_queue": {
                 "failed": self._queue(self.of.dead_letters),
-                "sync": self._queue(self.of.queue),
+                "sync": {
+                    **self._queue(self.of.queue),
+                    "lifecycle": {"ignore_changes": _tags(SWITCH_TAG)},
+                },
             },
             # A resource of its own, because each queue names the other one.
             "aws_sqs_queue_redrive_allow_policy": {"failed": self._redrive_allow_policy()},

@@ -24,7 +24,17 @@ class Ssm(Service):
     name = "ssm"
 
     def get_parameter(self, Name: str, WithDecryption: bool = False) -> Any:
-        return {"Parameter": found(self.state.parameters, Name, "ParameterNotFound", 400)}
+        return {
+            "Parameter": {
+                **found(self.state.parameters, Name, "ParameterNotFound", 400),
+                "ARN": self.arn(f"parameter{Name}"),
+            }
+        }
+
+    def describe_parameters(self, ParameterFilters: Any) -> Any:
+        ((name,),) = [condition["Values"] for condition in ParameterFilters]
+        parameter = self.state.parameters.get(name)
+        return {"Parameters": [] if parameter is None else [{"Name": name, **parameter["Metadata"]}]}
 
     def list_tags_for_resource(self, ResourceType: str, ResourceId: str) -> Any:
         return {
@@ -32,14 +42,22 @@ class Ssm(Service):
         }
 
     def put_parameter(
-        self, Name: str, Value: str, Type: str, Tier: str, Overwrite: bool = False, Tags: Any = None
+        self,
+        Name: str,
+        Value: str,
+        Type: str,
+        Tier: str,
+        KeyId: str = "alias/aws/ssm",
+        Overwrite: bool = False,
+        Tags: Any = None,
     ) -> None:
         if not Overwrite:
             refuse_existing(self.state.parameters, Name, "ParameterAlreadyExists", 400)
         elif Tags is not None:
             raise refusal("ValidationException", "Tags and Overwrite can't be used together.")
         tags = tag_dict(Tags or []) or self.state.parameters.get(Name, {}).get("Tags", {})
-        self.state.parameters[Name] = {"Value": Value, "Type": Type, "Tags": tags}
+        metadata = {"KeyId": KeyId, "Tier": Tier}
+        self.state.parameters[Name] = {"Value": Value, "Type": Type, "Metadata": metadata, "Tags": tags}
 
     def add_tags_to_resource(self, ResourceType: str, ResourceId: str, Tags: Any) -> None:
         found(self.state.parameters, ResourceId, "InvalidResourceId", 400)["Tags"] |= tag_dict(Tags)

@@ -118,14 +118,19 @@ def move(before: Delivery, after: Delivery, **changes: Any) -> Plan:
 def test_a_move_adds_the_new_way_before_it_removes_the_previous_one(
     before: Delivery, after: Delivery, expected: list[str]
 ) -> None:
-    assert calls(move(before, after)) == ["function.tag", *expected, "function.tag"]
+    # The queue records that EventBridge is turned on for this tool.
+    recorded = ["queue.update"] if after is Delivery.EVENTBRIDGE else []
+    assert calls(move(before, after)) == [*recorded, "function.tag", *expected, "function.tag"]
 
 
 @pytest.mark.parametrize("before", Delivery)
 @pytest.mark.parametrize("after", Delivery)
 def test_a_move_keeps_both_queues_and_the_mapping(before: Delivery, after: Delivery) -> None:
     plan = move(before, after)
-    assert {"queue.delete", "mapping.delete", "queue.update", "mapping.update"}.isdisjoint(calls(plan))
+    assert {"queue.delete", "mapping.delete", "mapping.update"}.isdisjoint(calls(plan))
+    assert all(
+        [change.field for change in each.changes] == ["tags"] for each in actions(plan, "queue.update")
+    )
 
 
 @pytest.mark.parametrize(
@@ -346,7 +351,7 @@ def test_a_rule_is_not_tagged_if_eventbridge_is_on_already() -> None:
 def test_a_rule_is_tagged_before_eventbridge_is_turned_on_again() -> None:
     observed = replace(DEPLOYED[Delivery.EVENTBRIDGE], notifications={})
     assert calls(plan_enable(DESIRED[Delivery.EVENTBRIDGE], observed)) == [
-        *("function.tag", "rule.update", "notification.put")
+        *("queue.update", "function.tag", "rule.update", "notification.put")
     ]
 
 
@@ -371,6 +376,31 @@ def test_the_function_no_longer_says_so_after_a_move() -> None:
     after = replace(after, tags={**after.tags, SWITCH_TAG: ""})
     assert plan_enable(DESIRED[Delivery.SQS], replace(DEPLOYED[Delivery.SQS], function=after)).in_sync
     assert not owns_eventbridge(replace(DEPLOYED[Delivery.SQS], function=after))
+
+
+def test_the_queue_says_so_before_anything_that_may_be_deleted_with_it() -> None:
+    """The rule and the function may both be deleted by hand."""
+    plan = plan_enable(DESIRED[Delivery.EVENTBRIDGE], NOTHING)
+    assert actions(plan, "queue.create")[-1].arguments["queue"].tags.items() >= SWITCHED_ON.items()
+    assert calls(plan).index("queue.create") < calls(plan).index("notification.put")
+    tagged = replace(QUEUE, tags={**QUEUE.tags, **SWITCHED_ON})
+    deleted = replace(with_resources(Delivery.EVENTBRIDGE, rule=None, queue=tagged), function=None)
+    (remove,) = actions(plan_disable(DESIRED[Delivery.EVENTBRIDGE], deleted), "notification.remove")
+    assert remove.arguments["eventbridge"] is False
+    foreign = with_resources(Delivery.EVENTBRIDGE, rule=None, queue=tagged, other_rules=("foreign",))
+    assert "notification.remove" not in calls(plan_disable(DESIRED[Delivery.EVENTBRIDGE], foreign))
+
+
+def test_the_queue_no_longer_says_so_after_a_move() -> None:
+    tagged = replace(QUEUE, tags={**QUEUE.tags, **SWITCHED_ON})
+    observed = replace(with_resources(Delivery.EVENTBRIDGE, rule=None, queue=tagged), function=None)
+    plan = plan_enable(DESIRED[Delivery.SQS], observed)
+    last = actions(plan, "queue.update")[-1]
+    assert last.arguments["queue"].tags == {SWITCH_TAG: ""}
+    assert calls(plan).index("queue.update") > calls(plan).index("notification.put")
+    moved = with_resources(Delivery.SQS, queue=replace(QUEUE, tags={**QUEUE.tags, SWITCH_TAG: ""}))
+    assert not owns_eventbridge(moved)
+    assert plan_enable(DESIRED[Delivery.SQS], moved).in_sync
 
 
 def test_disable_turns_off_an_owned_eventbridge() -> None:

@@ -43,7 +43,7 @@ def test_the_rule_of_a_previous_delivery_is_read_because_of_the_tag() -> None:
     function = replace(DESIRED[Delivery.DIRECT].function, tags={DELIVERY_TAG: "direct+eventbridge"})
     answers = {"describe_rule": NOT_FOUND, "get_queue_url": NO_QUEUE}
     resources, clients = find(answers, Delivery.DIRECT, function)
-    assert clients.operations == ["describe_rule", *READS]
+    assert clients.operations == ["get_queue_url", "describe_rule", *READS[1:]]
     assert resources == DeliveryResources()
 
 
@@ -66,6 +66,22 @@ def test_other_rules_are_read_if_an_owned_eventbridge_may_be_turned_off(
 ) -> None:
     function = replace(DESIRED[delivery].function, tags={DELIVERY_TAG: "direct+eventbridge"})
     resources, _ = find(answers_for_rule({SWITCH_TAG: "switched-on"}), delivery, function, enabling=enabling)
+    assert resources.other_rules == ("foreign",)
+
+
+@pytest.mark.parametrize("enabling", [True, False], ids=["enable", "disable"])
+def test_the_queue_tells_of_a_rule_if_the_function_was_deleted_by_hand(enabling: bool) -> None:
+    """The settings name another delivery since."""
+    queue = not_none(DESIRED[Delivery.DIRECT].delivery_resources.queue)
+    attributes = {"QueueArn": queue.arn}
+    answers = {
+        **answers_for_rule({}),
+        "get_queue_url": [{"QueueUrl": "https://queue.example/q"}, NO_QUEUE],
+        "get_queue_attributes": {"Attributes": attributes},
+        "list_queue_tags": {"Tags": {SWITCH_TAG: "switched-on"}},
+    }
+    resources, _ = find(answers, Delivery.DIRECT, None, enabling=enabling)
+    assert not_none(resources.rule).name == RULE.name
     assert resources.other_rules == ("foreign",)
 
 
