@@ -24,7 +24,7 @@ pytestmark = pytest.mark.no_cover
 LEFT_TO_ENABLE = {
     Delivery.DIRECT: ["code", "function", "notification"],
     Delivery.SQS: ["code", "function", "notification"],
-    Delivery.EVENTBRIDGE: ["code", "function", "rule", "notification"],
+    Delivery.EVENTBRIDGE: ["queue", "code", "function", "rule", "notification"],
 }
 
 WAITER: Any = {"Delay": 0.2, "MaxAttempts": 300}
@@ -95,9 +95,11 @@ def test_a_stack_changes_the_delivery_and_enable_removes_the_rule_when_s3_no_lon
 
     assert site.notifications() == {"EventBridgeConfiguration": {}}
     assert delivery_resources(site)["rules"], "S3 still sends events to the rule"
-    resources = [action.resource for action in after.plan().actions if not _is_dropped(action)]
-    assert {"notification", "rule"} <= set(resources)
-    assert not {"role", "queue", "permission", "code"} & set(resources)
+    actions = [action for action in after.plan().actions if not _is_dropped(action)]
+    changed = {action.resource: [change.field for change in action.changes] for action in actions}
+    assert {"notification", "rule"} <= changed.keys()
+    assert not {"role", "permission", "code"} & changed.keys()
+    assert changed["queue"] == ["tags"]
     after.enable()
     assert list(site.notifications()) == ["LambdaFunctionConfigurations"]
     assert delivery_resources(site)["rules"] == []
