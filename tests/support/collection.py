@@ -9,7 +9,7 @@ import pytest
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Group tests by their module's fixtures, put the groups first, and keep the order of ``in_order`` classes."""
+    """Group tests by their module's fixtures, put long work first, and keep the order of ``in_order``."""
     # pytest-xdist reads the groups and pytest-randomly shuffles in between.
     for item in items:
         if _shares_a_fixture(item):
@@ -31,7 +31,7 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
 
 
 def _is_short(item: pytest.Item) -> bool:
-    """Return whether a test can come last. A worker with a long group would then let the others wait for it."""
+    """Return whether a test can come last. The others would wait for a worker with a long group."""
     return item.get_closest_marker("xdist_group") is None and item.get_closest_marker("e2e") is None
 
 

@@ -12,8 +12,7 @@ import botocore.client
 import botocore.session
 import pytest
 
-#: The doors of botocore and boto3. The only code of the project that runs behind them are a few event handlers,
-#: which have unit tests of their own.
+#: The doors of botocore and boto3. Only a few event handlers of the project run behind them; they have unit tests.
 DOORS = [
     (boto3.session.Session, "__init__"),
     (boto3.session.Session, "client"),
