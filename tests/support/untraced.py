@@ -12,7 +12,7 @@ import botocore.client
 import botocore.session
 import pytest
 
-#: The doors of botocore and boto3. Only a few event handlers of the project run behind them; they have unit tests.
+#: The doors of botocore and boto3. Behind them run only a few event handlers of the project, with unit tests.
 DOORS = [
     (boto3.session.Session, "__init__"),
     (boto3.session.Session, "client"),
