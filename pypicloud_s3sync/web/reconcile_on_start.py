@@ -19,9 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pypicloud.util import EnvironSettings
 from pyramid.events import ApplicationCreated
 
+from ..config.environ import EnvironSettings
 from ..config.settings import SyncSettings, read, snapshot
 from ..deploy import Deployment, run_files
 from ..deploy.aws.clients import Clients, Limits

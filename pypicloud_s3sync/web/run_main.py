@@ -13,8 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pypicloud.util import EnvironSettings
-
+from ..config.environ import EnvironSettings
 from ..config.settings import read
 from ..deploy import Deployment, run_lock
 from ..exceptions import S3SyncError
