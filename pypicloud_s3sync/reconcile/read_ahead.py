@@ -28,11 +28,15 @@ class ReadAhead(ObjectReader):
 
     def request(self, bucket: str, keys: Sequence[str]) -> None:
         """Begin to read the objects under some keys."""
-        self._requested |= zip(keys, self.submit(bucket, keys), strict=True)
+        self._requested |= zip(keys, super().submit(bucket, keys), strict=True)
 
     def read(self, bucket: str, keys: Sequence[str]) -> list[Found]:
         """Return the object under each key: the answer to an earlier request, once, or to a new one."""
+        return [future.result() for future in self.submit(bucket, keys)]
+
+    def submit(self, bucket: str, keys: Sequence[str]) -> list[Future[Found]]:
+        """Begin to read the objects that were not requested before."""
         requested = [self._requested.pop(key, None) for key in keys]
         rest = [key for key, future in zip(keys, requested, strict=True) if future is None]
-        read = iter(super().read(bucket, rest))
-        return [next(read) if future is None else future.result() for future in requested]
+        begun = iter(super().submit(bucket, rest))
+        return [next(begun) if future is None else future for future in requested]

@@ -7,6 +7,10 @@ read S3 after that write, and any later change in S3 sends an event of its own. 
 consistent since 2020:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel
 
+The first read of the keys and the read of the rows may be in either order, and are made at the same time if
+the filename alone tells which row that is. Both are later than the change that sent the event, a row is only
+written if it has not changed since it was read, and the second read comes after the write in any case.
+
 The cache has one row for a filename, but two keys can have the same filename. The row is then that of the
 newest object, and its ``data`` lists the other keys. All of them are read together, so the order of the
 events makes no difference: if the newest object is deleted, the next one takes its place.
@@ -16,13 +20,13 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..caches.base import CacheAdapter, Change, Result, Snapshot
 from ..exceptions import S3SyncError
 from .keys import filename_of
-from .objects import ObjectReader
+from .objects import Found, ObjectReader
 from .pending import Outcome, PendingFile
 
 #: Seconds to pause before each further attempt, if another handler has changed the row or the index lags
@@ -113,7 +117,7 @@ class Syncer:
 
     def _converge_files(self, bucket: str, files: list[PendingFile]) -> Iterator[PendingFile]:
         """Converge the files, and yield each when it is done or has failed."""
-        self._read_objects(bucket, [(file, key) for file in files for key in file.requested])
+        self._read_first(bucket, files)
         for pause in (*PAUSES, None):
             results = self._attempt(bucket, files)
             written = [file for file in files if results.get(file.filename) is Result.WRITTEN]
@@ -134,17 +138,20 @@ class Syncer:
             )
             yield file
 
+    def _read_first(self, bucket: str, files: list[PendingFile]) -> None:
+        """Read the objects and, at the same time, the rows that can be read without knowing them."""
+        wanted = [(file, key) for file in files for key in file.requested]
+        objects = self.reader.submit(bucket, [key for _, key in wanted])
+        self._read_rows([file for file in files if file.expect_row()])
+        self.doing = "reading S3"
+        self._set_objects(wanted, [future.result() for future in objects])
+
     def _attempt(self, bucket: str, files: list[PendingFile]) -> Mapping[str, Result]:
         """Read the rows and the other keys that they list, then write the wanted rows."""
         files = [file for file in files if file.is_open]
         self._build_packages(files)
         row_keys = {file.filename: file.row_key for file in files}
-        self.doing = "reading the cache"
-        self._for_all(
-            files,
-            lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]),
-            PendingFile.set_snapshot,
-        )
+        self._read_rows([file for file in files if not file.has_expected_row()])
         others = [
             (file, key)
             for file in files
@@ -204,6 +211,15 @@ class Syncer:
         for file in files:
             file.build_packages(self.adapter.cache.new_package)
 
+    def _read_rows(self, files: list[PendingFile]) -> None:
+        self.doing = "reading the cache"
+        row_keys = {file.filename: file.row_key for file in files}
+        self._for_all(
+            files,
+            lambda batch: self.adapter.read([row_keys[file.filename] for file in batch]),
+            PendingFile.set_snapshot,
+        )
+
     def _read_again(self, bucket: str, written: list[PendingFile]) -> None:
         """Read the objects a second time: a file is done if none of them has changed."""
         before = {file.filename: dict(file.objects) for file in written}
@@ -213,7 +229,9 @@ class Syncer:
 
     def _read_objects(self, bucket: str, wanted: list[tuple[PendingFile, str]]) -> None:
         self.doing = "reading S3"
-        objects = self.reader.read(bucket, [key for _, key in wanted])
+        self._set_objects(wanted, self.reader.read(bucket, [key for _, key in wanted]))
+
+    def _set_objects(self, wanted: list[tuple[PendingFile, str]], objects: Sequence[Found]) -> None:
         for (file, key), found in zip(wanted, objects, strict=True):
             if isinstance(found, Exception):
                 file.error = found

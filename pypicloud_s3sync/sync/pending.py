@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..caches.base import RowKey, Snapshot
@@ -53,6 +53,8 @@ class PendingFile:
         The row that was read; None before the first read.
     wanted : pypicloud.models.Package or None
         The row that the cache should have; None for no row.
+    expected : RowKey or None
+        The key of a snapshot that was read before the objects were known.
     repeats : int
         The number of attempts that read exactly this snapshot before.
     done : bool
@@ -64,6 +66,7 @@ class PendingFile:
     objects: dict[str, StoredObject | None] = field(default_factory=dict)
     packages: list[Any] = field(default_factory=list)
     snapshot: Snapshot | None = None
+    expected: RowKey | None = None
     repeats: int = 0
     wanted: Any | None = None
     done: bool = False
@@ -91,6 +94,20 @@ class PendingFile:
         row = None if self.snapshot is None else self.snapshot.row
         known = {key for key, found in self.objects.items() if found is not None or key in self.requested}
         return [key for key in listed_keys(row) if key not in known]
+
+    def expect_row(self) -> bool:
+        """Return whether to read the row before the objects are known, because the filename has one name."""
+        key = self.row_key
+        self.expected = None if key.name is None or key.other_names else key
+        return self.expected is not None
+
+    def has_expected_row(self) -> bool:
+        """Return whether the snapshot is the one to compare with the objects, which is so only once."""
+        expected, self.expected = self.expected, None
+        if expected is not None and expected != replace(self.row_key, is_gone=True):
+            self.snapshot = None
+            return False
+        return expected is not None
 
     def set_snapshot(self, snapshot: Snapshot) -> None:
         """Set the row as it was read now, and count the attempts in which it did not change."""

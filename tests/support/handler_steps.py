@@ -186,6 +186,7 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
     class Marking(syncer):  # type: ignore[misc, valid-type]
         def converge(self, *arguments: Any) -> Any:
             self.count = 0
+            self.files: list[PendingFile] | None = None
             return super().converge(*arguments)
 
         def _attempt(self, bucket: str, files: list[PendingFile]) -> Any:
@@ -196,7 +197,7 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
                 for file, attributes in zip(files, attempt.files, strict=True):
                     vars(file).update(attributes, objects=dict(attributes["objects"]))
             else:
-                self.files: list[PendingFile] | None = files
+                self.files = files
                 mark((self.count, "reads"), files)
                 results = super()._attempt(bucket, files)
                 states = [{**vars(file), "objects": dict(file.objects)} for file in files]
@@ -206,8 +207,8 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
             return attempt.results
 
         def _for_all(self, files: list[PendingFile], call: Any, accept: Any) -> None:
-            if self.doing == "reading the cache":
-                self.row_keys = repr([file.row_key for file in files])
+            if self.doing == "reading the cache" and self.files is not None:
+                self.row_keys = repr([file.row_key for file in self.files])
             elif self.files is not None:
                 # A write depends on the rows that were read, and the next one on the first one's result.
                 rows = repr([_row_of(file) for file in self.files])
@@ -226,6 +227,8 @@ def _row_of(file: PendingFile) -> Any:
 def _state_of(file: PendingFile) -> str:
     """Return all of a file that outlives an attempt; the attempt sets everything else before it is used."""
     raw = None if file.snapshot is None else file.snapshot.raw
-    text = repr((file.filename, file.requested, file.objects, raw, file.repeats, file.done, file.error))
+    expected = file.expected and (file.expected, raw or _row_of(file))
+    known = file.filename, file.requested, file.objects, raw, expected, file.repeats, file.done, file.error
+    text = repr(known)
     assert " at 0x" not in text, text
     return text

@@ -148,6 +148,34 @@ class SequentialPool(ThreadPoolExecutor):
         return future
 
 
+class LatePool(SequentialPool):
+    """A pool that makes a call only when its result is needed."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Return the call."""
+        return LateCall(lambda: fn(*args, **kwargs))
+
+
+class LateCall(Future[T]):
+    """A call of a pool."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        super().__init__()
+        self.call = call
+
+    def result(self, timeout: float | None = None) -> T:
+        """Call now."""
+        return self.call()
+
+
+class RowsFirst(Syncer):
+    """A syncer that reads rows before their objects, if it reads both at the same time."""
+
+    def __init__(self, reader: ObjectReader, *arguments: Any, **options: Any) -> None:
+        reader.pool = LatePool()
+        super().__init__(reader, *arguments, **options)
+
+
 @dataclass
 class History:
     """One history, from the first change until every event has been handled.

@@ -11,6 +11,7 @@ from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.exploration import SCOPES, Exploration
+from support.histories import RowsFirst
 from support.models import Dynamo, Model, Redis, RedisServer, Sql
 
 #: Other tests cover the code.
@@ -26,6 +27,11 @@ EXPLORATIONS = [
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
     (RedisServer, FILES, {"operations": 1}),
+    *((Sql, scope, {"syncer": RowsFirst, "operations": 3, "server": False}) for scope in (FILES, KEYS)),
+    (Sql, FILES, {"syncer": RowsFirst, "operations": 2}),
+    *((Dynamo, scope, {"syncer": RowsFirst, "operations": 1}) for scope in (FILES, KEYS)),
+    (Dynamo, FILES, {"syncer": RowsFirst, "operations": 2, "server": False}),
+    (Redis, FILES, {"syncer": RowsFirst, "operations": 1}),
 ]
 #: Two files exist already, and the index shows only the first one.
 LATE: dict[str, Any] = {"existing": 2, "operations": 1, "late": True}

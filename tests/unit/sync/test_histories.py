@@ -14,7 +14,7 @@ from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, UnadaptedRedis
-from support.histories import check, check_with, diverging
+from support.histories import RowsFirst, check, check_with, diverging
 
 #: Other tests cover the code; tracing it doubles the time of the longest tests.
 pytestmark = pytest.mark.no_cover
@@ -47,6 +47,12 @@ def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], r
 def test_the_cache_equals_the_bucket_after_the_histories_of_plain_seeds(backend: type[Backend]) -> None:
     for seed in range(30):
         check(seed, backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
+def test_the_cache_equals_the_bucket_if_each_row_is_read_before_its_object(backend: type[Backend]) -> None:
+    for seed in range(200, 220):
+        check(seed, backend, RowsFirst)
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -180,3 +180,36 @@ def test_the_attempts_that_read_the_same_are_counted_anew_after_each_change() ->
         file.set_snapshot(Snapshot(row(A), raw))
         repeats.append(file.repeats)
     assert repeats == [0, 1, 2, 0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("filename", "expected"),
+    [
+        pytest.param("pkg-1.0.tar.gz", True, id="one name"),
+        pytest.param("My_Pkg-1.0-py3-none-any.whl", True, id="wheel"),
+        pytest.param("my-3d-1.0.tar.gz", False, id="several names"),
+        pytest.param("strange", False, id="no name"),
+    ],
+)
+def test_a_row_is_read_before_its_object_is_known_if_the_filename_tells_the_name(
+    filename: str, expected: bool
+) -> None:
+    assert PendingFile(filename).expect_row() is expected
+
+
+def test_a_row_that_was_read_before_its_object_is_used_once() -> None:
+    file = PendingFile(FILENAME)
+    assert not file.has_expected_row()
+    file.expect_row()
+    file.set_snapshot(Snapshot(row(A), "raw"))
+    assert [file.has_expected_row(), file.has_expected_row()] == [True, False]
+
+
+def test_a_row_is_read_again_if_its_object_has_another_name() -> None:
+    file = PendingFile(FILENAME)
+    file.expect_row()
+    file.set_snapshot(Snapshot(row(A), "raw"))
+    file.packages = pending(stored(A, name="other")).packages
+    assert not file.has_expected_row()
+    file.set_snapshot(Snapshot(row(A), "raw"))
+    assert file.repeats == 0, "no attempt has read it before"
