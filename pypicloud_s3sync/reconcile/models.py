@@ -46,7 +46,7 @@ class ListedRow(NamedTuple):
     """A row as the cache lists it.
 
     ``key`` and ``other_keys`` are those of its objects. ``modified`` is in microseconds since 1970.
-    ``plausible`` tells whether name and version can be those of the filename. ``summary`` is a hash.
+    ``plausible`` tells whether filename and key spell name and version. ``summary`` is a hash.
     ``sha256`` is that of the file's content, in hexadecimal; None if the row does not know it.
     """
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import logging
 import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +22,6 @@ from pypicloud.util import (
 LOG = logging.getLogger(__name__)
 #: The names of one filename that are tried. Their summaries have to fit into one transaction of DynamoDB.
 MOST_NAMES = 20
-#: What follows name and version in a filename: an extension, or the tags of a built distribution.
-_REST = re.compile(
-    r"-(tar(-\w+)?|tgz|tbz2?|zip|egg|whl|exe|msi|rpm|deb|dmg)|-(\d\w*-)?(py|cp|pp|ip|jy|win|linux|macosx)\d?.*"
-)
-_SEPARATORS = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -88,14 +82,15 @@ def keep_text(package: Any, row: Any | None) -> None:
     """
     if row is None or row.data.get("path", package.data["path"]) != package.data["path"]:
         return
-    if _in_metadata(row.summary or "") == (package.summary or ""):
+    if in_metadata(row.summary or "") == (package.summary or ""):
         package.summary = row.summary
     for name, value in row.data.items():
-        if isinstance(value, str) and _in_metadata(value) == package.data.get(name, ""):
+        if isinstance(value, str) and in_metadata(value) == package.data.get(name, ""):
             package.data[name] = value
 
 
-def _in_metadata(text: str) -> str:
+def in_metadata(text: str) -> str:
+    """Return what the metadata of an object, which is in ASCII, holds of a text."""
     # S3 cuts off the spaces around a header.
     return str(normalize_metadata_value(text)).strip()
 
@@ -117,13 +112,3 @@ def guess_name(filename: str) -> str | None:
         return str(normalize_name(parse_filename(filename)[0]))
     except (PackageParseError, DistlibException):
         return None
-
-
-def is_plausible(filename: str, name: str, version: str) -> bool:
-    """Return whether a filename is built from a name and a version, however they are written."""
-    start, flat = _flat(f"{name}-{version}"), _flat(filename)
-    return bool(name and version) and flat.startswith(start) and bool(_REST.fullmatch(flat[len(start) :]))
-
-
-def _flat(text: str) -> str:
-    return str(_SEPARATORS.sub("-", text.lower()))

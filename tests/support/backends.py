@@ -177,6 +177,23 @@ class UnadaptedRedis(Redis):
         return CacheAdapter(self.cache(_SteppingRedis(self.db)))
 
 
+class _Custom:
+    """A cache class that is none of pypicloud's."""
+
+    def __init__(self, cache: Any) -> None:
+        self.cache = cache
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.cache, name)
+
+
+class Custom(Redis):
+    """A custom cache, which only its public methods can read and write."""
+
+    def adapter(self) -> CacheAdapter:
+        return CacheAdapter(_Custom(self.cache(_SteppingRedis(self.db))))
+
+
 class Sql(Backend):
     """pypicloud's SQL cache on SQLite. A transaction is a single step, because it locks its row."""
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from random import Random
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 class Bucket:
     """A bucket with versioning, as HeadObject shows it; it is strongly consistent, as S3 is."""
+
+    #: As that of a client.
+    meta = SimpleNamespace(region_name="eu-west-1")
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng

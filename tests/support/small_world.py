@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -52,8 +53,21 @@ class World:
         self.bucket.versions[key].append(None)
 
     def reconcile(self, reporter: Reporter | None = None, **options: Any) -> Report:
+        return reconcile(self.syncer(), self.bucket, Options(**options), reporter)
+
+    def fan_out(self) -> list[str]:
+        """Compare, and return the messages for the function."""
+        sent: list[str] = []
+
+        def send(texts: Sequence[str]) -> Mapping[int, str]:
+            sent.extend(texts)
+            return {}
+
+        reconcile(self.syncer(), self.bucket, send=send)
+        return sent
+
+    def syncer(self) -> Syncer:
+        """Return a syncer, when the index has caught up; the log begins anew."""
         self.heads.clear()
-        # The index has caught up.
         self.backend.advance(100)
-        syncer = Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)
-        return reconcile(syncer, self.bucket, Options(**options), reporter)
+        return Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...caches.base import CacheAdapter
-from ...sync.packages import is_plausible
 from ...sync.pending import OTHER_KEYS
 from ..capacity import Capacity
 from ..models import MICROSECONDS, Count, ListedName, ListedRow
+from ..spelling import is_spelled
 
 #: The entry of a row's ``data`` that has the hash of the file's content.
 SHA256 = "hash_sha256"
@@ -82,14 +82,15 @@ def listed_row(
     filename: str, name: str, version: str, modified: int, summary: str | None, data: Mapping[str, Any]
 ) -> ListedRow:
     """Return a row as it is listed, from its fields; ``modified`` is in microseconds since 1970."""
-    key, others, sha256 = data.get("path"), data.get(OTHER_KEYS), data.get(SHA256)
+    path, others, sha256 = data.get("path"), data.get(OTHER_KEYS), data.get(SHA256)
+    key = path if isinstance(path, str) else None
     return ListedRow(
         filename,
         name,
         modified,
-        key if isinstance(key, str) else None,
+        key,
         tuple(others) if isinstance(others, list) else (),
-        is_plausible(filename, name, version),
+        is_spelled(filename, key, name, version),
         summary_of(summary),
         version,
         sha256 if isinstance(sha256, str) else None,

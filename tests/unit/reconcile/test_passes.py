@@ -9,20 +9,14 @@ from botocore.exceptions import ClientError
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.reconcile import passes
 from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
-from pypicloud_s3sync.sync.converge import Syncer
-from pypicloud_s3sync.sync.objects import ObjectReader
 from support.backends import Backend, Dynamo, Redis, Sql
-from support.histories import BUCKET
 from support.small_world import World
 
 backends = pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda backend: backend.__name__)
 
 
 def work_on(world: World, state: State | None = None, **more: Any) -> Pass:
-    world.heads.clear()
-    world.backend.advance(100)
-    syncer = Syncer(ObjectReader(world.bucket), world.adapter, BUCKET, world.prefix, lambda seconds: None)
-    return Pass(syncer, world.bucket, state or State(), **more)
+    return Pass(world.syncer(), world.bucket, state or State(), **more)
 
 
 def rows_of(state: State) -> tuple[int, ...]:

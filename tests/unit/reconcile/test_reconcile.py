@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync.caches.base import CacheAdapter
 from pypicloud_s3sync.caches.dynamo_tables import READ_PAUSES
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.reconcile import repair
@@ -15,7 +14,7 @@ from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.reconcile.scans import scan_of
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
-from support.backends import Backend, Dynamo, Redis, Sql
+from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.histories import BUCKET
 from support.small_world import TIME, World
 
@@ -246,24 +245,13 @@ def test_summaries_that_dynamodb_does_not_return_at_once_are_read_again() -> Non
 
 
 def test_a_cache_class_of_its_own_is_reconciled_by_its_public_methods() -> None:
-    world = World(Redis)
-    world.adapter = CacheAdapter(Own(world.adapter.cache))
+    world = World(Custom)
     world.put("x/a-1.0.zip")
     world.put("x/b-1.0.zip")
     assert counts(world.reconcile()) == {"missing": 2}
     world.remove("x/a-1.0.zip")
     assert counts(world.reconcile()) == {"gone": 1}
     assert (world.reconcile().looked_at, world.backend.filenames()) == (0, {"b-1.0.zip"})
-
-
-class Own:
-    """A cache class that is none of pypicloud's."""
-
-    def __init__(self, cache: Any) -> None:
-        self.cache = cache
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.cache, name)
 
 
 def test_without_a_bucket_nothing_is_compared() -> None:
