@@ -98,7 +98,7 @@ many = settings(
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate),
     print_blob=True,
-    database=None,
+    derandomize=True,
 )
 
 
@@ -128,12 +128,13 @@ def test_an_upload_costs_no_head_request_once_its_row_is_right(
     backend: type[Backend], data: st.DataObject
 ) -> None:
     world = World(backend)
-    # pypicloud cannot sort other versions, which a custom cache may have to do.
-    spelled = versions() if backend is Custom else versions() | versions() | LEGACY_VERSIONS
+    # pypicloud cannot sort versions of other kinds, and a custom cache may sort as pypicloud does.
+    sorts = backend is Custom
+    spelled = versions() if sorts else versions() | versions() | LEGACY_VERSIONS
     for _ in range(data.draw(st.integers(1, 8))):
         name, version = data.draw(NAMES | LEGACY_NAMES), data.draw(spelled)
         filename = data.draw(filenames(name, version))
-        named = data.draw(st.sampled_from(((name, version), (name, version), (None, None))))
+        named = (None, None) if data.draw(st.booleans()) and not sorts else (name, version)
         try:
             upload(world, filename, *named)
         except (ValueError, DistlibException):
