@@ -39,6 +39,7 @@ MISSING = {
     *("ResourceNotFoundException", "NotFound", "ParameterNotFound", "InvalidResourceId"),
     *("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"),
     *("ReplicationConfigurationNotFoundError", "ServerSideEncryptionConfigurationNotFoundError"),
+    "ObjectLockConfigurationNotFoundError",
 }
 EXISTING = {
     *("EntityAlreadyExists", "EntityAlreadyExistsException"),

@@ -188,8 +188,8 @@ class Statements:
     def reading_replication(self) -> Iterator[dict[str, Any]]:
         """Yield what ``replicate --plan`` needs."""
         actions = [
-            *("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetReplicationConfiguration"),
-            "s3:ListBucket",
+            *("s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning"),
+            *("s3:GetEncryptionConfiguration", "s3:GetReplicationConfiguration", "s3:ListBucket"),
         ]
         yield allow("ReadReplication", actions, self._bucket)
         # IAM names a role that does not exist without its path.

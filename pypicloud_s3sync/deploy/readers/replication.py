@@ -1,4 +1,4 @@
-"""Read the state of a bucket's replication: its rules, its versioning and its encryption."""
+"""Read what decides about the replication of a bucket: its rules, versioning, encryption and Object Lock."""
 
 from __future__ import annotations
 
@@ -37,6 +37,17 @@ def _key_arn(key: str, region: str, identity: Identity) -> str:
         return key
     resource = key if key.startswith("alias/") else f"key/{key}"
     return f"arn:{identity.partition}:kms:{region}:{identity.account}:{resource}"
+
+
+def has_object_lock(calls: Calls, bucket: str) -> bool:
+    """Return whether a bucket has Object Lock."""
+    found = calls.find(
+        *("s3", "get_object_lock_configuration", f"the bucket {bucket}"),
+        action="s3:GetBucketObjectLockConfiguration",
+        Bucket=bucket,
+    )
+    configuration = (found or {}).get("ObjectLockConfiguration", {})
+    return bool(configuration.get("ObjectLockEnabled") == "Enabled")
 
 
 def bucket_replication(calls: Calls, bucket: str) -> dict[str, Any] | None:

@@ -38,6 +38,7 @@ class Region:
     versioning : str
         ``Enabled``, ``Suspended``, or empty if versioning was never on.
     encryption : Encryption or None
+    has_object_lock : bool
     configuration : dict or None
         The bucket's replication configuration, as boto3 returns it.
     role : Role or None
@@ -53,6 +54,7 @@ class Region:
     wanted_role: Role
     versioning: str = ""
     encryption: Encryption | None = None
+    has_object_lock: bool = False
     configuration: Mapping[str, Any] | None = None
     role: Role | None = None
 

@@ -122,6 +122,12 @@ def _wanted_rule(source: Region, destination: Region) -> dict[str, Any]:
             f" KMS key in {destination.region}: set one as the default encryption of the bucket"
             f" {destination.bucket}"
         )
+    if source.has_object_lock and not destination.has_object_lock:
+        # S3 would only fail later, for each object: DstBucketObjectLockConfigMissing.
+        raise ConflictError(
+            f"the bucket {source.bucket} has Object Lock, and S3 replicates its packages only to a bucket"
+            f" that has it as well: enable Object Lock on the bucket {destination.bucket}"
+        )
     if key is not None and key.endswith(f":{AWS_KEY}") and foreign:
         raise ConflictError(
             f"the bucket {destination.bucket} uses the key that AWS manages for S3, which no other account"

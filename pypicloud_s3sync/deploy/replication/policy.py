@@ -16,6 +16,9 @@ SOURCE_ACTIONS = (
     "s3:GetObjectVersionForReplication",
     "s3:GetObjectVersionTagging",
 )
+#: For a source with Object Lock: S3 also replicates the retention of each object.
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication
+LOCK_ACTIONS = ("s3:GetObjectLegalHold", "s3:GetObjectRetention")
 REPLICA_ACTIONS = ("s3:ReplicateDelete", "s3:ReplicateObject", "s3:ReplicateTags")
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/replication-change-owner.html
 OWNER_ACTION = "s3:ObjectOwnerOverrideToBucketOwner"
@@ -56,6 +59,8 @@ def _statements(source: Region, rules: Sequence[Rule]) -> Iterator[dict[str, Any
     yield allow("ReadConfiguration", list(CONFIGURATION_ACTIONS), source.arn)
     originals = {_objects(source.arn, prefix_of(rule)): None for rule in ordered}
     yield allow("ReadOriginals", list(SOURCE_ACTIONS), *originals)
+    if source.has_object_lock:
+        yield allow("ReadLocks", list(LOCK_ACTIONS), *originals)
     yield allow("WriteReplicas", list(REPLICA_ACTIONS), *map(_replicas, ordered))
     foreign = [rule for rule in ordered if "AccessControlTranslation" in rule["Destination"]]
     if foreign:

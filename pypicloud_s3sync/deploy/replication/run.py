@@ -12,7 +12,7 @@ from ..location import Location, locate
 from ..models import Reporter
 from ..operator.policy import Purpose
 from ..readers.calls import Calls
-from ..readers.replication import bucket_encryption, bucket_replication, bucket_versioning
+from ..readers.replication import bucket_encryption, bucket_replication, bucket_versioning, has_object_lock
 from ..readers.roles import find_role
 from ..writers import Writers
 from .desired import wanted_region
@@ -86,6 +86,7 @@ def _observed(region: Region, location: Location) -> Region:
             region,
             versioning=bucket_versioning(calls, region.bucket),
             encryption=bucket_encryption(calls, region.bucket, region.region, region.identity),
+            has_object_lock=has_object_lock(calls, region.bucket),
             configuration=bucket_replication(calls, region.bucket),
             role=find_role(calls, region.wanted_role.name),
         )

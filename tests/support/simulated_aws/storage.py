@@ -163,6 +163,10 @@ class S3(Service):
         rules = found(self._bucket(Bucket), "Encryption", "ServerSideEncryptionConfigurationNotFoundError")
         return {"ServerSideEncryptionConfiguration": copy.deepcopy(rules)}
 
+    def get_object_lock_configuration(self, Bucket: str) -> Any:
+        code = "ObjectLockConfigurationNotFoundError"
+        return {"ObjectLockConfiguration": found(self._bucket(Bucket), "ObjectLock", code)}
+
     def get_bucket_replication(self, Bucket: str) -> Any:
         code = "ReplicationConfigurationNotFoundError"
         return {"ReplicationConfiguration": copy.deepcopy(found(self._bucket(Bucket), "Replication", code))}

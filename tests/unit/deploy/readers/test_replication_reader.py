@@ -12,6 +12,7 @@ from pypicloud_s3sync.deploy.readers.replication import (
     bucket_encryption,
     bucket_replication,
     bucket_versioning,
+    has_object_lock,
 )
 from pypicloud_s3sync.deploy.replication.models import Encryption
 from pypicloud_s3sync.exceptions import AwsError
@@ -61,9 +62,21 @@ def test_a_key_is_known_by_its_arn_however_the_bucket_names_it(
 def test_what_a_bucket_does_not_have_is_none() -> None:
     encryption = refusal("ServerSideEncryptionConfigurationNotFoundError", status=404)
     replication = refusal("ReplicationConfigurationNotFoundError", status=404)
-    clients = calls(get_bucket_encryption=encryption, get_bucket_replication=replication)
+    lock = refusal("ObjectLockConfigurationNotFoundError", status=404)
+    clients = calls(
+        get_bucket_encryption=encryption,
+        get_bucket_replication=replication,
+        get_object_lock_configuration=lock,
+    )
+    assert not has_object_lock(clients, BUCKET)
     assert read_encryption(clients, BUCKET) is None
     assert bucket_replication(clients, BUCKET) is None
+
+
+@pytest.mark.parametrize(("configuration", "locked"), [({"ObjectLockEnabled": "Enabled"}, True), ({}, False)])
+def test_a_bucket_has_object_lock_if_it_is_enabled(configuration: dict[str, str], locked: bool) -> None:
+    answer = {"ObjectLockConfiguration": configuration}
+    assert has_object_lock(calls(get_object_lock_configuration=answer), BUCKET) is locked
 
 
 def test_the_configuration_is_returned_as_it_is() -> None:
@@ -77,6 +90,7 @@ def test_the_configuration_is_returned_as_it_is() -> None:
         ("get_bucket_versioning", "s3:GetBucketVersioning", bucket_versioning),
         ("get_bucket_replication", "s3:GetReplicationConfiguration", bucket_replication),
         ("get_bucket_encryption", "s3:GetEncryptionConfiguration", read_encryption),
+        ("get_object_lock_configuration", "s3:GetBucketObjectLockConfiguration", has_object_lock),
     ],
 )
 def test_a_denied_call_names_the_right_as_iam_names_it(

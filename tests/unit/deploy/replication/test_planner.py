@@ -286,6 +286,22 @@ def test_packages_encrypted_with_kms_need_a_key_where_their_replicas_go(us: Regi
     )
 
 
+# Object Lock
+
+
+def test_packages_of_a_bucket_with_object_lock_need_it_where_their_replicas_go() -> None:
+    with pytest.raises(ConflictError) as caught:
+        plan_replication([region(US, has_object_lock=True), region(EU)])
+    assert str(caught.value) == (
+        "the bucket packages-us has Object Lock, and S3 replicates its packages only to a bucket that has it"
+        " as well: enable Object Lock on the bucket packages-eu"
+    )
+    with pytest.raises(ConflictError, match="the bucket packages-eu has Object Lock"):
+        plan_replication([region(US), region(EU, has_object_lock=True)])
+    plan = plan_replication([region(US, has_object_lock=True), region(EU, has_object_lock=True)])
+    assert [len(region.rules) for region in applied(plan)] == [1, 1]
+
+
 # Other accounts
 
 

@@ -58,6 +58,13 @@ def test_the_role_uses_keys_through_s3_for_these_buckets_only() -> None:
     assert encrypt["Condition"]["StringLike"]["kms:ViaService"] == "s3.eu-west-1.*"
 
 
+def test_the_role_reads_the_retention_of_packages_in_a_bucket_with_object_lock() -> None:
+    assert "ReadLocks" not in statements(region(US), wanted(EU, "a/"))
+    found = statements(region(US, has_object_lock=True), wanted(EU, "a/"))["ReadLocks"]
+    assert found["Action"] == ["s3:GetObjectLegalHold", "s3:GetObjectRetention"]
+    assert found["Resource"] == f"{arn(US)}/a/*"
+
+
 def test_a_key_that_is_named_by_its_alias_is_allowed_by_its_alias() -> None:
     alias = f"arn:aws:kms:eu-west-1:{ACCOUNT}:alias/packages"
     statement = statements(region(US), wanted(EU, key=alias))["EncryptReplicas1"]
