@@ -123,22 +123,20 @@ def part(page: Any, name: str) -> str:
 class TestPanel:
     """The tests run in this order; each continues where the previous one ended."""
 
-    def test_the_admin_page_links_to_the_panel(self, clean: Page, tmp_path: Path) -> None:
+    def test_the_admin_page_links_to_the_panel(self, clean: Page) -> None:
         page = clean.page
         # A page without packages has a second link of that name.
         page.get_by_role("navigation").get_by_role("link", name="Admin").click()
         page.get_by_role("link", name="Enable S3 sync").wait_for(timeout=SOON)
         assert page.get_by_role("button", name="Rebuild package list").is_visible()
-        clean.picture("admin", tmp_path)
+        clean.picture("admin")
         assert clean.barriers() == []
         page.get_by_role("link", name="Enable S3 sync").click()
         title(page, "S3 sync is off")
-        clean.picture("off", tmp_path)
+        clean.picture("off")
         assert clean.barriers() == []
 
-    def test_the_plan_is_shown_before_anything_is_changed(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_the_plan_is_shown_before_anything_is_changed(self, clean: Page, company: TwoRegions) -> None:
         page = clean.page
         page.get_by_role("button", name="Enable S3 sync").click()
         page.get_by_role("heading", name="Enable S3 sync?").wait_for(timeout=SOON)
@@ -147,14 +145,14 @@ class TestPanel:
         assert page.get_by_text(MARKUP).is_visible()
         page.locator("summary").first.press("Enter")
         assert page.get_by_text("allow sts:AssumeRole").is_visible()
-        clean.picture("plan", tmp_path)
+        clean.picture("plan")
         assert clean.barriers() == []
         assert clean.is_within(WIDTHS["narrow"])
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
     def test_s3_sync_is_enabled_with_the_keyboard_and_each_step_is_shown(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
+        self, clean: Page, company: TwoRegions
     ) -> None:
         page = clean.page
         # The bucket has a past, of which the cache knows nothing.
@@ -164,7 +162,7 @@ class TestPanel:
         )
         page.get_by_role("button", name="Enable", exact=True).first.press("Enter")
         page.get_by_role("progressbar").wait_for(timeout=SOON)
-        clean.picture("enabling", tmp_path)
+        clean.picture("enabling")
         assert clean.barriers() == []
         title(page, "S3 sync is on")
         focused(page, "s3sync-title")
@@ -188,9 +186,7 @@ class TestPanel:
         assert clean.barriers() == []
         assert "Item" in tables.get_item(TableName="DynamoPackage", Key=key)
 
-    def test_packages_that_were_synced_are_shown(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_packages_that_were_synced_are_shown(self, clean: Page, company: TwoRegions) -> None:
         page, wheel = clean.page, build(company.workspace, "hello-panel", "1.0")
         story.upload(company, company.first, wheel)
         story.wait_until_listed(company, company.second, wheel)
@@ -213,58 +209,52 @@ class TestPanel:
         page.get_by_role("button", name="Refresh").click()
         page.locator(".s3sync-chart").wait_for(timeout=SOON)
         page.locator(".fa-refresh:not(.fa-spin)").wait_for(timeout=SOON)
-        clean.picture("on", tmp_path)
+        clean.picture("on")
         assert clean.barriers() == []
         assert clean.is_within(WIDTHS["narrow"])
         page.goto(f"{company.second.url}/#/")
         page.get_by_text("hello-panel").first.wait_for(timeout=SOON)
 
-    def test_a_function_that_never_runs_is_shown(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_a_function_that_never_runs_is_shown(self, clean: Page, company: TwoRegions) -> None:
         functions = company.aws.client("lambda", company.second.name)
         functions.put_function_concurrency(FunctionName=FUNCTION, ReservedConcurrentExecutions=0)
         open_panel(clean.page, company, "S3 sync is paused")
-        clean.picture("paused", tmp_path)
+        clean.picture("paused")
         assert clean.barriers() == []
         assert clean.is_within(WIDTHS["narrow"])
         functions.delete_function_concurrency(FunctionName=FUNCTION)
 
-    def test_failed_events_are_shown_and_processed_again(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_failed_events_are_shown_and_processed_again(self, clean: Page, company: TwoRegions) -> None:
         page, sqs = clean.page, company.aws.client("sqs", company.second.name)
         (url,) = sqs.list_queues(QueueNamePrefix="failed-")["QueueUrls"]
         s3 = {"bucket": {"name": company.second.bucket}, "object": {"key": quote(MARKED_KEY)}}
         record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": s3}
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
         open_panel(page, company, "S3 sync is failing")
-        clean.picture("failing", tmp_path)
+        clean.picture("failing")
         assert clean.barriers() == []
         assert clean.is_within(WIDTHS["narrow"])
         page.get_by_role("button", name="Process 1 failed event again").click()
         title(page, "S3 sync is on")
         assert "1 event processed." in page.locator(".s3sync").inner_text()
 
-    def test_a_changed_role_is_shown_and_repaired(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_a_changed_role_is_shown_and_repaired(self, clean: Page, company: TwoRegions) -> None:
         page, iam = clean.page, company.aws.client("iam", company.second.name)
         (role,) = [found["RoleName"] for found in iam.list_roles()["Roles"] if FUNCTION in found["RoleName"]]
         iam.delete_role_policy(RoleName=role, PolicyName="sync")
         open_panel(page, company, "S3 sync differs from the settings")
         assert "differs" in part(page, "role")
-        clean.picture("differs", tmp_path)
+        clean.picture("differs")
         assert clean.barriers() == []
         page.get_by_role("button", name="Repair S3 sync").click()
         page.get_by_role("button", name="Repair", exact=True).first.click()
         title(page, "S3 sync is on")
         assert "Repaired" in page.locator(".s3sync").inner_text()
-        clean.picture("repaired", tmp_path)
+        clean.picture("repaired")
         assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["sync"]
 
     def test_a_run_continues_after_a_reload_and_a_second_run_is_refused(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
+        self, clean: Page, company: TwoRegions
     ) -> None:
         page, functions = clean.page, company.aws.client("lambda", company.second.name)
         arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
@@ -280,16 +270,16 @@ class TestPanel:
         assert page.get_by_role("button", name="Disable S3 sync").count() == 0
         status, body = request(f"{company.second.url}/admin/s3sync/disable", "POST")
         assert (status, json.loads(body)["error"]) == (409, "conflict")
-        clean.picture("running", tmp_path)
+        clean.picture("running")
         assert clean.barriers() == []
         title(page, "S3 sync is on")
 
-    def test_s3_sync_is_disabled(self, clean: Page, company: TwoRegions, tmp_path: Path) -> None:
+    def test_s3_sync_is_disabled(self, clean: Page, company: TwoRegions) -> None:
         page = clean.page
         page.get_by_role("button", name="Disable S3 sync").click()
         page.get_by_role("heading", name="Disable S3 sync?").wait_for(timeout=SOON)
         is_read(page)
-        clean.picture("disable", tmp_path)
+        clean.picture("disable")
         assert clean.barriers() == []
         page.get_by_role("button", name="Cancel").first.click()
         focused(page, "s3sync-title")
@@ -299,9 +289,7 @@ class TestPanel:
         functions = company.aws.client("lambda", company.second.name).list_functions()["Functions"]
         assert functions == []
 
-    def test_a_notification_that_is_in_the_way_is_shown(
-        self, clean: Page, company: TwoRegions, tmp_path: Path
-    ) -> None:
+    def test_a_notification_that_is_in_the_way_is_shown(self, clean: Page, company: TwoRegions) -> None:
         s3, bucket = company.aws.client("s3", company.second.name), {"Bucket": company.second.bucket}
         before = s3.get_bucket_notification_configuration(**bucket)["QueueConfigurations"]
         after = [{**entry, "Events": ["s3:ObjectCreated:*"]} for entry in before]
@@ -311,7 +299,7 @@ class TestPanel:
             )
             open_panel(clean.page, company, text)
             if entries == after:
-                clean.picture("conflict", tmp_path)
+                clean.picture("conflict")
                 assert clean.barriers() == []
                 assert clean.is_within(WIDTHS["narrow"])
 
@@ -330,7 +318,7 @@ class TestBreaks:
     """Runs whose connection, server or process is lost. The tests run in this order."""
 
     def test_a_run_is_followed_through_a_cut_connection_and_a_killed_server(
-        self, admin: Page, company: TwoRegions, tmp_path: Path
+        self, admin: Page, company: TwoRegions
     ) -> None:
         page = admin.page
         with CuttingProxy(company.second.port).running() as proxy:
@@ -341,7 +329,7 @@ class TestBreaks:
             page.get_by_role("progressbar").wait_for(timeout=SOON)
             proxy.cut()
             page.get_by_text("This page asks again until it knows the result.").wait_for(timeout=SOON)
-            admin.picture("lost", tmp_path)
+            admin.picture("lost")
             assert admin.barriers() == []
             restart(company)
             proxy.restore()
@@ -352,7 +340,7 @@ class TestBreaks:
             is_read(page)
 
     def test_a_run_whose_process_was_killed_is_named_and_can_be_continued(
-        self, admin: Page, company: TwoRegions, tmp_path: Path
+        self, admin: Page, company: TwoRegions
     ) -> None:
         page, functions = admin.page, company.aws.client("lambda", company.second.name)
         arn = functions.get_function(FunctionName=FUNCTION)["Configuration"]["FunctionArn"]
@@ -367,7 +355,7 @@ class TestBreaks:
         focused(page, "s3sync-outcome")
         assert "The run was stopped before its end" in page.locator("#s3sync-outcome").inner_text()
         assert page.locator(".fa-spin").count() == 0
-        admin.picture("stopped", tmp_path)
+        admin.picture("stopped")
         assert admin.barriers() == []
         page.reload()
         title(page, "S3 sync differs from the settings")
@@ -424,10 +412,10 @@ def test_a_denied_call_is_shown_with_the_policy_that_allows_it(
         panel.page.goto(f"{url}/#/admin/s3sync")
         panel.title("The state of S3 sync is unknown")
         assert '"Statement"' in panel.page.locator(".alert pre").inner_text()
-        panel.picture("denied", tmp_path)
+        panel.picture("denied")
         assert panel.barriers() == []
         panel.context.clear_cookies()
         panel.click("Refresh")
         panel.title("You are logged out")
-        panel.picture("logged-out", tmp_path)
+        panel.picture("logged-out")
         panel.context.close()

@@ -48,9 +48,11 @@ class Page:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url')})")
 
-    def picture(self, name: str, folder: Path) -> None:
-        """Take a screenshot of the whole page at both widths."""
-        folder = Path(PICTURES) if PICTURES else folder
+    def picture(self, name: str) -> None:
+        """Take a screenshot of the whole page at both widths, if screenshots are to be kept."""
+        if PICTURES is None:
+            return
+        folder = Path(PICTURES)
         folder.mkdir(parents=True, exist_ok=True)
         for width, pixels in WIDTHS.items():
             self.page.set_viewport_size({"width": pixels, "height": 900})
