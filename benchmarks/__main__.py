@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -66,19 +67,24 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             run(chosen, QUICK, Path(directory))
     else:
-        run(chosen, FULL if arguments.full else Sizes(), DIRECTORY)
+        run(chosen, FULL if arguments.full else Sizes(), DIRECTORY, whole=not arguments.groups)
 
 
-def run(groups: Iterable[str], sizes: Sizes, directory: Path) -> None:
-    """Measure some groups, and write the report into a directory."""
+def run(groups: Iterable[str], sizes: Sizes, directory: Path, whole: bool = True) -> None:
+    """Measure some groups, and write the report into a directory.
+
+    A whole run replaces the table. Of the charts, only sizes remain that it did not measure.
+    """
     path, machine = directory / "results.json", this_machine()
     known = results.load(path, machine)
+    if whole:
+        known = replace(known, figures=())
     bench = Bench(sizes)
     started = time.perf_counter()
     for name in groups:
         measured = list(_measured(name, bench, machine.date))
         # Saved after each group: a run that is interrupted keeps what it has measured.
-        known = results.load(path, machine).merged(measured)
+        known = known.merged(measured)
         results.save(known, path)
         (directory / "results.md").write_text(table.report(known))
     for chart in known.charts:

@@ -30,7 +30,7 @@ class Sizes:
     records, objects : tuple of int
         Records in a batch, and objects in a reconcile.
     peer_records, peer_objects : tuple of int
-        Those of them that the peer gets: it needs a minute or more for a thousand.
+        Those of them that the peer gets: it handles one after the other, and needs minutes for a thousand.
     files, projects : tuple of int
         Files of a project, and projects.
     events, peer_events : int
@@ -38,13 +38,13 @@ class Sizes:
     """
 
     runs: int = RUNS
-    records: tuple[int, ...] = (1, 10, 100, 1000, 10_000)
-    peer_records: tuple[int, ...] = (1, 10, 1000)
+    records: tuple[int, ...] = (1, 10, 20, 100, 1000, 10_000)
+    peer_records: tuple[int, ...] = (1, 10, 20)
     objects: tuple[int, ...] = (10, 100, 1000, 10_000)
-    peer_objects: tuple[int, ...] = (10, 1000)
+    peer_objects: tuple[int, ...] = (10, 100)
     files: tuple[int, ...] = (10, 1000, 4000, 20_000)
     projects: tuple[int, ...] = (10, 1000, 20_000)
-    events: int = 5000
+    events: int = 20_000
     peer_events: int = 200
 
 
@@ -52,10 +52,9 @@ class Sizes:
 QUICK = Sizes(1, (1, 10), (1, 10), (10, 100), (10,), (10, 50), (10, 50), 200, 20)
 #: With sizes that take hours.
 FULL = Sizes(
+    peer_records=(1, 10, 20, 1000),
     objects=(10, 100, 1000, 10_000, 100_000, 1_000_000),
-    peer_objects=(10, 1000, 10_000),
-    events=20_000,
-    peer_events=2000,
+    peer_objects=(10, 100, 1000, 10_000),
 )
 
 

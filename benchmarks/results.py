@@ -12,6 +12,9 @@ from typing import Any
 from benchmarks.machine import Machine
 from benchmarks.samples import Sample
 
+#: How many times as fast as the peer this project must handle many records or objects.
+TIMES = 20
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -49,6 +52,28 @@ class Figure:
         if not self.better or isinstance(self.peer, str) or not self.own.median:
             return None
         return self.peer.median / self.own.median
+
+
+def speedup(subject: str, own: Sample, count: int, peer: Sample, measured: int) -> Figure:
+    """Return how many times as fast as the peer this project is.
+
+    Parameters
+    ----------
+    subject : str
+        What is done with the records or objects.
+    own, peer : Sample
+        The seconds of both sides.
+    count, measured : int
+        The records or objects of each side. If the peer had fewer, its time is calculated: it handles one
+        after the other.
+    """
+    note = ""
+    if measured < count:
+        times = count // measured
+        peer = dataclasses.replace(peer, values=tuple(value * times for value in peer.values))
+        note = f" (pypicloud's own: {times:,} times that of {measured:,})"
+    reached = peer.median / own.median >= TIMES
+    return Figure(f"{count:,} {subject}, 20 ms a call{note}", "s", own, peer, f"{TIMES} times", reached)
 
 
 @dataclass(frozen=True)
@@ -99,26 +124,26 @@ class Chart:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that is known, from the last run and from earlier ones."""
+    """Everything that is known, from the last run and, for the largest sizes, from earlier ones."""
 
     machine: Machine
     figures: tuple[Figure, ...] = ()
     charts: tuple[Chart, ...] = field(default=())
 
     def merged(self, measured: Iterable[Figure | Chart]) -> Results:
-        """Return results with new measurements in place of earlier ones of the same title or size."""
+        """Return results with new measurements in place of earlier ones of the same title."""
         figures = {figure.title: figure for figure in self.figures}
         charts = {chart.name: chart for chart in self.charts}
         for item in measured:
             if isinstance(item, Figure):
                 figures[item.title] = item
             else:
-                charts[item.name] = _with_earlier_points(item, charts.get(item.name))
+                charts[item.name] = _with_larger_sizes(item, charts.get(item.name))
         return dataclasses.replace(self, figures=tuple(figures.values()), charts=tuple(charts.values()))
 
 
-def _with_earlier_points(chart: Chart, earlier: Chart | None) -> Chart:
-    """Return a chart with the points of an earlier one whose sizes were not measured again."""
+def _with_larger_sizes(chart: Chart, earlier: Chart | None) -> Chart:
+    """Return a chart with the points of an earlier one for sizes that are larger than the new ones."""
     known = (
         {}
         if earlier is None
@@ -128,16 +153,18 @@ def _with_earlier_points(chart: Chart, earlier: Chart | None) -> Chart:
         Panel(
             panel.axis,
             tuple(
-                Line(
-                    line.label,
-                    tuple(sorted({**known.get((panel.axis, line.label), {}), **dict(line.points)}.items())),
-                )
+                Line(line.label, (*line.points, *_larger(line, known.get((panel.axis, line.label), {}))))
                 for line in panel.lines
             ),
         )
         for panel in chart.panels
     )
     return dataclasses.replace(chart, panels=panels)
+
+
+def _larger(line: Line, known: dict[int, Sample]) -> list[tuple[int, Sample]]:
+    largest = max((size for size, _ in line.points), default=0)
+    return [(size, sample) for size, sample in known.items() if size > largest]
 
 
 def dated(item: Figure | Chart, date: str) -> Figure | Chart:

@@ -11,6 +11,8 @@ from benchmarks.samples import Sample, exact
 from benchmarks.workers import Worker, event_of
 
 STEPS = 20
+#: Records of an event, as the queue delivers them.
+RECORDS = 10
 #: How many MB may be added after the first tenth.
 FLAT = 2.0
 
@@ -32,7 +34,8 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
         grown <= FLAT,
     )
     lines = (Line("this project", own), Line("pypicloud's own", peer))
-    yield Chart("memory", "Memory of one process", "events", (Panel("memory (MB)", lines),))
+    note = f"{RECORDS} events in a batch, as the queue delivers them."
+    yield Chart("memory", "Memory of one process", "events", (Panel("memory (MB)", lines),), note)
 
 
 def watch(worker: Worker, count: int) -> tuple[tuple[int, Sample], ...]:
@@ -40,7 +43,8 @@ def watch(worker: Worker, count: int) -> tuple[tuple[int, Sample], ...]:
     points = []
     for step in range(STEPS):
         numbers = range(count * step // STEPS, count * (step + 1) // STEPS)
-        events = [event_of([key_of(f"m{number // 50}", number)]) for number in numbers]
+        keys = [key_of(f"m{number // 50}", number) for number in numbers]
+        events = [event_of(keys[start : start + RECORDS]) for start in range(0, len(keys), RECORDS)]
         points.append((numbers.stop, exact(round(worker.handle(events).rss, 1))))
     return tuple(points)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 from benchmarks.bench import QUICK, Bench, Timed
 from benchmarks.databases import OWN, PEER
 from benchmarks.figures import events, growth, memory, queue, reconciling
-from benchmarks.results import Figure
+from benchmarks.results import Figure, speedup
 from benchmarks.samples import exact
-from benchmarks.workers import event_of, removal_of
+from benchmarks.workers import Answer, Event, event_of, removal_of
 
 
 def timed(seconds: float, calls: int = 4) -> Timed:
@@ -35,14 +38,31 @@ def test_memory_that_is_added_after_the_first_tenth_counts() -> None:
 
 
 def test_a_size_for_which_the_peer_needs_minutes_is_calculated_and_said_to_be() -> None:
-    def cost(seconds: float) -> list[reconciling.Cost]:
-        return [reconciling.Cost(seconds, 1, 50.0)]
-
-    lines = {OWN: {1000: cost(2), 10_000: cost(10)}, PEER: {1000: cost(30)}}
-    measured, calculated = reconciling._figures(lines, 1000)
-    assert (measured.ratio, measured.reached) == (15, False)
+    own, peer = [reconciling.Cost(10, 1, 50.0)], [reconciling.Cost(3, 1, 50.0)]
+    calculated = reconciling._figure("Redis", own, 10_000, peer, 100)
     assert (calculated.ratio, calculated.reached) == (30, True)
-    assert "(pypicloud's own: 10 times that of 1,000)" in calculated.title
+    assert calculated.title == (
+        "10,000 objects into an empty cache (Redis), 20 ms a call (pypicloud's own: 100 times that of 100)"
+    )
+
+
+def test_a_size_that_both_sides_had_is_compared_as_it_is() -> None:
+    measured = speedup("records in one batch", exact(2), 1000, exact(30), 1000)
+    assert (measured.ratio, measured.reached) == (15, False)
+    assert measured.title == "1,000 records in one batch, 20 ms a call"
+
+
+def test_every_record_is_in_a_batch_as_the_queue_delivers_it() -> None:
+    class Worker:
+        keys: ClassVar[list[str]] = []
+
+        def handle(self, events: Sequence[Event]) -> Answer:
+            self.keys.extend(record["s3"]["object"]["key"] for event in events for record in event["Records"])
+            assert all(len(event["Records"]) <= memory.RECORDS for event in events)
+            return Answer(1.0, 1.0, 60.0, 60.0)
+
+    points = memory.watch(Worker(), 500)  # type: ignore[arg-type]
+    assert len(Worker.keys) == len(set(Worker.keys)) == points[-1][0] == 500
 
 
 def test_growth_has_a_panel_for_each_of_the_costs() -> None:

@@ -48,8 +48,8 @@ def test_a_new_figure_replaces_the_earlier_one_and_keeps_its_place() -> None:
     assert Results(MACHINE, (first, second)).merged([better]).figures == (better, second)
 
 
-def test_a_size_that_was_not_measured_again_stays_in_the_chart() -> None:
-    known = Results(MACHINE).merged([chart_of({10: exact(1), 1_000_000: exact(9)})])
+def test_only_larger_sizes_of_an_earlier_run_stay_in_the_chart() -> None:
+    known = Results(MACHINE).merged([chart_of({10: exact(1), 50: exact(2), 1_000_000: exact(9)})])
     (chart,) = known.merged([chart_of({10: exact(2), 100: exact(3)})]).charts
     assert chart == chart_of({10: exact(2), 100: exact(3), 1_000_000: exact(9)})
 
