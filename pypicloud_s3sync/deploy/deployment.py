@@ -85,13 +85,11 @@ class Deployment:
         With ``reconcile``, the cache is then made equal to the bucket, and :attr:`reconciled` has the result.
         """
         with run_lock.hold(self.settings, "enable", self.report, self._run) as (run, report):
-            plan, writers = self._plan(force=force)
-            execute(plan, writers, self._bundle.get, report)
+            plan, location = self._plan(force=force)
+            execute(plan, self._writers(location), self._bundle.get, report)
             run.message = enabled(plan)
             if reconcile:
-                self.reconciled = reconcile_after_enable(
-                    self.settings, self._locate().clients, WORKERS, report
-                )
+                self.reconciled = reconcile_after_enable(self.settings, location.clients, WORKERS, report)
                 if self.reconciled.report is None:
                     run.message = f"{run.message} {self.reconciled.message}"
                 else:
@@ -177,7 +175,7 @@ class Deployment:
         """Build or fetch the function's code, and return it."""
         return self._bundle.get(self.report)
 
-    def _plan(self, *, force: bool) -> tuple[Plan, Writers]:
+    def _plan(self, *, force: bool) -> tuple[Plan, Location]:
         location = self._locate()
         reader = Reader(location.clients)
         with location.reading():
@@ -192,7 +190,7 @@ class Deployment:
             observed = reader.observe(desired, enabling=True)
             if not code_is_known(desired, observed.function):
                 observed = replace(observed, staged=reader.staged_bundles(desired.bucket))
-        return plan_enable(desired, observed, force=force), self._writers(location)
+        return plan_enable(desired, observed, force=force), location
 
     def _plan_disable(self) -> tuple[Plan, Writers]:
         location = self._locate(bucket_may_be_gone=True)

@@ -24,7 +24,7 @@ ROLE_PROPAGATION = (
 #: How long Lambda may take to create or update a function, in seconds. Network interfaces in a VPC take
 #: several minutes; most functions are ready within a second.
 READY_TIMEOUT = 600
-READY_INTERVAL = 0.25
+READY_INTERVAL = 0.1
 
 
 class FunctionWriter:
