@@ -49,7 +49,7 @@ def messages() -> Iterator[str]:
 MESSAGES = list(messages())
 
 # Tests of a group run in the same worker of pytest-xdist, so the documentation is built once.
-pytestmark = pytest.mark.xdist_group("documentation")
+pytestmark = [pytest.mark.xdist_group("documentation"), pytest.mark.no_cover]
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))

@@ -14,6 +14,9 @@ from support.foreign import (
 )
 from support.sites import Site
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 PYPICLOUD_EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 
 

@@ -17,6 +17,9 @@ from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
 from support.sites import Site
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 KEYS = BEFORE, DURING = ("a/before-1.0.tar.gz", "a/during-1.0.tar.gz")
 
 
