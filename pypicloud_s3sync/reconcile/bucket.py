@@ -82,7 +82,7 @@ def belongs_to(stored: ListedObject, names: frozenset[str], rows: Listing) -> bo
 
 
 def _guess_name(filename: str) -> str | None:
-    # Imported here, because it imports pypicloud, which takes half a second, and a bucket may be empty.
-    from ..sync.packages import guess_name
+    # Imported here, because it imports distlib, and a bucket may be empty.
+    from ..sync.filenames import guess_name
 
     return guess_name(filename)

@@ -24,7 +24,7 @@ from typing import Any
 from ..caches.base import RowKey, Snapshot
 from ..exceptions import EventError, S3SyncError
 from ..sync.converge import Syncer
-from ..sync.packages import guess_name
+from ..sync.filenames import guess_name
 from ..sync.pending import Outcome
 from .bucket import listed_objects
 from .differences import differences, key_of

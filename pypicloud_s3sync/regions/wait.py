@@ -12,7 +12,8 @@ from typing import Any
 from ..caches.base import RowKey, Snapshot
 from ..reconcile.bucket import list_objects
 from ..reconcile.scans.base import Scan
-from ..sync.packages import StoredObject, guess_name, possible_names, to_package
+from ..sync.filenames import guess_name, possible_names
+from ..sync.packages import StoredObject, to_package
 from ..sync.pending import listed_keys
 from .differences import says
 from .models import Region

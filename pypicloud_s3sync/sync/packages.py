@@ -11,17 +11,9 @@ from typing import Any
 
 from distlib import DistlibException
 from pypicloud.models import Package
-from pypicloud.util import (
-    ALL_EXTENSIONS,
-    PackageParseError,
-    normalize_metadata_value,
-    normalize_name,
-    parse_filename,
-)
+from pypicloud.util import PackageParseError, normalize_metadata_value, parse_filename
 
 LOG = logging.getLogger(__name__)
-#: The names of one filename that are tried. Their summaries have to fit into one transaction of DynamoDB.
-MOST_NAMES = 20
 
 
 @dataclass(frozen=True)
@@ -93,22 +85,3 @@ def in_metadata(text: str) -> str:
     """Return what the metadata of an object, which is in ASCII, holds of a text."""
     # S3 cuts off the spaces around a header.
     return str(normalize_metadata_value(text)).strip()
-
-
-def possible_names(filename: str) -> tuple[str, ...]:
-    """Return every name that a filename can be split into, for example ``my`` and ``my-3d``."""
-    stem = next((filename.removesuffix(end) for end in ALL_EXTENSIONS if filename.endswith(end)), filename)
-    words = stem.split("-")
-    # In a wheel's filename, only the name of the package comes before the first hyphen.
-    splits = range(1, 2 if filename.endswith(".whl") else len(words))
-    names = (normalize_name("-".join(words[:count])) for count in splits)
-    return tuple(dict.fromkeys(name for name in names if name))[:MOST_NAMES]
-
-
-def guess_name(filename: str) -> str | None:
-    """Return the name in a filename, or None. It is good only for a search: it may be split wrongly."""
-    try:
-        # distlib returns a wheel's name as it is written, for example My_Pkg.
-        return str(normalize_name(parse_filename(filename)[0]))
-    except (PackageParseError, DistlibException):
-        return None

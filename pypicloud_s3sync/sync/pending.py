@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..caches.base import RowKey, Snapshot
-from .packages import StoredObject, guess_name, keep_text, possible_names, to_package
+from .filenames import guess_name, possible_names
+from .packages import StoredObject, keep_text, to_package
 
 #: The entry of a row's ``data`` that lists the other existing keys of its filename.
 OTHER_KEYS = "other_paths"

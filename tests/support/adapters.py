@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter, Change, Result, RowKey, Snapshot
-from pypicloud_s3sync.sync.packages import guess_name
+from pypicloud_s3sync.sync.filenames import guess_name
 from pypicloud_s3sync.sync.pending import PendingFile
 
 

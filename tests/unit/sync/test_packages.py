@@ -8,9 +8,7 @@ from pypicloud.models import Package
 
 from pypicloud_s3sync.sync.packages import (
     StoredObject,
-    guess_name,
     keep_text,
-    possible_names,
     stored_object,
     to_package,
 )
@@ -101,24 +99,6 @@ def test_a_package_is_the_one_that_pypicloud_makes_of_the_object(key: str, metad
     assert (package and vars(package)) == (expected and vars(expected))
 
 
-@pytest.mark.parametrize(
-    ("filename", "name"),
-    [
-        ("pkg-1.0.tar.gz", "pkg"),
-        ("My_Pkg-1.0.zip", "my-pkg"),
-        ("My.Pkg-1.0-py3-none-any.whl", "my-pkg"),
-        ("my-2-pkg-1.0.tar.gz", "my"),
-        ("unparsable.tar.gz", None),
-        ("broken.whl", None),
-        ("index.html", None),
-        ("", None),
-    ],
-    ids=str,
-)
-def test_a_name_is_guessed_from_the_filename(filename: str, name: str | None) -> None:
-    assert guess_name(filename) == name
-
-
 HEAD: dict[str, Any] = {
     "ETag": '"abc"',
     "LastModified": TIME,
@@ -172,20 +152,3 @@ def test_the_text_of_a_row_is_not_kept_if_the_object_is_not_the_one_of_the_row(t
     assert package is not None
     keep_text(package, Package("pkg", "1.0", "pkg-1.0.tar.gz", TIME, text, path=path))
     assert package.summary == "Groe"
-
-
-@pytest.mark.parametrize(
-    ("filename", "expected"),
-    [
-        ("pkg-1.0.tar.gz", ("pkg",)),
-        ("my-3d-1.0.tar.gz", ("my", "my-3d")),
-        ("zope.interface-5.0-2.zip", ("zope-interface", "zope-interface-5-0")),
-        ("My_Pkg-1.0-py3-none-any.whl", ("my-pkg",)),
-        ("strange", ()),
-        ("-1.0.tar.gz", ()),
-        ("-".join("x" * 200) + ".tar.gz", tuple("-".join("x" * count) for count in range(1, 21))),
-    ],
-    ids=lambda value: value if isinstance(value, str) and len(value) < 40 else "",
-)
-def test_a_filename_can_be_split_into_several_names(filename: str, expected: tuple[str, ...]) -> None:
-    assert possible_names(filename) == expected
