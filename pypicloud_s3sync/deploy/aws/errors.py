@@ -18,6 +18,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
+from ...caches.throttling import THROTTLED
 from ...exceptions import AwsError
 from ...sync.masking import mask
 from ..problems import DENIED, UNKNOWN, Problem
@@ -49,6 +50,8 @@ EXISTING = {
     # Of EventBridge Scheduler.
     "ConflictException",
 }
+#: SlowDown is S3's: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+THROTTLED_CODES = THROTTLED | {"SlowDown"}
 #: Lambda's message for a role that may not use the queue or the VPC, for example a role of the settings.
 ROLE_LACKS = "execution role does not have permissions to call"
 SET_CREDENTIALS = (
@@ -109,6 +112,11 @@ def denied(action: str, resource: str, code: str, reason: str) -> AwsError:
     shown, where = (denial.action, denial.resource or resource) if named else (action, resource)
     message = f"AccessDenied for {shown} on {where}: {denial.remedy} ({reason})"
     return AwsError(message, code, denial.action or action, denial.resource, allowable=denial.allowable)
+
+
+def is_throttled(error: Exception) -> bool:
+    """Return whether AWS refused a call because there were too many."""
+    return isinstance(error, AwsError) and error.code in THROTTLED_CODES
 
 
 @contextmanager
@@ -201,6 +209,8 @@ def _message(action: str, resource: str, code: str, reason: str) -> str:
             " (those of another partition, such as China or GovCloud, need storage.region_name too)"
         )
     remedy = "; allow it in the policy of the function's role" if ROLE_LACKS in reason else ""
+    if code in THROTTLED_CODES:
+        remedy = "; AWS limits the rate of calls: run it again later"
     return f"{action} on {resource} failed: {code}: {reason}{remedy}"
 
 

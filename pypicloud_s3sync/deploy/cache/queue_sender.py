@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ...exceptions import AwsError
 from ..aws.clients import Clients
-from ..aws.errors import translated
+from ..aws.errors import is_throttled, translated
 from ..models import Queue
 
 #: The most messages that one call sends: botocore, sqs 2012-11-05.
@@ -45,7 +46,7 @@ class QueueSender:
         Raises
         ------
         AwsError
-            AWS refuses the calls, or does not answer.
+            AWS refuses the calls, does not answer, or throttles each attempt of one.
         """
         batches = [range(start, min(start + BATCH, len(texts))) for start in range(0, len(texts), BATCH)]
         errors: dict[int, str] = {}
@@ -57,7 +58,7 @@ class QueueSender:
         refused: dict[int, str] = {}
         for pause in (*PAUSES, None):
             again: dict[int, str] = {}
-            for failure in self._call(indexes, texts):
+            for failure in self._call(indexes, texts, is_last=pause is None):
                 error = f"SQS did not take it ({failure.get('Code')}: {failure.get('Message')})"
                 # What is the sender's fault fails again.
                 (refused if failure.get("SenderFault") else again)[int(failure["Id"])] = error
@@ -67,9 +68,16 @@ class QueueSender:
             self._pause(pause)
         raise AssertionError("the last attempt returns")
 
-    def _call(self, indexes: list[int], texts: Sequence[str]) -> list[Mapping[str, Any]]:
-        entries: Any = [{"Id": str(index), "MessageBody": texts[index]} for index in indexes]
-        with translated("sqs:SendMessage", f"the queue {self._queue.name}", self._endpoint):
-            answer = self._sqs.send_message_batch(QueueUrl=self._queue.url, Entries=entries)
+    def _call(
+        self, indexes: list[int], texts: Sequence[str], *, is_last: bool
+    ) -> Sequence[Mapping[str, Any]]:
+        entries: list[Any] = [{"Id": str(index), "MessageBody": texts[index]} for index in indexes]
+        try:
+            with translated("sqs:SendMessage", f"the queue {self._queue.name}", self._endpoint):
+                answer = self._sqs.send_message_batch(QueueUrl=self._queue.url, Entries=entries)
+        except AwsError as error:
+            if is_last or not is_throttled(error):
+                raise
+            return entries
         failed: list[Mapping[str, Any]] = list(answer.get("Failed", []))
         return failed

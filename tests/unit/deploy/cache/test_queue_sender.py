@@ -70,6 +70,26 @@ def test_messages_that_are_never_taken_are_named_with_the_reason(sender_fault: b
     assert pauses == ([] if sender_fault else list(PAUSES))
 
 
+def test_a_throttled_call_is_repeated() -> None:
+    pauses: list[float] = []
+    sqs, throttled = Sqs({}), [refusal("RequestThrottled"), refusal("ThrottlingException")]
+
+    def answer(**request: Any) -> Any:
+        if throttled:
+            raise throttled.pop()
+        return sqs(**request)
+
+    assert sender(answer, pauses).send(["x", "y"]) == {}
+    assert (sqs.taken, pauses) == (["x", "y"], list(PAUSES[:2]))
+
+
+def test_a_queue_that_throttles_each_attempt_is_an_error_that_says_to_wait() -> None:
+    pauses: list[float] = []
+    with pytest.raises(AwsError, match="limits the rate of calls: run it again later"):
+        sender(refusal("RequestThrottled"), pauses).send(["x"])
+    assert pauses == list(PAUSES)
+
+
 def test_a_refused_call_is_an_error() -> None:
     with pytest.raises(AwsError, match="sqs:SendMessage on the queue sync-queue"):
         sender(refusal("AccessDenied"), []).send(["x"])
