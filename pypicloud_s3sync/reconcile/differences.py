@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
@@ -50,14 +50,16 @@ def wrong_names(rows: Iterable[ListedRow], names: Iterable[ListedName]) -> Itera
 
     Parameters
     ----------
-    rows, names : iterable
-        Both sorted by name.
+    rows : iterable
+        Sorted by name and filename. A project may have as many as the bucket.
+    names : iterable
+        Sorted by name.
     """
-    for name, having, listed in _matched(rows, names, "name"):
+    for name, having, listed in _matched(_projects(rows), names, "name"):
         if is_canary(name):
             right = not listed or _is_hidden(listed[-1])
         else:
-            right = bool(having and listed and _follows(having, listed[-1]))
+            right = bool(having and listed and _follows(having[-1], listed[-1]))
         if not right:
             yield name
 
@@ -67,11 +69,30 @@ def hash_of(texts: Iterable[str]) -> int:
     return sum(map(hash, texts)) & _MASK
 
 
-def _follows(rows: Sequence[ListedRow], listed: ListedName) -> bool:
-    newest = max(rows, key=lambda row: (row.modified, row.filename))
+class _Project(NamedTuple):
+    """What follows from the rows of a name: the newest one, and a hash of the filenames."""
+
+    name: str
+    newest: ListedRow
+    files: int
+
+
+def _projects(rows: Iterable[ListedRow]) -> Iterator[_Project]:
+    for name, listed in groupby(rows, attrgetter("name")):
+        newest, files, last = next(listed), 0, ""
+        for row in chain([newest], listed):
+            if row.filename != last:
+                files += hash(row.filename)
+            last = row.filename
+            newest = max(newest, row, key=lambda row: (row.modified, row.filename))
+        yield _Project(name, newest, files & _MASK)
+
+
+def _follows(project: _Project, listed: ListedName) -> bool:
+    newest = project.newest
     if not listed.complete or (listed.modified, listed.summary) != (newest.modified, newest.summary):
         return False
-    return listed.files is None or listed.files == hash_of({row.filename for row in rows})
+    return listed.files in (None, project.files)
 
 
 def _is_hidden(listed: ListedName) -> bool:

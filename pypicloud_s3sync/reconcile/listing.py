@@ -101,8 +101,8 @@ class Listing:
         yield from map(_row, self._database.execute("SELECT * FROM rows ORDER BY filename"))
 
     def rows_by_name(self) -> Iterator[ListedRow]:
-        """Yield the rows, sorted by name."""
-        yield from map(_row, self._database.execute("SELECT * FROM rows ORDER BY name"))
+        """Yield the rows, sorted by name and filename."""
+        yield from map(_row, self._database.execute("SELECT * FROM rows ORDER BY name, filename"))
 
     def names(self) -> Iterator[ListedName]:
         """Yield the names, sorted."""

@@ -9,8 +9,8 @@ both sides and compare them, but makes up to three passes, whose state fits into
 - ``rows``: only if the cache has more rows than the first pass, the objects of its rows are looked at, name
   by name, until as many rows without an object were found.
 
-An unchanged bucket costs its listing and a read of each row. Summaries of names of which no row differs are
-not checked.
+An unchanged bucket costs its listing and a read of each row. Only a filename with several keys is looked at
+in any case, if they are not on the same page. Summaries of names of which no row differs are not checked.
 """
 
 from __future__ import annotations
@@ -155,14 +155,16 @@ class Pass:
         outcomes = self._converge(different)
         keys = {stored.key for stored in found}
         agreeing = {row.filename for row in rows.values() if row.key in keys}
-        saved = {item.filename for item in different if _is_saved(outcomes, item)}
-        added = sum(item.kind is Kind.MISSING for item in different if item.filename in saved)
+        saved = {item.filename for item in different if _saved(outcomes, item)}
+        # An object may have been looked at for nothing, or an event may have been faster.
+        written = [item.kind for item in different if any(found.written for found in _saved(outcomes, item))]
+        added = written.count(Kind.MISSING)
         state = replace(
             state,
             objects=state.objects + len(found),
             agreeing=state.agreeing + len(agreeing | saved),
             added=state.added + added,
-            repaired=state.repaired + len(saved) - added,
+            repaired=state.repaired + len(written) - added,
         )
         if page.get("IsTruncated"):
             return replace(state, cursor=listed[-1]["Key"])
@@ -235,6 +237,7 @@ class Pass:
 _scan_of = functools.lru_cache(maxsize=1)(scan_of)
 
 
-def _is_saved(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> bool:
+def _saved(outcomes: Mapping[str, Outcome | Exception], difference: Difference) -> list[Outcome]:
+    """Return the outcomes of a difference whose row is right now."""
     found = (outcomes[key] for key in difference.keys)
-    return any(isinstance(outcome, Outcome) and outcome.action == "saved" for outcome in found)
+    return [outcome for outcome in found if isinstance(outcome, Outcome) and outcome.action == "saved"]

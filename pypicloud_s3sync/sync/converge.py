@@ -122,6 +122,8 @@ class Syncer:
             results = self._attempt(bucket, files)
             written = [file for file in files if results.get(file.filename) is Result.WRITTEN]
             if written:
+                for file in written:
+                    file.written = True
                 self.second_look(bucket, written)
             yield from (file for file in files if not file.is_open)
             files = [file for file in files if file.is_open]

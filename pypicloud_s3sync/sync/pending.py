@@ -31,10 +31,13 @@ class Outcome:
         ``saved``, ``cleared`` or ``ignored``.
     name : str
         The filename that was saved or cleared, or the key that was ignored.
+    written : bool
+        Whether the row was written; otherwise it was right.
     """
 
     action: str
     name: str
+    written: bool = field(default=False, compare=False)
 
 
 @dataclass
@@ -58,6 +61,8 @@ class PendingFile:
         The key of a snapshot that was read before the objects were known.
     repeats : int
         The number of attempts that read exactly this snapshot before.
+    written : bool
+        Whether the row was written.
     done : bool
     error : Exception or None
     """
@@ -70,6 +75,7 @@ class PendingFile:
     expected: RowKey | None = None
     repeats: int = 0
     wanted: Any | None = None
+    written: bool = False
     done: bool = False
     error: Exception | None = None
 
@@ -137,8 +143,10 @@ class PendingFile:
         """Return what was done for one of the requested keys."""
         wanted, row = self.wanted, None if self.snapshot is None else self.snapshot.row
         if wanted is None:
-            return Outcome("cleared", self.filename) if self.objects[key] is None else Outcome("ignored", key)
+            if self.objects[key] is not None:
+                return Outcome("ignored", key)
+            return Outcome("cleared", self.filename, self.written)
         replaced = self.objects[key] is None and row is not None and row.data.get("path") == key
         if wanted.data["path"] == key or replaced:
-            return Outcome("saved", self.filename)
+            return Outcome("saved", self.filename, self.written)
         return Outcome("ignored", key)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from pypicloud_s3sync.caches.canary import NAME
@@ -123,6 +125,23 @@ def test_a_name_without_rows_is_wrong() -> None:
 def test_of_rows_of_the_same_time_the_last_filename_decides() -> None:
     same_time = row("a/pkg-1.0.zip", modified=9 * SECOND, summary=1)
     assert list(wrong_names([same_time, NEWEST], [ListedName("pkg", 9 * SECOND, 2)])) == []
+
+
+def test_a_row_that_was_listed_twice_is_one_file_of_its_project() -> None:
+    rows = [row("a/pkg-1.0.zip"), row("a/pkg-1.0.zip"), NEWEST]
+    assert list(wrong_names(rows, [ListedName("pkg", 9 * SECOND, 2, FILES)])) == []
+
+
+def test_a_project_with_many_files_is_not_kept_in_memory() -> None:
+    files = 5000
+    rows = (row(f"a/{number:07}.zip", filename=f"{number:07}.zip") for number in range(files))
+    tracemalloc.start()
+    try:
+        assert list(wrong_names(rows, [ListedName("pkg", 7 * SECOND, 1)])) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * files
 
 
 CANARY = row("a/x.tar.gz", filename="x.tar.gz")._replace(name=NAME)

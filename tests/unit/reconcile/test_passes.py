@@ -58,6 +58,21 @@ def test_a_row_that_is_wrong_is_repaired(backend: type[Backend]) -> None:
     assert work_on(world).run().agreeing == 1
 
 
+@backends
+def test_what_was_looked_at_for_nothing_is_not_counted_as_repaired(
+    backend: type[Backend], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "PAGE", 1)
+    world = World(backend)
+    world.put("x/pkg-1.0.zip")
+    world.put("y/pkg-1.0.zip")
+    world.put("z/strange.zip", name="other", version="7")
+    assert rows_of(work_on(world).run()) == (3, 2, 1, 0)
+    state = work_on(world).run()
+    assert (rows_of(state), state.agreeing) == ((3, 0, 0, 0), 2)
+    assert set(world.heads) == {"x/pkg-1.0.zip", "y/pkg-1.0.zip", "z/strange.zip"}
+
+
 def test_a_function_that_may_not_scan_its_tables_adds_and_repairs_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
