@@ -42,7 +42,7 @@ class Sizes:
     peer_records: tuple[int, ...] = (1, 10, 20)
     objects: tuple[int, ...] = (10, 100, 1000, 10_000)
     peer_objects: tuple[int, ...] = (10, 100)
-    files: tuple[int, ...] = (10, 1000, 4000, 20_000)
+    files: tuple[int, ...] = (10, 1000, 20_000)
     projects: tuple[int, ...] = (10, 1000, 20_000)
     events: int = 20_000
     peer_events: int = 200

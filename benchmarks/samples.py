@@ -12,6 +12,8 @@ T = TypeVar("T")
 
 #: Runs of each action.
 RUNS = 9
+#: Runs of what is only in a chart.
+FEW = 3
 #: Seconds after which one run of an action is enough.
 LONG = 20.0
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.bench import Bench, Timed, World, workers, world
 from benchmarks.databases import OWN, PEER, SERVERS, fill, key_of
 from benchmarks.results import Chart, Line, Panel
-from benchmarks.samples import Sample, interleaved
+from benchmarks.samples import FEW, Sample, interleaved
 from benchmarks.workers import Worker, event_of, removal_of
 
 LATENCY = 0.005
@@ -101,7 +101,7 @@ def _collect(
 ) -> None:
     for action in actions.values():  # the first event of a project that the server wrote stores a checksum
         action()
-    for side, runs in interleaved(actions, world.bench.sizes.runs).items():
+    for side, runs in interleaved(actions, min(FEW, world.bench.sizes.runs)).items():
         label = TITLES[world.database.name] + LABELS[side]
         for kind in KINDS:
             lines[kind].setdefault(label, {})[size] = [run[kind] for run in runs]

@@ -17,7 +17,7 @@ from benchmarks import environments
 from benchmarks.bench import Bench, World, world
 from benchmarks.databases import OWN, PEER
 from benchmarks.results import Chart, Figure, Line, Panel, speedup
-from benchmarks.samples import Sample, interleaved
+from benchmarks.samples import FEW, Sample, interleaved
 from benchmarks.simulated_s3 import key_of
 from pypicloud_s3sync.devtools.processes import clean_environment
 
@@ -37,8 +37,6 @@ REDIS, OTHERS = "Redis", {"dynamo": "DynamoDB", "postgres": "PostgreSQL"}
 OTHERS_COUNT = 1000
 #: The objects that the peer gets with those.
 OTHERS_PEER = 20
-#: Runs of what is only in the chart.
-FEW = 3
 SCRIPTS = {OWN: "reconcile.py", PEER: "rebuild.py"}
 
 
@@ -59,12 +57,15 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
     """Compare both on buckets of each size."""
     sizes = bench.sizes
     lines: Lines = {kind: {} for kind in LABELS}
+    measured, largest = max(sizes.peer_objects), min(COUNT, max(sizes.objects))
+    few = min(FEW, sizes.runs)
     with world(bench, "redis") as there:
         for count in sizes.objects:
             actions = {OWN: functools.partial(fill, there, OWN, count)}
             if count in sizes.peer_objects:
                 actions[PEER] = functools.partial(fill, there, PEER, count)
-            for kind, runs in interleaved(actions, sizes.runs).items():
+            in_table = count in (measured, largest)
+            for kind, runs in interleaved(actions, sizes.runs if in_table else few).items():
                 lines[kind][count] = runs
             _empty(there)
             _run(there, OWN, count)
@@ -73,11 +74,9 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
                     IN_SYNC: functools.partial(_run, there, OWN, count),
                     DAMAGED: functools.partial(repair, there, count),
                 },
-                min(FEW, sizes.runs),
+                few,
             ).items():
                 lines[kind][count] = runs
-    measured = max(sizes.peer_objects)
-    largest = min(COUNT, max(sizes.objects))
     yield _figure(REDIS, lines[OWN][largest], largest, lines[PEER][measured], measured)
     for backend, label in OTHERS.items():
         yield _other(bench, backend, label)
