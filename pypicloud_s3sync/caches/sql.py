@@ -92,7 +92,7 @@ class SqlAdapter(CacheAdapter):
                     f"the table is locked: the event will be retried ({error.orig})"
                 ) from error
             raise
-        return {filename: Snapshot(found.get(filename)) for filename in filenames}
+        return {filename: _snapshot(found.get(filename)) for filename in filenames}
 
     def write(self, changes: Sequence[Change]) -> Results:
         """Commit many rows together, or each separately if that fails, so that a failure affects one row."""
@@ -200,6 +200,12 @@ class SqlAdapter(CacheAdapter):
             raise UnreachableError(
                 f"no connection to the database: {type(cause).__name__}: {cause}"
             ) from error
+
+
+def _snapshot(row: Any | None) -> Snapshot | Exception:
+    if row is not None and not isinstance(row.data, dict):
+        return S3SyncError(f"the data of the row {row.filename} is damaged: delete the row, then reconcile")
+    return Snapshot(row)
 
 
 def _result(change: Change, row: Any | None) -> Result:

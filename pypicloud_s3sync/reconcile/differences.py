@@ -60,7 +60,8 @@ def wrong_names(rows: Iterable[ListedRow], names: Iterable[ListedName]) -> Itera
             right = not listed or _is_hidden(listed[-1])
         else:
             right = bool(having and listed and _follows(having[-1], listed[-1]))
-        if not right:
+        # A row without a name is damaged, and no project.
+        if name and not right:
             yield name
 
 

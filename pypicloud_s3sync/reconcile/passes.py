@@ -30,7 +30,7 @@ from .bucket import listed_objects
 from .differences import differences, key_of
 from .models import Difference, Kind, ListedObject, ListedRow, a_tenth
 from .scans import scan_of
-from .scans.base import Scan, row_of
+from .scans.base import Scan, read_rows, row_of
 
 BUCKET, COUNT, ROWS, DONE = "bucket", "count", "rows", "done"
 #: The most keys of one step, and of one step if there is little time.
@@ -215,14 +215,13 @@ class Pass:
         filenames = {stored.filename for stored in found}
         if not filenames:
             return {}
-        read = self.syncer.adapter.read([RowKey(name, guess_name(name)) for name in sorted(filenames)])
-        rows: dict[str, ListedRow] = {}
-        for filename, snapshot in read.items():
-            if not isinstance(snapshot, Snapshot):
-                raise snapshot
-            if snapshot.row is not None:
-                rows[filename] = row_of(snapshot.row)
-        return rows
+        keys = [RowKey(name, guess_name(name)) for name in sorted(filenames)]
+        # A row that cannot be read looks missing: its error is that of the attempt to repair it.
+        return {
+            filename: row_of(found.row)
+            for filename, found in read_rows(self.syncer.adapter, keys).items()
+            if isinstance(found, Snapshot) and found.row is not None
+        }
 
     def _converge(self, different: Iterable[Difference]) -> Mapping[str, Outcome | Exception]:
         keys = [key for item in different for key in item.keys]

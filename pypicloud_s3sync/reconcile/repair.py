@@ -17,7 +17,7 @@ from .listing import Listing
 from .models import Difference, Kind, Options, Report, Reporter
 from .read_ahead import ReadAhead
 from .recorder import Recorder
-from .scans.base import Scan, row_of
+from .scans.base import Scan, read_rows, row_of
 from .second_look import SecondLook, is_worthwhile
 
 #: Keys that are converged together.
@@ -220,7 +220,7 @@ class Repair:
             if not listing.has_row(filename)
         ]
         for start in range(0, len(hidden), BATCH):
-            found = self._adapter.read(hidden[start : start + BATCH]).values()
+            found = read_rows(self._adapter, hidden[start : start + BATCH]).values()
             rows = [snapshot.row for snapshot in found if isinstance(snapshot, Snapshot)]
             listing.add_rows(row_of(row) for row in rows if row is not None and row.name in names)
 
@@ -256,7 +256,7 @@ class Repair:
 
     def _keep_once(self, files: Mapping[RowKey, PendingFile]) -> dict[str, Result | Exception]:
         results: dict[str, Result | Exception] = {}
-        read, changes = self._adapter.read(list(files)), []
+        read, changes = read_rows(self._adapter, list(files)), []
         for key, file in files.items():
             found = read[key.filename]
             if isinstance(found, Snapshot):

@@ -18,7 +18,10 @@ def listed_keys(row: Any | None) -> list[str]:
     """Return the keys that a row lists; those from old versions of pypicloud list none."""
     if row is None:
         return []
-    return [*filter(None, [row.data.get("path")]), *row.data.get(OTHER_KEYS, [])]
+    others = row.data.get(OTHER_KEYS)
+    keys = [row.data.get("path"), *(others if isinstance(others, list) else ())]
+    # What someone else wrote may be no key.
+    return [key for key in keys if key and isinstance(key, str)]
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from ...caches.base import CacheAdapter
+from ...caches.base import CacheAdapter, RowKey, Snapshot
 from ...sync.pending import OTHER_KEYS
 from ..capacity import Capacity
 from ..models import MICROSECONDS, Count, ListedName, ListedRow
@@ -14,6 +15,8 @@ from ..spelling import is_spelled
 
 #: The entry of a row's ``data`` that has the hash of the file's content.
 SHA256 = "hash_sha256"
+#: The latest time that a datetime can have.
+LATEST = 253_402_300_800 * MICROSECONDS
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -72,6 +75,24 @@ class Scan:
         yield from ()
 
 
+def read_rows(adapter: CacheAdapter, keys: Sequence[RowKey]) -> Mapping[str, Snapshot | Exception]:
+    """Return the rows, by filename, and the error of each row that is damaged.
+
+    Raises
+    ------
+    Exception
+        The cache is unreachable.
+    """
+    try:
+        return adapter.read(keys)
+    except Exception as error:
+        if adapter.is_unreachable(error):
+            raise
+        if len(keys) == 1:
+            return {keys[0].filename: error}
+    return {filename: found for key in keys for filename, found in read_rows(adapter, [key]).items()}
+
+
 def row_of(package: Any) -> ListedRow:
     """Return a package as it is listed."""
     fields = package.filename, package.name, package.version, microseconds(package.last_modified)
@@ -110,5 +131,18 @@ def microseconds(moment: datetime.datetime) -> int:
 
 
 def microseconds_of_text(seconds: str) -> int:
-    """Return a time in microseconds since 1970, from a decimal number of seconds."""
-    return round(float(seconds) * MICROSECONDS)
+    """Return a time in microseconds since 1970, from a decimal number of seconds; 0 for what is no time."""
+    try:
+        found = round(float(seconds) * MICROSECONDS)
+    except (ValueError, OverflowError):
+        return 0
+    return found if abs(found) <= LATEST else 0
+
+
+def data_of_text(text: str | None) -> dict[str, Any]:
+    """Return a row's data from JSON; empty if it is damaged, so that the row differs from its object."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from ...caches.dynamo_tables import MAX_KEYS
 from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
 from ..models import Count, ListedName, ListedRow
-from .base import SHA256, Scan, listed_row, microseconds_of_text, summary_of
+from .base import SHA256, Scan, data_of_text, listed_row, microseconds_of_text, summary_of
 
 #: The attributes that are compared; ``name`` and ``data`` are reserved words.
 ROW = {
@@ -133,8 +132,7 @@ def _row(item: Item) -> ListedRow:
 def _data(attribute: Item) -> dict[str, Any]:
     """Return what is compared of a row's data, which old versions of flywheel stored as JSON."""
     if "S" in attribute:
-        loaded = json.loads(attribute["S"])
-        return loaded if isinstance(loaded, dict) else {}
+        return data_of_text(attribute["S"])
     values = attribute.get("M", {})
     others = [entry.get("S") for entry in values.get(OTHER_KEYS, {}).get("L", [])]
     return {"path": _text(values, "path"), SHA256: _text(values, SHA256), OTHER_KEYS: others}

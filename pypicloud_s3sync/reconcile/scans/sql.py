@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from pypicloud.cache.sql import SQLPackage
 from sqlalchemy import Text, func, literal_column
 
 from ..models import ListedRow
-from .base import Scan, listed_row, microseconds
+from .base import Scan, data_of_text, listed_row, microseconds
 
 #: The rows in one page.
 PAGE = 5000
@@ -50,4 +49,4 @@ class SqlScan(Scan):
 
 def _row(row: Any) -> ListedRow:
     fields = row.filename, row.name, row.version, microseconds(row.last_modified)
-    return listed_row(*fields, row.summary, json.loads(row.data) if row.data else {})
+    return listed_row(*fields, row.summary, data_of_text(row.data))

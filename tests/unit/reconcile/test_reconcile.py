@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.dynamo_tables import READ_PAUSES
@@ -10,6 +12,7 @@ from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.reconcile import repair
 from pypicloud_s3sync.reconcile.capacity import PAUSE, DynamoCapacity
 from pypicloud_s3sync.reconcile.models import Kind, Options, Report, Reporter
+from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.reconcile.scans import scan_of
 from pypicloud_s3sync.sync.converge import Syncer
@@ -169,6 +172,56 @@ def test_the_rows_of_many_projects_are_listed_in_a_few_round_trips() -> None:
 
 
 # Failures
+
+
+def set_column(world: World, column: str, value: Any) -> None:
+    statement = sqlalchemy.text(f"UPDATE packages SET {column} = :value WHERE filename = 'pkg-0.0.zip'")
+    with world.backend.maker.begin() as session:  # type: ignore[attr-defined]
+        session.execute(statement, {"value": value})
+
+
+def set_field(world: World, field: str, value: Any) -> None:
+    db: Any = world.backend.db  # type: ignore[attr-defined]
+    key = world.adapter.cache.redis_key("pkg-0.0.zip")
+    db.hdel(key, field) if value is None else db.hset(key, field, value)
+
+
+def set_attribute(world: World, attribute: str, value: Any) -> None:
+    client: Any = world.adapter.client  # type: ignore[attr-defined]
+    item = dict(client.tables["DynamoPackage"]["pkg-0.0.zip"])
+    client._write("DynamoPackage", "pkg-0.0.zip", {**item, attribute: value})
+
+
+@pytest.mark.parametrize(
+    ("backend", "change", "field", "value"),
+    [
+        *((Sql, set_column, "data", value) for value in ("abc", "[1]", "null", "")),
+        *((Redis, set_field, "last_modified", value) for value in ("abc", "inf", "1e300", None)),
+        *((Redis, set_field, field, None) for field in ("name", "version", "filename")),
+        (Redis, set_field, "path", "abc"),
+        *((Dynamo, set_attribute, "data", {"S": value}) for value in ("abc", "[1]")),
+        (Dynamo, set_attribute, "last_modified", {"S": "x"}),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_named_and_the_others_are_repaired(
+    backend: type[Backend], change: Callable[[World, str, Any], None], field: str, value: Any
+) -> None:
+    world = filled(2, backend)
+    change(world, field, value)
+    world.put("x/other-1.0.zip")
+    report = world.reconcile()
+    assert (list(report.failed), report.added) == (["pkg-0.0.zip"], 1)
+    work = Pass(world.syncer(), world.bucket, State())
+    assert work.run().phase == DONE
+    assert "x/pkg-0.0.zip" in work.failed
+
+
+def test_a_key_that_is_no_text_is_replaced() -> None:
+    world = filled(1, Redis)
+    set_field(world, "path", "[1]")
+    set_field(world, "other_paths", "7")
+    assert counts(world.reconcile()) == {"stale": 1}
+    assert world.reconcile().looked_at == 0
 
 
 def test_a_file_that_fails_is_named_and_the_others_are_repaired() -> None:
