@@ -240,9 +240,14 @@ class DynamoAdapter(CacheAdapter):
         del unchanged["Key"]
         yield {"Put": {"Item": after, **unchanged}}
         if update.source is not None:
-            # The index may still show a row under a name that it no longer has.
-            source = self.tables.dump_fields(name, update.source.last_modified)
-            exists = condition("#time = :time AND #name = :name", source["last_modified"], source["name"])
+            # The index may still show a row under a name that it no longer has, or the text of an object that
+            # was replaced within a second.
+            source = self.tables.dump_fields(name, update.source.last_modified, update.source.summary)
+            text = [source["summary"]] if "summary" in source else []
+            exists = condition(
+                "#time = :time AND #name = :name" + " AND #text = :text" * len(text),
+                *(source["last_modified"], source["name"], *text),
+            )
             identity = {"filename": {"S": update.source.filename}}
             yield {
                 "ConditionCheck": {"TableName": self.tables.name(DynamoPackage), "Key": identity, **exists}

@@ -18,7 +18,14 @@ MAX_ITEMS, ITEMS_OF_SUMMARY = 100, 2
 #: summary knows of the rows that come next.
 CHECKSUM, NEWEST, OLDER = "rows_checksum", "newest_row", "older_rows"
 #: ``name`` and ``data`` are reserved words in DynamoDB.
-NAMES = {"#name": "name", "#data": "data", "#time": "last_modified", "#file": "filename", "#rows": CHECKSUM}
+NAMES = {
+    "#name": "name",
+    "#data": "data",
+    "#time": "last_modified",
+    "#file": "filename",
+    "#text": "summary",
+    "#rows": CHECKSUM,
+}
 
 Item = Mapping[str, Any]
 T = TypeVar("T")

@@ -210,6 +210,18 @@ class TestIndex:
         assert clear(adapter, "pkg-9.0.tar.gz") > PATIENCE + 1
         assert world.summaries() == {"pkg": "4"}
 
+    def test_it_is_not_trusted_if_it_shows_the_text_of_an_object_that_was_replaced_within_a_second(
+        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Found by the exploration of four operations: another handler wrote that text again meanwhile."""
+        for second, version, text in ((1, "1.0", "replaced"), (1, "1.0", "its text"), (2, "2.0", "new")):
+            save(adapter, package(world, version, text, second))
+        forget_older_rows(adapter)
+        outdated = [package(world, "1.0", "replaced", second=1), package(world, "2.0", "new", second=2)]
+        delay_index(adapter, monkeypatch, *[outdated] * (PATIENCE + 1))
+        assert clear(adapter, "pkg-2.0.tar.gz") == PATIENCE + 2
+        assert world.summaries() == {"pkg": "its text"}
+
     @pytest.mark.parametrize(
         "versions", [("1.0", "1.1", "1.2"), ("1.2", "1.0", "1.1")], ids=["rising", "mixed"]
     )
