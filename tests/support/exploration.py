@@ -13,6 +13,7 @@ The assumptions are those of the documentation:
   is taken before the server has written the cache itself, it is taken again afterwards.
 - An index of DynamoDB lags behind for less time than four pauses of a handler. With the server, it lags for
   less time than an event takes: what the server counts may be outdated, but not what a handler queries.
+- A handler of SQL or Redis may try as often as it likes. Otherwise its event would be taken again.
 - Not explored is a server that writes one filename under two keys, which takes a read and a write of its row.
 """
 
@@ -45,7 +46,7 @@ class Result:
     handlers : int
         The number of different steps of the handlers.
     at_rest : frozenset
-        The bucket and the database of each state at rest: no event is pending, and nothing runs.
+        The bucket and the database of each state at rest: no event is pending, and nothing runs or lags.
     counterexample : tuple of str
         The moves that lead to a cache that does not match the bucket; empty if there are none.
     """
@@ -72,7 +73,7 @@ class Exploration(Transitions):
             assert states < limit, f"more than {limit:,} states"
             for place in self._resting(region, found):
                 database = int(place) >> self.layout.events
-                end = region.bucket, self.databases.values[database]
+                end = region.bucket, self.model.settled(self.databases.values[database])
                 if end in at_rest:
                     continue
                 at_rest.add(end)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
@@ -35,6 +36,12 @@ class Tape:
     def __init__(self) -> None:
         self.answers: tuple[Hashable, ...] = ()
         self.position = 0
+        #: What a write of the cache knew at its last mark, and how many answers there had been.
+        self.known: tuple[Hashable, int] | None = None
+
+    def mark(self, known: Hashable) -> None:
+        """Mark all that the rest of a write depends on, apart from what was known before the write."""
+        self.known = known, self.position
 
     def __call__(self, *request: Hashable) -> Any:
         if self.position == len(self.answers):
@@ -107,8 +114,11 @@ class Handlers:
         self.steps = [Step((), (), None)]
         self.numbers: dict[Hashable, int] = {}
         self.started: dict[tuple[str, ...], int] = {}
+        self.counts_repeats = model.counts_repeats
         #: What the code knew at the last mark, and how many answers it had had.
         self.known: tuple[Hashable, int] = ((), 0)
+        #: What of it outlives the write of the cache.
+        self.lasting: Hashable = ()
         self.failed: list[str] = []
         self.attempts: list[Attempt] = []
 
@@ -143,20 +153,30 @@ class Handlers:
     def _run(self, before: Step, answers: tuple[Hashable, ...], wrote: bool) -> int:
         self.tape.answers, self.tape.position = answers, 0
         self.known, self.failed, self.attempts = ((), 0), [], list(before.attempts if self.fold else ())
+        self.tape.known = None
         batch, request = before.batch, None
         try:
             self.syncer.converge(BUCKET, batch, self._report)
         except Asked as asked:
             request = asked.request
-        failed, (known, position) = tuple(self.failed), self.known if self.fold else ((), 0)
+        failed, (known, position) = tuple(self.failed), self._known() if self.fold else ((), 0)
         same = (batch, wrote, failed, request and (known, answers[position:]))
         if same not in self.numbers:
             self.numbers[same] = len(self.steps)
             self.steps.append(Step(batch, answers, request, failed, wrote, tuple(self.attempts)))
         return self.numbers[same]
 
+    def _known(self) -> tuple[Hashable, int]:
+        """Return what the code knew at the last mark, and how many answers it had had."""
+        if self.tape.known is None:
+            return self.known
+        within, position = self.tape.known
+        return (self.lasting, within), position
+
     def _report(self, bucket: str, key: str, outcome: object) -> None:
         if isinstance(outcome, Exception):
+            # The only failure of a handler whose database never fails: it has tried often enough.
+            assert isinstance(outcome, S3SyncError), repr(outcome)
             self.failed.append(key)
 
 
@@ -181,7 +201,10 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
     """Return a class of syncers that marks what it knows around each attempt, and before the first write."""
 
     def mark(moment: Hashable, files: Sequence[PendingFile]) -> None:
-        code.known = (moment, tuple(map(_state_of, files))), code.tape.position
+        count = code.syncer.count if code.counts_repeats else 0
+        lasting = count, tuple(_state_of(file, code.counts_repeats) for file in files)
+        code.known, code.lasting = ((moment, lasting), code.tape.position), lasting
+        code.tape.known = None
 
     class Marking(syncer):  # type: ignore[misc, valid-type]
         def converge(self, *arguments: Any) -> Any:
@@ -198,12 +221,12 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
                     vars(file).update(attributes, objects=dict(attributes["objects"]))
             else:
                 self.files = files
-                mark((self.count, "reads"), files)
+                mark("reads", files)
                 results = super()._attempt(bucket, files)
                 states = [{**vars(file), "objects": dict(file.objects)} for file in files]
                 attempt = Attempt(code.tape.position, results, states)
                 code.attempts.append(attempt)
-            mark((self.count, tuple(sorted(attempt.results.items(), key=str))), files)
+            mark(tuple(sorted(attempt.results.items(), key=str)), files)
             return attempt.results
 
         def _for_all(self, files: list[PendingFile], call: Any, accept: Any) -> None:
@@ -211,8 +234,8 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
                 self.row_keys = repr([file.row_key for file in self.files])
             elif self.files is not None:
                 # A write depends on the rows that were read, and the next one on the first one's result.
-                rows = repr([_row_of(file) for file in self.files])
-                mark((self.count, "writes", self.row_keys, rows), self.files)
+                rows = repr([(_row_of(file), file.snapshot and file.snapshot.raw) for file in self.files])
+                mark(("writes", self.row_keys, rows), self.files)
                 self.files = None
             super()._for_all(files, call, accept)
 
@@ -224,11 +247,12 @@ def _row_of(file: PendingFile) -> Any:
     return None if row is None else (row.filename, row_of(row))
 
 
-def _state_of(file: PendingFile) -> str:
+def _state_of(file: PendingFile, counts_repeats: bool) -> str:
     """Return all of a file that outlives an attempt; the attempt sets everything else before it is used."""
     raw = None if file.snapshot is None else file.snapshot.raw
     expected = file.expected and (file.expected, raw or _row_of(file))
-    known = file.filename, file.requested, file.objects, raw, expected, file.repeats, file.done, file.error
+    repeats = (raw, file.repeats) if counts_repeats else None
+    known = file.filename, file.requested, file.objects, repeats, expected, file.done, file.error
     text = repr(known)
     assert " at 0x" not in text, text
     return text

@@ -97,6 +97,7 @@ class Transitions:
 
         - If the bucket does not change any more, a read of S3 has the same answer whenever it comes.
         - A handler that crashes before it has written anything is one that has not taken its events yet.
+        - Beside the server, only its deletions see that an index lags. Without them, it does not.
         """
         self._look_at_steps()
         columns = Columns(np.arange(len(places), dtype=np.uint64), *self.layout.unpack(places))
@@ -135,11 +136,11 @@ class Transitions:
         rows, (following, after, failed) = expand(keys, partial(self._answered, region.bucket), 3)
         then = running.of(rows)
         after = np.where(reads[rows], then.database, after)
-        yield then.moves(("asks", slot), region, self.layout, failed, after, (slot, following))
+        yield self._moves(then, ("asks", slot), region, failed, after, (slot, following))
         if region.crashes:
             then = running.of(self.wrote[numbers])
             crashed, events = region._replace(crashes=region.crashes - 1), self.events[then.steps[slot]]
-            yield then.moves(("crashes", slot), crashed, self.layout, events, then.database, (slot, 0))
+            yield self._moves(then, ("crashes", slot), crashed, events, then.database, (slot, 0))
 
     def _answered(self, bucket: tuple[Object, ...], at: int) -> list[tuple[int, int, int]]:
         """Return what may follow a request: the next step, the database, and the events that failed."""
@@ -199,7 +200,7 @@ class Transitions:
                     server = (kind, key, number if kind == "put" else current, 0) if self.server else None
                     then = Region(region.operations - 1, region.crashes, bucket, server)
                     move = kind, self.keys[key]
-                    yield columns.moves(move, then, self.layout, 1 << key, columns.database)
+                    yield self._moves(columns, move, then, 1 << key, columns.database)
 
     def _serve(self, region: Region, columns: Columns) -> Iterator[Moves]:
         assert region.server is not None
@@ -218,7 +219,7 @@ class Transitions:
         then = columns.of(rows)._replace(database=after)
         following = region._replace(server=(kind, key, number, step + 1))
         more = then.of(goes_on == 1)
-        yield more.moves(("the server's", kind, step), following, self.layout, 0, more.database)
+        yield self._moves(more, ("the server's", kind, step), following, 0, more.database)
         yield self._served(("the server's", kind, step), region, then.of(goes_on == 0))
         if region.crashes:
             crashed = region._replace(crashes=region.crashes - 1)
@@ -228,9 +229,9 @@ class Transitions:
         """Deliver again what was delivered before the server has written the cache."""
         after = then.database
         if region.again and not self.late:
-            _, (after,) = expand(after, lambda database: [(self._settled(database),)], 1)
+            after = self._all_settled(after)
         following = region._replace(server=None, again=0)
-        return then.moves(kind, following, self.layout, region.again, after)
+        return self._moves(then, kind, following, region.again, after)
 
     def _deliver(self, region: Region, columns: Columns) -> Iterator[Moves]:
         numbers = range(len(self.keys))
@@ -244,11 +245,24 @@ class Transitions:
             slots = (then.steps == 0).argmax(axis=0)
             again = region.again | (int(events) & 1 << region.server[1] if region.server is not None else 0)
             then = then._replace(pending=then.pending & ~events)
-            yield then.moves(
-                ("a handler takes", *keys),
-                region._replace(again=again),
-                self.layout,
-                0,
-                then.database,
-                (slots, first),
-            )
+            kind, following = ("a handler takes", *keys), region._replace(again=again)
+            yield self._moves(then, kind, following, 0, then.database, (slots, first))
+
+    def _moves(
+        self,
+        then: Columns,
+        kind: tuple[Any, ...],
+        region: Region,
+        events: Any,
+        database: Array,
+        step: tuple[Any, Any] | None = None,
+    ) -> Moves:
+        """Return moves to a region, in whose databases an index lags only if somebody may see that."""
+        deletes = region.operations or (region.server is not None and region.server[0] == "delete")
+        if self.reduced and self.server and not self.late and not deletes:
+            database = self._all_settled(database)
+        return then.moves(kind, region, self.layout, events, database, step)
+
+    def _all_settled(self, databases: Array) -> Array:
+        _, (settled,) = expand(databases, lambda database: [(self._settled(database),)], 1)
+        return settled

@@ -26,6 +26,8 @@ class Model:
     """A database as a value."""
 
     empty: Hashable = ()
+    #: Whether a write depends on how often the same row was read before.
+    counts_repeats = False
 
     def adapter(self, ask: Ask) -> CacheAdapter:
         """Return the real adapter, on a client that asks."""

@@ -28,6 +28,7 @@ class Dynamo(Model):
     """
 
     empty = text([{}, {}, {}, []])
+    counts_repeats = True
 
     def adapter(self, ask: Ask) -> CacheAdapter:
         from dynamo3 import DynamoDBConnection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter
@@ -28,7 +28,9 @@ class Redis(Model):
         from pypicloud.cache.redis_cache import RedisCache
 
         self.cache = RedisCache(storage=lambda request: None, db=self.client(ask))
-        return adapter_for(self.cache)
+        adapter = adapter_for(self.cache)
+        _mark_rounds(adapter, ask.mark)
+        return adapter
 
     def client(self, ask: Ask) -> Any:
         """Return a client that asks the model."""
@@ -93,6 +95,50 @@ class RedisServer(Redis):
 
     def client(self, ask: Ask) -> Any:
         return _AskingRedis(ask)
+
+
+def _mark_rounds(adapter: Any, mark: Callable[[Hashable], None]) -> None:
+    """Mark what a write knows before it reads the lists of a name and before it corrects them.
+
+    Then earlier answers count only as far as they decided which rows were swapped and which lists are left.
+    The rows that were read do not count any more.
+    """
+    lists, known = adapter.lists, dict.fromkeys(("results", "names", "right", "round"), "")
+    swap, correct_all, right = adapter._swap, lists.correct_all, lists._right
+    correct, read, write = lists.correct, lists._read, lists._write
+    rounds = itertools.count()
+
+    def marked_swap(changes: Any) -> Any:
+        found = swap(changes)
+        known["results"] = repr(found[0])
+        return found
+
+    def marked_correct_all(files: Mapping[str, Any], whole: Any) -> None:
+        known["names"] = repr(([(name, sorted(files[name])) for name in files], sorted(whole)))
+        correct_all(files, whole)
+
+    def marked_right(files: Any) -> Any:
+        found = right(files)
+        known["right"] = repr(sorted(found))
+        return found
+
+    def marked_correct(*arguments: Any, **options: Any) -> None:
+        nonlocal rounds
+        rounds = itertools.count()
+        correct(*arguments, **options)
+
+    def marked_read(*arguments: Any) -> Any:
+        known["round"] = repr((next(rounds), arguments))
+        mark(("reads", *known.values()))
+        return read(*arguments)
+
+    def marked_write(name: str, state: Any) -> Any:
+        texts = [sorted(value) if isinstance(value, Set) else value for value in vars(state).values()]
+        mark(("writes", *known.values(), repr(texts)))
+        return write(name, state)
+
+    adapter._swap, lists.correct_all, lists._right = marked_swap, marked_correct_all, marked_right
+    lists.correct, lists._read, lists._write = marked_correct, marked_read, marked_write
 
 
 def _frozen(keys: Mapping[str, Any]) -> Hashable:

@@ -70,7 +70,7 @@ def test_no_interleaving_diverges(
         (Sql, KEYS, {"operations": 2, "server": False}),
         (Sql, FILES, {"operations": 2, "server": False, "pairs": True}),
         (Dynamo, FILES, {"operations": 1}),
-        (Redis, SPLIT, {"operations": 1, "crashes": 0}),
+        (Redis, SPLIT, {"operations": 1}),
         (RedisServer, FILES, {"operations": 1, "handlers": 1}),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
