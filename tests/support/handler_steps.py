@@ -200,8 +200,8 @@ class Attempt(NamedTuple):
 def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
     """Return a class of syncers that marks what it knows around each attempt, and before the first write."""
 
-    def mark(moment: Hashable, files: Sequence[PendingFile]) -> None:
-        count = code.syncer.count if code.counts_repeats else 0
+    def mark(moment: Hashable, files: Sequence[PendingFile], attempts: int) -> None:
+        count = attempts if code.counts_repeats else 0
         lasting = count, tuple(_state_of(file, code.counts_repeats) for file in files)
         code.known, code.lasting = ((moment, lasting), code.tape.position), lasting
         code.tape.known = None
@@ -221,12 +221,12 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
                     vars(file).update(attributes, objects=dict(attributes["objects"]))
             else:
                 self.files = files
-                mark("reads", files)
+                mark("reads", files, self.count)
                 results = super()._attempt(bucket, files)
                 states = [{**vars(file), "objects": dict(file.objects)} for file in files]
                 attempt = Attempt(code.tape.position, results, states)
                 code.attempts.append(attempt)
-            mark(tuple(sorted(attempt.results.items(), key=str)), files)
+            mark(tuple(sorted(attempt.results.items(), key=str)), files, self.count)
             return attempt.results
 
         def _for_all(self, files: list[PendingFile], call: Any, accept: Any) -> None:
@@ -235,7 +235,7 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
             elif self.files is not None:
                 # A write depends on the rows that were read, and the next one on the first one's result.
                 rows = repr([(_row_of(file), file.snapshot and file.snapshot.raw) for file in self.files])
-                mark(("writes", self.row_keys, rows), self.files)
+                mark(("writes", self.row_keys, rows), self.files, self.count)
                 self.files = None
             super()._for_all(files, call, accept)
 

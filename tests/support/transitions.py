@@ -264,5 +264,6 @@ class Transitions:
         return then.moves(kind, region, self.layout, events, database, step)
 
     def _all_settled(self, databases: Array) -> Array:
-        _, (settled,) = expand(databases, lambda database: [(self._settled(database),)], 1)
+        _, outcomes = expand(databases, lambda database: [(self._settled(database),)], 1)
+        settled: Array = outcomes[0]
         return settled

@@ -29,7 +29,8 @@ class Redis(Model):
 
         self.cache = RedisCache(storage=lambda request: None, db=self.client(ask))
         adapter = adapter_for(self.cache)
-        _mark_rounds(adapter, ask.mark)
+        tape: Any = ask
+        _mark_rounds(adapter, tape.mark)
         return adapter
 
     def client(self, ask: Ask) -> Any:
