@@ -35,6 +35,8 @@ class Sizes:
         Files of a project, and projects.
     events, peer_events : int
         Events in one process.
+    others : tuple of str
+        The caches beside Redis whose reconcile is measured.
     """
 
     runs: int = RUNS
@@ -46,6 +48,7 @@ class Sizes:
     projects: tuple[int, ...] = (10, 1000, 20_000)
     events: int = 20_000
     peer_events: int = 200
+    others: tuple[str, ...] = ("dynamo",)
 
 
 #: To try the benchmark itself.
@@ -55,6 +58,7 @@ FULL = Sizes(
     peer_records=(1, 10, 20, 1000),
     objects=(10, 100, 1000, 10_000, 100_000, 1_000_000),
     peer_objects=(10, 100, 1000, 10_000),
+    others=("dynamo", "postgres"),
 )
 
 

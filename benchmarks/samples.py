@@ -15,7 +15,7 @@ RUNS = 9
 #: Runs of what is only in a chart.
 FEW = 3
 #: Seconds after which one run of an action is enough.
-LONG = 20.0
+LONG = 15.0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def report(results: Results) -> str:
         f"Measured on: {results.machine}.",
         "",
         f"Each figure is the median of {RUNS} runs of both sides in turn, with the smallest and the largest"
-        " value in parentheses. If a run takes more than 20 seconds, it is made only once, and marked. So are"
+        " value in parentheses. If a run takes more than 15 seconds, it is made only once, and marked. So are"
         " the three runs of sizes that are only in a chart. A figure without parentheses is the same in every"
         " run. A figure with a date is from an earlier run.",
         "",

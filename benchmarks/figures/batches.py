@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.bench import Bench, Timed, World, workers, world
 from benchmarks.databases import OWN, PEER
 from benchmarks.results import Chart, Figure, Line, Panel, speedup
-from benchmarks.samples import Sample, interleaved
+from benchmarks.samples import FEW, Sample, interleaved
 from benchmarks.workers import Worker, event_of
 
 LATENCY = 0.02
@@ -21,20 +21,21 @@ COUNT = 1000
 def measure(bench: Bench) -> Iterator[Figure | Chart]:
     """Compare batches of each size."""
     sizes = bench.sizes
+    count, measured = min(COUNT, max(sizes.records)), max(sizes.peer_records)
     lines: dict[str, dict[int, list[Timed]]] = {OWN: {}, PEER: {}}
     with world(bench, "dynamo") as there, workers(there, {OWN: 0, PEER: 1}) as running:
         batches = itertools.count(1)
         for worker in running.values():
             run(there, worker, 1, batches)
-        for count in sizes.records:
+        for size in sizes.records:
             actions: dict[str, Callable[[], Timed]] = {
-                side: functools.partial(run, there, worker, count, batches)
+                side: functools.partial(run, there, worker, size, batches)
                 for side, worker in running.items()
-                if side == OWN or count in sizes.peer_records
+                if side == OWN or size in sizes.peer_records
             }
-            for side, runs in interleaved(actions, sizes.runs).items():
-                lines[side][count] = runs
-    count, measured = min(COUNT, max(sizes.records)), max(sizes.peer_records)
+            repeats = sizes.runs if size in (count, measured) else min(FEW, sizes.runs)
+            for side, runs in interleaved(actions, repeats).items():
+                lines[side][size] = runs
     yield speedup(
         "records in one batch", _wall(lines[OWN][count]), count, _wall(lines[PEER][measured]), measured
     )

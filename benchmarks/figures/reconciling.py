@@ -78,8 +78,8 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
             ).items():
                 lines[kind][count] = runs
     yield _figure(REDIS, lines[OWN][largest], largest, lines[PEER][measured], measured)
-    for backend, label in OTHERS.items():
-        yield _other(bench, backend, label)
+    for backend in sizes.others:
+        yield _other(bench, backend, OTHERS[backend])
     yield Chart(
         "reconcile",
         "Objects in a reconcile",
