@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed
 OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 
 # Processes that run the tests. More than there are cores: many tests wait for a server.
-WORKERS ?= 3
+WORKERS ?= 4
 
 .PHONY: help demo test test-all lint types imports docs checks tests figures unit soak bench venv clean
 
