@@ -34,7 +34,7 @@ def _remembering(upload: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(upload)
     def remembering(self: Any, *args: Any, **kwargs: Any) -> Any:
-        save = self.save
+        save, replaced = self.save, vars(self).get("save")
 
         def save_with_keys(package: Any) -> None:
             # Read again: the function may have written the row while the file was uploaded.
@@ -48,6 +48,8 @@ def _remembering(upload: Callable[..., Any]) -> Callable[..., Any]:
             return upload(self, *args, **kwargs)
         finally:
             del self.save
+            if replaced is not None:
+                self.save = replaced
 
     return remembering
 

@@ -95,6 +95,14 @@ def test_an_upload_to_the_same_key_lists_no_other(cache: Any, world: World) -> N
     assert "other_paths" not in row.data
 
 
+def test_an_upload_uses_the_save_of_its_cache_and_leaves_it_as_it_was(cache: Any, world: World) -> None:
+    saves: list[Any] = []
+    own = cache.save = saves.append
+    upload(cache)
+    assert [package.filename for package in saves] == [FILENAME]
+    assert cache.save is own
+
+
 def test_after_a_deletion_the_newest_file_that_is_left_takes_its_place(cache: Any, world: World) -> None:
     put(world, HASHED, PLAIN)
     saved(cache, PLAIN, HASHED, THIRD)
