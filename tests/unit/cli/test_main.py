@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy import Deployment
+from pypicloud_s3sync.devtools.processes import clean_environment
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
 from support.command_line import Run
 
@@ -300,3 +301,26 @@ def test_plan_and_status_do_not_import_the_web_application(ini: Path) -> None:
     command = [sys.executable, "-c", IMPORTS, str(ini)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (process.stdout, process.stderr) == ("[]\n", "")
+
+
+#: Replaces the console script by one that Ctrl-C interrupts while a library runs code from a string.
+INTERRUPTED_IN_A_STRING = """
+from pypicloud_s3sync.cli import main as module
+
+
+def main():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+
+
+module.main = main
+"""
+
+
+def test_an_interrupt_that_was_handled_does_not_end_the_module_by_a_signal(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IN_A_STRING)
+    environment = clean_environment({"PYTHONPATH": str(tmp_path)})
+    command = [sys.executable, "-m", "pypicloud_s3sync.cli"]
+    assert subprocess.run(command, env=environment, check=False).returncode == 130
