@@ -243,11 +243,11 @@ class DynamoAdapter(CacheAdapter):
             # The index may still show a row under a name that it no longer has, or the text of an object that
             # was replaced within a second.
             source = self.tables.dump_fields(name, update.source.last_modified, update.source.summary)
-            text = [source["summary"]] if "summary" in source else []
-            exists = condition(
-                "#time = :time AND #name = :name" + " AND #text = :text" * len(text),
-                *(source["last_modified"], source["name"], *text),
-            )
+            tests, values = "#time = :time AND #name = :name", [source["last_modified"], source["name"]]
+            if "summary" in source:
+                tests += " AND #text = :text"
+                values.append(source["summary"])
+            exists = condition(tests, *values)
             identity = {"filename": {"S": update.source.filename}}
             yield {
                 "ConditionCheck": {"TableName": self.tables.name(DynamoPackage), "Key": identity, **exists}

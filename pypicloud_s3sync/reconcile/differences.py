@@ -71,7 +71,7 @@ def hash_of(texts: Iterable[str]) -> int:
 
 
 class _Project(NamedTuple):
-    """What follows from the rows of a name: the newest one, and a hash of the filenames."""
+    """The newest row of a project, and a hash of all its filenames."""
 
     name: str
     newest: ListedRow

@@ -153,7 +153,7 @@ class Syncer:
         files = [file for file in files if file.is_open]
         self._build_packages(files)
         row_keys = {file.filename: file.row_key for file in files}
-        self._read_rows([file for file in files if not file.has_expected_row()])
+        self._read_rows([file for file in files if not file.take_expected_row()])
         others = [
             (file, key)
             for file in files

@@ -111,8 +111,8 @@ class PendingFile:
         self.expected = None if key.name is None or key.other_names else key
         return self.expected is not None
 
-    def has_expected_row(self) -> bool:
-        """Return whether the snapshot is the one to compare with the objects, which is so only once."""
+    def take_expected_row(self) -> bool:
+        """Return whether the expected row was read under the right key. It counts for one attempt only."""
         expected, self.expected = self.expected, None
         if expected is not None and expected != replace(self.row_key, is_gone=True):
             self.snapshot = None

@@ -23,6 +23,12 @@ ACCOUNT = "111122223333"
 BUCKET = "amzn-s3-demo-bucket"
 REGION = "eu-west-1"
 IDENTITY = Identity(ACCOUNT, "aws")
+#: The settings of a cache with a password.
+REDIS: dict[str, str | None] = {
+    "pypi__db": "redis",
+    "db__region_name": None,
+    "db__url": "redis://:p-word@cache.example",
+}
 FINGERPRINT = "inputs"
 #: The id of the event source mapping that :func:`created` returns.
 UUID = "0d6f9b6e-1f9a-4f6b-8a39-6f1f4e4b2c11"

@@ -257,7 +257,7 @@ class Transitions:
         database: Array,
         step: tuple[Any, Any] | None = None,
     ) -> Moves:
-        """Return moves to a region, in whose databases an index lags only if somebody may see that."""
+        """Return moves to a region. Its databases have a lagging index only if a later step can read it."""
         deletes = region.operations or (region.server is not None and region.server[0] == "delete")
         if self.reduced and self.server and not self.late and not deletes:
             database = self._all_settled(database)

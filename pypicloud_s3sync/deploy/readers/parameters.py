@@ -58,8 +58,9 @@ def _describe(calls: Calls, name: str) -> Mapping[str, Any]:
     arguments: dict[str, Any] = {"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": [name]}]}
     while True:
         page = calls.do("ssm", "describe_parameters", f"the SSM parameter {name}", **arguments)
-        for described in page.get("Parameters", []):
-            return described  # type: ignore[no-any-return]
+        if page.get("Parameters"):
+            described: Mapping[str, Any] = page["Parameters"][0]
+            return described
         if not page.get("NextToken"):
             return {}
         arguments["NextToken"] = page["NextToken"]

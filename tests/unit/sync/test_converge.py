@@ -183,7 +183,7 @@ class TestSecondRead:
 
 
 class TestCalls:
-    """What a warm handler sends to S3 and DynamoDB; the first two calls are made at the same time."""
+    """The calls of a warm handler to S3 and DynamoDB. The first two are made at the same time."""
 
     READS: ClassVar = ["BatchGetItem", "HeadObject"]
 

@@ -199,10 +199,10 @@ def test_a_row_is_read_before_its_object_is_known_if_the_filename_tells_the_name
 
 def test_a_row_that_was_read_before_its_object_is_used_once() -> None:
     file = PendingFile(FILENAME)
-    assert not file.has_expected_row()
+    assert not file.take_expected_row()
     file.expect_row()
     file.set_snapshot(Snapshot(row(A), "raw"))
-    assert [file.has_expected_row(), file.has_expected_row()] == [True, False]
+    assert [file.take_expected_row(), file.take_expected_row()] == [True, False]
 
 
 def test_a_row_is_read_again_if_its_object_has_another_name() -> None:
@@ -210,6 +210,6 @@ def test_a_row_is_read_again_if_its_object_has_another_name() -> None:
     file.expect_row()
     file.set_snapshot(Snapshot(row(A), "raw"))
     file.packages = pending(stored(A, name="other")).packages
-    assert not file.has_expected_row()
+    assert not file.take_expected_row()
     file.set_snapshot(Snapshot(row(A), "raw"))
     assert file.repeats == 0, "no attempt has read it before"

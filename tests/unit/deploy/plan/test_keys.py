@@ -10,15 +10,10 @@ import pytest
 from pypicloud_s3sync.deploy.models import Desired, Observed
 from pypicloud_s3sync.deploy.plan.keys import with_key_of_queue, with_keys
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
-from support.fakes import ACCOUNT, REGION, created, deployed, make_desired, not_none
+from support.fakes import ACCOUNT, REDIS, REGION, created, deployed, make_desired, not_none
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
 SECRET = f"arn:aws:secretsmanager:us-east-2:{ACCOUNT}:secret:prod/cache-AbCdEf"
-REDIS: dict[str, str | None] = {
-    "pypi__db": "redis",
-    "db__region_name": None,
-    "db__url": "redis://:p-word@cache.example",
-}
 
 
 def updated_role(desired: Desired, observed: Observed) -> dict[str, Any]:

@@ -11,15 +11,10 @@ from pypicloud_s3sync.deploy.desired.tags import PARAMETER_TAG
 from pypicloud_s3sync.deploy.models import Desired, Parameter
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.parameters import find_parameter
-from support.fakes import ACCOUNT, REGION, FakeClients, make_desired, refusal
+from support.fakes import ACCOUNT, REDIS, REGION, FakeClients, make_desired, refusal
 
 ARN = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/pypicloud-s3sync/sync"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-REDIS: dict[str, str | None] = {
-    "pypi__db": "redis",
-    "db__region_name": None,
-    "db__url": "redis://:p-word@cache.example",
-}
 FOUND: dict[str, Any] = {
     "get_parameter": {"Parameter": {"Type": "SecureString", "Value": "{}", "ARN": ARN}},
     "describe_parameters": {"Parameters": [{"KeyId": "alias/aws/ssm", "Tier": "Standard"}]},

@@ -13,7 +13,7 @@ from pypicloud_s3sync.doctor.models import (
     Facts,
 )
 from support.examinations import FUNCTION, assert_right, assert_wrong, cases, denied, facts, function_with
-from support.fakes import ACCOUNT, REGION, make_desired, not_none
+from support.fakes import ACCOUNT, REDIS, REGION, make_desired, not_none
 
 
 def role(**changes: Any) -> Any:
@@ -22,11 +22,6 @@ def role(**changes: Any) -> Any:
 
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:cache-AbCdEf"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd"
-REDIS: dict[str, str | None] = {
-    "pypi__db": "redis",
-    "db__region_name": None,
-    "db__url": "redis://:p-word@cache.example",
-}
 ENCRYPTED = replace(not_none(make_desired(**REDIS).parameter), key=KEY)
 
 #: The check, what is wrong, its state, and parts of its evidence and its remedy.
