@@ -29,7 +29,7 @@ def main() -> None:
     settings = read(EnvironSettings(json.loads(sys.argv[1]), {}))
     clients = Clients(settings)
     s3 = clients.s3_in_parallel(WORKERS)
-    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, WORKERS)
+    reader = ObjectReader(s3, HeadClient(s3, clients.session._session), WORKERS)
     syncer = Syncer(reader, open_adapter(settings), settings.bucket, settings.prefix)
     started = time.perf_counter()
     report = reconcile(syncer, s3, Options())

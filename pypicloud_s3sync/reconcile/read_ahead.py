@@ -22,7 +22,7 @@ class ReadAhead(ObjectReader):
     """
 
     def __init__(self, reader: ObjectReader) -> None:
-        super().__init__(reader.s3, reader.head_many)
+        super().__init__(reader.s3, reader.heads)
         self.pool = reader.pool
         self._requested: dict[str, Future[Found]] = {}
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from .packages import StoredObject, stored_object
 
+if TYPE_CHECKING:
+    from .heads import HeadClient
+
 #: Parallel requests.
 PARALLEL = 48
-#: The smallest number of keys for which the faster client is worth its own connections.
+#: The smallest number of keys that are worth connections of their own.
 MANY = 64
 
 #: An object, None if it does not exist, or the error of the request.
@@ -27,15 +30,17 @@ class ObjectReader:
     Parameters
     ----------
     s3 : boto3 S3 client
-    head_many : callable, optional
-        A faster HeadObject for batches: :meth:`.heads.HeadClient.head`.
+    heads : HeadClient, optional
+        Sends HeadObject with less CPU than the client.
     parallel : int, optional
         The number of parallel requests.
     """
 
-    def __init__(self, s3: Any, head_many: Head | None = None, parallel: int = PARALLEL) -> None:
+    def __init__(self, s3: Any, heads: HeadClient | None = None, parallel: int = PARALLEL) -> None:
         self.s3 = s3
-        self.head_many = head_many or self._head
+        self.heads = heads
+        self.head: Head = self._head if heads is None else heads.head
+        self.head_one_of_many: Head = self._head if heads is None else heads.head_one_of_many
         self.pool = ThreadPoolExecutor(parallel)
 
     def read(self, bucket: str, keys: Sequence[str]) -> list[Found]:
@@ -49,7 +54,7 @@ class ObjectReader:
         return [self.pool.submit(read, key) for key in keys]
 
     def _read_one(self, bucket: str, keys: Sequence[str]) -> Callable[[str], Found]:
-        head = self.head_many if len(keys) >= MANY else self._head
+        head = self.head_one_of_many if len(keys) >= MANY else self.head
 
         def read(key: str) -> Found:
             try:

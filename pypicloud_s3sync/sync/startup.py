@@ -40,7 +40,7 @@ def syncer() -> Syncer:
     )
     session = botocore.session.get_session()
     s3 = session.create_client("s3", region_name=settings.get("storage.region_name"), config=config)
-    reader = ObjectReader(s3, HeadClient(s3, session).head)
+    reader = ObjectReader(s3, HeadClient(s3, session))
     return Syncer(
         reader, adapter_for(cache), settings.get("storage.bucket"), settings.get("storage.prefix", "")
     )

@@ -87,14 +87,14 @@ class Warm:
         """Handle an event; return the number of calls to the database and to S3."""
         requests: list[str] = []
 
-        def record(model: Any, **_: Any) -> None:
-            requests.append(model.name)
+        def record(event_name: str, **_: Any) -> None:
+            requests.append(event_name)
 
         s3 = startup.syncer().reader.s3
-        s3.meta.events.register("before-call", record)
+        s3.meta.events.register("before-send", record)
         with self.counter() as sent:
             handler.handle_s3_event(notification_of(key, bucket=self.site.bucket), None)
-        s3.meta.events.unregister("before-call", record)
+        s3.meta.events.unregister("before-send", record)
         return len(sent), len(requests)
 
 

@@ -39,7 +39,7 @@ def notification_of(*keys: str, name: str = "ObjectCreated:Put", bucket: str = B
 
 
 class CallLog:
-    """Logs the AWS operations that clients send, and can run something before one of them.
+    """Logs the AWS operations that clients send, with and without boto3, and can run something before one.
 
     Attributes
     ----------
@@ -53,10 +53,11 @@ class CallLog:
         self.calls: list[str] = []
         self.before: dict[str, list[Callable[[], object]]] = {}
 
-    def __call__(self, model: Any, **kwargs: Any) -> None:
-        """Log an operation; called by botocore."""
-        self.calls.append(model.name)
-        functions = self.before.get(model.name)
+    def __call__(self, event_name: str, **kwargs: Any) -> None:
+        """Log an operation; botocore passes ``before-send.SERVICE.OPERATION``."""
+        operation = event_name.rpartition(".")[2]
+        self.calls.append(operation)
+        functions = self.before.get(operation)
         if functions:
             functions.pop(0)()
 
@@ -120,20 +121,20 @@ def calls(world: World) -> Iterator[CallLog]:
     clients = syncer.reader.s3, syncer.adapter.client
     log = CallLog()
     for client in clients:
-        client.meta.events.register("before-call", log)
+        client.meta.events.register_first("before-send", log)
     yield log
     for client in clients:
-        client.meta.events.unregister("before-call", log)
+        client.meta.events.unregister("before-send", log)
 
 
 def fail_for(monkeypatch: pytest.MonkeyPatch, *keys: str, error: Exception) -> None:
     """Let the warm handler's HeadObject raise an error for some keys, or for all if none is given."""
-    s3 = startup.syncer().reader.s3
-    head_object = s3.head_object
+    reader = startup.syncer().reader
+    head = reader.head
 
-    def fail_or_answer(Bucket: str, Key: str) -> Any:
-        if Key in keys or not keys:
+    def fail_or_answer(bucket: str, key: str) -> Any:
+        if key in keys or not keys:
             raise error
-        return head_object(Bucket=Bucket, Key=Key)
+        return head(bucket, key)
 
-    monkeypatch.setattr(s3, "head_object", fail_or_answer)
+    monkeypatch.setattr(reader, "head", fail_or_answer)

@@ -83,7 +83,7 @@ def syncer_of(
     from ...sync.objects import ObjectReader
 
     s3 = clients.s3_in_parallel(workers)
-    reader = ObjectReader(s3, HeadClient(s3, clients.session._session).head, workers)
+    reader = ObjectReader(s3, HeadClient(s3, clients.session._session), workers)
     return Syncer(reader, adapter, settings.bucket, settings.prefix), s3
 
 

@@ -13,7 +13,7 @@ import botocore.session
 import pytest
 import trustme
 from botocore import UNSIGNED
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -153,6 +153,16 @@ class TestRequest:
             s3.head()
         assert s3.by_boto3 == 3
 
+    def test_it_goes_to_the_region_to_which_boto3_was_redirected(self) -> None:
+        elsewhere = {"x-amz-bucket-region": "ap-south-1"}
+        s3 = StubbedS3((301, elsewhere), EXISTS, EXISTS)
+        assert [s3.head(), s3.head()] == [HEAD, HEAD]
+        assert (s3.by_boto3, len(s3.requests)) == (1, 3)
+        assert (
+            s3.requests[2].url == s3.requests[1].url == f"https://{BUCKET}.s3.ap-south-1.amazonaws.com/{KEY}"
+        )
+        assert b"/ap-south-1/s3/" in s3.authorizations()[2]
+
     def test_it_is_left_to_boto3_behind_a_proxy(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
         s3 = StubbedS3()
@@ -243,13 +253,13 @@ class TestAnswer:
 
 
 class Server(ThreadingHTTPServer):
-    """An S3 that counts its connections and requests.
+    """An S3 that counts its connections and requests, and the requests that boto3 sent.
 
     Parameters
     ----------
     *actions : str
-        What to do with the first requests: ``answer``, ``close`` the connection after the answer, or ``cut``
-        it in the middle. All others are answered.
+        What to do with the first requests: ``answer``, announce in the answer that the connection is to
+        ``close``, ``hang up`` after the answer, or ``cut`` it in the middle. All others are answered.
     certificate : trustme.LeafCert, optional
         The server's certificate, for HTTPS.
     """
@@ -257,7 +267,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, *actions: str, certificate: trustme.LeafCert | None = None) -> None:
-        self.actions, self.connections, self.requests = list(actions), 0, 0
+        self.actions, self.connections, self.requests, self.by_boto3 = list(actions), 0, 0, 0
+        self.hung_up = threading.Event()
         super().__init__(("127.0.0.1", 0), RequestHandler)
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -267,6 +278,13 @@ class Server(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
         super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.hung_up.set()
+
+    def count_boto3(self, **_: Any) -> None:
+        self.by_boto3 += 1
 
 
 class RequestHandler(BaseHTTPRequestHandler):
@@ -288,6 +306,8 @@ class RequestHandler(BaseHTTPRequestHandler):
         if action == "close":
             self.send_header("Connection", "close")
         self.end_headers()
+        if action == "hang up":
+            self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing."""
@@ -308,6 +328,7 @@ def serving(
             endpoint_url=f"{scheme}://127.0.0.1:{server.server_port}",
             config=NO_RETRIES,
         )
+        client.meta.events.register("before-parameter-build.s3.HeadObject", server.count_boto3)
         try:
             yield server, HeadClient(client, session)
         finally:
@@ -316,11 +337,52 @@ def serving(
 
 
 def head(client: HeadClient, times: int = 1) -> None:
+    """Read the object by a thread's own connection."""
+    for _ in range(times):
+        assert without_http(client.head_one_of_many(BUCKET, KEY)) == HEAD
+
+
+def head_few(client: HeadClient, times: int = 1) -> None:
+    """Read the object by boto3's connections."""
     for _ in range(times):
         assert without_http(client.head(BUCKET, KEY)) == HEAD
 
 
-class TestConnection:
+class TestConnectionsOfBoto3:
+    def test_they_are_used_for_a_few_keys(self) -> None:
+        with serving() as (server, client):
+            head_few(client, times=5)
+            assert (server.requests, server.connections, server.by_boto3) == (5, 1, 1)
+
+    def test_threads_share_them(self) -> None:
+        with serving() as (server, client):
+            head_few(client)
+            for _ in range(5):
+                thread = threading.Thread(target=head_few, args=(client,))
+                thread.start()
+                thread.join()
+            assert (server.requests, server.connections) == (6, 1)
+
+    def test_one_is_replaced_if_s3_closes_it(self) -> None:
+        with serving("answer", "hang up", "close") as (server, client):
+            head_few(client, times=2)
+            server.hung_up.wait()
+            head_few(client, times=2)
+            assert (server.requests, server.connections, server.by_boto3) == (4, 3, 1)
+
+    def test_a_request_is_repeated_through_boto3_if_one_breaks(self) -> None:
+        with serving("answer", "answer", "cut") as (server, client):
+            head_few(client, times=4)
+            assert (server.requests, server.by_boto3) == (5, 2)
+
+    def test_boto3_sends_every_request_if_its_connections_are_unknown(self) -> None:
+        s3 = StubbedS3()
+        s3.heads.http_session = None
+        assert [s3.head(), s3.head()] == [HEAD, HEAD]
+        assert s3.by_boto3 == 2
+
+
+class TestOwnConnection:
     def test_a_thread_uses_one_connection_for_all_its_requests(self) -> None:
         with serving() as (server, client):
             head(client, times=5)
@@ -350,8 +412,9 @@ class TestConnection:
             server.shutdown()
             server.server_close()
             client.client.close()
-            with pytest.raises(EndpointConnectionError):
-                client.head(BUCKET, KEY)
+            for request in (client.head, client.head_one_of_many):
+                with pytest.raises(EndpointConnectionError):
+                    request(BUCKET, KEY)
 
     @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
     def test_it_trusts_the_certificates_that_boto3_trusts(
@@ -364,7 +427,8 @@ class TestConnection:
         monkeypatch.setenv(variable, str(tmp_path / "ca.pem"))
         with serving(scheme="https", certificate=authority.issue_cert("127.0.0.1")) as (server, client):
             head(client, times=3)
-            assert server.requests == 3, "a request was repeated"
+            head_few(client)
+            assert server.requests == 4, "a request was repeated"
 
     def test_it_trusts_no_other_certificates(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         trusted, other = trustme.CA(), trustme.CA()
@@ -376,5 +440,5 @@ class TestConnection:
             other.issue_cert("127.0.0.1").configure_cert(server.socket.context)
             before = server.requests
             with pytest.raises(ssl.SSLError):
-                client.connections.head(client.addresses[BUCKET], "/", HTTPHeaders())
+                client.connections.send(client.addresses[BUCKET], AWSRequest("HEAD", "/").prepare())
             assert server.requests == before

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
+from pypicloud_s3sync.sync import startup
+from pypicloud_s3sync.sync.heads import HeadClient
 from pypicloud_s3sync.sync.objects import MANY, ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
 from support.moto_world import CallLog, World
@@ -59,33 +61,56 @@ def test_any_other_error_is_returned_for_its_key_alone(error: Exception) -> None
     assert reader.read(BUCKET, ["a", "failing", "b"]) == [stored("a"), error, stored("b")]
 
 
-def test_the_faster_client_reads_only_large_batches() -> None:
-    s3, faster = FakeS3(), FakeS3()
-    reader = ObjectReader(s3, lambda bucket, key: faster.head_object(bucket, key))
+class Heads:
+    """Answers HeadObject for a few keys and for many by two clients, which count the requests."""
+
+    def __init__(self) -> None:
+        self.few, self.many = FakeS3(), FakeS3()
+
+    def head(self, bucket: str, key: str) -> Mapping[str, Any]:
+        return self.few.head_object(bucket, key)
+
+    def head_one_of_many(self, bucket: str, key: str) -> Mapping[str, Any]:
+        return self.many.head_object(bucket, key)
+
+
+def test_only_large_batches_have_connections_of_their_own() -> None:
+    s3, heads = FakeS3(), Heads()
+    reader = ObjectReader(s3, cast(HeadClient, heads))
     few = [f"few-{number}" for number in range(MANY - 1)]
     reader.read(BUCKET, few)
-    assert (sorted(s3.requests), faster.requests) == (sorted(few), [])
+    assert (sorted(heads.few.requests), heads.many.requests) == (sorted(few), [])
     many = [f"many-{number}" for number in range(MANY)]
     reader.read(BUCKET, many)
-    assert (len(s3.requests), sorted(faster.requests)) == (len(few), sorted(many))
+    assert (len(heads.few.requests), sorted(heads.many.requests)) == (len(few), sorted(many))
+    assert s3.requests == []
 
 
-def test_boto3_sends_only_the_first_request_of_a_large_batch(world: World, calls: CallLog) -> None:
-    keys = [f"x/batch-{number}.0.tar.gz" for number in range(MANY)]
+@pytest.fixture
+def by_boto3(world: World) -> Iterator[list[str]]:
+    """Log the operations that the warm handler's client of S3 sends."""
+    operations: list[str] = []
+
+    def log(model: Any, **_: Any) -> None:
+        operations.append(model.name)
+
+    events = startup.syncer().reader.s3.meta.events
+    events.register("before-call", log)
+    yield operations
+    events.unregister("before-call", log)
+
+
+@pytest.mark.parametrize("count", [1, MANY])
+def test_boto3_sends_only_the_first_request(
+    world: World, calls: CallLog, by_boto3: list[str], count: int
+) -> None:
+    keys = [f"x/batch-{number}.0.tar.gz" for number in range(count)]
     for key in keys:
         world.put(key, name="batch", version=key.removesuffix(".tar.gz").rpartition("-")[2])
-    assert len(world.notify(*keys)["saved"]) == MANY
-    assert calls.calls.count("HeadObject") == 1
+    assert len(world.notify(*keys)["saved"]) == count
+    assert (calls.calls.count("HeadObject"), by_boto3) == (2 * count, ["HeadObject"])
     for key in keys:
         world.delete(key)
-    assert len(world.notify(*keys, name="ObjectRemoved:Delete")["cleared"]) == MANY
-    assert calls.calls.count("HeadObject") == 1
+    assert len(world.notify(*keys, name="ObjectRemoved:Delete")["cleared"]) == count
+    assert (calls.calls.count("HeadObject"), by_boto3) == (4 * count, ["HeadObject"])
     assert world.rows() == {}
-
-
-def test_boto3_sends_every_request_of_a_small_batch(world: World, calls: CallLog) -> None:
-    keys = [f"x/batch-{number}.0.tar.gz" for number in range(MANY - 1)]
-    for key in keys:
-        world.put(key, name="batch", version=key.removesuffix(".tar.gz").rpartition("-")[2])
-    world.notify(*keys)
-    assert calls.calls.count("HeadObject") == 2 * len(keys)
