@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import datetime
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
 
 from ..sync.keys import filename_of
 from .listing import Listing
 from .models import Count, ListedObject
 
 
-def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[ListedObject]]:
-    """Yield pages of the objects that may be packages, sorted by key.
+class Page(NamedTuple):
+    """Objects that may be packages, sorted by key, and the time of S3, in seconds since 1970, if known."""
+
+    objects: Sequence[ListedObject]
+    time: int | None
+
+
+def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Page]:
+    """Yield the pages of a bucket.
 
     Parameters
     ----------
@@ -24,14 +32,29 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[ListedO
     bucket, prefix : str
     """
     for page in _pages(s3, bucket, prefix):
-        yield listed_objects(page, prefix)
+        yield Page(listed_objects(page.get("Contents", []), prefix), _time(page))
+
+
+def _time(page: Mapping[str, Any]) -> int | None:
+    """Return the time at which S3 answered."""
+    date = page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return int(parsedate_to_datetime(date).timestamp())
+    except ValueError:
+        return None
 
 
 def listed_objects(page: Iterable[Any], prefix: str) -> list[ListedObject]:
     """Return the objects that may be packages, from the contents of a page as S3 lists them."""
     return [
-        # HeadObject answers in whole seconds.
-        ListedObject(filename, stored["Key"], int(stored["LastModified"].timestamp()), stored.get("Size", 0))
+        ListedObject(
+            filename,
+            stored["Key"],
+            # HeadObject answers in whole seconds.
+            int(stored["LastModified"].timestamp()),
+            stored.get("Size", 0),
+            identity(stored["ETag"], stored["LastModified"]),
+        )
         for stored in page
         if (filename := filename_of(stored["Key"], prefix)) is not None
     ]
@@ -62,7 +85,8 @@ def count_packages(s3: Any, bucket: str, prefix: str, most: int) -> Count:
 def list_identities(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[tuple[str, str]]]:
     """Yield pages of the keys with the identities of their objects."""
     for page in _pages(s3, bucket, prefix):
-        yield [(stored["Key"], identity(stored["ETag"], stored["LastModified"])) for stored in page]
+        contents = page.get("Contents", [])
+        yield [(stored["Key"], identity(stored["ETag"], stored["LastModified"])) for stored in contents]
 
 
 def identity(etag: str, modified: datetime.datetime) -> str:
@@ -70,9 +94,8 @@ def identity(etag: str, modified: datetime.datetime) -> str:
     return f"{etag} {int(modified.timestamp())}"
 
 
-def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[Sequence[Any]]:
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        yield page.get("Contents", [])
+def _pages(s3: Any, bucket: str, prefix: str) -> Iterator[Mapping[str, Any]]:
+    yield from s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
 
 
 def belongs_to(stored: ListedObject, names: frozenset[str], rows: Listing) -> bool:

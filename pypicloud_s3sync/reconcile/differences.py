@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from ..caches.canary import is_canary
-from .models import MICROSECONDS, Difference, Kind, ListedName, ListedObject, ListedRow
+from .models import MICROSECONDS, Difference, Kind, Known, ListedName, ListedObject, ListedRow
 
 _MASK = 2**63 - 1
 
@@ -37,12 +37,16 @@ def differences(
     for filename, found, listed in _matched(objects, rows, "filename"):
         row = listed[-1] if listed else None
         keys = tuple(sorted(stored.key for stored in found))
+        packages = [stored for stored in found if stored.known is None or stored.known.name is not None]
         if row is None:
-            yield Difference(Kind.MISSING, filename, keys, _project(keys[0]))
+            if packages:
+                yield Difference(Kind.MISSING, filename, keys, _project(keys[0]))
         elif not found:
             yield Difference(Kind.GONE, filename, (key_of(row, prefix),), row.name)
-        elif every or not _agree(found, row):
-            yield Difference(Kind.STALE, filename, keys, row.name)
+        else:
+            listings_agree = _agree(packages, row)
+            if every or not listings_agree or not _says(row, _newest(packages).known):
+                yield Difference(Kind.STALE, filename, keys, row.name, listings_agree)
 
 
 def wrong_names(rows: Iterable[ListedRow], names: Iterable[ListedName]) -> Iterator[str]:
@@ -101,14 +105,33 @@ def _is_hidden(listed: ListedName) -> bool:
     return listed.modified is None and not listed.complete
 
 
-def _agree(objects: Sequence[ListedObject], row: ListedRow) -> bool:
-    newest = max(objects, key=lambda stored: (stored.modified, stored.key))
+def _newest(objects: Iterable[ListedObject]) -> ListedObject:
+    return max(objects, key=lambda stored: (stored.modified, stored.key))
+
+
+def _agree(packages: Sequence[ListedObject], row: ListedRow) -> bool:
+    """Return whether a row has the keys and the time of its objects."""
+    if not packages:
+        return False
+    newest = _newest(packages)
     return (
-        row.plausible
-        and row.key == newest.key
+        row.key == newest.key
         and row.modified // MICROSECONDS == newest.modified
-        and set(row.other_keys) == {stored.key for stored in objects} - {newest.key}
+        and set(row.other_keys) == {stored.key for stored in packages} - {newest.key}
     )
+
+
+def _says(row: ListedRow, known: Known | None) -> bool:
+    """Return whether a row says what the metadata of its object says, or what its key spells."""
+    if known is None:
+        return row.plausible
+    wanted = known.name, known.version, summary_of(known.summary), known.sha256
+    return (row.name, row.version, row.summary, row.sha256) == wanted
+
+
+def summary_of(text: str | None) -> int:
+    """Return the hash of a summary; that of an empty one is the same as that of none."""
+    return hash(text) if text else 0
 
 
 def key_of(row: ListedRow, prefix: str) -> str:

@@ -12,12 +12,15 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any
 
-from .models import Difference, Kind, ListedName, ListedObject, ListedRow
+from .models import Difference, Kind, Known, ListedName, ListedObject, ListedRow
 
 #: Kibibytes of memory for the database's pages; the rest is on disk.
 CACHE = 16_000
 _TABLES = """
 CREATE TABLE objects (filename TEXT, key TEXT, modified INTEGER, size INTEGER);
+CREATE TABLE known (
+    key TEXT PRIMARY KEY, identity TEXT, name TEXT, version TEXT, summary TEXT, sha256 TEXT
+) WITHOUT ROWID;
 CREATE TABLE rows (
     filename TEXT, name TEXT, modified INTEGER, key TEXT, other_keys TEXT, plausible INTEGER, summary INTEGER,
     version TEXT, sha256 TEXT
@@ -66,7 +69,11 @@ class Listing:
 
     def add_objects(self, objects: Iterable[ListedObject]) -> None:
         """Add a page of the bucket's objects."""
-        self._write_all("INSERT INTO objects VALUES (?, ?, ?, ?)", objects)
+        self._write_all("INSERT INTO objects VALUES (?, ?, ?, ?)", (stored[:4] for stored in objects))
+
+    def add_known(self, known: Iterable[Known]) -> None:
+        """Add what the metadata of some objects says."""
+        self._write_all("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?)", known)
 
     def add_rows(self, rows: Iterable[ListedRow]) -> None:
         """Add a page of the cache's rows."""
@@ -93,8 +100,8 @@ class Listing:
 
     def objects(self) -> Iterator[ListedObject]:
         """Yield the objects, sorted by filename."""
-        query = "SELECT filename, key, modified, size FROM objects ORDER BY filename"
-        yield from map(ListedObject._make, self._database.execute(query))
+        query = "SELECT * FROM objects LEFT JOIN known USING (key) ORDER BY filename"
+        yield from map(_object, self._database.execute(query))
 
     def rows(self) -> Iterator[ListedRow]:
         """Yield the rows, sorted by filename."""
@@ -189,8 +196,14 @@ class Listing:
 
 
 def _packed(difference: Difference, tries: int = 0) -> tuple[object, ...]:
-    kind, filename, keys, group = difference
-    return kind.value, filename, json.dumps(keys), group, tries
+    return difference.kind.value, difference.filename, json.dumps(difference.keys), difference.group, tries
+
+
+def _object(values: Sequence[Any]) -> ListedObject:
+    filename, key, modified, size, identity, *known = values
+    if identity is None:
+        return ListedObject(filename, key, modified, size)
+    return ListedObject(filename, key, modified, size, known=Known(key, identity, *known))
 
 
 def _row(values: Sequence[Any]) -> ListedRow:

@@ -33,13 +33,32 @@ class Kind(enum.StrEnum):
     SUMMARIES = "summaries"
 
 
+class Known(NamedTuple):
+    """What the metadata of an object says; ``name`` is None if the object is not a package.
+
+    ``identity`` tells the object from its other versions. The other fields are those of its row.
+    """
+
+    key: str
+    identity: str
+    name: str | None = None
+    version: str = ""
+    summary: str = ""
+    sha256: str | None = None
+
+
 class ListedObject(NamedTuple):
-    """An object as the bucket lists it; ``modified`` is in seconds since 1970, ``size`` in bytes."""
+    """An object as the bucket lists it; ``modified`` is in seconds since 1970, ``size`` in bytes.
+
+    ``identity`` tells it from its other versions. ``known`` is what its metadata says, if that was read.
+    """
 
     filename: str
     key: str
     modified: int
     size: int = 0
+    identity: str = ""
+    known: Known | None = None
 
 
 class ListedRow(NamedTuple):
@@ -78,13 +97,15 @@ class ListedName(NamedTuple):
 class Difference(NamedTuple):
     """A filename that the listings do not agree about, and the keys to look at.
 
-    ``group`` orders the differences, so that those of a project are repaired together.
+    ``group`` orders the differences, so that those of a project are repaired together. ``is_unspelled`` tells
+    that the listings agree, but the key does not spell what the row says.
     """
 
     kind: Kind
     filename: str
     keys: tuple[str, ...]
     group: str
+    is_unspelled: bool = False
 
 
 def a_tenth(rows: int) -> int:

@@ -29,7 +29,7 @@ class Recorder(CacheAdapter):
         self._deleted: set[str] = set()
         #: How the row differed from the objects when it was first read, by filename; None if it did not.
         self.kinds: dict[str, Kind | None] = {}
-        #: The package that a row that differs should be, by filename; None for no row.
+        #: The package that a row should be, by filename; None for no row.
         self.wanted: dict[str, Any | None] = {}
         #: The filenames whose row was written, and those whose row may not be deleted.
         self.written: set[str] = set()
@@ -52,8 +52,7 @@ class Recorder(CacheAdapter):
         for change in changes:
             kind = _kind(change)
             self.kinds.setdefault(change.filename, kind)
-            if kind is not None:
-                self.wanted[change.filename] = change.wanted
+            self.wanted[change.filename] = change.wanted
             self.names |= {row.name for row in (change.snapshot.row, change.wanted) if kind and row}
             if self._dry_run or (kind is Kind.GONE and not self._may_delete(change.filename)):
                 results[change.filename] = Result.UNCHANGED

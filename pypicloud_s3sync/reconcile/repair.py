@@ -11,10 +11,13 @@ from ..caches.canary import is_canary_file
 from ..exceptions import S3SyncError
 from ..sync.converge import PAUSES, Syncer
 from ..sync.counts import count_of
+from ..sync.packages import StoredObject
 from ..sync.pending import Outcome, PendingFile
 from .differences import wrong_names
+from .known_objects import KnownObjects
+from .learning import unspelled
 from .listing import Listing
-from .models import Difference, Kind, Options, Report, Reporter
+from .models import Difference, Kind, Known, Options, Report, Reporter
 from .read_ahead import ReadAhead
 from .recorder import Recorder
 from .scans.base import Scan, read_rows, row_of
@@ -42,6 +45,8 @@ class Repair:
     report : Report
         Receives the result.
     reporter : Reporter
+    known : KnownObjects
+        Receives what is read of the objects.
     """
 
     def __init__(
@@ -52,13 +57,14 @@ class Repair:
         options: Options,
         report: Report,
         reporter: Reporter,
+        known: KnownObjects,
     ) -> None:
         if syncer.bucket is None:
             raise S3SyncError("no bucket is set: set storage.bucket")
         self._bucket = syncer.bucket
         self._adapter = syncer.adapter
         self._scan, self._listing, self._options = scan, listing, options
-        self._report, self._reporter = report, reporter
+        self._report, self._reporter, self._known = report, reporter, known
         gone = listing.count(Kind.GONE)
         # All or nothing: that many rows without an object look like a wrong setting.
         allowed = report.limit if gone <= report.limit else 0
@@ -118,11 +124,12 @@ class Repair:
         Exception
             The cache is unreachable.
         """
-        put_back, errors = 0, []
+        put_back, errors, settled = 0, [], []
         for difference, tries in batch:
             error = _error_of(outcomes, difference)
             if error is None:
                 self._count(difference)
+                settled.append(difference)
                 continue
             errors.append(error)
             if is_throttled or tries < RETRIES:
@@ -131,11 +138,25 @@ class Repair:
             else:
                 self._fail(difference, error)
         self._report.looked_at += len(batch)
+        self._learn(settled)
         self._listing.touch(self._recorder.names)
         self._recorder.forget()
+        self._reader.forget()
         if len(errors) == len(batch) and all(map(self._adapter.is_unreachable, errors)) and not is_throttled:
             raise errors[0]
         return put_back
+
+    def _learn(self, settled: Sequence[Difference]) -> None:
+        """Keep what only the metadata of the objects says."""
+        learned: list[tuple[Known, int]] = []
+        for filename, keys in (
+            (it.filename, it.keys) for it in settled if it.filename in self._recorder.wanted
+        ):
+            found = [stored for stored in map(self._reader.last, keys) if isinstance(stored, StoredObject)]
+            learned += unspelled(filename, found, self._recorder.wanted[filename])
+        if learned:
+            self._listing.add_known(known for known, _ in learned)
+            self._known.add(learned)
 
     def confirm(self, s3: Any) -> None:
         """Look again at the rows that were written without a second look at their object."""

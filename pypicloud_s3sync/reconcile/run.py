@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from ..exceptions import S3SyncError
@@ -12,11 +13,13 @@ from ..sync.counts import count_of
 from .bucket import belongs_to, list_objects
 from .differences import differences, wrong_names
 from .fan_out import Send, fan_out
+from .known_objects import KnownObjects
 from .listing import Listing
-from .models import Options, Report, Reporter
+from .models import Difference, Options, Report, Reporter
 from .repair import Repair
 from .scans import scan_of
 from .scans.base import Scan
+from .spelling import parsed
 
 
 def reconcile(
@@ -27,6 +30,7 @@ def reconcile(
     scan: Scan | None = None,
     send: Send | None = None,
     clock: Callable[[], float] = time.monotonic,
+    known: KnownObjects | None = None,
 ) -> Report:
     """Make a cache equal to its bucket, or only count the differences.
 
@@ -44,6 +48,8 @@ def reconcile(
         Sends messages to the function, which repairs the rows instead of this process.
     clock : callable, optional
         Returns the time in seconds.
+    known : KnownObjects, optional
+        What earlier runs have read.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def reconcile(
     options = options or Options()
     report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
     with Listing() as listing:
-        run(syncer, s3, options, reporter or Reporter(), scan, listing, report, send)
+        run(syncer, s3, options, reporter or Reporter(), scan, listing, report, send, known)
     report.seconds = clock() - started
     return report
 
@@ -68,23 +74,34 @@ def run(
     listing: Listing,
     report: Report,
     send: Send | None = None,
+    known: KnownObjects | None = None,
 ) -> None:
     """Reconcile as :func:`reconcile`, and leave both listings and the result to the caller."""
     if syncer.bucket is None:
         raise S3SyncError("no bucket is set: set storage.bucket")
-    _list(syncer, s3, scan, listing, options, report, reporter)
+    known = known or KnownObjects()
+    _list(syncer, s3, scan, listing, options, report, reporter, known)
     report.limit = options.max_deletions(report.rows)
+    found = _differences(listing, syncer, options)
     if send is not None:
+        listing.add_differences(filter(_is_doubtful, found))
+        looking = Report(dry_run=True, objects=report.objects)
+        Repair(syncer, scan, listing, replace(options, dry_run=True), looking, reporter, known).rows()
+        report.looked_at = looking.looked_at
+        listing.add_differences(_differences(listing, syncer, options))
         fan_out(listing, syncer.bucket, s3.meta.region_name, send, report, reporter)
         return
-    repair = Repair(syncer, scan, listing, options, report, reporter)
+    listing.add_differences(found)
+    repair = Repair(syncer, scan, listing, options, report, reporter, known)
     repair.rows()
     repair.confirm(s3)
     repair.names()
 
 
-def listings_differ(syncer: Syncer, s3: Any) -> bool:
+def listings_differ(syncer: Syncer, s3: Any, known: KnownObjects) -> bool:
     """Return whether the listings of bucket and cache differ; no object is looked at, and nothing is changed.
+
+    What earlier runs have read of the objects counts as listed.
 
     Raises
     ------
@@ -93,8 +110,8 @@ def listings_differ(syncer: Syncer, s3: Any) -> bool:
     """
     scan, options = scan_of(syncer.adapter), Options(dry_run=True)
     with Listing() as listing:
-        _list(syncer, s3, scan, listing, options, Report(dry_run=True), Reporter())
-        if listing.count():
+        _list(syncer, s3, scan, listing, options, Report(dry_run=True), Reporter(), known)
+        if any(True for _ in _differences(listing, syncer, options)):
             return True
         return scan.has_names and any(wrong_names(listing.rows_by_name(), listing.names()))
 
@@ -107,14 +124,23 @@ def _list(
     options: Options,
     report: Report,
     reporter: Reporter,
+    known: KnownObjects,
 ) -> None:
-    """List bucket and cache, and keep the differences of the listings."""
+    """List bucket and cache."""
     # The rows come first: a package that is uploaded meanwhile must not look like a row without object.
     _list_rows(scan, listing, options, report, reporter)
-    _list_objects(s3, syncer, listing, options, report, reporter)
+    _list_objects(s3, syncer, listing, options, report, reporter, known)
+
+
+def _differences(listing: Listing, syncer: Syncer, options: Options) -> Iterator[Difference]:
     # Of some packages, each file can be looked at.
     every = bool(options.packages)
-    listing.add_differences(differences(listing.objects(), listing.rows(), syncer.prefix, every=every))
+    return differences(listing.objects(), listing.rows(), syncer.prefix, every=every)
+
+
+def _is_doubtful(difference: Difference) -> bool:
+    """Return whether only the metadata of the objects tells whether something differs."""
+    return difference.is_unspelled or parsed(difference.filename) is None
 
 
 def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, reporter: Reporter) -> None:
@@ -130,7 +156,13 @@ def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, r
 
 
 def _list_objects(
-    s3: Any, syncer: Syncer, listing: Listing, options: Options, report: Report, reporter: Reporter
+    s3: Any,
+    syncer: Syncer,
+    listing: Listing,
+    options: Options,
+    report: Report,
+    reporter: Reporter,
+    known: KnownObjects,
 ) -> None:
     message, bucket = f"listing the bucket {syncer.bucket}", syncer.bucket
     reporter.running("list bucket", message, 0, None)
@@ -138,11 +170,15 @@ def _list_objects(
         listing.index_rows()
     listed = 0
     for page in list_objects(s3, str(bucket), syncer.prefix):
-        listed += len(page)
-        wanted = [
-            stored for stored in page if not options.packages or belongs_to(stored, options.packages, listing)
-        ]
+        listed += len(page.objects)
+        if options.packages:
+            wanted = [it for it in page.objects if belongs_to(it, options.packages, listing)]
+        else:
+            wanted = list(page.objects)
+            listing.add_known(known.of_page(page))
         listing.add_objects(wanted)
         report.objects += len(wanted)
         reporter.running("list bucket", message, listed, report.rows if not options.packages else None)
+    if not options.packages:
+        known.end()
     reporter.done("list bucket", f"listed {count_of(report.objects, 'object')}")

@@ -59,7 +59,7 @@ def is_spelled(filename: str, key: str | None, name: str, version: str) -> bool:
         return True
     if name != normalize_name(name):
         return False
-    return _is_spelled_otherwise(filename, key or "", name, version) or _parsed(filename) == (name, version)
+    return _is_spelled_otherwise(filename, key or "", name, version) or parsed(filename) == (name, version)
 
 
 def _is_spelled_otherwise(filename: str, key: str, name: str, version: str) -> bool:
@@ -82,7 +82,7 @@ def _splits(filename: str) -> Iterator[tuple[str, str]]:
         yield from ((name, filename[start:end]) for end in ends if end > start)
 
 
-def _parsed(filename: str) -> tuple[str, str] | None:
+def parsed(filename: str) -> tuple[str, str] | None:
     """Return the name and the version that pypicloud reads from a filename if nothing else has them."""
     try:
         name, version = parse_filename(filename)

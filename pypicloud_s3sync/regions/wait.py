@@ -151,7 +151,7 @@ def find_key(
     """Return the key of a file that is not at its usual keys; None if it is not found in some seconds."""
     deadline = clock() + seconds
     for page in list_objects(region.s3, region.bucket, region.prefix):
-        found = next((stored.key for stored in page if stored.filename == filename), None)
+        found = next((stored.key for stored in page.objects if stored.filename == filename), None)
         if found is not None or clock() > deadline:
             return found
     return None

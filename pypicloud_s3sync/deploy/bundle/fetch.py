@@ -14,6 +14,7 @@ from pathlib import Path
 import uv
 
 from ...exceptions import BundleError
+from ..cache_home import cache_home
 from .closure import Part, runs_on
 from .models import Target
 
@@ -76,8 +77,7 @@ def _cache_options() -> Iterator[list[str]]:
 
 def _cache_directory() -> Path:
     """Return uv's default: https://docs.astral.sh/uv/reference/storage/#cache-directory."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache"), "uv")
+    return cache_home() / "uv"
 
 
 def _is_writable(directory: Path) -> bool:

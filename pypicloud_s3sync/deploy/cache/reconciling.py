@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ...config.settings import SyncSettings
@@ -11,11 +14,14 @@ from ...reconcile.models import Options, Report
 from ...sync.counts import count_of
 from ...sync.masking import mask
 from ..aws.clients import Clients
+from ..cache_home import cache_home
 from ..models import Progress, Queue, Reporter
 from ..snap_start import invoked
 from .by_function import reconcile_by_function
 from .queue_sender import QueueSender
 from .reading import Steps, open_syncer
+
+LOG = logging.getLogger(__name__)
 
 
 def differs_here(settings: SyncSettings, clients: Clients) -> bool:
@@ -27,10 +33,14 @@ def differs_here(settings: SyncSettings, clients: Clients) -> bool:
         As :func:`reconcile_here`.
     """
     # Imported here and below, because it imports pypicloud, which most commands do not need.
+    from ...reconcile.known_objects import KnownObjects
     from ...reconcile.run import listings_differ
 
-    with open_syncer(settings, clients, 1, "reconcile") as (syncer, s3):
-        return listings_differ(syncer, s3)
+    with (
+        open_syncer(settings, clients, 1, "reconcile") as (syncer, s3),
+        KnownObjects(known_objects_path(settings)) as known,
+    ):
+        return listings_differ(syncer, s3, known)
 
 
 def reconcile_here(
@@ -50,14 +60,29 @@ def reconcile_here(
     S3SyncError
         Bucket or cache cannot be listed, or the cache cannot be reached.
     """
+    from ...reconcile.known_objects import KnownObjects
     from ...reconcile.run import reconcile
 
-    with open_syncer(settings, clients, workers, "reconcile") as (syncer, s3):
+    with (
+        open_syncer(settings, clients, workers, "reconcile") as (syncer, s3),
+        KnownObjects(known_objects_path(settings)) as known,
+    ):
         send = None if queue is None else QueueSender(clients, queue, workers).send
-        result = reconcile(syncer, s3, options, Steps(report), send=send)
+        result = reconcile(syncer, s3, options, Steps(report), send=send, known=known)
     # Databases may quote their settings.
     result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
     return result
+
+
+def known_objects_path(settings: SyncSettings) -> Path | None:
+    """Return the file that remembers what was read of the bucket's objects; None without a home directory."""
+    directory = cache_home() / "pypicloud_s3sync"
+    if not directory.is_absolute():
+        LOG.info("what is read of objects is not remembered without a home directory: set XDG_CACHE_HOME")
+        return None
+    parts = (settings.endpoint_url or "", settings.bucket, settings.prefix)
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+    return directory / f"{name}.objects"
 
 
 def check(report: Report) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ...caches.base import CacheAdapter, RowKey, Snapshot
 from ...sync.pending import OTHER_KEYS
 from ..capacity import Capacity
+from ..differences import summary_of
 from ..models import MICROSECONDS, Count, ListedName, ListedRow
 from ..spelling import is_spelled
 
@@ -116,11 +117,6 @@ def listed_row(
         version,
         sha256 if isinstance(sha256, str) else None,
     )
-
-
-def summary_of(text: str | None) -> int:
-    """Return the hash of a summary; that of an empty one is the same as that of none."""
-    return hash(text) if text else 0
 
 
 def microseconds(moment: datetime.datetime) -> int:

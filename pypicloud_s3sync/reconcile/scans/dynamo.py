@@ -17,8 +17,9 @@ from ...caches.base import CacheAdapter
 from ...caches.dynamo_tables import MAX_KEYS
 from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
+from ..differences import summary_of
 from ..models import Count, ListedName, ListedRow
-from .base import SHA256, Scan, data_of_text, listed_row, microseconds_of_text, summary_of
+from .base import SHA256, Scan, data_of_text, listed_row, microseconds_of_text
 
 #: The attributes that are compared; ``name`` and ``data`` are reserved words.
 ROW = {

@@ -11,9 +11,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ...sync.pending import OTHER_KEYS
-from ..differences import hash_of
+from ..differences import hash_of, summary_of
 from ..models import Count, ListedName, ListedRow
-from .base import SHA256, Scan, listed_row, microseconds_of_text, summary_of
+from .base import SHA256, Scan, listed_row, microseconds_of_text
 
 #: The keys in one page.
 PAGE = 1000

@@ -5,8 +5,8 @@ import tracemalloc
 import pytest
 
 from pypicloud_s3sync.caches.canary import NAME
-from pypicloud_s3sync.reconcile.differences import differences, hash_of, wrong_names
-from pypicloud_s3sync.reconcile.models import Difference, Kind, ListedName, ListedObject, ListedRow
+from pypicloud_s3sync.reconcile.differences import differences, hash_of, summary_of, wrong_names
+from pypicloud_s3sync.reconcile.models import Difference, Kind, Known, ListedName, ListedObject, ListedRow
 
 SECOND = 1_000_000
 
@@ -51,13 +51,38 @@ def test_a_fraction_of_a_second_is_no_difference() -> None:
         row("b/pkg-1.0.zip"),
         row(None),
         row("a/pkg-1.0.zip", "b/pkg-1.0.zip"),
-        row("a/pkg-1.0.zip", plausible=False),
     ],
 )
 def test_a_row_that_says_something_else_is_stale(wrong: ListedRow) -> None:
     assert compare([stored("a/pkg-1.0.zip")], [wrong]) == [
         Difference(Kind.STALE, "pkg-1.0.zip", ("a/pkg-1.0.zip",), "pkg")
     ]
+
+
+def test_a_row_that_its_key_does_not_spell_is_stale_unless_the_object_says_the_same() -> None:
+    key = "a/pkg-1.0.zip"
+    listed = row(key, plausible=False)._replace(version="7", summary=summary_of("text"), sha256="ab")
+    assert compare([stored(key)], [listed]) == [Difference(Kind.STALE, "pkg-1.0.zip", (key,), "pkg", True)]
+    known = Known(key, "identity", "pkg", "7", "text", "ab")
+    assert compare([stored(key)._replace(known=known)], [listed]) == []
+    for wrong in (
+        {"name": "x"},
+        {"version": "8"},
+        {"summary": 1},
+        {"sha256": None},
+        {"modified": 8 * SECOND},
+    ):
+        changed = listed._replace(plausible=True, **wrong)
+        assert compare([stored(key)._replace(known=known)], [changed])[0].kind is Kind.STALE
+
+
+def test_an_object_that_is_known_to_be_no_package_is_no_difference() -> None:
+    other, key = (stored(f"{folder}/pkg-1.0.zip", 9) for folder in "ba")
+    other = other._replace(known=Known(other.key, "identity"))
+    assert compare([other], []) == []
+    assert compare([key, other], [row(key.key, modified=9 * SECOND)]) == []
+    # What is deleted is decided on the object itself.
+    assert [it.kind for it in compare([other], [row(key.key)])] == [Kind.STALE]
 
 
 def test_the_row_of_two_keys_is_that_of_the_newer_object_and_lists_the_other_one() -> None:
