@@ -10,6 +10,8 @@ from rich.console import Console
 from ..sync.counts import count_of
 from .console import print_line
 
+#: The failures that are shown.
+SHOWN = 20
 #: What each kind of difference means, for one and for several.
 MEANINGS = {
     "missing": ("object without a row", "objects without a row"),
@@ -34,7 +36,11 @@ def show_reconciled(console: Console, document: Mapping[str, Any], summary: str)
             print_line(console, f"             {name}")
         if count > len(samples):
             print_line(console, f"             and {count - len(samples):,} more")
-    for failure in document["failed"][:20]:
+    failed = document["failed"]
+    for failure in failed[:SHOWN]:
         print_line(console, f"  failed     {failure['filename']}: {failure['error']}")
+    more = len(failed[SHOWN:]) + document["more_failed"]
+    if more:
+        print_line(console, f"             and {more:,} more")
     if summary:
         print_line(console, summary)

@@ -59,7 +59,8 @@ def _send(differences: Sequence[Difference], bucket: str, region: str, send: Sen
     ]
     errors = send([text for _, text in named]) if named else {}
     failed = {named[index][0]: error for index, error in errors.items()}
-    report.failed |= failed
+    for name, error in failed.items():
+        report.fail(name, error)
     report.queued += len(differences) - len(failed)
 
 

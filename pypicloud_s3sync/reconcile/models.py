@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 MICROSECONDS = 1_000_000
 #: The most filenames of each kind in the document.
 SAMPLES = 20
+#: The most failures of which name and error are kept: if a permission is missing, every file fails.
+FAILURES = 1000
 
 
 class Count(NamedTuple):
@@ -136,11 +138,14 @@ class Options:
 class Report:
     """The result of a reconciliation.
 
-    ``kept`` is the number of rows without an object that were kept because there were more of them than may
-    be deleted, which is ``limit``. ``queued`` is the number of files that the function will look at.
+    ``is_fan_out`` tells that the function repairs the rows, and ``queued`` is the number of files that it
+    will look at. ``failed`` has the errors by filename, and ``more_failed`` counts others, whose errors are
+    not kept. ``kept`` is the number of rows without an object that were kept because there were more of them
+    than may be deleted, which is ``limit``.
     """
 
     dry_run: bool
+    is_fan_out: bool = False
     objects: int = 0
     rows: int = 0
     differences: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
@@ -149,6 +154,7 @@ class Report:
     added: int = 0
     queued: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    more_failed: int = 0
     kept: int = 0
     limit: int = 0
     looked_at: int = 0
@@ -159,6 +165,18 @@ class Report:
         self.differences[kind] += 1
         if len(self.samples[kind]) < SAMPLES:
             self.samples[kind].append(name)
+
+    def fail(self, name: str, error: Exception | str) -> None:
+        """Add a file that failed."""
+        if name in self.failed or len(self.failed) < FAILURES:
+            self.failed[name] = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        else:
+            self.more_failed += 1
+
+    @property
+    def failures(self) -> int:
+        """The number of files that failed."""
+        return len(self.failed) + self.more_failed
 
     @property
     def in_sync(self) -> bool:
@@ -180,6 +198,7 @@ class Report:
             "added": self.added,
             "queued": self.queued,
             "failed": [{"filename": name, "error": error} for name, error in self.failed.items()],
+            "more_failed": self.more_failed,
             "kept": self.kept,
             "max_delete": self.limit,
             "looked_at": self.looked_at,

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..caches.base import Change, Result, RowKey, Snapshot
 from ..caches.canary import is_canary_file
 from ..exceptions import S3SyncError
-from ..sync.converge import PAUSES, Syncer
+from ..sync.converge import Syncer
 from ..sync.counts import count_of
 from ..sync.packages import StoredObject
-from ..sync.pending import Outcome, PendingFile
-from .differences import wrong_names
+from ..sync.pending import Outcome
 from .known_objects import KnownObjects
 from .learning import unspelled
 from .listing import Listing
 from .models import Difference, Kind, Known, Options, Report, Reporter
 from .read_ahead import ReadAhead
 from .recorder import Recorder
-from .scans.base import Scan, read_rows, row_of
+from .scans.base import Scan
 from .second_look import SecondLook, is_worthwhile
 
 #: Keys that are converged together.
 BATCH = 500
 #: How often a difference that failed is tried again, after all others.
 RETRIES = 1
-#: Names whose summaries are repaired together.
-NAMES = 100
 
 
 class Repair:
@@ -193,99 +188,7 @@ class Repair:
         self._set_error(difference, error)
 
     def _set_error(self, difference: Difference, error: Exception) -> None:
-        self._report.failed[difference.filename] = f"{type(error).__name__}: {error}"
-
-    def names(self) -> None:
-        """Look at every name whose entry or summary does not follow from its rows."""
-        if not self._scan.has_names:
-            return
-        self._listing.index_names()
-        total, done = sum(1 for _ in self._wrong_names()), 0
-        listed = self._wrong_names()
-        while names := list(islice(listed, NAMES)):
-            # The listing is some time old, and the repair of a row has repaired the summary of its name.
-            with Listing() as again:
-                self._list_again(again, names)
-                wrong = list(wrong_names(again.rows_by_name(), again.names()))
-                counted = [name for name in wrong if not self._listing.is_touched(name)]
-                for name in counted:
-                    self._report.count(Kind.SUMMARIES, name)
-                if wrong and not self._options.dry_run:
-                    again.index_names()
-                    self._repair_names(wrong, again)
-                    self._report.repaired += len(set(counted) - self._report.failed.keys())
-            done += len(names)
-            self._reporter.running(
-                "summaries", f"checking {count_of(total, 'summary', 'summaries')}", done, total
-            )
-        if total:
-            found = self._report.differences[Kind.SUMMARIES]
-            checked = count_of(total, "summary", "summaries")
-            wrong_ones = count_of(found, "was wrong", "were wrong") if found else "none was wrong"
-            self._reporter.done("summaries", f"checked {checked}, {wrong_ones}")
-
-    def _list_again(self, listing: Listing, names: Collection[str]) -> None:
-        """List some names, and all rows that the first listing had of them.
-
-        An index that lags behind, or a list that is wrong itself, must not hide a row.
-        """
-        for page in self._scan.rows(names):
-            listing.add_rows(page)
-        for listed in self._scan.names(names):
-            listing.add_names(listed)
-        listing.index_rows()
-        hidden = [
-            RowKey(filename, name)
-            for name in names
-            for filename in self._listing.filenames_of(name)
-            if not listing.has_row(filename)
-        ]
-        for start in range(0, len(hidden), BATCH):
-            found = read_rows(self._adapter, hidden[start : start + BATCH]).values()
-            rows = [snapshot.row for snapshot in found if isinstance(snapshot, Snapshot)]
-            listing.add_rows(row_of(row) for row in rows if row is not None and row.name in names)
-
-    def _wrong_names(self) -> Iterator[str]:
-        return wrong_names(self._listing.rows_by_name(), self._listing.names())
-
-    def _repair_names(self, names: Collection[str], listing: Listing) -> None:
-        """Write the summaries of names as the adapter derives them from the rows."""
-        # Rows that stay as they are let the adapter correct what is missing of their name, and a row that
-        # does not exist what is left over. No filename ends with a slash.
-        rows = [RowKey(filename, name) for name in names for filename in listing.filenames_of(name)]
-        absent = [RowKey(f"{name}/", name, is_gone=True, every_file=True) for name in names]
-        for name, error in {**self._keep(rows), **self._keep(absent)}.items():
-            self._report.failed[name] = f"{type(error).__name__}: {error}"
-
-    def _keep(self, keys: list[RowKey]) -> dict[str, Exception]:
-        """Write rows as they are, until no other writer interferes; return the errors by name."""
-        failed: dict[str, Exception] = {}
-        files = {key: PendingFile(key.filename) for key in keys}
-        for pause in (*PAUSES, None):
-            if not keys:
-                return failed
-            results = self._keep_once({key: files[key] for key in keys})
-            for key in keys:
-                result = results[key.filename]
-                if isinstance(result, Exception):
-                    failed[str(key.name)] = result
-            keys = [key for key in keys if results[key.filename] is Result.CONFLICT]
-            if keys and pause is not None:
-                self._syncer.pause(pause)
-        error = S3SyncError("its rows changed during each attempt: run it again")
-        return {**failed, **{str(key.name): error for key in keys}}
-
-    def _keep_once(self, files: Mapping[RowKey, PendingFile]) -> dict[str, Result | Exception]:
-        results: dict[str, Result | Exception] = {}
-        read, changes = read_rows(self._adapter, list(files)), []
-        for key, file in files.items():
-            found = read[key.filename]
-            if isinstance(found, Snapshot):
-                file.set_snapshot(found)
-                changes.append(Change(key, found, found.row, file.repeats))
-            else:
-                results[key.filename] = found
-        return {**results, **self._adapter.write(changes)}
+        self._report.fail(difference.filename, error)
 
 
 def _keys(batch: Sequence[tuple[Difference, int]]) -> list[str]:

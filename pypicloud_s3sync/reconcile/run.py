@@ -16,6 +16,7 @@ from .fan_out import Send, fan_out
 from .known_objects import KnownObjects
 from .listing import Listing
 from .models import Difference, Options, Report, Reporter
+from .name_repair import NameRepair
 from .repair import Repair
 from .scans import scan_of
 from .scans.base import Scan
@@ -58,7 +59,8 @@ def reconcile(
     """
     started = clock()
     options = options or Options()
-    report, scan = Report(options.dry_run), scan or scan_of(syncer.adapter)
+    report = Report(options.dry_run, is_fan_out=send is not None)
+    scan = scan or scan_of(syncer.adapter)
     with Listing() as listing:
         run(syncer, s3, options, reporter or Reporter(), scan, listing, report, send, known)
     report.seconds = clock() - started
@@ -95,7 +97,7 @@ def run(
     repair = Repair(syncer, scan, listing, options, report, reporter, known)
     repair.rows()
     repair.confirm(s3)
-    repair.names()
+    NameRepair(syncer, scan, listing, options, report, reporter).run()
 
 
 def listings_differ(syncer: Syncer, s3: Any, known: KnownObjects) -> bool:

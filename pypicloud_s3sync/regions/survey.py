@@ -53,7 +53,7 @@ def survey(region: Region, listing: Listing, reporter: Reporter, found: Callable
     run(syncer, region.s3, Options(dry_run=True), reporter, scan_of(syncer.adapter), listing, report)
     if report.failed:
         name, error = next(iter(report.failed.items()))
-        count = count_of(len(report.failed), "file")
+        count = count_of(report.failures, "file")
         raise S3SyncError(
             f"{count} of the bucket {region.bucket} could not be compared ({name}: {error}): run it again"
         )

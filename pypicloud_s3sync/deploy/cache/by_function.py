@@ -39,15 +39,16 @@ def reconcile_by_function(clients: Clients, function: str, timeout: int, report:
     """
     calls, invoker = Calls(clients), clients.invoker(timeout)
     state: Mapping[str, Any] = {}
-    failed: dict[str, str] = {}
+    found = Report(dry_run=False)
     report(Progress(STEP, "running", MESSAGE, 0))
     while True:
         answer = _reconciled(function, calls.invoke(invoker, function, request(state)))
         state = answer["state"]
-        failed |= {item["key"]: item["error"] for item in answer["failed"]}
+        for item in answer["failed"]:
+            found.fail(item["key"], item["error"])
         if answer["done"]:
             report(Progress(STEP, "done", f"the function compared {count_of(state['objects'], 'object')}"))
-            return _report(state, failed)
+            return _complete(found, state)
         report(Progress(STEP, "running", MESSAGE, state["objects"]))
 
 
@@ -63,17 +64,11 @@ def _reconciled(function: str, response: Mapping[str, Any]) -> Mapping[str, Any]
     return found
 
 
-def _report(state: Mapping[str, Any], failed: Mapping[str, str]) -> Report:
+def _complete(report: Report, state: Mapping[str, Any]) -> Report:
     kinds = {Kind.MISSING: "added", Kind.STALE: "repaired", Kind.GONE: "deleted"}
-    report = Report(
-        dry_run=False,
-        objects=state["objects"],
-        rows=state["rows"],
-        added=state["added"],
-        repaired=sum(state[name] for name in kinds.values()),
-        failed=dict(failed),
-        kept=state["kept"],
-        limit=a_tenth(state["rows"]),
-    )
+    report.objects, report.rows = state["objects"], state["rows"]
+    report.added, report.kept = state["added"], state["kept"]
+    report.repaired = sum(state[name] for name in kinds.values())
+    report.limit = a_tenth(state["rows"])
     report.differences |= {kind: state[name] for kind, name in kinds.items()}
     return report

@@ -117,7 +117,7 @@ def result_of(report: Report) -> dict[str, Any]:
     return {
         "at": int(time.time()),
         **{name: document[name] for name in kept},
-        "failed": len(report.failed),
+        "failed": report.failures,
     }
 
 

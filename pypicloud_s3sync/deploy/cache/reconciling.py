@@ -96,8 +96,8 @@ def check(report: Report) -> None:
     problems = []
     if report.failed and not report.dry_run:
         name, error = next(iter(report.failed.items()))
-        files = count_of(len(report.failed), "file")
-        done = "queued" if report.queued else "repaired"
+        files = count_of(report.failures, "file")
+        done = "queued" if report.is_fan_out else "repaired"
         problems.append(f"{files} could not be {done} ({name}: {error}): run it again")
     if report.kept and not report.dry_run:
         kept = count_of(report.kept, "row has", "rows have")
@@ -113,7 +113,7 @@ def summary(report: Report) -> str:
     """Return the result of a reconciliation in a sentence."""
     if report.dry_run and not report.in_sync:
         counts = [f"{count:,} {kind.value}" for kind, count in report.differences.items() if count]
-        counts += [f"{len(report.failed):,} unknown"] if report.failed else []
+        counts += [f"{report.failures:,} unknown"] if report.failed else []
         return f"Bucket and cache differ: {', '.join(counts)}."
     if report.queued:
         files = count_of(report.queued, "file")

@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.dynamo_tables import READ_PAUSES
 from pypicloud_s3sync.exceptions import S3SyncError
-from pypicloud_s3sync.reconcile import repair
+from pypicloud_s3sync.reconcile import models, repair
 from pypicloud_s3sync.reconcile.capacity import PAUSE, DynamoCapacity
 from pypicloud_s3sync.reconcile.models import Kind, Options, Report, Reporter
+from pypicloud_s3sync.reconcile.name_repair import NameRepair
 from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.reconcile.scans import scan_of
@@ -55,6 +56,7 @@ def test_the_document_has_the_fields_of_the_contract() -> None:
         "added": 0,
         "queued": 0,
         "failed": [],
+        "more_failed": 0,
         "kept": 0,
         "max_delete": 100,
         "looked_at": 1,
@@ -235,6 +237,38 @@ def test_a_file_that_fails_is_named_and_the_others_are_repaired() -> None:
     assert world.heads.count("x/b-1.0.zip") == 2, "it was not tried again"
     world.denied = set()
     assert world.reconcile().in_sync
+
+
+def test_of_many_files_that_fail_the_first_are_named_and_the_others_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(models, "FAILURES", 3)
+    world = World(Redis)
+    for number in range(8):
+        world.put(f"x/pkg-{number}.0.zip")
+    world.denied = set(world.bucket.versions)
+    report = world.reconcile()
+    assert (len(report.failed), report.failures, counts(report)) == (3, 8, {"missing": 8})
+    document = report.document()
+    assert (len(document["failed"]), document["more_failed"], document["in_sync"]) == (3, 5, False)
+
+
+def test_a_summary_whose_failure_is_not_named_does_not_count_as_repaired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(models, "FAILURES", 1)
+    world = World(Redis)
+    for name in ("one", "two", "three"):
+        world.put(f"x/{name}-1.0.zip")
+    world.reconcile()
+    world.backend.db.delete("pypicloud:set")  # type: ignore[attr-defined]
+
+    def refuse(*_: object) -> dict[str, Exception]:
+        return {name: ValueError("refused") for name in ("one", "two")}
+
+    monkeypatch.setattr(NameRepair, "_keep", refuse)
+    report = world.reconcile()
+    assert (counts(report), report.repaired, report.failures) == ({"summaries": 3}, 1, 2)
 
 
 def test_a_database_that_goes_away_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

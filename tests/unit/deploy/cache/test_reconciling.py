@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.deploy.cache.reconciling import known_objects_path
+from pypicloud_s3sync.deploy.cache.reconciling import check, known_objects_path
+from pypicloud_s3sync.exceptions import ReconcileError
+from pypicloud_s3sync.reconcile.models import Report
 from support.fakes import make_settings
 
 
@@ -39,3 +41,21 @@ def test_without_a_home_directory_there_is_no_file_and_a_line_says_so(
     assert [record.getMessage() for record in caplog.records] == [
         "what is read of objects is not remembered without a home directory: set XDG_CACHE_HOME"
     ]
+
+
+@pytest.mark.parametrize(
+    ("is_fan_out", "queued", "more", "message"),
+    [
+        (False, 0, 0, r"1 file could not be repaired \(x.zip: refused\)"),
+        (False, 0, 4, r"5 files could not be repaired \(x.zip: refused\)"),
+        (True, 0, 0, r"1 file could not be queued \(x.zip: refused\)"),
+        (True, 7, 0, r"1 file could not be queued \(x.zip: refused\)"),
+    ],
+)
+def test_the_error_counts_what_could_not_be_repaired_or_queued(
+    is_fan_out: bool, queued: int, more: int, message: str
+) -> None:
+    report = Report(dry_run=False, is_fan_out=is_fan_out, queued=queued, more_failed=more)
+    report.fail("x.zip", "refused")
+    with pytest.raises(ReconcileError, match=message):
+        check(report)
