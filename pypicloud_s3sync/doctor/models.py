@@ -216,6 +216,8 @@ class Facts:
     probe: Fact[Probe | None]
     intervals: Fact[Sequence[Interval]]
     statistics: Fact[Statistics]
+    #: Whether each bucket has Object Lock: this one, and if it has it, those to which it replicates.
+    object_locks: Mapping[str, Fact[bool]] = field(default_factory=dict)
     ages: Fact[Mapping[str, int]] = field(default_factory=lambda: Fact({}))
     published: Fact[Published | None] = field(default_factory=lambda: Fact(None))
     parameter: Fact[Parameter | None] = field(default_factory=lambda: Fact(None))

@@ -31,7 +31,7 @@ from ..deploy.readers.notifications import bucket_notifications
 from ..deploy.readers.parameters import find_parameter
 from ..deploy.readers.permissions import permission_statements
 from ..deploy.readers.published import find_published
-from ..deploy.readers.replication import bucket_encryption, bucket_versioning
+from ..deploy.readers.replication import bucket_encryption, bucket_versioning, has_object_lock
 from ..deploy.readers.roles import find_role
 from ..deploy.readers.tables import account_of_tables, cache_tables
 from ..deploy.replication.models import Encryption
@@ -133,6 +133,8 @@ class _Reading:
         encryption = start(self._read_encryption)
         has_replication_role = start(self._has_replication_role)
         destinations = start(self._read_destinations)
+        self._object_lock = start(self._read_object_lock)
+        object_locks = start(self._read_object_locks)
         samples = start(self._read_samples)
         self._tables = start(self._read_tables)
         scaled = start(self._read_scaled)
@@ -162,6 +164,7 @@ class _Reading:
             replication=_fact(self._replication),
             has_replication_role=_fact(has_replication_role),
             destinations=destinations.result(),
+            object_locks=object_locks.result(),
             encryption=_fact(encryption),
             samples=_fact(samples),
             fingerprint=_fact(self._fingerprint),
@@ -250,12 +253,25 @@ class _Reading:
         return found is not None and readers.has_role(self._calls.result(), found.role.rpartition("/")[2])
 
     def _read_destinations(self) -> Mapping[str, Fact[Destination]]:
+        return self._of_destinations(readers.read_destination)
+
+    def _read_object_lock(self) -> bool:
+        """Return whether packages are replicated from the bucket, and it has Object Lock."""
+        return self._rules() is not None and self._in_bucket(has_object_lock)
+
+    def _read_object_locks(self) -> Mapping[str, Fact[bool]]:
+        own = _fact(self._object_lock)
+        others = self._of_destinations(has_object_lock) if own.known else {}
+        return {self.settings.bucket: own, **others}
+
+    def _of_destinations(self, read: Callable[[Calls, str], T]) -> Mapping[str, Fact[T]]:
+        """Read something of each bucket to which the packages are replicated."""
         try:
             found, calls = self._rules(), self._calls.result()
         except S3SyncError:
             return {}
         names = found.destinations(self.settings.prefix)[:MOST_DESTINATIONS] if found else ()
-        reads = {name: self._pool.submit(readers.read_destination, calls, name) for name in names}
+        reads = {name: self._pool.submit(read, calls, name) for name in names}
         return {name: _fact(read) for name, read in reads.items()}
 
     def _read_samples(self) -> Sequence[Sample]:

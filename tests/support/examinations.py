@@ -115,11 +115,12 @@ def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Fact
         "ages": {},
         "published": seen.published,
     }
-    known = {name: _fact(value) for name, value in (values | changes).items() if name != "destinations"}
+    by_bucket: dict[str, Any] = {"destinations": back(), "object_locks": {}}
+    known = {name: _fact(value) for name, value in (values | changes).items() if name not in by_bucket}
     return Facts(
         settings=make_settings(**given),
         now=NOW,
-        destinations=changes.get("destinations", back()),
+        **{name: changes.get(name, value) for name, value in by_bucket.items()},
         **known,
     )
 

@@ -89,8 +89,11 @@ class Statements:
         scope, settings = self.scope, self.settings
         yield allow("ReadEncryption", ["s3:GetEncryptionConfiguration"], self._bucket)
         # The settings name neither the buckets of the other regions nor the role that S3 replicates with.
-        actions = ["s3:GetBucketVersioning", "s3:GetReplicationConfiguration"]
-        yield allow("ReadRegions", [*actions, "s3:ListBucket"], f"arn:{scope.partition}:s3:::*")
+        actions = [
+            *("s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning"),
+            *("s3:GetReplicationConfiguration", "s3:ListBucket"),
+        ]
+        yield allow("ReadRegions", actions, f"arn:{scope.partition}:s3:::*")
         yield allow("ReadRoles", ["iam:GetRole"], scope.arn("iam", "role/*", ""))
         yield allow("ReadObjects", ["s3:GetObject"], f"{self._bucket}/{literal(settings.prefix)}*")
         given = [settings.role_arn] if settings.role_arn else self._roles

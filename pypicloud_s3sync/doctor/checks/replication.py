@@ -17,6 +17,11 @@ ENABLED = "Enabled"
 LONG = datetime.timedelta(hours=1)
 #: Files that a finding names.
 NAMED = 3
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html#object-lock-managing-replication
+_LOCK = (
+    "aws s3api put-object-lock-configuration --bucket {}"
+    " --object-lock-configuration ObjectLockEnabled=Enabled"
+)
 SET_UP = "run `ppc-s3sync replicate` with the ini file of each region"
 BATCH = (
     "copy them with S3 Batch Replication: `ppc-s3sync replicate --plan --json` with the ini file of each"
@@ -54,7 +59,7 @@ def replication(facts: Facts) -> Finding:
         )
     prefix = settings.prefix
     findings = [_to(facts, found, destination) for destination in found.destinations(prefix)]
-    return combined([*findings, *_role(facts, found), *_samples(facts)])
+    return combined([*findings, *_object_locks(facts, found), *_role(facts, found), *_samples(facts)])
 
 
 def _rules(facts: Facts) -> Sequence[Rule]:
@@ -123,6 +128,29 @@ def _of_both(facts: Facts, rule: Rule, destination: Destination) -> Finding:
             "set SourceSelectionCriteria.ReplicaModifications.Status of the rule to Enabled",
         )
     return ok(f"{rule.name}, both ways")
+
+
+def _object_locks(facts: Facts, found: Replication) -> Iterator[Finding]:
+    """Yield that a bucket has no Object Lock, to which a bucket with Object Lock replicates."""
+    own = facts.object_locks.get(facts.settings.bucket, Fact(False))
+    if own.error is not None:
+        yield unread(own.error)
+    elif own.get():
+        yield from _of_locked(facts, found)
+
+
+def _of_locked(facts: Facts, found: Replication) -> Iterator[Finding]:
+    name, prefix = facts.settings.bucket, facts.settings.prefix
+    for destination in found.destinations(prefix):
+        other = facts.object_locks.get(destination, Fact(True))
+        if other.error is not None:
+            yield unread(other.error)
+        elif not other.get() and found.effective(prefix, destination) is not None:
+            yield failed(
+                f"the bucket {name} has Object Lock, but {destination} has none, so S3 copies nothing to it",
+                f"`{_LOCK.format(destination)}`; it cannot be disabled later, and without a default retention"
+                " it locks no object",
+            )
 
 
 def _role(facts: Facts, found: Replication) -> Iterator[Finding]:

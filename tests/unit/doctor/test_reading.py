@@ -12,8 +12,8 @@ from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.doctor import reading
 from pypicloud_s3sync.doctor.models import BucketFacts, Facts
 from pypicloud_s3sync.exceptions import AwsError, ConfigError, NotReadError, UnreachableError
-from support.examinations import NOW
-from support.fakes import ACCOUNT, FakeClients, make_settings, refusal
+from support.examinations import NOW, OTHER, ROLE, rule
+from support.fakes import ACCOUNT, BUCKET, FakeClients, make_settings, refusal
 
 CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/operator"}
 DENIED = refusal("AccessDenied", status=403)
@@ -94,6 +94,27 @@ def test_a_denied_read_leaves_all_others(monkeypatch: pytest.MonkeyPatch) -> Non
     assert isinstance(facts.function.error, AwsError)
     assert facts.versioning.get() == "Enabled"
     assert "the function is unknown" in str(facts.delivery.error)
+
+
+@pytest.mark.parametrize("locked", [(), (BUCKET,), (BUCKET, OTHER)])
+def test_object_lock_is_read_of_the_buckets_whose_replication_needs_it(
+    monkeypatch: pytest.MonkeyPatch, locked: tuple[str, ...]
+) -> None:
+    def lock(Bucket: str) -> dict[str, Any]:
+        if Bucket not in locked:
+            raise refusal("ObjectLockConfigurationNotFoundError", status=404)
+        return {"ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled"}}
+
+    assert read(monkeypatch, {"get_object_lock_configuration": lock}).object_locks[BUCKET].get() is False
+    answers = {
+        "get_bucket_replication": {"ReplicationConfiguration": {"Role": ROLE, "Rules": [rule()]}},
+        "get_object_lock_configuration": lock,
+    }
+    found = read(monkeypatch, answers).object_locks
+    asked = (BUCKET, OTHER) if locked else (BUCKET,)
+    assert {name: fact.get() for name, fact in found.items()} == {name: name in locked for name in asked}
+    denied = read(monkeypatch, {**answers, "get_object_lock_configuration": DENIED}).object_locks
+    assert "AccessDenied for s3:GetBucketObjectLockConfiguration" in str(denied[BUCKET].error)
 
 
 @pytest.mark.parametrize(

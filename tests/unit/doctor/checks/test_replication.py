@@ -36,6 +36,7 @@ WITH_KEY: dict[str, Any] = {
     },
 }
 
+LOCK_ACTION = "s3:GetBucketObjectLockConfiguration"
 #: The filters that cover every object.
 EVERYTHING: list[dict[str, Any]] = [{"Filter": {}}, {"Prefix": ""}, {"Filter": {"And": {"Prefix": ""}}}]
 
@@ -82,6 +83,26 @@ WRONG: list[tuple[str, Facts, str, str, str]] = [
         "replication",
         facts(has_replication_role=False),
         *("failed", "role/replication of the rules does not exist", "create the role"),
+    ),
+    (
+        "replication",
+        facts(object_locks={BUCKET: Fact(True), OTHER: Fact(False)}),
+        *(
+            "failed",
+            f"the bucket {BUCKET} has Object Lock, but {OTHER} has none, so S3 copies nothing to it",
+            f"put-object-lock-configuration --bucket {OTHER} ",
+        ),
+    ),
+    *(
+        (
+            "replication",
+            facts(object_locks=locks),
+            *("warning", f"unknown: AccessDenied for {LOCK_ACTION}", f'"Action": "{LOCK_ACTION}"'),
+        )
+        for locks in (
+            {BUCKET: Fact[bool](error=denied(LOCK_ACTION))},
+            {BUCKET: Fact(True), OTHER: Fact(error=denied(LOCK_ACTION))},
+        )
     ),
     (
         "replication",
@@ -181,6 +202,10 @@ RIGHT: list[tuple[str, Facts, str]] = [
         "replication",
         facts(destinations={OTHER: Fact(Destination(True, "Enabled"))}),
         f"one way: {OTHER} does not replicate back",
+    ),
+    *(
+        ("replication", facts(object_locks=locks), "both ways")
+        for locks in ({BUCKET: Fact(False)}, {BUCKET: Fact(True), OTHER: Fact(True)})
     ),
     *(
         ("replication", facts(replication=rules({**rule(Filter=None), **found})), "both ways")
