@@ -116,7 +116,9 @@ def facts(settings: dict[str, str | None] | None = None, **changes: Any) -> Fact
         "published": seen.published,
     }
     by_bucket: dict[str, Any] = {"destinations": back(), "object_locks": {}}
-    known = {name: _fact(value) for name, value in (values | changes).items() if name not in by_bucket}
+    known: dict[str, Any] = {
+        name: _fact(value) for name, value in (values | changes).items() if name not in by_bucket
+    }
     return Facts(
         settings=make_settings(**given),
         now=NOW,
