@@ -1,8 +1,11 @@
-"""Patch pypicloud so that it rebuilds a DynamoDB cache without losing the tables.
+"""Patch pypicloud so that it creates the tables of a DynamoDB cache once, and rebuilds them as they were.
 
-:mod:`pypicloud_s3sync.compat` applies the patch.
+:mod:`pypicloud_s3sync.compat` applies the patches.
 
-pypicloud 1.3.12 clears its cache by deleting the tables and creating them again with the same throughput. An
+If several workers start and no table exists, each of them creates it. DynamoDB refuses all but the first, and
+pypicloud 1.3.12 then does not start. The repair can go once pypicloud waits for the other worker's table.
+
+To rebuild its cache, pypicloud 1.3.12 deletes the tables and creates them again with the same throughput. An
 on-demand table has a throughput of zero, with which no table can be created: the tables are gone. Tables with
 provisioned throughput lose their encryption key, their tags and everything else. The repair can go once
 pypicloud creates the tables as they were.
@@ -21,6 +24,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
+from dynamo3 import DynamoDBConnection, DynamoDBError
 from pypicloud.cache import dynamo
 
 from ..exceptions import ConflictError
@@ -33,8 +37,22 @@ _Call = tuple[str, dict[str, Any]]
 
 
 def apply() -> None:
-    """Apply the repair."""
+    """Apply the repairs."""
     dynamo.DynamoCache.clear_all = _clear_all
+    dynamo.DynamoDBConnection = _Connection
+
+
+class _Connection(DynamoDBConnection):  # type: ignore[misc]
+    """A connection for which a table that another worker has just created is no error."""
+
+    def create_table(self, tablename: str, *args: Any, **kwargs: Any) -> Any:
+        """Create a table; flywheel then waits until it is active."""
+        try:
+            return super().create_table(tablename, *args, **kwargs)
+        except DynamoDBError as error:
+            if error.kwargs.get("Code") != "ResourceInUseException":
+                raise
+            LOG.info("Another process has created the DynamoDB table %s", tablename)
 
 
 def _clear_all(self: Any) -> None:

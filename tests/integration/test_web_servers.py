@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.embedded import EmbeddedAws
 from support.sites import Site, ini_settings, new_site
@@ -48,8 +47,6 @@ def served(
     with slow_aws(aws.port) as link:
         # Enabling it reconciles, which would delete the rows of other tests from shared tables.
         own_tables = {"db__namespace": f"{site.function}-"}
-        # A worker of pypicloud does not start if another one creates a table at the same moment.
-        open_adapter(site.settings(**own_tables))
         settings = ini_settings(site, s3sync__endpoint_url=link.url, **own_tables)
         with running(kind, tmp_path_factory.mktemp("server"), settings) as server:
             yield Served(server, site, link)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from dynamo3 import DynamoDBError
 
 from pypicloud_s3sync.caches.dynamo_repairs import create_request
 from pypicloud_s3sync.exceptions import ConflictError
@@ -85,7 +86,7 @@ class Calls:
 
 
 def refusal(code: str, operation: str) -> ClientError:
-    answer: Any = {"Error": {"Code": code, "Message": "no"}}
+    answer: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
     return ClientError(answer, operation)
 
 
@@ -232,3 +233,31 @@ def test_the_request_has_the_key_the_stream_and_the_limits_of_the_table() -> Non
         "TableClass": "STANDARD_INFREQUENT_ACCESS",
     }
     client_model("dynamodb").check_arguments("create_table", request)
+
+
+class TestSeveralWorkersStart:
+    """None of them has seen a table, so each of them creates it."""
+
+    @pytest.fixture(autouse=True)
+    def stale_list(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(world.cache.engine.dynamo, "list_tables", list)
+
+    def test_a_worker_waits_until_the_table_of_another_one_is_active(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = world.cache.engine.dynamo.client
+        describe, statuses = client.describe_table, ["CREATING", "ACTIVE"] * len(TABLES)
+
+        def described(**arguments: Any) -> Any:
+            table = describe(**arguments)["Table"]
+            return {"Table": {**table, "TableStatus": statuses.pop(0)}}
+
+        monkeypatch.setattr(client, "describe_table", described)
+        monkeypatch.setattr("time.sleep", lambda seconds: None)
+        world.cache.engine.create_schema()
+        assert not statuses
+
+    def test_any_other_refusal_is_an_error(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        Calls(world, monkeypatch).answer("create_table", refusal("LimitExceededException", "CreateTable"))
+        with pytest.raises(DynamoDBError, match="LimitExceededException"):
+            world.cache.engine.create_schema()
