@@ -9,14 +9,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..exceptions import ConfigError, UnreachableError
 
-#: Both services answer within milliseconds; a VPC without a way to them does not answer at all.
-TIMEOUTS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 2})
+#: Seconds. Both services answer within milliseconds; a VPC without a way to them does not answer at all.
+CONNECT_TIMEOUT, READ_TIMEOUT = 2, 5
 #: The settings by the name of the parameter, or the ARN of the secret, that holds them.
 _settings: dict[str, dict[str, str]] = {}
 #: Every setting that was read, as rotated secrets may still be quoted by an error.
@@ -97,7 +95,13 @@ def _fetch(reference: str, region: str | None) -> str:
 
 
 def _client(service: str, region: str | None) -> Any:
-    return botocore.session.get_session().create_client(service, region_name=region, config=TIMEOUTS)
+    # Imported here, because the command line uses this module too, and need not wait for botocore.
+    import botocore.session
+    from botocore.config import Config
+
+    retries: Any = {"mode": "standard", "max_attempts": 2}
+    config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=retries)
+    return botocore.session.get_session().create_client(service, region_name=region, config=config)
 
 
 def _parse(reference: str, text: str) -> dict[str, str]:

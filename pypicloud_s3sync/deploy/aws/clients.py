@@ -1,4 +1,7 @@
-"""Create the AWS clients for provisioning from the settings; the only module here that imports boto3."""
+"""Create the AWS clients for provisioning from the settings; the only module here that imports boto3.
+
+It does so when it creates a client, because commands that call no AWS need not wait for that.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from botocore.utils import IMDSRegionProvider, parse_timestamp
@@ -196,11 +197,16 @@ def _first_region(settings: SyncSettings, default: str | None) -> str:
 @functools.cache
 def _region_of_instance() -> str | None:
     """Return the region of the EC2 instance that this process runs on, or None if it runs elsewhere."""
+    import botocore.session
+
     region: str | None = IMDSRegionProvider(botocore.session.get_session()).provide()
     return region
 
 
 def _session(credentials: Credentials | None, region: str | None, limits: Limits) -> Any:
+    import boto3.session
+    import botocore.session
+
     core = botocore.session.get_session()
     retries: Any = {"mode": "standard", "total_max_attempts": limits.attempts}
     # The default of every client of the session: boto3 makes some itself, to assume the role of a profile.

@@ -18,6 +18,7 @@ from .interpreters import find_python
 from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
 from .offline import advice
 from .platforms import host_can_run
+from .sdk import host_sdk
 from .trim import choose_files
 from .verify import verify
 
@@ -76,14 +77,20 @@ def _build(spec: BundleSpec, steps: _Steps) -> Bundle:
     python = find_python(spec.target.python)
     parts = parts_of(spec)
     steps.finish(f"selected {len(parts)} distributions for {spec.target}")
+    with host_sdk(python) as sdk:
+        contents = _contents(parts, spec, python, steps)
+        bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
+        steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
+        _verify(bundle, spec, python, sdk, steps, any(map(is_binary, contents)))
+    return bundle
+
+
+def _contents(parts: list[Part], spec: BundleSpec, python: str | None, steps: _Steps) -> dict[str, bytes]:
+    """Return the contents of the files that go in, by name."""
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
         files = _gather(parts, spec, Path(directory), steps)
         files |= _compiled(files, spec.target, python, Path(directory, "compiled"), steps)
-        contents = _read(files)
-    bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
-    steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
-    _verify(bundle, spec, python, steps, any(map(is_binary, contents)))
-    return bundle
+        return _read(files)
 
 
 def _gather(parts: list[Part], spec: BundleSpec, directory: Path, steps: _Steps) -> Files:
@@ -121,11 +128,13 @@ def _read(files: Files) -> dict[str, bytes]:
     return contents
 
 
-def _verify(bundle: Bundle, spec: BundleSpec, python: str | None, steps: _Steps, has_binaries: bool) -> None:
+def _verify(
+    bundle: Bundle, spec: BundleSpec, python: str | None, sdk: Path, steps: _Steps, has_binaries: bool
+) -> None:
     if has_binaries and not host_can_run(spec.target):
         steps.finish(f"not verified: this host cannot run {spec.target.architecture} binaries for Linux")
     elif python is None:
         steps.finish(f"not verified: this host has no {spec.target.runtime}")
     else:
-        verify(bundle.data, spec, python)
+        verify(bundle.data, spec, python, sdk)
         steps.finish(f"imported in a clean {spec.target.runtime}")

@@ -7,8 +7,10 @@ function, after ``try``, or by a name in a string. So nothing is left out that a
 from __future__ import annotations
 
 import ast
+import gc
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from .archive import is_binary
@@ -38,8 +40,27 @@ def reachable(files: Files, roots: Iterable[str], imported: Iterable[str] = ()) 
         The roots, the modules, the packages that contain them, and the data files of those packages.
     """
     modules = {module: name for name in files if (module := _module_of(name))}
+    with _without_garbage_collection():
+        reached = _follow([*roots, *_files_of(imported, modules)], files, modules)
+    folders = {str(PurePosixPath(name).parent) for name in reached}
+    return reached | {name for name in files if _module_of(name) is None and _is_data_of(name, folders)}
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Pause the collector of cycles: it would look through every syntax tree, and find none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _follow(pending: list[str], files: Files, modules: Mapping[str, str]) -> set[str]:
+    """Return some files, and those that they mention directly or through each other."""
     reached: set[str] = set()
-    pending = [*roots, *_files_of(imported, modules)]
     while pending:
         name = pending.pop()
         if name in reached:
@@ -47,8 +68,7 @@ def reachable(files: Files, roots: Iterable[str], imported: Iterable[str] = ()) 
         reached.add(name)
         if name.endswith(".py"):
             pending += _files_of(_mentioned(name, files[name]), modules)
-    folders = {str(PurePosixPath(name).parent) for name in reached}
-    return reached | {name for name in files if _module_of(name) is None and _is_data_of(name, folders)}
+    return reached
 
 
 def _module_of(name: str) -> str | None:

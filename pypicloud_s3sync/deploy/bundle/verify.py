@@ -7,7 +7,6 @@ import json
 import subprocess
 import tempfile
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +17,13 @@ from .models import BundleSpec
 
 _SCRIPT = Path(__file__).parent / "scripts" / "probe.py"
 
-#: The modules that Lambda's Python runtimes have in addition to the standard library.
-_SDK_MODULES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-
 #: The modules to import, before those of the cache.
 _MODULES = ("lambda_script", "pypicloud_s3sync.handler", "pypicloud_s3sync.compat", "pypicloud.storage")
 
 _TIMEOUT = 120  # seconds
 
 
-def verify(data: bytes, spec: BundleSpec, python: str) -> None:
+def verify(data: bytes, spec: BundleSpec, python: str, sdk: Path) -> None:
     """Unpack a zip and import the handler, the storage and the cache from it.
 
     Parameters
@@ -38,6 +34,8 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
         The spec that the zip was built from.
     python : str
         An interpreter of the target's version.
+    sdk : Path
+        A directory with the AWS SDK.
 
     Raises
     ------
@@ -45,27 +43,13 @@ def verify(data: bytes, spec: BundleSpec, python: str) -> None:
         If an import fails. If a module is missing, the message names it.
     """
     with tempfile.TemporaryDirectory(prefix="ppc-s3sync-") as directory:
-        task, sdk = Path(directory, "task"), Path(directory, "sdk")
         with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-            bundle.extractall(task)
-        link_sdk(sdk)
+            bundle.extractall(directory)
         modules = [*_MODULES, *cache_needs(spec).modules, *dialect_modules(spec)]
-        request = {"path": [str(task), str(sdk)], "modules": modules, "cache": spec.cache}
+        request = {"path": [directory, str(sdk)], "modules": modules, "cache": spec.cache}
         failure = _run_probe(python, request)
     if failure:
         raise BundleError(_explain(failure, spec))
-
-
-def link_sdk(directory: Path) -> None:
-    """Create a directory with links to the host's SDK, and to nothing else in its ``site-packages``."""
-    directory.mkdir()
-    for name in _SDK_MODULES:
-        spec = find_spec(name)
-        if spec is None or spec.origin is None:
-            raise BundleError(f"{name}, a requirement of boto3, is not installed here: pip install boto3")
-        origin = Path(spec.origin)
-        module = origin.parent if origin.name == "__init__.py" else origin
-        (directory / module.name).symlink_to(module)
 
 
 def _run_probe(python: str, request: dict[str, Any]) -> dict[str, Any]:

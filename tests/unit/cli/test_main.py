@@ -292,6 +292,7 @@ from pypicloud_s3sync.cli.commands import Command
 command = Command(sys.argv[1], {"bucket": "b"}, {"region": "eu-west-1"}, as_json=True)
 with command._deployment() as deployment:
     deployment._bundle.fingerprint()
+    assert not {"boto3", "botocore.session"} & sys.modules.keys(), "it has not called AWS"
     deployment._clients(command.settings, None)["dynamodb"]
 print(sorted({"pypicloud", "pyramid.path", "redis", "sqlalchemy"} & sys.modules.keys()))
 """
