@@ -1,66 +1,114 @@
-"""Play many random histories on every core: ``make soak``, or ``python tests/soak.py [COUNT [SEED]]``.
+"""Try faults, random histories and interleavings on every core: ``make soak``, or ``python tests/soak.py``.
 
-COUNT is 100,000 by default. The first history has the seed SEED, by default 0. Before that, every fault is
-tried at every call of every command, and the interleavings of two handlers, with and without a server, and of
-three handlers are explored: all of them, in every scope that has no more than ``STATES`` states.
+First every fault is tried at every call of every command, then random histories are played, and at last the
+interleavings of two and three handlers are explored: every one of them, in ever larger scopes. Each part
+prints what it has done. ``--large`` adds the scopes that take longer than everything else together.
 """
 
 from __future__ import annotations
 
-import itertools
+import argparse
 import multiprocessing
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from support import models
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql
-from support.exploration import explorations
+from support.exploration import SCOPES, Exploration
 from support.faults import Matrix, scenarios
 from support.histories import check
 from support.sites import zip_of
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, RedisCluster, Sql)
-#: The largest number of states of one exploration, which then takes minutes and a few hundred megabytes.
-STATES = 10_000_000
-#: The operations of each exploration, one size after the other.
-OPERATIONS = (1, 2, 3, 4)
-#: Two handlers beside the server, and two or three without it.
-SCOPES_OF_HANDLERS: tuple[dict[str, Any], ...] = (
-    {"handlers": 2, "server": True},
-    {"handlers": 2, "server": False},
-    {"handlers": 3, "server": False, "pairs": True},
-)
 #: A server that writes one filename under two keys takes a read and a write of its row.
 NOT_BESIDE_THE_SERVER = "one filename under two keys"
 
 
-def explore() -> int:
-    """Explore ever larger scopes with each model; return how many have a counterexample."""
-    failed, too_large = 0, set()
-    for operations, scope in itertools.product(OPERATIONS, SCOPES_OF_HANDLERS):
-        size: dict[str, Any] = {"operations": operations, **scope}
-        for name, exploration in explorations(
-            (models.Sql, models.Dynamo, models.Redis, models.RedisServer), **size
-        ):
-            if (name, *scope.items()) in too_large:
-                continue
-            if scope["server"] and name.endswith(NOT_BESIDE_THE_SERVER):
-                continue
-            started = time.monotonic()
-            try:
-                result = exploration.run(STATES)
-            except AssertionError as error:
-                too_large.add((name, *scope.items()))
-                print(f"{name}, {size}: {error}", flush=True)
-                continue
-            failed += bool(result.counterexample)
-            states = f"{result.states:,} states, at most {result.most:,} at a time"
-            print(f"{name}, {size}: {states}, {time.monotonic() - started:.0f} s", flush=True)
-            print("".join(f"  {move}\n" for move in result.counterexample), end="")
+class Handlers(NamedTuple):
+    """The handlers of some explorations, and the largest number of operations with each model.
+
+    Parameters
+    ----------
+    text : str
+    scope : dict
+    operations, large : dict
+        By default, and with ``--large``.
+    """
+
+    text: str
+    scope: dict[str, Any]
+    operations: dict[type[models.Model], int]
+    large: dict[type[models.Model], int]
+
+
+HANDLERS = (
+    Handlers(
+        "two handlers beside the server",
+        {"handlers": 2, "server": True},
+        {models.Sql: 4, models.Dynamo: 2, models.Redis: 2, models.RedisServer: 2},
+        {models.Dynamo: 3, models.Redis: 3, models.RedisServer: 3},
+    ),
+    Handlers(
+        "two handlers",
+        {"handlers": 2, "server": False},
+        {models.Sql: 4, models.Dynamo: 4, models.Redis: 3, models.RedisServer: 3},
+        {models.Redis: 4, models.RedisServer: 4},
+    ),
+    Handlers(
+        "three handlers",
+        {"handlers": 3, "server": False, "pairs": True},
+        {models.Sql: 4, models.Dynamo: 2, models.Redis: 2, models.RedisServer: 2},
+        {models.Dynamo: 3, models.Redis: 3, models.RedisServer: 3},
+    ),
+)
+
+
+class Task(NamedTuple):
+    """An exploration. The model and the keys are named, because a process must be able to take it."""
+
+    handlers: int
+    model: str
+    keys: str
+    operations: int
+
+
+def tasks(large: bool) -> Iterator[Task]:
+    """Yield the explorations."""
+    for index, handlers in enumerate(HANDLERS):
+        for model, operations in (handlers.operations | (handlers.large if large else {})).items():
+            for keys in SCOPES:
+                if not (handlers.scope["server"] and keys == NOT_BESIDE_THE_SERVER):
+                    yield from (
+                        Task(index, model.__name__, keys, count) for count in range(1, operations + 1)
+                    )
+
+
+def explore(task: Task) -> tuple[str, int, tuple[str, ...]]:
+    """Explore a scope; return its text, the number of states, and the moves of a counterexample."""
+    handlers, started = HANDLERS[task.handlers], time.monotonic()
+    model, (keys, names) = getattr(models, task.model), SCOPES[task.keys]
+    result = Exploration(model(), keys, names, operations=task.operations, **handlers.scope).run()
+    text = (
+        f"{task.model}, {handlers.text}, {task.keys}, operations: {task.operations}, "
+        f"{result.states:,} states, at most {result.most:,} at a time, {time.monotonic() - started:.0f} s"
+    )
+    return text, result.states, result.counterexample
+
+
+def explore_all(large: bool = False) -> int:
+    """Explore every scope; return how many have a counterexample."""
+    states = failed = done = 0
+    chosen = sorted(tasks(large), key=lambda task: task.operations)
+    with multiprocessing.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
+        for text, count, counterexample in pool.imap_unordered(explore, chosen):
+            states, failed, done = states + count, failed + bool(counterexample), done + 1
+            print(f"{done} of {len(chosen)}: {text}", *counterexample, sep="\n  ", flush=True)
+    print(f"{states:,} states of {done} explorations: {failed} have a counterexample", flush=True)
     return failed
 
 
@@ -97,9 +145,9 @@ def play(seed: int) -> str | None:
     return None
 
 
-def main(count: int = 100_000, seed: int = 0) -> int:
-    """Play the histories of ``count`` seeds; return the exit status, which is 1 if any failed."""
-    started, played, failed = time.monotonic(), 0, disturb_all() + explore()
+def play_all(count: int, seed: int) -> int:
+    """Play the histories of ``count`` seeds; return how many failed."""
+    played = failed = 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for failure in pool.imap_unordered(play, range(seed, seed + count), chunksize=100):
             played += 1
@@ -107,11 +155,35 @@ def main(count: int = 100_000, seed: int = 0) -> int:
                 failed += 1
                 print(failure, flush=True)
             if played % 5000 == 0:
-                print(f"{played:,} of {count:,}", flush=True)
-    names, seconds = ", ".join(backend.__name__ for backend in BACKENDS), time.monotonic() - started
-    print(f"{played:,} histories of {names} from seed {seed}: {failed} failed, {seconds:.0f} s")
+                print(f"{played:,} of {count:,} histories", flush=True)
+    names = ", ".join(backend.__name__ for backend in BACKENDS)
+    print(f"{played:,} histories of {names} from seed {seed}: {failed} failed", flush=True)
+    return failed
+
+
+def main(arguments: list[str]) -> int:
+    """Run all parts; return the exit status, which is 1 if anything failed."""
+    parser = argparse.ArgumentParser(
+        prog="make soak SOAK_ARGS=",
+        description="Try faults, random histories and interleavings. It takes about 40 minutes on two cores.",
+    )
+    parser.add_argument("count", nargs="?", type=int, default=100_000, help="histories (default: 100,000)")
+    parser.add_argument("seed", nargs="?", type=int, default=0, help="seed of the first one (default: 0)")
+    parser.add_argument("--large", action="store_true", help="explore larger scopes, too: it takes hours")
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    parts: dict[str, Callable[[], int]] = {
+        "faults": disturb_all,
+        "histories": lambda: play_all(options.count, options.seed),
+        "explorations": lambda: explore_all(options.large),
+    }
+    failed = 0
+    for name, run in parts.items():
+        print(f"== {name}, after {time.monotonic() - started:.0f} s", flush=True)
+        failed += run()
+    print(f"{failed} failed, {time.monotonic() - started:.0f} s")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*(int(argument) for argument in sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

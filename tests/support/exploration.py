@@ -13,21 +13,19 @@ The assumptions are those of the documentation:
   is taken before the server has written the cache itself, it is taken again afterwards.
 - An index of DynamoDB lags behind for less time than four pauses of a handler. With the server, it lags for
   less time than an event takes: what the server counts may be outdated, but not what a handler queries.
-- A handler of SQL or Redis may try as often as it likes. Otherwise its event would be taken again.
+- A handler may give up after every conflict, and its event is taken again, or try as often as it likes.
 - Not explored is a server that writes one filename under two keys, which takes a read and a write of its row.
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from support.models import Model
 from support.state_space import Array, Object, Region, without
 from support.states import State, expected
 from support.transitions import Transitions
@@ -167,9 +165,3 @@ SCOPES: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "one filename under two keys": (("a/pkg-1.0.tar.gz", "b/pkg-1.0.tar.gz"), ("pkg", "pkg")),
     "a filename that is split wrongly": (("a/my-3d-1.0.tar.gz", "a/my-3d-2.0.tar.gz"), ("my-3d", "my-3d")),
 }
-
-
-def explorations(models: tuple[type[Model], ...], **scope: Any) -> Iterator[tuple[str, Exploration]]:
-    """Yield an exploration of each scope with each model."""
-    for model, (name, (keys, names)) in itertools.product(models, SCOPES.items()):
-        yield f"{model.__name__}, {name}", Exploration(model(), keys, names, **scope)

@@ -3,24 +3,41 @@
 A handler is deterministic, so its next request follows from the answers that it has had. The code is run once
 for each such list of answers. Lists that leave the code in the same state are one step: at the beginning of
 an attempt, all that a handler knows are its files, so earlier answers do not matter any more.
+
+Three more things do not matter, so steps that differ in nothing else are one step, too:
+
+- the number of an attempt, once its pause is a long one, and of a round in which Redis's lists are corrected.
+  The code only counts them to give up some time. Instead, a handler may give up after every conflict;
+- how often the same row was read, once the code trusts the index;
+- what was read of an object that is read again, or not any more, because its row was not written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
+from pypicloud_s3sync.caches.base import Result
+from pypicloud_s3sync.caches.summaries import PATIENCE
 from pypicloud_s3sync.exceptions import S3SyncError
-from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync import converge
+from pypicloud_s3sync.sync.converge import PAUSES, Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.histories import BUCKET, SequentialPool
 from support.models import WRITES, Model, Request
 from support.states import row_of
+
+#: From this attempt on, the pauses have the same length.
+LONG_PAUSE = PAUSES.index(PAUSES[-1]) + 1
+
+#: Further pauses of the code if nothing counts its attempts.
+MORE_PAUSES = PAUSES[-1:] * 50
 
 
 class Asked(BaseException):
@@ -38,10 +55,12 @@ class Tape:
         self.position = 0
         #: What a write of the cache knew at its last mark, and how many answers there had been.
         self.known: tuple[Hashable, int] | None = None
+        #: Whether a row has been written, so that its object is compared with what is read later.
+        self.wrote = True
 
-    def mark(self, known: Hashable) -> None:
+    def mark(self, known: Hashable, wrote: bool) -> None:
         """Mark all that the rest of a write depends on, apart from what was known before the write."""
-        self.known = known, self.position
+        self.known, self.wrote = (known, self.position), wrote
 
     def __call__(self, *request: Hashable) -> Any:
         if self.position == len(self.answers):
@@ -66,6 +85,8 @@ class Step:
         The keys that failed.
     wrote : bool
         Whether it has sent a request that writes.
+    conflicts : tuple of str
+        The keys whose events are taken again if it gives up before its next attempt.
     attempts : tuple of Attempt
         The attempts that have ended.
     next : dict
@@ -77,6 +98,7 @@ class Step:
     request: Request | None
     failed: tuple[str, ...] = ()
     wrote: bool = False
+    conflicts: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     next: dict[Hashable, int] = field(default_factory=dict)
 
@@ -92,6 +114,8 @@ class Handlers:
     syncer : type of Syncer
     fold : bool
         Whether lists of answers that leave the code in the same state are one step.
+    times : bool
+        Whether it makes a difference how long a handler pauses.
     """
 
     def __init__(
@@ -100,6 +124,7 @@ class Handlers:
         objects: Callable[[str, int], StoredObject],
         syncer: type[Syncer],
         fold: bool = True,
+        times: bool = True,
     ) -> None:
         self.tape = Tape()
         self.objects = objects
@@ -110,15 +135,19 @@ class Handlers:
             reader, adapter, BUCKET, pause=lambda seconds: self.tape("pause", seconds)
         )
         self.fold = fold
+        self.pauses = (*PAUSES, *MORE_PAUSES) if fold else PAUSES
         #: Step 0 is that of a handler that does not run.
         self.steps = [Step((), (), None)]
         self.numbers: dict[Hashable, int] = {}
         self.started: dict[tuple[str, ...], int] = {}
         self.counts_repeats = model.counts_repeats
+        self.times = times
         #: What the code knew at the last mark, and how many answers it had had.
         self.known: tuple[Hashable, int] = ((), 0)
         #: What of it outlives the write of the cache.
         self.lasting: Hashable = ()
+        #: The same if no row was written.
+        self.lasting_unwritten: Hashable = ()
         self.failed: list[str] = []
         self.attempts: list[Attempt] = []
 
@@ -156,14 +185,19 @@ class Handlers:
         self.tape.known = None
         batch, request = before.batch, None
         try:
-            self.syncer.converge(BUCKET, batch, self._report)
+            with patch.object(converge, "PAUSES", self.pauses):
+                self.syncer.converge(BUCKET, batch, self._report)
         except Asked as asked:
             request = asked.request
         failed, (known, position) = tuple(self.failed), self._known() if self.fold else ((), 0)
         same = (batch, wrote, failed, request and (known, answers[position:]))
         if same not in self.numbers:
             self.numbers[same] = len(self.steps)
-            self.steps.append(Step(batch, answers, request, failed, wrote, tuple(self.attempts)))
+            conflicts = self.attempts[-1].conflicts if self.attempts else ()
+            step = Step(batch, answers, request, failed, wrote, conflicts, tuple(self.attempts))
+            self.steps.append(step)
+            # The answers of one step are those of a path that may be longer than others that lead to it.
+            assert not (self.fold and failed), f"the code gives up after {len(answers)} answers"
         return self.numbers[same]
 
     def _known(self) -> tuple[Hashable, int]:
@@ -171,7 +205,7 @@ class Handlers:
         if self.tape.known is None:
             return self.known
         within, position = self.tape.known
-        return (self.lasting, within), position
+        return (self.lasting if self.tape.wrote else self.lasting_unwritten, within), position
 
     def _report(self, bucket: str, key: str, outcome: object) -> None:
         if isinstance(outcome, Exception):
@@ -190,20 +224,30 @@ class Attempt(NamedTuple):
     results : mapping
     files : list of dict
         The attributes of each file.
+    conflicts : tuple of str
+        The requested keys of the files whose row had changed.
     """
 
     position: int
     results: Any
     files: list[dict[str, Any]]
+    conflicts: tuple[str, ...]
 
 
 def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
     """Return a class of syncers that marks what it knows around each attempt, and before the first write."""
 
-    def mark(moment: Hashable, files: Sequence[PendingFile], attempts: int) -> None:
-        count = attempts if code.counts_repeats else 0
-        lasting = count, tuple(_state_of(file, code.counts_repeats) for file in files)
-        code.known, code.lasting = ((moment, lasting), code.tape.position), lasting
+    def mark(
+        moment: Hashable,
+        files: Sequence[PendingFile],
+        attempts: int,
+        results: Mapping[str, Any] | None = None,
+    ) -> None:
+        count = min(attempts, LONG_PAUSE) if code.counts_repeats and code.times else 0
+        known = [_state_of(file, code.counts_repeats, results) for file in files]
+        code.lasting = count, tuple(known)
+        code.lasting_unwritten = count, tuple(_state_of(file, code.counts_repeats, {}) for file in files)
+        code.known = (moment, code.lasting), code.tape.position
         code.tape.known = None
 
     class Marking(syncer):  # type: ignore[misc, valid-type]
@@ -224,9 +268,12 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
                 mark("reads", files, self.count)
                 results = super()._attempt(bucket, files)
                 states = [{**vars(file), "objects": dict(file.objects)} for file in files]
-                attempt = Attempt(code.tape.position, results, states)
+                conflicts = [file for file in files if results.get(file.filename) is Result.CONFLICT]
+                keys = tuple(key for file in conflicts for key in file.requested)
+                attempt = Attempt(code.tape.position, results, states, keys)
                 code.attempts.append(attempt)
-            mark(tuple(sorted(attempt.results.items(), key=str)), files, self.count)
+            results = attempt.results
+            mark(tuple(sorted(results.items(), key=str)), files, self.count, results)
             return attempt.results
 
         def _for_all(self, files: list[PendingFile], call: Any, accept: Any) -> None:
@@ -247,12 +294,18 @@ def _row_of(file: PendingFile) -> Any:
     return None if row is None else (row.filename, row_of(row))
 
 
-def _state_of(file: PendingFile, counts_repeats: bool) -> str:
-    """Return all of a file that outlives an attempt; the attempt sets everything else before it is used."""
+def _state_of(file: PendingFile, counts_repeats: bool, results: Mapping[str, Any] | None) -> str:
+    """Return all of a file that outlives an attempt; the attempt sets everything else before it is used.
+
+    After an attempt, its results are known: only the objects of a row that was written are compared with what
+    is read again.
+    """
     raw = None if file.snapshot is None else file.snapshot.raw
     expected = file.expected and (file.expected, raw or _row_of(file))
-    repeats = (raw, file.repeats) if counts_repeats else None
-    known = file.filename, file.requested, file.objects, repeats, expected, file.done, file.error
+    repeats = (raw, min(file.repeats, PATIENCE)) if counts_repeats else None
+    counts = results is None or results.get(file.filename) is Result.WRITTEN
+    objects = file.objects if counts else sorted(file.objects)
+    known = file.filename, file.requested, objects, repeats, expected, file.done, file.error
     text = repr(known)
     assert " at 0x" not in text, text
     return text

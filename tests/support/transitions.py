@@ -64,7 +64,9 @@ class Transitions:
     code: Handlers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.code = Handlers(self.model, self.object, self.syncer, self.reduced)
+        #: Beside the server, an index lags for less time than an event takes, so pauses make no difference.
+        self.times = not self.reduced or not self.server or self.late
+        self.code = Handlers(self.model, self.object, self.syncer, self.reduced, self.times)
         self.layout = Layout(len(self.keys), self.handlers)
         self.databases = Numbers()
         self.effects: dict[Any, Any] = {}
@@ -89,7 +91,7 @@ class Transitions:
             bucket = (*bucket[:key], key, *bucket[key + 1 :])
             step, database = self.code.start((self.keys[key],)), self._settled(database)
             while step:
-                step, database, _ = self._answered(bucket, step << 32 | database)[0]
+                step, database, _ = self._answered(bucket, step << 32 | database)[-1]
         return bucket, database
 
     def moves(self, region: Region, places: Array) -> Iterator[Moves]:
@@ -151,7 +153,7 @@ class Transitions:
             answers = [(bucket[self.keys.index(str(request[1]))], database)]
         else:
             answers = self._effect(("asks", request), database, partial(self._answers, request))
-        return [self._after(number, answer, after) for answer, after in answers]
+        return [outcome for answer, after in answers for outcome in self._after(number, answer, after)]
 
     def _answers(self, request: Request, database: Hashable) -> Iterator[tuple[Hashable, Hashable]]:
         if request[0] != "query":
@@ -163,14 +165,17 @@ class Transitions:
             for drifted in (database, *self.model.drift(database)):
                 yield self.model.answer(request, drifted)
 
-    def _after(self, number: int, answer: Hashable, database: int) -> tuple[int, int, int]:
+    def _after(self, number: int, answer: Hashable, database: int) -> Iterator[tuple[int, int, int]]:
+        """Yield what may follow an answer; the code that does not count its attempts may always give up."""
         following = self.code.after(number, answer)
         while (request := self.code.steps[following].request) is not None and request[0] == "pause":
+            if self.reduced:
+                yield 0, database, self._events(self.code.steps[following].conflicts)
             # Nobody sees a pause, only that time passes.
-            database = self._settled(database) if request[1] == 1 else database
+            database = self._settled(database) if self.times and request[1] == 1 else database
             following = self.code.after(following, None)
         end = self.code.steps[following]
-        return (0, database, self._events(end.failed)) if end.request is None else (following, database, 0)
+        yield (0, database, self._events(end.failed)) if end.request is None else (following, database, 0)
 
     def _settled(self, database: int) -> int:
         ((_, settled),) = self._effect(

@@ -9,7 +9,10 @@ from pathlib import Path
 TESTS = Path(__file__).parents[1]
 
 
-def test_the_soak_can_be_imported_without_pytest() -> None:
-    command = [sys.executable, "-c", "import soak; soak.play(0)"]
-    result = subprocess.run(command, cwd=TESTS, capture_output=True, text=True, timeout=60)
+def test_it_plays_a_history_and_explores_a_scope_without_pytest() -> None:
+    code = "import soak; soak.play(0); print(soak.explore(next(soak.tasks(large=True))))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=TESTS, capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
+    assert " states, at most " in result.stdout

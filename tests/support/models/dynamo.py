@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import posixpath
 from collections.abc import Hashable, Iterator
@@ -83,11 +84,13 @@ class Dynamo(Model):
         return tables.frozen(), False
 
     def drift(self, database: Any) -> Iterator[Hashable]:
-        tables = _Tables(database)
-        for filename in dict.fromkeys(filename for filename, _ in tables.hidden):
-            shown = _Tables(database)
-            shown.show(filename)
-            yield shown.frozen()
+        hidden = [filename for filename, _ in _Tables(database).hidden]
+        for count in range(1, len(hidden) + 1):
+            for filenames in itertools.combinations(hidden, count):
+                shown = _Tables(database)
+                for filename in filenames:
+                    shown.show(filename)
+                yield shown.frozen()
 
     def settled(self, database: Any) -> Hashable:
         tables = _Tables(database)

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any
 
-from pypicloud_s3sync.caches.base import CacheAdapter
+from pypicloud_s3sync.caches.base import CacheAdapter, Result
 from pypicloud_s3sync.caches.registry import adapter_for
 from pypicloud_s3sync.sync.packages import StoredObject
 from support.states import State, row_of
@@ -98,20 +98,21 @@ class RedisServer(Redis):
         return _AskingRedis(ask)
 
 
-def _mark_rounds(adapter: Any, mark: Callable[[Hashable], None]) -> None:
+def _mark_rounds(adapter: Any, mark: Callable[[Hashable, bool], None]) -> None:
     """Mark what a write knows before it reads the lists of a name and before it corrects them.
 
     Then earlier answers count only as far as they decided which rows were swapped and which lists are left.
-    The rows that were read do not count any more.
+    The rows that were read do not count any more, nor does the number of rounds.
     """
     lists, known = adapter.lists, dict.fromkeys(("results", "names", "right", "round"), "")
+    wrote = True
     swap, correct_all, right = adapter._swap, lists.correct_all, lists._right
-    correct, read, write = lists.correct, lists._read, lists._write
-    rounds = itertools.count()
+    read, write = lists._read, lists._write
 
     def marked_swap(changes: Any) -> Any:
+        nonlocal wrote
         found = swap(changes)
-        known["results"] = repr(found[0])
+        known["results"], wrote = repr(found[0]), Result.WRITTEN in found[0].values()
         return found
 
     def marked_correct_all(files: Mapping[str, Any], whole: Any) -> None:
@@ -123,23 +124,18 @@ def _mark_rounds(adapter: Any, mark: Callable[[Hashable], None]) -> None:
         known["right"] = repr(sorted(found))
         return found
 
-    def marked_correct(*arguments: Any, **options: Any) -> None:
-        nonlocal rounds
-        rounds = itertools.count()
-        correct(*arguments, **options)
-
     def marked_read(*arguments: Any) -> Any:
-        known["round"] = repr((next(rounds), arguments))
-        mark(("reads", *known.values()))
+        known["round"] = repr(arguments)
+        mark(("reads", *known.values()), wrote)
         return read(*arguments)
 
     def marked_write(name: str, state: Any) -> Any:
         texts = [sorted(value) if isinstance(value, Set) else value for value in vars(state).values()]
-        mark(("writes", *known.values(), repr(texts)))
+        mark(("writes", *known.values(), repr(texts)), wrote)
         return write(name, state)
 
     adapter._swap, lists.correct_all, lists._right = marked_swap, marked_correct_all, marked_right
-    lists.correct, lists._read, lists._write = marked_correct, marked_read, marked_write
+    lists._read, lists._write = marked_read, marked_write
 
 
 def _frozen(keys: Mapping[str, Any]) -> Hashable:
