@@ -19,10 +19,12 @@ from benchmarks.databases import OWN, PEER
 from benchmarks.results import Chart, Figure, Line, Panel, speedup
 from benchmarks.samples import FEW, Sample, interleaved
 from benchmarks.simulated_s3 import key_of
+from pypicloud_s3sync.deploy.cache.reading import WORKERS
 from pypicloud_s3sync.devtools.processes import clean_environment
 
 LATENCY = 0.02
-COUNT = 10_000
+#: The numbers of objects in the table.
+COUNTS = (1000, 10_000)
 IN_SYNC, DAMAGED = "in sync", "damaged"
 LABELS = {
     OWN: "reconcile",
@@ -57,14 +59,15 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
     """Compare both on buckets of each size."""
     sizes = bench.sizes
     lines: Lines = {kind: {} for kind in LABELS}
-    measured, largest = max(sizes.peer_objects), min(COUNT, max(sizes.objects))
+    measured = max(sizes.peer_objects)
+    reported = sorted({min(count, max(sizes.objects)) for count in COUNTS})
     few = min(FEW, sizes.runs)
     with world(bench, "redis") as there:
         for count in sizes.objects:
             actions = {OWN: functools.partial(fill, there, OWN, count)}
             if count in sizes.peer_objects:
                 actions[PEER] = functools.partial(fill, there, PEER, count)
-            in_table = count in (measured, largest)
+            in_table = count in (measured, *reported)
             for kind, runs in interleaved(actions, sizes.runs if in_table else few).items():
                 lines[kind][count] = runs
             _empty(there)
@@ -77,7 +80,8 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
                 few,
             ).items():
                 lines[kind][count] = runs
-    yield _figure(REDIS, lines[OWN][largest], largest, lines[PEER][measured], measured)
+    for count in reported:
+        yield _figure(REDIS, lines[OWN][count], count, lines[PEER][measured], measured)
     for backend in sizes.others:
         yield _other(bench, backend, OTHERS[backend])
     yield Chart(
@@ -89,9 +93,9 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
             _panel("calls", lines, lambda cost: cost.calls),
             _panel("peak memory (MB)", lines, lambda cost: cost.peak),
         ),
-        "Redis, 20 ms a call, 32 workers, 50 files of each project. The cache is empty, in sync, or each"
-        " hundredth row is lost or outdated. More than 10,000 objects, and more than 100 for pypicloud's own,"
-        " were measured once, by `--full`.",
+        f"Redis, 20 ms a call, {WORKERS} workers, 50 files of each project. The cache is empty, in sync, or"
+        " each hundredth row is lost or outdated. More than 10,000 objects, and more than 100 for pypicloud's"
+        " own, were measured once, by `--full`.",
     )
 
 

@@ -15,13 +15,12 @@ from pypicloud.util import EnvironSettings
 from pypicloud_s3sync.config.settings import read
 from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
+from pypicloud_s3sync.deploy.cache.reading import WORKERS
 from pypicloud_s3sync.reconcile.models import Options
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.heads import HeadClient
 from pypicloud_s3sync.sync.objects import ObjectReader
-
-WORKERS = 32
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pypicloud_s3sync import __version__
 from pypicloud_s3sync.cli.definitions import cli
 from pypicloud_s3sync.config.settings import SyncSettings
 from pypicloud_s3sync.deploy import Deployment
+from pypicloud_s3sync.deploy.cache.reading import WORKERS
 from pypicloud_s3sync.exceptions import ConflictError
 from support.command_line import INI, Run
 
@@ -237,3 +238,8 @@ def test_a_template_needs_a_region(run: Run, ini: Path) -> None:
     assert (status, out) == (2, "")
     assert "no region is set" in err
     assert run("template", ini, "bucket=b", "-r", "us-east-1")[0] == 0
+
+
+def test_reconcile_reads_as_many_objects_in_parallel_as_the_panel() -> None:
+    (workers,) = (option for option in cli.commands["reconcile"].params if option.name == "workers")
+    assert workers.default == WORKERS
