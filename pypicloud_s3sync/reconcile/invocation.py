@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import botocore.session
@@ -42,13 +43,15 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
         The error of S3 or the cache if one of them does not answer.
     """
     work = Pass(syncer(), syncer().reader.s3, State.of(asked.state))
-    state = work.run(seconds)
-    if asked.queue_arn is not None:
+    queue_arn = asked.queue_arn
+    if queue_arn is not None:
         # Keys that failed are events from now on.
+        work.hand_over = partial(_queue, queue_arn, work)
+    state = work.run(seconds)
+    if queue_arn is not None:
+        _queue(queue_arn, work, work.failed)
         state = replace(state, failed=0)
-        bodies = [text for key in work.failed for text in _as_event(work, key)]
-        bodies += [] if state.phase == DONE else [json.dumps(request(state.document()))]
-        _send(asked.queue_arn, bodies)
+        _send(queue_arn, [] if state.phase == DONE else [json.dumps(request(state.document()))])
     secrets = environment.secrets()
     return {
         "state": state.document(),
@@ -57,9 +60,12 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
     }
 
 
-def _as_event(work: Pass, key: str) -> list[str]:
-    difference = Difference(Kind.STALE, key, (key,), "")
-    return list(messages(difference, str(work.syncer.bucket), work.s3.meta.region_name))
+def _queue(queue_arn: str, work: Pass, failed: dict[str, str]) -> None:
+    """Send keys that failed to the queue, like events, and remove them."""
+    bucket, region = str(work.syncer.bucket), work.s3.meta.region_name
+    differences = (Difference(Kind.STALE, key, (key,), "") for key in failed)
+    _send(queue_arn, [text for difference in differences for text in messages(difference, bucket, region)])
+    failed.clear()
 
 
 def _send(queue_arn: str, bodies: list[str]) -> None:

@@ -35,6 +35,9 @@ from .scans.base import Scan, read_rows, row_of
 BUCKET, COUNT, ROWS, DONE = "bucket", "count", "rows", "done"
 #: The most keys of one step, and of one step if there is little time.
 PAGE, SHORT_PAGE = 1000, 100
+#: Keys that may fail in one invocation, or before they are handed over: an answer has at most 6 MB.
+#: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MOST_FAILED = 1000
 #: Seconds that a long step may take; with less time, the steps are short.
 LONG = 30
 
@@ -103,7 +106,8 @@ class State:
 class Pass:
     """The steps of one invocation.
 
-    ``failed`` has the error of each key that could not be converged.
+    ``failed`` has the error of each key that could not be converged. If there are many, ``hand_over`` takes
+    them, and empties it; without it, the invocation ends.
     """
 
     syncer: Syncer
@@ -111,6 +115,7 @@ class Pass:
     state: State
     failed: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
+    hand_over: Callable[[dict[str, str]], None] | None = None
 
     def __post_init__(self) -> None:
         if self.syncer.bucket is None:
@@ -135,6 +140,10 @@ class Pass:
             size = PAGE if deadline - begun >= LONG else SHORT_PAGE
             self.state = self._step(size)
             longest = max(longest, self.clock() - begun)
+            if len(self.failed) >= MOST_FAILED:
+                if self.hand_over is None:
+                    break
+                self.hand_over(self.failed)
         self.state = replace(self.state, failed=self.state.failed + len(self.failed))
         return self.state
 

@@ -114,6 +114,14 @@ def test_what_a_dry_run_or_a_fan_out_has_read_is_remembered(world: Remembered) -
     assert (world.reconcile().looked_at, world.heads) == (0, [])
 
 
+def test_what_cannot_be_read_here_is_left_to_the_function(tmp_path: Path) -> None:
+    world = Remembered(tmp_path)
+    world.put_all()
+    world.denied = {README}
+    messages, report = world.fanned_out()
+    assert (len(messages), report.queued, report.failures) == (4, 4, 0)
+
+
 @pytest.mark.parametrize("field", ["name", "version", "summary"])
 def test_a_damaged_row_is_found_again(world: Remembered, field: str) -> None:
     world.reconcile()

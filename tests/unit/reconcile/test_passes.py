@@ -136,6 +136,33 @@ def test_a_key_that_fails_does_not_stop_the_others() -> None:
     assert work.state.failed == 1
 
 
+def test_an_invocation_ends_or_hands_over_before_it_keeps_many_failures(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passes, "PAGE", 2)
+    monkeypatch.setattr(passes, "MOST_FAILED", 3)
+    world = World(Sql)
+    for number in range(10):
+        world.put(f"x/pkg{number}-1.0.zip")
+    world.denied = set(world.bucket.versions)
+    state, ended = State(), list[int]()
+    while state.phase != DONE:
+        work = work_on(world, state)
+        state = work.run()
+        ended.append(len(work.failed))
+    assert (ended, state.failed, state.objects) == ([4, 4, 2], 10, 10)
+
+    taken: list[str] = []
+
+    def take(failed: dict[str, str]) -> None:
+        taken.extend(failed)
+        failed.clear()
+
+    work = work_on(world, hand_over=take)
+    assert work.run().phase == DONE
+    assert sorted([*taken, *work.failed]) == sorted(world.denied)
+
+
 @pytest.mark.parametrize(
     "document", [{"phase": "x"}, {"cursor": 7}, {"objects": "7"}, {"objects": True}, {"x": 1}]
 )

@@ -9,6 +9,7 @@ from hypothesis import given
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.reconcile import invocation
+from pypicloud_s3sync.sync import startup
 from pypicloud_s3sync.sync.reconcile_requests import FIELD, Request, request, split
 from support.invalid_events import any_json
 from support.moto_world import World, event, notification_of
@@ -111,6 +112,23 @@ def test_a_request_of_the_queue_goes_on_through_the_queue(
     assert len(world.rows()) == 3
     # The last invocation has reported what all of them did.
     assert reported(capsys) == [(3, 0)]
+
+
+def test_keys_that_fail_are_events_from_then_on(
+    world: World, sent: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"a/pkg-{number}.0.tar.gz" for number in range(5)]
+    for key in keys:
+        world.put(key, name="pkg", version="1.0")
+    monkeypatch.setattr("pypicloud_s3sync.reconcile.passes.PAGE", 2)
+    monkeypatch.setattr("pypicloud_s3sync.reconcile.passes.MOST_FAILED", 2)
+
+    def fail(bucket: str, asked: list[str], report: object = None) -> dict[str, Exception]:
+        return {key: PermissionError("denied") for key in asked}
+
+    monkeypatch.setattr(startup.syncer(), "converge", fail)
+    assert handler.handle_s3_event({"Records": [message(request({}))]}, None) == {"batchItemFailures": []}
+    assert [body["Records"][0]["s3"]["object"]["key"] for body in sent] == keys
 
 
 def test_events_in_the_same_batch_are_handled_and_a_second_request_waits(
