@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..reconcile.models import Kind as CacheKind
@@ -53,6 +54,8 @@ class Region:
         Lists the bucket.
     reading : callable
         Returns a context for the calls to S3 and the cache, which translates their errors.
+    known : Path, optional
+        The file of :class:`.KnownObjects`.
     """
 
     config: str
@@ -61,6 +64,7 @@ class Region:
     syncer: Syncer
     s3: Any
     reading: Callable[[], AbstractContextManager[None]] = nullcontext
+    known: Path | None = None
 
     @property
     def prefix(self) -> str:

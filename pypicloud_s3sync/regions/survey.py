@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..exceptions import S3SyncError
+from ..reconcile.known_objects import KnownObjects
 from ..reconcile.listing import Listing
 from ..reconcile.models import Kind as CacheKind
 from ..reconcile.models import ListedObject, ListedRow, Options, Report, Reporter
@@ -50,7 +51,9 @@ def survey(region: Region, listing: Listing, reporter: Reporter, found: Callable
             found(flaw)
 
     report = _Survey(accept)
-    run(syncer, region.s3, Options(dry_run=True), reporter, scan_of(syncer.adapter), listing, report)
+    options, scan = Options(dry_run=True), scan_of(syncer.adapter)
+    with KnownObjects(region.known) as known:
+        run(syncer, region.s3, options, reporter, scan, listing, report, known=known)
     if report.failed:
         name, error = next(iter(report.failed.items()))
         count = count_of(report.failures, "file")

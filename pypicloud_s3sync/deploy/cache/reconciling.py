@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ...config.settings import SyncSettings
@@ -14,14 +11,12 @@ from ...reconcile.models import Options, Report
 from ...sync.counts import count_of
 from ...sync.masking import mask
 from ..aws.clients import Clients
-from ..cache_home import cache_home
 from ..models import Progress, Queue, Reporter
 from ..snap_start import invoked
 from .by_function import reconcile_by_function
+from .known_objects import known_objects_path
 from .queue_sender import QueueSender
 from .reading import Steps, open_syncer
-
-LOG = logging.getLogger(__name__)
 
 
 def differs_here(settings: SyncSettings, clients: Clients) -> bool:
@@ -72,17 +67,6 @@ def reconcile_here(
     # Databases may quote their settings.
     result.failed = {name: mask(text, settings.secrets) for name, text in result.failed.items()}
     return result
-
-
-def known_objects_path(settings: SyncSettings) -> Path | None:
-    """Return the file that remembers what was read of the bucket's objects; None without a home directory."""
-    directory = cache_home() / "pypicloud_s3sync"
-    if not directory.is_absolute():
-        LOG.info("what is read of objects is not remembered without a home directory: set XDG_CACHE_HOME")
-        return None
-    parts = (settings.endpoint_url or "", settings.bucket, settings.prefix)
-    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return directory / f"{name}.objects"
 
 
 def check(report: Report) -> None:

@@ -19,6 +19,7 @@ from ...sync.counts import count_of
 from ..aws.clients import Clients
 from ..location import locate
 from ..models import Progress, Reporter
+from .known_objects import known_objects_path
 from .local_cache import opened
 from .reading import WORKERS, Steps, check_tables, syncer_of, translating
 
@@ -74,7 +75,8 @@ def open_region(
     with opened(settings, command) as adapter:
         syncer, s3 = syncer_of(settings, location.clients, WORKERS, adapter)
         reading = functools.partial(translating, settings, adapter, command)
-        yield Region(config, settings.bucket, location.region, syncer, s3, reading)
+        known = known_objects_path(settings)
+        yield Region(config, settings.bucket, location.region, syncer, s3, reading, known)
 
 
 def compare_regions(

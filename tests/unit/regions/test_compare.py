@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -133,6 +135,24 @@ def test_the_time_of_a_replica_is_no_difference() -> None:
     worlds[1].put(KEY, seconds=3600, hash_sha256="5a")
     worlds[1].sync()
     assert differences(worlds) == set()
+
+
+def test_what_only_the_metadata_of_an_object_says_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pypicloud_s3sync.reconcile.bucket._time", lambda page: 2**31)
+    worlds = [World(0), World(1)]
+    for number, world in enumerate(worlds):
+        world.region = replace(world.region, known=tmp_path / str(number))
+        world.put("a/README", name="", version="")
+        world.put("a/pkg-1.0.zip", version="other")
+        world.sync()
+    assert differences(worlds) == set()
+    assert [sorted(world.bucket.heads) for world in worlds] == [["a/README", "a/pkg-1.0.zip"]] * 2
+    for world in worlds:
+        world.bucket.heads.clear()
+    assert differences(worlds) == set()
+    assert [world.bucket.heads for world in worlds] == [[], []]
 
 
 def test_a_bucket_may_hold_other_things_than_packages() -> None:
