@@ -119,7 +119,7 @@ def disable(run: Run, /, **arguments: Any) -> int:
     help="Only this project. Can be repeated.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 256), default=64, show_default=True, help="Parallel requests to S3."
+    "--workers", type=click.IntRange(1, 256), default=32, show_default=True, help="Parallel requests to S3."
 )
 @click.option(
     "--max-delete",

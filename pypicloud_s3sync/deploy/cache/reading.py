@@ -22,8 +22,8 @@ from .tables import missing_tables
 if TYPE_CHECKING:
     from ...sync.converge import Syncer
 
-#: Parallel HeadObject requests. If S3 answers in 20 ms, they keep one processor busy, so more do not help.
-WORKERS = 64
+#: Parallel HeadObject requests, unless ``--workers`` says otherwise.
+WORKERS = 32
 #: The permissions of the calls to S3.
 ACTIONS = {"ListObjectsV2": "s3:ListBucket", "HeadObject": "s3:GetObject"}
 
