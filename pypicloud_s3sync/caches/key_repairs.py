@@ -8,8 +8,9 @@ knows of such keys.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -18,6 +19,8 @@ from pypicloud.cache.base import ICache
 from ..sync.pending import OTHER_KEYS, listed_keys
 
 _DONE = "_s3sync_keeps_keys"
+#: A method of the caches whose ``fetch`` does not always return what others have written.
+FETCH_NOW = "_s3sync_fetch_now"
 
 
 def apply() -> None:
@@ -34,22 +37,16 @@ def _remembering(upload: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(upload)
     def remembering(self: Any, *args: Any, **kwargs: Any) -> Any:
-        save, replaced = self.save, vars(self).get("save")
+        save = self.save
 
         def save_with_keys(package: Any) -> None:
             # Read again: the function may have written the row while the file was uploaded.
-            keys = {*listed_keys(self.fetch(package.filename))} - {package.data.get("path")}
+            keys = {*_keys_now(self, package.filename)} - {package.data.get("path")}
             package.data = _with_others(package.data, keys)
             save(package)
 
-        # A cache belongs to one request.
-        self.save = save_with_keys
-        try:
+        with _replaced(self, "save", save_with_keys):
             return upload(self, *args, **kwargs)
-        finally:
-            del self.save
-            if replaced is not None:
-                self.save = replaced
 
     return remembering
 
@@ -59,9 +56,16 @@ def _falling_back(delete: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(delete)
     def falling_back(self: Any, package: Any) -> None:
-        keys = {*listed_keys(package)} - {package.data.get("path")}
-        delete(self, package)
-        left = [found for key in sorted(keys) if (found := _package(self, key)) is not None]
+        clear, path, keys = self.clear, package.data.get("path"), {*listed_keys(package)}
+
+        def clear_with_keys(package: Any) -> None:
+            # Read again: the function may have written the row while the file was deleted.
+            keys.update(_keys_now(self, package.filename))
+            clear(package)
+
+        with _replaced(self, "clear", clear_with_keys):
+            delete(self, package)
+        left = [found for key in sorted(keys - {path}) if (found := _package(self, key)) is not None]
         if not left:
             return
         *others, newest = sorted(left, key=lambda found: (found.last_modified, found.data["path"]))
@@ -71,6 +75,24 @@ def _falling_back(delete: Callable[..., Any]) -> Callable[..., Any]:
         self.save(newest)
 
     return falling_back
+
+
+@contextlib.contextmanager
+def _replaced(cache: Any, name: str, method: Callable[..., Any]) -> Iterator[None]:
+    """Replace a method of a cache, which belongs to one request."""
+    before = vars(cache).get(name)
+    setattr(cache, name, method)
+    try:
+        yield
+    finally:
+        delattr(cache, name)
+        if before is not None:
+            setattr(cache, name, before)
+
+
+def _keys_now(cache: Any, filename: str) -> list[str]:
+    """Return the keys that a row lists now; ``fetch`` may return an older row on SQL and DynamoDB."""
+    return listed_keys(getattr(cache, FETCH_NOW, cache.fetch)(filename))
 
 
 def _package(cache: Any, key: str) -> Any | None:

@@ -17,6 +17,7 @@ from pypicloud.cache.redis_cache import RedisCache
 from pypicloud.cache.sql import SQLCache
 from pypicloud.storage.s3 import S3Storage
 from pypicloud.util import EnvironSettings
+from sqlalchemy.orm import Session
 
 from pypicloud_s3sync.caches import key_repairs
 from support.moto_world import BUCKET, REGION, World
@@ -64,6 +65,32 @@ def cache(request: Any, world: World, repaired: None, tmp_path: Path) -> Iterato
         cache.db.close()
 
 
+class Other:
+    """The function, which has a session of its own."""
+
+    def __init__(self, cache: Any) -> None:
+        self._cache = cache
+        self.new_package = cache.new_package
+
+    def save(self, package: Any) -> None:
+        """Save a package, and commit."""
+        if not isinstance(self._cache, SQLCache):
+            # The server's upload replaces the method of its cache for a moment.
+            type(self._cache).save(self._cache, package)
+            return
+        with Session(self._cache.db.get_bind()) as session:
+            session.merge(package)
+            session.commit()
+
+
+@pytest.fixture
+def other(cache: Any) -> Other:
+    if isinstance(cache, SQLCache):
+        save, commit = cache.save, cache.db.commit
+        cache.save = lambda package: (save(package), commit())
+    return Other(cache)
+
+
 def put(world: World, *keys: str) -> None:
     for key in keys:
         world.put(key, name="pkg", version="1.0", summary=key)
@@ -85,6 +112,38 @@ def test_an_upload_lists_the_key_of_the_row_that_it_replaces(cache: Any, world: 
     row = cache.fetch(FILENAME)
     assert row.data["path"] == PLAIN
     assert row.data["other_paths"] == sorted([HASHED, THIRD])
+
+
+def test_an_upload_lists_a_key_that_the_function_has_added_meanwhile(
+    cache: Any, world: World, monkeypatch: pytest.MonkeyPatch, other: Any
+) -> None:
+    put(world, HASHED, THIRD)
+    saved(cache, HASHED)
+    store = cache.storage.upload
+
+    def store_meanwhile(*arguments: Any) -> None:
+        store(*arguments)
+        saved(other, HASHED, THIRD)
+
+    monkeypatch.setattr(cache.storage, "upload", store_meanwhile)
+    upload(cache)
+    assert cache.fetch(FILENAME).data["other_paths"] == sorted([HASHED, THIRD])
+
+
+def test_a_deletion_keeps_a_key_that_the_function_has_added_meanwhile(
+    cache: Any, world: World, monkeypatch: pytest.MonkeyPatch, other: Any
+) -> None:
+    put(world, HASHED, PLAIN)
+    saved(cache, PLAIN)
+    remove = cache.storage.delete
+
+    def remove_meanwhile(*arguments: Any) -> None:
+        remove(*arguments)
+        saved(other, PLAIN, HASHED)
+
+    monkeypatch.setattr(cache.storage, "delete", remove_meanwhile)
+    cache.delete(cache.fetch(FILENAME))
+    assert cache.fetch(FILENAME).data["path"] == HASHED
 
 
 def test_an_upload_to_the_same_key_lists_no_other(cache: Any, world: World) -> None:
