@@ -19,8 +19,8 @@ from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.collect import recorded_files
 from pypicloud_s3sync.deploy.bundle.contents import NOT_IMPORTED, REPLACED
 from pypicloud_s3sync.deploy.bundle.interpreters import clean_environment
-from pypicloud_s3sync.deploy.bundle.sdk import link_sdk
 from pypicloud_s3sync.deploy.bundle.source import BundleSource
+from pypicloud_s3sync.deploy.bundle.verify import link_sdk
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.sync import environment, reconcile_requests
 from support.databases import Database, url_settings

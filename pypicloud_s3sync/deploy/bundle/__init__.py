@@ -13,8 +13,7 @@
    import, from what the sources say (:mod:`.reach`).
 4. :mod:`.bytecode` compiles them with a Python of the target's version (:mod:`.interpreters`).
 5. :mod:`.archive` writes the zip.
-6. :mod:`.verify` unpacks the zip and imports the handler and the cache in a clean interpreter, next to
-   the host's AWS SDK (:mod:`.sdk`).
+6. :mod:`.verify` unpacks the zip and imports the handler and the cache in a clean interpreter.
 
 The same inputs give the same bytes. :func:`fingerprint` (:mod:`.fingerprints`) runs only the first step, to
 tell whether a new build would differ. :func:`load` (:mod:`.ready`) reads and checks a zip that was built

@@ -18,9 +18,8 @@ from .interpreters import find_python
 from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
 from .offline import advice
 from .platforms import host_can_run
-from .sdk import host_sdk
 from .trim import choose_files
-from .verify import verify
+from .verify import Check, checking
 
 _STEPS = 6
 
@@ -77,11 +76,11 @@ def _build(spec: BundleSpec, steps: _Steps) -> Bundle:
     python = find_python(spec.target.python)
     parts = parts_of(spec)
     steps.finish(f"selected {len(parts)} distributions for {spec.target}")
-    with host_sdk(python) as sdk:
+    with checking(python) as check:
         contents = _contents(parts, spec, python, steps)
         bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
         steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
-        _verify(bundle, spec, python, sdk, steps, any(map(is_binary, contents)))
+        _verify(bundle, spec, check, steps, any(map(is_binary, contents)))
     return bundle
 
 
@@ -128,13 +127,11 @@ def _read(files: Files) -> dict[str, bytes]:
     return contents
 
 
-def _verify(
-    bundle: Bundle, spec: BundleSpec, python: str | None, sdk: Path, steps: _Steps, has_binaries: bool
-) -> None:
+def _verify(bundle: Bundle, spec: BundleSpec, check: Check | None, steps: _Steps, has_binaries: bool) -> None:
     if has_binaries and not host_can_run(spec.target):
         steps.finish(f"not verified: this host cannot run {spec.target.architecture} binaries for Linux")
-    elif python is None:
+    elif check is None:
         steps.finish(f"not verified: this host has no {spec.target.runtime}")
     else:
-        verify(bundle.data, spec, python, sdk)
+        check.run(bundle.data, spec)
         steps.finish(f"imported in a clean {spec.target.runtime}")
