@@ -60,8 +60,8 @@ unit: $(STAMP) ## Run the unit tests, which need no server
 docs: $(STAMP) ## Build the documentation in build/docs
 	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
 
-# About 40 minutes on two cores. SOAK_ARGS='COUNT [SEED]' sets the number of histories, 100,000 by default.
-soak: $(STAMP) ## Try faults, 100,000 random histories and interleavings: 40 minutes (SOAK_ARGS=--large takes hours)
+# About an hour on two cores. SOAK_ARGS='COUNT [SEED]' sets the number of histories, 100,000 by default.
+soak: $(STAMP) ## Try faults, 100,000 random histories and interleavings: an hour (SOAK_ARGS=--large takes longer)
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
 # Compared with pypicloud 1.3.12's own function. The servers are those of the tests.
