@@ -8,7 +8,7 @@ from __future__ import annotations
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, output
 
-from pypicloud_s3sync.deploy.bundle.contents import OWN
+from pypicloud_s3sync.deploy.bundle.contents import is_own_module_wanted
 
 PACKAGE = "pypicloud_s3sync"
 
@@ -36,5 +36,5 @@ class BundleContract(Contract):
 
 
 def _is_bundled(module: str) -> bool:
-    parts = module.split(".")
-    return parts[0] == PACKAGE and (parts[1] if len(parts) > 1 else "__init__") in OWN
+    package, _, name = module.partition(".")
+    return package == PACKAGE and is_own_module_wanted(name or "__init__")

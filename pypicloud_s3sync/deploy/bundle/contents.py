@@ -94,6 +94,15 @@ PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy", "zope-interface"})
 #: (setup.cfg), and does not allow them to import anything else of this package.
 OWN = ("__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sync")
 
+#: Modules of them that only a host imports: the function reconciles in steps, by ``reconcile.passes``.
+HOST_ONLY = frozenset(
+    f"reconcile.{name}"
+    for name in (
+        *("known_objects", "learning", "name_repair", "read_ahead"),
+        *("recorder", "repair", "run", "second_look"),
+    )
+)
+
 _SLIM = Path(__file__).parent / "slim"
 
 #: Files to add or to replace with a template in ``slim/``; each template's docstring says why.
@@ -160,7 +169,13 @@ def is_own_file_wanted(path: str) -> bool:
     path : str
         The file's path relative to the package, with ``/``.
     """
-    return path.endswith(".py") and path.partition("/")[0].removesuffix(".py") in OWN
+    module = path.removesuffix(".py").replace("/", ".")
+    return path.endswith(".py") and is_own_module_wanted(module)
+
+
+def is_own_module_wanted(module: str) -> bool:
+    """Return whether a module, named relative to this package, goes into a bundle."""
+    return module.partition(".")[0] in OWN and module not in HOST_ONLY
 
 
 def _matches(path: str, patterns: tuple[str, ...]) -> bool:
