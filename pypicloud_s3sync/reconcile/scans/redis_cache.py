@@ -6,8 +6,9 @@ SCAN may return a key twice, and misses none that exists all the time: https://r
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from posixpath import commonprefix
 from typing import Any, TypeVar
 
 from ...sync.pending import OTHER_KEYS
@@ -68,14 +69,15 @@ class RedisScan(Scan):
             yield from self._read_names(sorted(names))
             return
         yield from self._read_names(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
-        for key_of in (self.cache.redis_filename_set, self.cache.redis_summary_key):
-            # Names that are not in the set of names, but have a list of files or a summary.
-            yield from self._read_names(self._unlisted(key_of))
+        yield from self._read_names(self._unlisted())
 
-    def _unlisted(self, key_of: Callable[[str], str]) -> Iterator[str]:
-        start = key_of("")
-        for keys in _pages(self.db.scan_iter(match=_literal(start) + "*", count=PAGE)):
-            found = [key.removeprefix(start) for key in keys]
+    def _unlisted(self) -> Iterator[str]:
+        """Yield names that are not in the set of names, but have a list of files or a summary."""
+        starts = (self.cache.redis_filename_set(""), self.cache.redis_summary_key(""))
+        # One scan for both: each looks at every key of the database.
+        match = _literal(commonprefix(starts)) + "*"
+        for keys in _pages(self.db.scan_iter(match=match, count=PAGE)):
+            found = [key.removeprefix(start) for key in keys for start in starts if key.startswith(start)]
             listed = self._pipeline(("sismember", self.cache.redis_set, name) for name in found)
             yield from (name for name, is_listed in zip(found, listed, strict=True) if not is_listed)
 

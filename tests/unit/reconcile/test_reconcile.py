@@ -388,3 +388,16 @@ def test_a_wrong_summary_is_counted_in_the_right_form() -> None:
     world.backend.db.srem("pypicloud:set", "pkg")  # type: ignore[attr-defined]
     world.reconcile(steps)
     assert steps.messages["summaries"] == "checked 1 summary, 1 was wrong"
+
+
+def test_a_name_is_found_of_which_redis_has_only_a_list_of_files_or_a_summary() -> None:
+    world = World(Redis)
+    cache = world.adapter.cache
+    for name in ("a*b", "listed", "known"):
+        cache.db.sadd(cache.redis_filename_set(name), f"{name}-1.0.zip")
+    cache.db.hset(cache.redis_summary_key("summarized"), "summary", "text")
+    cache.db.sadd(cache.redis_set, "known")
+    scan = scan_of(world.adapter)
+    assert sorted(listed.name for page in scan.names() for listed in page) == [
+        *("a*b", "known", "listed", "summarized")
+    ]
