@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from support.shared import SharedResources
 
 #: What tests count with ``record_property``.
 COUNTED = {"faults": "faults at calls to AWS, each with a second run", "states": "states explored"}
+#: The numbers of the tests' caches.
+_caches = itertools.count()
 #: Where the fixtures are.
 pytest_plugins = [
     "support.browsers",
@@ -76,14 +79,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees the developer's credentials, settings or endpoints."""
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees the developer's credentials, settings or endpoints, or what another one has remembered."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "PPC_", "PYPICLOUD_")) and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    if "UV_CACHE_DIR" not in os.environ:
+        monkeypatch.setenv("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
+    # Not tmp_path: pytest takes longer to number a thousand directories than to run most tests.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / f"cache-{next(_caches)}"))
 
 
 @pytest.fixture(autouse=True)

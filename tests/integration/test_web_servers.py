@@ -83,7 +83,8 @@ def lines_of(body: str) -> list[dict[str, Any]]:
 @under_each_server
 def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path: Path) -> None:
     server, site = served.server, served.site
-    wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read")
+    # A worker's first answer imports the SDK, and gunicorn kills a worker after five seconds of silence.
+    wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read", 120)
     with contextlib.ExitStack() as stack:
         port = server.port
         if server.kind.behind_nginx:

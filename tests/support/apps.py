@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pyramid.paster import get_app
+import plaster
 from webtest import TestApp
 
 PASSWORD = "secret"
@@ -45,7 +45,10 @@ def make_app(directory: Path, settings: str, *, on_start: bool = False) -> TestA
     """Return pypicloud's application with further settings, from an ini in a directory."""
     path = directory / "server.ini"
     path.write_text(INI.format(password=hashed(PASSWORD), on_start=on_start) + settings)
-    return TestApp(get_app(str(path)))
+    uri = plaster.parse_uri(str(path))
+    # Named so, plaster reads the metadata of its own distribution only, not of all.
+    uri.scheme = f"plaster_pastedeploy+{uri.scheme}"
+    return TestApp(plaster.get_loader(uri, protocols=["wsgi"]).get_wsgi_app())
 
 
 def make_file_app(directory: Path) -> TestApp:

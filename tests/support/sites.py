@@ -28,6 +28,12 @@ READS = ("Get", "List", "Describe", "Head")
 _numbers = itertools.count()
 
 
+@functools.cache
+def _client(aws: EmbeddedAws, service: str, region: str) -> Any:
+    """Return a client of the root user. Creating one takes longer than most calls, so sites share them."""
+    return aws.client(service, region)
+
+
 class Killed(BaseException):
     """Stands for a process that was killed, which no code in the process can catch."""
 
@@ -111,7 +117,7 @@ class Site:
         self.client("s3").create_bucket(Bucket=bucket, **configuration)
 
     def client(self, service: str) -> Any:
-        return self.aws.client(service, self.region)
+        return _client(self.aws, service, self.region)
 
     def settings(self, **more: str | None) -> SyncSettings:
         given = {**self.given, **{key.replace("__", "."): value for key, value in more.items()}}
