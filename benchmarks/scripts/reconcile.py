@@ -5,6 +5,7 @@ SETTINGS are the ini's, as JSON. It prints the seconds and the peak of the memor
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from pypicloud.util import EnvironSettings
 
+from pypicloud_s3sync.cli.__main__ import GARBAGE_THRESHOLDS
 from pypicloud_s3sync.config.settings import read
 from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
@@ -25,6 +27,8 @@ from pypicloud_s3sync.sync.objects import ObjectReader
 
 def main() -> None:
     """Reconcile, and print what it cost."""
+    # As the command does.
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
     settings = read(EnvironSettings(json.loads(sys.argv[1]), {}))
     clients = Clients(settings)
     s3 = clients.s3_in_parallel(WORKERS)
