@@ -21,12 +21,12 @@ demo: $(STAMP) ## Run the demo: two regions, without AWS (DEMO_ARGS=--exit ends 
 	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
 
 # One core is left over while the tests wait for servers.
-test: lint imports ## Run all checks
+test: lint ## Run all checks
 	@$(MAKE) --no-print-directory --jobs=2 checks tests
 
 # Printed at the end: the tests are running meanwhile.
 checks: $(STAMP)
-	@printed=$$($(MAKE) --no-print-directory types docs 2>&1); status=$$?; echo "$$printed"; exit $$status
+	@printed=$$($(MAKE) --no-print-directory imports types docs 2>&1); status=$$?; echo "$$printed"; exit $$status
 
 test-all: $(STAMP) ## Run all checks, and the tests on each supported Python
 	$(MAKE) test
