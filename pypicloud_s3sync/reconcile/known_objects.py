@@ -100,7 +100,7 @@ class KnownObjects:
         """Return what a call returns; if the file fails, return None, and go on without it."""
         try:
             return call()
-        except (OSError, sqlite3.Error, UnicodeError) as error:
+        except (OSError, sqlite3.Error, UnicodeError, metadata.PackageNotFoundError) as error:
             self._close()
             if _is_damage(error):
                 # The next write creates another one.
@@ -180,7 +180,7 @@ class KnownObjects:
 
 
 def _is_damage(error: Exception) -> bool:
-    if isinstance(error, OSError):
+    if isinstance(error, (OSError, metadata.PackageNotFoundError)):
         return False
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or code & 0xFF not in _OUTSIDE

@@ -281,10 +281,14 @@ def locked(path: Path) -> None:
     LOCKS.append(database)
 
 
+def not_installed(path: Path) -> None:
+    """Run from a checkout or a zip, of which Python knows no version."""
+
+
 LOCKS: list[sqlite3.Connection] = []
 
 
-@pytest.mark.parametrize("hinder", [readonly_home, file_in_place, directory_in_place, locked])
+@pytest.mark.parametrize("hinder", [readonly_home, file_in_place, directory_in_place, locked, not_installed])
 def test_a_run_works_without_the_file_and_says_so_once(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -299,6 +303,8 @@ def test_a_run_works_without_the_file_and_says_so_once(
     if hinder is readonly_home and os.geteuid() == 0:
         # Nothing is read-only for root.
         monkeypatch.setattr(Path, "mkdir", refuse)
+    if hinder is not_installed:
+        monkeypatch.setattr(known_objects, "RULES", ("a-distribution-that-is-not-installed",))
     with caplog.at_level(logging.INFO, known_objects.__name__):
         assert world.reconcile().in_sync
     lines = [record.getMessage() for record in caplog.records if record.name == known_objects.__name__]
