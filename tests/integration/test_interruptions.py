@@ -14,7 +14,15 @@ from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.desired.tags import ROLE_TAG
 from pypicloud_s3sync.deploy.models import LogGroup
 from pypicloud_s3sync.deploy.writers.log_groups import LogGroupWriter
-from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
+from support.deliveries import (
+    MOVES,
+    MUTATIONS,
+    NO_RESOURCES,
+    delivery_resources,
+    deployment,
+    remains,
+    wait_until_handled,
+)
 from support.foreign import create_notifications
 from support.interruptions import calls_of_killed_runs, kill, mutating_calls
 from support.sites import NOTHING, Site, zip_of
@@ -104,8 +112,10 @@ def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_ca
 ) -> None:
     assert calls_of_killed_runs(site, lambda: deployment(site, delivery).enable()) == MUTATIONS[delivery]
     assert deployment(site, delivery).plan().in_sync
+    wait_until_handled(site)
     calls = mutating_calls(site, lambda: deployment(site, delivery).disable())
     deployment(site, delivery).enable()
+    wait_until_handled(site)
     assert calls_of_killed_runs(site, lambda: deployment(site, delivery).disable()) == calls
     assert len(calls) > 5, calls
     assert delivery_resources(site) == NO_RESOURCES

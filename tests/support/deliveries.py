@@ -6,6 +6,7 @@ from typing import Any
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy import Deployment
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.sites import Site
 
 MUTATIONS_OF_ANY_DELIVERY = [
@@ -45,6 +46,22 @@ def delivery_resources(site: Site) -> dict[str, Any]:
         "mappings": len(mappings["EventSourceMappings"]),
         "rules": [rule["Name"] for rule in rules],
     }
+
+
+def wait_until_handled(site: Site) -> None:
+    """Wait until the function has handled what is in its queue, such as S3's test message.
+
+    See :func:`remains`: after ``disable``, the end of an invocation would create a log group without tags,
+    and the next ``enable`` takes that for the group of another owner.
+    """
+    sqs, counts = site.client("sqs"), ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    url = sqs.get_queue_url(QueueName=site.deployment().plan().desired.names.queue)["QueueUrl"]
+
+    def is_empty() -> bool:
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=counts)["Attributes"]
+        return all(attributes[name] == "0" for name in counts)
+
+    wait_until(is_empty, "the function has handled its queue")
 
 
 def remains(site: Site) -> dict[str, Any]:
