@@ -12,18 +12,18 @@ import gc
 from pypicloud_s3sync.cli import __main__ as module
 
 def main():
-    print(gc.isenabled(), gc.get_threshold()[0], gc.get_freeze_count())
+    print(gc.isenabled(), gc.get_threshold()[0])
     return 3
 
 module.main = main
-status = module.entrypoint()
-print(status, gc.get_freeze_count() > 10_000)
+frozen = gc.get_freeze_count()  # Python 3.12 begins with some hundreds
+print(module.entrypoint(), gc.get_freeze_count() > frozen + 5_000)
 """
 
 
 def test_a_command_runs_with_few_garbage_collections_and_without_one_at_its_end() -> None:
     process = subprocess.run([sys.executable, "-c", OBSERVED], capture_output=True, text=True, check=False)
-    assert (process.stdout, process.stderr) == ("True 200000 0\n3 True\n", "")
+    assert (process.stdout, process.stderr) == ("True 200000\n3 True\n", "")
 
 
 def test_the_console_script_is_the_module_that_python_runs() -> None:
