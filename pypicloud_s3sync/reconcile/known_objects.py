@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 
 class KnownObjects:
-    """What earlier runs have read of the objects under a prefix of a bucket, during a ``with`` block.
+    """The file of what earlier runs have read of a bucket's objects, open during a ``with`` block.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
 
 
 class Known(NamedTuple):
-    """What the metadata of an object says; ``name`` is None if the object is not a package.
+    """The metadata of an object, as far as a row has it; ``name`` is None if it is not a package.
 
     ``identity`` tells the object from its other versions. The other fields are those of its row.
     """

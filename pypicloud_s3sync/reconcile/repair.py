@@ -144,11 +144,12 @@ class Repair:
     def _learn(self, settled: Sequence[Difference]) -> None:
         """Keep what only the metadata of the objects says."""
         learned: list[tuple[Known, int]] = []
-        for filename, keys in (
-            (it.filename, it.keys) for it in settled if it.filename in self._recorder.wanted
-        ):
-            found = [stored for stored in map(self._reader.last, keys) if isinstance(stored, StoredObject)]
-            learned += unspelled(filename, found, self._recorder.wanted[filename])
+        wanted = self._recorder.wanted
+        for difference in settled:
+            if difference.filename in wanted:
+                read = map(self._reader.last, difference.keys)
+                found = [stored for stored in read if isinstance(stored, StoredObject)]
+                learned += unspelled(difference.filename, found, wanted[difference.filename])
         if learned:
             self._listing.add_known(known for known, _ in learned)
             self._known.add(learned)
@@ -165,7 +166,7 @@ class Repair:
             for difference in batch:
                 error = _error_of(outcomes, difference)
                 if error is not None:
-                    self._set_error(difference, error)
+                    self._report.fail(difference.filename, error)
             self._listing.touch(self._recorder.names)
             self._recorder.forget()
         files = count_of(len(changed), "file") if changed else "no file"
@@ -185,9 +186,6 @@ class Repair:
 
     def _fail(self, difference: Difference, error: Exception) -> None:
         self._report.count(difference.kind, difference.filename)
-        self._set_error(difference, error)
-
-    def _set_error(self, difference: Difference, error: Exception) -> None:
         self._report.fail(difference.filename, error)
 
 
