@@ -35,6 +35,25 @@ def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[Page]:
         yield Page(listed_objects(page.get("Contents", []), prefix), _time(page))
 
 
+def list_page(s3: Any, bucket: str, prefix: str, after: str, size: int) -> tuple[Page, str]:
+    """Return the objects of the next keys after one, and the last of these keys; none if no others follow.
+
+    Parameters
+    ----------
+    s3 : boto3 S3 client
+    bucket, prefix : str
+    after : str
+        A key; empty for the beginning.
+    size : int
+        The most keys.
+    """
+    start = {"StartAfter": after} if after else {}
+    page = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=size, **start)
+    contents = page.get("Contents", [])
+    last = contents[-1]["Key"] if page.get("IsTruncated") else ""
+    return Page(listed_objects(contents, prefix), _time(page)), last
+
+
 def _time(page: Mapping[str, Any]) -> int | None:
     """Return the time at which S3 answered."""
     date = page.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")

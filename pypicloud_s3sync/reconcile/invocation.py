@@ -16,8 +16,11 @@ from ..sync.masking import mask
 from ..sync.reconcile_requests import Request, request
 from ..sync.startup import syncer
 from .fan_out import messages
+from .known_files import file_name, temporary_path
+from .known_objects import KnownObjects
 from .models import Difference, Kind
-from .passes import DONE, Pass, State
+from .passes import Pass
+from .state import DONE, State
 
 #: Messages that SQS takes in one call.
 BATCH = 10
@@ -42,12 +45,15 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
     Exception
         The error of S3 or the cache if one of them does not answer.
     """
-    work = Pass(syncer(), syncer().reader.s3, State.of(asked.state))
-    queue_arn = asked.queue_arn
-    if queue_arn is not None:
-        # Keys that failed are events from now on.
-        work.hand_over = partial(_queue, queue_arn, work)
-    state = work.run(seconds)
+    state, queue_arn = State.of(asked.state), asked.queue_arn
+    s3, bucket, prefix = syncer().reader.s3, str(syncer().bucket), syncer().prefix
+    path = temporary_path(file_name(s3.meta.endpoint_url, bucket, prefix))
+    with KnownObjects(path, after=state.cursor) as known:
+        work = Pass(syncer(), s3, state, known=known)
+        if queue_arn is not None:
+            # Keys that failed are events from now on.
+            work.hand_over = partial(_queue, queue_arn, work)
+        state = work.run(seconds)
     if queue_arn is not None:
         _queue(queue_arn, work, work.failed)
         state = replace(state, failed=0)

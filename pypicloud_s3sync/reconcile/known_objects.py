@@ -2,9 +2,9 @@
 
 Of two kinds of objects, only a HeadObject tells whether the cache is right: objects that are not packages,
 and packages with a name or a version that their key does not spell. What it said is kept in a file on this
-host. It is true for as long as the object has the same identity, so the file can only save requests: what a
-row should be, and whether it is deleted, is never decided on it. Without the file, or without a part of it,
-the objects are read again.
+host or, in the function, in its execution environment. It is true for as long as the object has the same
+identity, so the file can only save requests: what a row should be, and whether it is deleted, is never
+decided on it. Without the file, or without a part of it, the objects are read again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
+from .. import __version__
 from .bucket import Page
 from .models import Known
 
@@ -29,8 +30,8 @@ SETTLED = 2
 BATCH = 1000
 #: Seconds to wait for another process that writes the file.
 PATIENCE = 1.0
-#: The distributions that decide what a package is, and which name and version it has.
-RULES = ("pypicloud-s3sync", "pypicloud", "distlib")
+#: The distributions that decide, beside this one, what a package is, and which name and version it has.
+RULES = ("pypicloud", "distlib")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS known (
     key TEXT PRIMARY KEY, identity TEXT, name TEXT, version TEXT, summary TEXT, sha256 TEXT, rules TEXT
@@ -60,13 +61,15 @@ class KnownObjects:
     ----------
     path : Path, optional
         The file, which is created with its directory if there is something to keep. Without it, nothing is.
+    after : str
+        The key after which the pages begin.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, after: str = "") -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
         self._has_failed = False
-        self._rules = self._last = ""
+        self._rules, self._last = "", after
         self._time: int | None = None
 
     def __enter__(self) -> KnownObjects:
@@ -81,7 +84,7 @@ class KnownObjects:
         """Open the file, and create it if it does not exist."""
         if self._path is None:
             return
-        self._rules = " ".join(f"{name}={metadata.version(name)}" for name in RULES)
+        self._rules = " ".join([__version__, *(f"{name}={metadata.version(name)}" for name in RULES)])
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._database = sqlite3.connect(
             self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False

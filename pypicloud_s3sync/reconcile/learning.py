@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from ..sync.packages import StoredObject
-from ..sync.pending import listed_keys
+from ..sync.pending import PendingFile, listed_keys
 from .bucket import identity
 from .models import Known
 from .scans.base import SHA256
 from .spelling import is_spelled
 
 
-def unspelled(
-    filename: str, objects: Sequence[StoredObject], wanted: Any | None
-) -> Iterator[tuple[Known, int]]:
-    """Yield what only the metadata of some objects says, with the time of each in seconds since 1970.
+def unspelled(file: PendingFile) -> Iterator[tuple[Known, int]]:
+    """Yield what only the metadata of a file's objects says, with the time of each in seconds since 1970.
 
     Parameters
     ----------
-    filename : str
-    objects : sequence of StoredObject
-        The objects of the file that were read.
-    wanted : pypicloud.models.Package or None
-        The row of the file that follows from its objects; None for no row.
+    file : PendingFile
+        A file that is done: its objects were read, and its row follows from them.
     """
+    filename, wanted = file.filename, file.wanted
     packages = listed_keys(wanted)
-    for stored in objects:
+    for stored in filter(None, file.objects.values()):
         modified = int(stored.last_modified.timestamp())
         known = Known(stored.key, identity(stored.etag, stored.last_modified))
         if stored.key not in packages:

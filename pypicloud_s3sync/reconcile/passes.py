@@ -18,21 +18,23 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..caches.base import RowKey, Snapshot
-from ..exceptions import EventError, S3SyncError
+from ..exceptions import S3SyncError
 from ..sync.converge import Syncer
 from ..sync.filenames import guess_name
-from ..sync.pending import Outcome
-from .bucket import listed_objects
+from ..sync.pending import Outcome, PendingFile
+from .bucket import list_page
 from .differences import differences, key_of
-from .models import Difference, Kind, ListedObject, ListedRow, a_tenth
+from .known_objects import KnownObjects
+from .learning import unspelled
+from .models import Difference, Kind, Known, ListedObject, ListedRow, a_tenth
 from .scans import scan_of
 from .scans.base import Scan, read_rows, row_of
+from .state import BUCKET, COUNT, DONE, ROWS, State
 
-BUCKET, COUNT, ROWS, DONE = "bucket", "count", "rows", "done"
 #: The most keys of one step, and of one step if there is little time.
 PAGE, SHORT_PAGE = 1000, 100
 #: Keys that may fail in one invocation, or before they are handed over: an answer has at most 6 MB.
@@ -42,72 +44,12 @@ MOST_FAILED = 1000
 LONG = 30
 
 
-@dataclass(frozen=True)
-class State:
-    """How far a reconciliation is, and what it has done.
-
-    Parameters
-    ----------
-    phase : str
-        ``bucket``, ``count``, ``rows`` or ``done``.
-    cursor : str
-        The last key, filename or name that was looked at.
-    objects : int
-        The number of objects that were listed.
-    agreeing : int
-        The number of rows whose object was listed.
-    rows : int
-        The number of rows that were counted after the first pass.
-    added, repaired, deleted : int
-        The number of rows that were added, corrected and deleted.
-    kept : int
-        The number of rows without an object, if there are too many to be deleted.
-    failed : int
-        The number of keys that could not be converged.
-    """
-
-    phase: str = BUCKET
-    cursor: str = ""
-    objects: int = 0
-    agreeing: int = 0
-    rows: int = 0
-    added: int = 0
-    repaired: int = 0
-    deleted: int = 0
-    kept: int = 0
-    failed: int = 0
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> State:
-        """Return the state in a document.
-
-        Raises
-        ------
-        EventError
-            The document is no state.
-        """
-        try:
-            state = cls(**document)
-        except TypeError:
-            raise EventError("the request to reconcile has unknown fields: run ppc-s3sync enable") from None
-        for name, value in asdict(state).items():
-            if type(value) is not type(getattr(cls, name)):
-                raise EventError(f"the request to reconcile has no valid {name}: run ppc-s3sync enable")
-        if state.phase not in (BUCKET, COUNT, ROWS, DONE):
-            raise EventError("the request to reconcile has no valid phase: run ppc-s3sync enable")
-        return state
-
-    def document(self) -> dict[str, Any]:
-        """Return the state as JSON."""
-        return asdict(self)
-
-
 @dataclass
 class Pass:
     """The steps of one invocation.
 
     ``failed`` has the error of each key that could not be converged. If there are many, ``hand_over`` takes
-    them, and empties it; without it, the invocation ends.
+    them, and empties it; without it, the invocation ends. ``known`` is what earlier invocations have read.
     """
 
     syncer: Syncer
@@ -116,12 +58,19 @@ class Pass:
     failed: dict[str, str] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     hand_over: Callable[[dict[str, str]], None] | None = None
+    known: KnownObjects = field(default_factory=KnownObjects)
 
     def __post_init__(self) -> None:
-        if self.syncer.bucket is None:
+        syncer = self.syncer
+        if syncer.bucket is None:
             raise S3SyncError("no bucket is set: run ppc-s3sync enable")
-        self._bucket: str = self.syncer.bucket
-        self._scan: Scan = _scan_of(self.syncer.adapter)
+        self._bucket: str = syncer.bucket
+        self._scan: Scan = _scan_of(syncer.adapter)
+        self._learned: list[tuple[Known, int]] = []
+        # The function keeps its syncer, which also converges events.
+        self._syncer = Syncer(
+            syncer.reader, syncer.adapter, syncer.bucket, syncer.prefix, syncer.pause, settled=self._learn
+        )
 
     def run(self, seconds: float | None = None) -> State:
         """Make steps until everything is done, or the next step might not end in time.
@@ -154,11 +103,10 @@ class Pass:
 
     def _step_of_bucket(self, size: int) -> State:
         state = self.state
-        start = {"StartAfter": state.cursor} if state.cursor else {}
         prefix = self.syncer.prefix
-        page = self.s3.list_objects_v2(Bucket=self._bucket, Prefix=prefix, MaxKeys=size, **start)
-        listed = page.get("Contents", [])
-        found = listed_objects(listed, prefix)
+        page, cursor = list_page(self.s3, self._bucket, prefix, state.cursor, size)
+        known = {it.key: it for it in self.known.of_page(page)}
+        found = [stored._replace(known=known.get(stored.key)) for stored in page.objects]
         rows = self._rows_of(found)
         different = list(differences(sorted(found), sorted(rows.values()), prefix))
         outcomes = self._converge(different)
@@ -175,8 +123,9 @@ class Pass:
             added=state.added + added,
             repaired=state.repaired + len(written) - added,
         )
-        if page.get("IsTruncated"):
-            return replace(state, cursor=listed[-1]["Key"])
+        if cursor:
+            return replace(state, cursor=cursor)
+        self.known.end()
         return self._count(replace(state, phase=COUNT, cursor=""))
 
     def _count(self, state: State) -> State:
@@ -234,11 +183,17 @@ class Pass:
 
     def _converge(self, different: Iterable[Difference]) -> Mapping[str, Outcome | Exception]:
         keys = [key for item in different for key in item.keys]
-        outcomes = self.syncer.converge(self._bucket, keys) if keys else {}
+        outcomes = self._syncer.converge(self._bucket, keys) if keys else {}
+        self.known.add(self._learned)
+        self._learned.clear()
         for key, outcome in outcomes.items():
             if isinstance(outcome, Exception):
                 self.failed[key] = f"{type(outcome).__name__}: {outcome}"
         return outcomes
+
+    def _learn(self, file: PendingFile) -> None:
+        """Note what only the metadata of a file's objects says."""
+        self._learned += unspelled(file)
 
 
 #: A scan adds handlers to the client of its adapter, which the function keeps between its invocations.

@@ -25,7 +25,6 @@ class ReadAhead(ObjectReader):
         super().__init__(reader.s3, reader.heads)
         self.pool = reader.pool
         self._requested: dict[str, Future[Found]] = {}
-        self._last: dict[str, Future[Found]] = {}
 
     def request(self, bucket: str, keys: Sequence[str]) -> None:
         """Begin to read the objects under some keys."""
@@ -40,15 +39,4 @@ class ReadAhead(ObjectReader):
         requested = [self._requested.pop(key, None) for key in keys]
         rest = [key for key, future in zip(keys, requested, strict=True) if future is None]
         begun = iter(super().submit(bucket, rest))
-        answers = [next(begun) if future is None else future for future in requested]
-        self._last |= zip(keys, answers, strict=True)
-        return answers
-
-    def last(self, key: str) -> Found:
-        """Return the last answer that was read for a key; None if there was none."""
-        answer = self._last.get(key)
-        return None if answer is None else answer.result()
-
-    def forget(self) -> None:
-        """Forget the answers that were read, before the next batch."""
-        self._last.clear()
+        return [next(begun) if future is None else future for future in requested]

@@ -9,8 +9,7 @@ from ..caches.canary import is_canary_file
 from ..exceptions import S3SyncError
 from ..sync.converge import Syncer
 from ..sync.counts import count_of
-from ..sync.packages import StoredObject
-from ..sync.pending import Outcome
+from ..sync.pending import Outcome, PendingFile
 from .known_objects import KnownObjects
 from .learning import unspelled
 from .listing import Listing
@@ -71,7 +70,10 @@ class Repair:
         )
         later = self._second_look.note if self._looks_later else None
         self._reader = ReadAhead(syncer.reader)
-        self._syncer = Syncer(self._reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, later)
+        self._learned: list[tuple[Known, int]] = []
+        self._syncer = Syncer(
+            self._reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, later, self._learn
+        )
         self._confirmer = Syncer(syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause)
 
     def rows(self) -> None:
@@ -119,12 +121,11 @@ class Repair:
         Exception
             The cache is unreachable.
         """
-        put_back, errors, settled = 0, [], []
+        put_back, errors = 0, []
         for difference, tries in batch:
             error = _error_of(outcomes, difference)
             if error is None:
                 self._count(difference)
-                settled.append(difference)
                 continue
             errors.append(error)
             if is_throttled or tries < RETRIES:
@@ -133,26 +134,22 @@ class Repair:
             else:
                 self._fail(difference, error)
         self._report.looked_at += len(batch)
-        self._learn(settled)
+        self._keep_learned()
         self._listing.touch(self._recorder.names)
         self._recorder.forget()
-        self._reader.forget()
         if len(errors) == len(batch) and all(map(self._adapter.is_unreachable, errors)) and not is_throttled:
             raise errors[0]
         return put_back
 
-    def _learn(self, settled: Sequence[Difference]) -> None:
-        """Keep what only the metadata of the objects says."""
-        learned: list[tuple[Known, int]] = []
-        wanted = self._recorder.wanted
-        for difference in settled:
-            if difference.filename in wanted:
-                read = map(self._reader.last, difference.keys)
-                found = [stored for stored in read if isinstance(stored, StoredObject)]
-                learned += unspelled(difference.filename, found, wanted[difference.filename])
-        if learned:
-            self._listing.add_known(known for known, _ in learned)
-            self._known.add(learned)
+    def _learn(self, file: PendingFile) -> None:
+        """Note what only the metadata of a file's objects says."""
+        self._learned += unspelled(file)
+
+    def _keep_learned(self) -> None:
+        if self._learned:
+            self._listing.add_known(known for known, _ in self._learned)
+            self._known.add(self._learned)
+            self._learned.clear()
 
     def confirm(self, s3: Any) -> None:
         """Look again at the rows that were written without a second look at their object."""

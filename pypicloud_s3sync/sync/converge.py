@@ -54,6 +54,8 @@ class Syncer:
     second_look : callable, optional
         Takes the bucket and the files whose row has been written, reads their objects again, and sets which
         files are done. The default does it at once, by HeadObject.
+    settled : callable, optional
+        Takes each file that is done, with its objects and its row.
 
     Attributes
     ----------
@@ -69,6 +71,7 @@ class Syncer:
         prefix: str = "",
         pause: Callable[[float], None] | None = None,
         second_look: SecondLook | None = None,
+        settled: Callable[[PendingFile], None] | None = None,
     ) -> None:
         self.reader = reader
         self.adapter = adapter
@@ -76,6 +79,7 @@ class Syncer:
         self.prefix = prefix
         self.pause = pause or _sleep
         self.second_look = second_look or self._read_again
+        self.settled = settled
         self.doing = ""
 
     def converge(
@@ -113,6 +117,8 @@ class Syncer:
         for file in self._converge_files(bucket, list(files.values())):
             for key in file.requested:
                 close(key, file.error or file.outcome(key))
+            if self.settled is not None and file.error is None:
+                self.settled(file)
         return outcomes
 
     def _converge_files(self, bucket: str, files: list[PendingFile]) -> Iterator[PendingFile]:

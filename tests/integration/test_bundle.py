@@ -31,6 +31,7 @@ from pypicloud_s3sync.deploy.bundle import (
 from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.exceptions import BundleError
+from pypicloud_s3sync.reconcile.known_objects import RULES
 from support.site_packages import SitePackages
 
 PACKAGE = Path(__file__).parents[2] / "pypicloud_s3sync"
@@ -156,6 +157,11 @@ def test_the_versions_are_those_of_the_server(dynamo: Bundle) -> None:
     assert '__version__ = "1.3.12"' in opened(dynamo).read("pypicloud/__init__.py").decode()
 
 
+def test_a_bundle_has_the_versions_that_decide_what_a_package_is(dynamo: Bundle) -> None:
+    found = {name.partition("-")[0] for name in names(dynamo) if name.endswith(".dist-info/METADATA")}
+    assert set(RULES) <= found, "without them, the function remembers nothing of what it has read"
+
+
 def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_packages: SitePackages) -> None:
     unusual = {"acme data/a\tb.py": "", "acme data/é\n.txt": "", 'acme data/"quoted".py': ""}
     files = {"acme_sync.py": "import requests\n", **unusual}
@@ -206,7 +212,7 @@ def test_bytecode_needs_no_check_of_its_source_and_contains_no_path_of_the_host(
 # The imports
 
 
-def test_a_cold_start_imports_neither_the_web_application_nor_another_cache(
+def test_a_cold_start_imports_no_web_application_no_other_cache_and_nothing_of_a_reconciliation(
     dynamo: Bundle, tmp_path: Path
 ) -> None:
     opened(dynamo).extractall(tmp_path)
@@ -214,12 +220,14 @@ def test_a_cold_start_imports_neither_the_web_application_nor_another_cache(
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.path += sys.argv[1:]\n"
         "import pypicloud.cache\n"
         "pypicloud.cache.get_cache_impl({'pypi.db': 'dynamo'})\n"
+        "import lambda_script\n"
         "print(*sys.modules)"
     )
     site = str(Path(pytest.__file__).parents[1])
     command = [sys.executable, "-I", "-S", "-B", "-c", script, site]
     modules = set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    assert "pypicloud.cache.dynamo" in modules
+    assert {"pypicloud.cache.dynamo", "pypicloud_s3sync.handler"} <= modules
+    assert not [name for name in modules if name.startswith("pypicloud_s3sync.reconcile")]
     assert not {"sqlalchemy", "redis", "pyramid_beaker", "jinja2", "pypicloud.locator"} & modules
 
 

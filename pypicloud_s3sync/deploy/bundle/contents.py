@@ -98,8 +98,12 @@ OWN = ("__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sy
 HOST_ONLY = frozenset(
     f"reconcile.{name}"
     for name in (
-        *("known_objects", "learning", "name_repair", "read_ahead"),
-        *("recorder", "repair", "run", "second_look"),
+        "name_repair",
+        "read_ahead",
+        "recorder",
+        "repair",
+        "run",
+        "second_look",
     )
 )
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import stat
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...config.settings import SyncSettings
 from ...exceptions import ConflictError
+from ...sync.private_directory import private_directory
 
 #: Pauses in seconds between attempts to lock a file: a process that only looks holds the lock for a moment.
 PAUSES = (0, 0.05, 0.2)
@@ -32,28 +31,7 @@ def path_for(settings: SyncSettings, suffix: str) -> Path:
     """
     parts = (settings.endpoint_url or "", settings.function_name, settings.bucket)
     name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-    return _private_directory() / (name + suffix)
-
-
-def _private_directory() -> Path:
-    try:
-        path = Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}")
-    except FileNotFoundError as error:
-        raise ConflictError("no temporary directory can be written: set TMPDIR to one that can") from error
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        status = path.lstat()
-    except OSError as error:
-        raise ConflictError(
-            f"{path} cannot be opened ({error.strerror}): remove it, or set TMPDIR"
-        ) from error
-    if not stat.S_ISDIR(status.st_mode):
-        raise ConflictError(f"{path} cannot be opened (not a directory): remove it, or set TMPDIR")
-    if status.st_uid != os.getuid():
-        raise ConflictError(f"{path} belongs to another user: remove it, or set TMPDIR")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise ConflictError(f"{path} can be used by other users: remove it, or set TMPDIR")
-    return path
+    return private_directory() / (name + suffix)
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -6,8 +6,9 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.caches.base import Change, Results
-from pypicloud_s3sync.reconcile import known_objects
+from pypicloud_s3sync.reconcile import known_objects, passes
 from pypicloud_s3sync.reconcile.bucket import Page
 from pypicloud_s3sync.reconcile.known_objects import SETTLED, KnownObjects
 from pypicloud_s3sync.reconcile.models import Kind, Known, ListedObject, Options, Report, Reporter
+from pypicloud_s3sync.reconcile.passes import Pass
 from pypicloud_s3sync.reconcile.run import listings_differ, reconcile
+from pypicloud_s3sync.reconcile.state import DONE, State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.damage import put_row
 from support.small_world import TIME, World
@@ -38,14 +41,14 @@ class Remembered(World):
         super().__init__(backend)
         self.path = directory / "cache" / "known.objects"
         self.now = LATER
-        paginate = self.bucket.paginate
+        paginate, list_objects_v2 = self.bucket.paginate, self.bucket.list_objects_v2
 
-        def dated(**arguments: Any) -> Iterator[dict[str, Any]]:
+        def dated(page: dict[str, Any]) -> dict[str, Any]:
             date = self.now.strftime("%a, %d %b %Y %H:%M:%S GMT")
-            for page in paginate(**arguments):
-                yield page | {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+            return page | {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
-        self.bucket.paginate = dated  # type: ignore[assignment, method-assign]
+        self.bucket.paginate = lambda **arguments: map(dated, paginate(**arguments))  # type: ignore
+        self.bucket.list_objects_v2 = lambda **arguments: dated(list_objects_v2(**arguments))  # type: ignore
 
     def put_all(self) -> None:
         """Put a file of each kind, and a package that its key spells."""
@@ -57,6 +60,12 @@ class Remembered(World):
     def reconcile(self, reporter: Reporter | None = None, **options: Any) -> Report:
         with KnownObjects(self.path) as known:
             return reconcile(self.syncer(), self.bucket, Options(**options), reporter, known=known)
+
+    def step(self, state: State, seconds: float | None = None) -> State:
+        """Reconcile as an invocation of the function does; with little time, it ends after one step."""
+        with KnownObjects(self.path, after=state.cursor) as known:
+            work = Pass(self.syncer(), self.bucket, state, clock=count().__next__, known=known)
+            return work.run(seconds)
 
     def fan_out(self) -> list[str]:
         return self.fanned_out()[0]
@@ -100,6 +109,39 @@ def test_an_unchanged_bucket_costs_no_head_and_no_message(world: Remembered) -> 
     assert (again.in_sync, again.looked_at, world.heads) == (True, 0, [])
     assert (world.reconcile(dry_run=True).looked_at, world.heads) == (0, [])
     assert (world.fan_out(), world.heads, world.differ()) == ([], [], False)
+
+
+def test_the_function_reads_an_unchanged_object_once(world: Remembered) -> None:
+    first = world.step(State())
+    assert (first.phase, first.added, set(world.heads)) == (DONE, 3, set(world.bucket.versions))
+    again = world.step(State())
+    assert (again.agreeing, again.added, again.repaired, world.heads) == (3, 0, 0, [])
+    world.replace_object(README, "f", name="readme", version="1")
+    world.replace_object(VERSION, "f", name="pkg", version="later")
+    changed = world.step(State())
+    assert (changed.added, changed.repaired, set(world.heads)) == (1, 1, {README, VERSION})
+    assert (world.step(State()).agreeing, world.heads) == (4, [])
+    # A host finds the same differences, and knows what the function has read.
+    assert (world.reconcile().looked_at, world.heads) == (0, [])
+
+
+def test_an_invocation_forgets_nothing_that_an_earlier_one_has_listed(
+    world: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passes, "SHORT_PAGE", 1)
+    for _ in range(2):
+        state, read = State(), list[str]()
+        while state.phase != DONE:
+            state = world.step(state, 1)
+            read += world.heads
+    assert read == []
+    world.remove(README)
+    world.remove(OTHER)
+    state = State()
+    while state.phase != DONE:
+        state = world.step(state, 1)
+    with sqlite3.connect(world.path) as database:
+        assert list(database.execute("SELECT key FROM known")) == [(VERSION,)]
 
 
 def test_what_a_dry_run_or_a_fan_out_has_read_is_remembered(world: Remembered) -> None:
@@ -391,6 +433,7 @@ versions = st.sampled_from(["", "1.0", "other", "2", "1.0-beta"])
 keys = st.sampled_from([f"{folder}/{name}" for folder in "ab" for name in ("README", "pkg-1.0.zip", "x.whl")])
 
 
+@pytest.mark.parametrize("by_function", [False, True])
 @pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda it: it.__name__)
 @settings(
     max_examples=8,
@@ -403,6 +446,7 @@ keys = st.sampled_from([f"{folder}/{name}" for folder in "ab" for name in ("READ
 @given(steps=st.lists(st.lists(st.tuples(keys, names, versions, st.booleans()), max_size=5), max_size=4))
 def test_runs_that_remember_leave_what_runs_without_memory_leave(
     backend: type[Backend],
+    by_function: bool,
     steps: list[list[tuple[str, str, str, bool]]],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
@@ -412,9 +456,15 @@ def test_runs_that_remember_leave_what_runs_without_memory_leave(
             world.replace_object(key, f"e{number}", name=name, version=version)
             if is_removed:
                 world.remove(key)
-        world.reconcile(max_deletions=lambda rows: 100)
+        if by_function:
+            world.step(State())
+        else:
+            world.reconcile(max_deletions=lambda rows: 100)
         remembered = world.backend.state()
         forgetful = World.reconcile(world, max_deletions=lambda rows: 100)
         assert (forgetful.repaired, world.backend.state()) == (0, remembered)
         again = world.reconcile()
         assert (again.in_sync, again.looked_at, world.heads, world.fan_out()) == (True, 0, [], [])
+        if by_function:
+            world.step(State())
+            assert world.heads == []

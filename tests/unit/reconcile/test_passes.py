@@ -8,7 +8,8 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.reconcile import passes
-from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
+from pypicloud_s3sync.reconcile.passes import Pass
+from pypicloud_s3sync.reconcile.state import DONE, State
 from support.backends import Backend, Dynamo, Redis, Sql
 from support.small_world import World
 

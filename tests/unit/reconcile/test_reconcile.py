@@ -13,9 +13,10 @@ from pypicloud_s3sync.reconcile import models, repair
 from pypicloud_s3sync.reconcile.capacity import PAUSE, DynamoCapacity
 from pypicloud_s3sync.reconcile.models import Kind, Options, Report, Reporter
 from pypicloud_s3sync.reconcile.name_repair import NameRepair
-from pypicloud_s3sync.reconcile.passes import DONE, Pass, State
+from pypicloud_s3sync.reconcile.passes import Pass
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.reconcile.scans import scan_of
+from pypicloud_s3sync.reconcile.state import DONE, State
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from support.backends import Backend, Custom, Dynamo, Redis, Sql

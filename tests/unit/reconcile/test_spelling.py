@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
-from pypicloud_s3sync.reconcile.passes import Pass, State
+from pypicloud_s3sync.reconcile.passes import Pass
 from pypicloud_s3sync.reconcile.spelling import is_spelled, normal_version
+from pypicloud_s3sync.reconcile.state import State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.small_world import World
 from support.uploads import LEGACY_NAMES, LEGACY_VERSIONS, NAMES, filenames, upload, versions

@@ -10,7 +10,7 @@ from pypicloud_s3sync.deploy.cache.by_function import reconcile_by_function
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.reconcile.models import Kind
-from pypicloud_s3sync.reconcile.passes import State
+from pypicloud_s3sync.reconcile.state import State
 from support.fakes import FakeClients
 
 
