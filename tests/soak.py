@@ -25,8 +25,6 @@ from support.histories import check
 from support.sites import zip_of
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, RedisCluster, Sql)
-#: A server that writes one filename under two keys takes a read and a write of its row.
-NOT_BESIDE_THE_SERVER = "one filename under two keys"
 
 
 class Handlers(NamedTuple):
@@ -82,10 +80,7 @@ def tasks(large: bool) -> Iterator[Task]:
     for index, handlers in enumerate(HANDLERS):
         for model, operations in (handlers.operations | (handlers.large if large else {})).items():
             for keys in SCOPES:
-                if not (handlers.scope["server"] and keys == NOT_BESIDE_THE_SERVER):
-                    yield from (
-                        Task(index, model.__name__, keys, count) for count in range(1, operations + 1)
-                    )
+                yield from (Task(index, model.__name__, keys, count) for count in range(1, operations + 1))
 
 
 def explore(task: Task) -> tuple[str, int, tuple[str, ...]]:

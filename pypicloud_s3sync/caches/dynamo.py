@@ -165,7 +165,11 @@ class DynamoAdapter(CacheAdapter):
         return self._each(changes, written)
 
     def _try(self, changes: Sequence[Change], summaries: dict[str, Item | None]) -> Result:
-        writes = [self._row(change) for change in changes if self._alters(change)]
+        writes = [
+            self.tables.replacement(change.filename, change.snapshot.raw.item, change.wanted)
+            for change in changes
+            if self._alters(change)
+        ]
         written: dict[str, Item | None] = {}
         for name, rows in changes_by_name(changes, summaries).items():
             if name not in summaries:
@@ -200,19 +204,6 @@ class DynamoAdapter(CacheAdapter):
     @staticmethod
     def _alters(change: Change) -> bool:
         return not same(change.snapshot.row, change.wanted)
-
-    def _row(self, change: Change) -> dict[str, Any]:
-        """Return the write that replaces a row, on condition that it has not changed since it was read."""
-        table, item = self.tables.name(DynamoPackage), change.snapshot.raw.item
-        if item is None:
-            unchanged = condition("attribute_not_exists(#file)")
-        elif "data" in item:
-            unchanged = condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
-        else:
-            unchanged = condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
-        if change.wanted is None:
-            return {"Delete": {"TableName": table, "Key": {"filename": {"S": change.filename}}, **unchanged}}
-        return {"Put": {"TableName": table, "Item": self.tables.dump(change.wanted), **unchanged}}
 
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:

@@ -39,7 +39,6 @@ _Call = tuple[str, dict[str, Any]]
 def apply() -> None:
     """Apply the repairs."""
     dynamo.DynamoCache.clear_all = _clear_all
-    dynamo.DynamoCache._s3sync_fetch_now = _fetch_now
     dynamo.DynamoDBConnection = _Connection
 
 
@@ -54,11 +53,6 @@ class _Connection(DynamoDBConnection):  # type: ignore[misc]
             if error.kwargs.get("Code") != "ResourceInUseException":
                 raise
             LOG.info("Another process has created the DynamoDB table %s", tablename)
-
-
-def _fetch_now(self: Any, filename: str) -> Any | None:
-    """Return a row by a consistent read: ``fetch`` may miss what others have written a moment ago."""
-    return self.engine.get(dynamo.DynamoPackage, filename=filename, consistent=True)
 
 
 def _clear_all(self: Any) -> None:

@@ -17,7 +17,7 @@ from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 from ..exceptions import UnreachableError
 from .dynamo_client import cancellation_reasons, is_throttled
 from .throttling import THROTTLED_ITEM
-from .transactions import Item, batches
+from .transactions import Item, batches, condition
 
 #: Keys in one BatchGetItem.
 MAX_KEYS = 100
@@ -172,6 +172,19 @@ class DynamoTables:
             self.pause(pause)
         keys = [(table, key) for table, request in requests.items() for key in request["Keys"]]
         return read, [(table, value["S"]) for table, key in keys for value in key.values()]
+
+    def replacement(self, filename: str, item: Item | None, wanted: Any | None) -> dict[str, Any]:
+        """Return the write that replaces a row, on condition that it has not changed since it was read."""
+        table = self.name(DynamoPackage)
+        if item is None:
+            unchanged = condition("attribute_not_exists(#file)")
+        elif "data" in item:
+            unchanged = condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
+        else:
+            unchanged = condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
+        if wanted is None:
+            return {"Delete": {"TableName": table, "Key": {"filename": {"S": filename}}, **unchanged}}
+        return {"Put": {"TableName": table, "Item": self.dump(wanted), **unchanged}}
 
     def parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
         """Call for each of the values, a few in parallel; after an error, begin no further call."""

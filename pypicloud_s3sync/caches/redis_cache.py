@@ -55,7 +55,7 @@ class RedisAdapter(CacheAdapter):
             [("hgetall", self.cache.redis_key(filename)) for filename in filenames]
         )
         return {
-            filename: Snapshot(self._load(found), found)
+            filename: Snapshot(load_row(self.cache, found), found)
             for filename, found in zip(filenames, hashes, strict=True)
         }
 
@@ -125,18 +125,21 @@ class RedisAdapter(CacheAdapter):
         return results, added
 
     def _swap_of(self, change: Change) -> Swap:
-        after = {} if change.wanted is None else self._dump(change.wanted)
+        after = {} if change.wanted is None else dump_row(self.cache, change.wanted)
         return self.cache.redis_key(change.filename), change.snapshot.raw, after
 
-    def _dump(self, package: Any) -> dict[str, str]:
-        """Return a row's hash as pypicloud would write it."""
-        recorder = _Recorder()
-        self.cache.save(package, pipe=recorder, save_summary=False)
-        return recorder.hashes[self.cache.redis_key(package.filename)]
 
-    def _load(self, found: Mapping[str, str]) -> Any | None:
-        # pypicloud's method removes the fields from the dict that it is given.
-        return self.cache._load(dict(found)) if found else None
+def load_row(cache: Any, found: Mapping[str, str]) -> Any | None:
+    """Return the package of a row's hash, or None for no hash."""
+    # pypicloud's method removes the fields from the dict that it is given.
+    return cache._load(dict(found)) if found else None
+
+
+def dump_row(cache: Any, package: Any) -> dict[str, str]:
+    """Return a row's hash as pypicloud would write it."""
+    recorder = _Recorder()
+    type(cache).save(cache, package, pipe=recorder, save_summary=False)
+    return recorder.hashes[cache.redis_key(package.filename)]
 
 
 class _Recorder:
@@ -152,7 +155,7 @@ class _Recorder:
         }
 
     def sadd(self, key: str, *values: str) -> None:
-        """Ignore the lists, which the adapter corrects itself."""
+        """Ignore the lists, which are written separately."""
 
 
 def _is_absent(change: Change) -> bool:

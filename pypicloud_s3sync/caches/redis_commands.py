@@ -79,7 +79,7 @@ class RedisCommands:
         tuple
             Which hashes have been replaced, and the answers of the commands.
         """
-        scripts = [(SWAP, 1, key, len(before), *_flat(before), *_flat(after)) for key, before, after in swaps]
+        scripts = [swap_script(*swap) for swap in swaps]
         if self.is_cluster:
             # A cluster's pipeline does not take scripts in every version of redis-py.
             done = [self.call(functools.partial(self.db.eval, *script)) for script in scripts]
@@ -108,6 +108,11 @@ class RedisCommands:
         except RedisConnectionError:
             self.check_running()
             return send()
+
+
+def swap_script(key: str, before: Mapping[str, str], after: Mapping[str, str]) -> Command:
+    """Return the arguments of EVAL that replace a hash if it is as expected."""
+    return SWAP, 1, key, len(before), *_flat(before), *_flat(after)
 
 
 def _chunks(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:

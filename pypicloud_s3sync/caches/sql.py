@@ -146,7 +146,7 @@ class SqlAdapter(CacheAdapter):
                     # Not the cache's save: on a server it overwrites a row that another program has inserted.
                     session.merge(change.wanted)
             session.flush()
-            added = [_columns(change.wanted) for change in written if change.filename not in rows]
+            added = [columns(change.wanted) for change in written if change.filename not in rows]
             if added:
                 session.execute(insert(SQLPackage), added)
             self.check_running()
@@ -215,7 +215,8 @@ def _result(change: Change, row: Any | None) -> Result:
     return Result.UNCHANGED if same(row, change.wanted) else Result.WRITTEN
 
 
-def _columns(package: Any) -> dict[str, Any]:
+def columns(package: Any) -> dict[str, Any]:
+    """Return the values of a package's row."""
     return {column.key: getattr(package, column.key) for column in SQLPackage.__table__.columns}
 
 

@@ -29,7 +29,6 @@ def apply() -> None:
     setattr(sql.SQLCache, _DONE, True)
     _read_committed(sql.SQLCache)
     sql.SQLCache.save = _save
-    sql.SQLCache._s3sync_fetch_now = _fetch_now
     sql.SQLCache.summary = _summary
     sql.SQLCache.distinct = _without_canary(sql.SQLCache.distinct)
     sql.SQLCache.search = _search_without_canary(sql.SQLCache.search)
@@ -68,11 +67,6 @@ def _save(self: Any, package: Any) -> None:
         _merge(self.db, package)
     except (IntegrityError, StaleDataError):
         _merge(self.db, package)
-
-
-def _fetch_now(self: Any, filename: str) -> Any | None:
-    """Return a row as others have committed it: ``fetch`` returns what the session has read before."""
-    return self.db.query(sql.SQLPackage).populate_existing().filter_by(filename=filename).first()
 
 
 def _merge(session: Any, package: Any) -> None:

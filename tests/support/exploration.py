@@ -14,7 +14,6 @@ The assumptions are those of the documentation:
 - An index of DynamoDB lags behind for less time than four pauses of a handler. With the server, it lags for
   less time than an event takes: what the server counts may be outdated, but not what a handler queries.
 - A handler may give up after every conflict, and its event is taken again, or try as often as it likes.
-- Not explored is a server that writes one filename under two keys, which takes a read and a write of its row.
 """
 
 from __future__ import annotations
@@ -82,10 +81,10 @@ class Exploration(Transitions):
 
     def _frontiers(self) -> Iterator[tuple[Region, int, Array]]:
         """Yield places that are reached for the first time: their region, and how many places are kept."""
-        bucket, database = self.beginning()
+        bucket, database, pending = self.beginning()
         first = Region(self.operations, self.crashes, bucket)
         nothing = np.zeros((self.handlers, 1), np.uint64)
-        reached = {first: [self.layout.pack(0, np.uint64(database), nothing)]}
+        reached = {first: [self.layout.pack(np.uint64(pending), np.uint64(database), nothing)]}
         queue = [(first.order, first)]
         while queue:
             _, region = heapq.heappop(queue)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import posixpath
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +15,7 @@ from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.packages import StoredObject
 from support.handler_steps import Handlers
 from support.histories import START
-from support.models import Model, Request
+from support.models import Model, Request, Work
 from support.state_space import Array, Columns, Layout, Moves, Numbers, Object, Region, expand
 
 
@@ -43,6 +44,8 @@ class Transitions:
         Whether a handler may take the events of both keys.
     existing : int
         How many of the keys have an object and a row at the beginning.
+    replicated : int
+        How many of the other keys have an object that S3 has replicated, and whose event is pending.
     late : bool
         Whether the index may lag behind for longer than an event takes, although a server writes.
     reduced : bool
@@ -59,6 +62,7 @@ class Transitions:
     crashes: int = 1
     pairs: bool = False
     existing: int = 0
+    replicated: int = 0
     late: bool = False
     reduced: bool = True
     code: Handlers = field(init=False)
@@ -80,19 +84,25 @@ class Transitions:
         modified = START + datetime.timedelta(seconds=number // 2)
         return StoredObject(key, f"e{number}", f"v{number}", modified, metadata)
 
-    def beginning(self) -> tuple[tuple[Object, ...], int]:
-        """Upload some objects, each with a handler for its event; return the bucket and the database.
+    def beginning(self) -> tuple[tuple[Object, ...], int, int]:
+        """Upload some objects, each with a handler for its event or, if it is replicated, a pending event.
 
-        The index shows the last one later.
+        The index shows the last one of the others later.
+
+        Returns
+        -------
+        tuple
+            The bucket, the database and the pending events.
         """
         bucket: tuple[Object, ...] = (None,) * len(self.keys)
-        database = self.databases.of(self.model.empty)
+        database, first = self.databases.of(self.model.empty), self.existing + self.replicated
         for key in range(self.existing):
             bucket = (*bucket[:key], key, *bucket[key + 1 :])
             step, database = self.code.start((self.keys[key],)), self._settled(database)
             while step:
                 step, database, _ = self._answered(bucket, step << 32 | database)[-1]
-        return bucket, database
+        bucket = (*range(first), *bucket[first:])
+        return bucket, database, sum(1 << key for key in range(self.existing, first))
 
     def moves(self, region: Region, places: Array) -> Iterator[Moves]:
         """Yield what can happen next, apart from what makes no difference.
@@ -197,7 +207,7 @@ class Transitions:
         if region.server is not None:
             yield from self._serve(region, columns)
         elif region.operations:
-            number = self.existing + self.operations - region.operations
+            number = self.existing + self.replicated + self.operations - region.operations
             for key, current in enumerate(region.bucket):
                 for kind in ("put", "delete") if current is not None else ("put",):
                     written = number if kind == "put" else None
@@ -210,25 +220,35 @@ class Transitions:
     def _serve(self, region: Region, columns: Columns) -> Iterator[Moves]:
         assert region.server is not None
         kind, key, number, step = region.server
-        stored = self.object(self.keys[key], number)
+        work = Work(kind, self.object(self.keys[key], number), self._others(region.bucket, key))
 
-        def serve(database: Any) -> Iterator[tuple[bool, Hashable]]:
+        def serve(database: Any) -> Iterator[tuple[int, Hashable]]:
             for before in (database, *(self.model.drift(database) if kind == "delete" else ())):
-                after, more = self.model.serve(kind, stored, step, before)
-                yield more, after
+                after, following = self.model.serve(work, step, before)
+                yield following, after
 
-        def served(database: int) -> list[tuple[int, int]]:
-            return [(int(more), after) for more, after in self._effect(region.server, database, serve)]
-
-        rows, (goes_on, after) = expand(columns.database, served, 2)
+        cause = region.server, region.bucket
+        rows, (next_steps, after) = expand(
+            columns.database, lambda database: self._effect(cause, database, serve), 2
+        )
         then = columns.of(rows)._replace(database=after)
-        following = region._replace(server=(kind, key, number, step + 1))
-        more = then.of(goes_on == 1)
-        yield self._moves(more, ("the server's", kind, step), following, 0, more.database)
-        yield self._served(("the server's", kind, step), region, then.of(goes_on == 0))
+        for following in np.unique(next_steps[next_steps > 0]):
+            more, server = then.of(next_steps == following), (kind, key, number, int(following))
+            busy = region._replace(server=server)
+            yield self._moves(more, ("the server's", kind, step), busy, 0, more.database)
+        yield self._served(("the server's", kind, step), region, then.of(next_steps == 0))
         if region.crashes:
             crashed = region._replace(crashes=region.crashes - 1)
             yield self._served(("the server crashes before", kind, step), crashed, columns)
+
+    def _others(self, bucket: tuple[Object, ...], key: int) -> dict[str, StoredObject]:
+        """Return the other objects that have the filename of a key."""
+        filename = posixpath.basename(self.keys[key])
+        return {
+            other: self.object(other, number)
+            for other, number in zip(self.keys, bucket, strict=True)
+            if number is not None and other != self.keys[key] and posixpath.basename(other) == filename
+        }
 
     def _served(self, kind: tuple[Any, ...], region: Region, then: Columns) -> Moves:
         """Deliver again what was delivered before the server has written the cache."""

@@ -6,9 +6,9 @@ own cache classes do, step by step.
 
 from __future__ import annotations
 
-from .base import WRITES, Ask, Model, Request
+from .base import WRITES, Ask, Model, Request, Work
 from .dynamo import Dynamo
 from .redis import Redis, RedisServer
 from .sql import Sql
 
-__all__ = ["WRITES", "Ask", "Dynamo", "Model", "Redis", "RedisServer", "Request", "Sql"]
+__all__ = ["WRITES", "Ask", "Dynamo", "Model", "Redis", "RedisServer", "Request", "Sql", "Work"]

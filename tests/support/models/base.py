@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import posixpath
-from collections.abc import Callable, Hashable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from pypicloud_s3sync.caches.base import CacheAdapter
-from pypicloud_s3sync.sync.packages import StoredObject
+from pypicloud_s3sync.caches.key_repairs import remaining, uploaded
+from pypicloud_s3sync.sync.packages import StoredObject, to_package
+from pypicloud_s3sync.sync.pending import listed_keys
 from support.states import State
 
 #: What a handler asks: ``("head", key)``, ``("pause", seconds)``, or a call of the database.
@@ -20,6 +22,45 @@ Ask = Callable[..., Any]
 WRITES = {"transact_write_items", "swap", "hset", "sadd", "srem", "delete", "replace"}
 #: The server's clock shows fractions of a second.
 FRACTION = datetime.timedelta(milliseconds=500)
+
+
+class Work(NamedTuple):
+    """What the server does.
+
+    Parameters
+    ----------
+    kind : str
+        ``put`` or ``delete``.
+    stored : StoredObject
+        The object that it has uploaded or deleted.
+    others : dict
+        The other objects with its filename in the bucket, by key.
+    """
+
+    kind: str
+    stored: StoredObject
+    others: Mapping[str, StoredObject]
+
+    @property
+    def filename(self) -> str:
+        """The filename of the row."""
+        return posixpath.basename(self.stored.key)
+
+    def choose(self, row: Any | None, factory: Callable[..., Any]) -> Any | None:
+        """Return the row that the server writes for the present one; None for no row."""
+        if self.kind == "put":
+            return uploaded(by_server(self.stored, factory), row)
+        return remaining({*listed_keys(row)} - {self.stored.key}, lambda key: self.find(key, factory))
+
+    def find(self, key: str, factory: Callable[..., Any]) -> Any | None:
+        """Return the package in another object, or None if it does not exist."""
+        return to_package(self.others[key], factory) if key in self.others else None
+
+    def saved(self, factory: Callable[..., Any]) -> Any:
+        """Return the package that the server has saved, apart from its other keys."""
+        if self.kind == "put":
+            return by_server(self.stored, factory)
+        return remaining(self.others, lambda key: self.find(key, factory))
 
 
 class Model:
@@ -37,8 +78,12 @@ class Model:
         """Return the answer to a call, and the state after it."""
         raise NotImplementedError
 
-    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
-        """Make a step of the server; return the state, and whether the server goes on."""
+    def serve(self, work: Work, step: int, database: Any) -> tuple[Hashable, int]:
+        """Make a step of the server; return the state, and the number of its next step, or 0 at the end.
+
+        The server reads a row, and replaces it if it has not changed since. This is one step: whatever it has
+        read before counts only if the row is the same.
+        """
         raise NotImplementedError
 
     def drift(self, database: Any) -> Iterator[Hashable]:

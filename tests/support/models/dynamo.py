@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import posixpath
 from collections.abc import Hashable, Iterator
 from random import Random
 from types import SimpleNamespace
@@ -14,12 +13,11 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.base import CacheAdapter
 from pypicloud_s3sync.caches.registry import adapter_for
-from pypicloud_s3sync.sync.packages import StoredObject
 from support.fake_dynamo import FakeDynamo
 from support.histories import SequentialPool
 from support.states import State, row_of
 
-from .base import Ask, Model, Request, by_server, text
+from .base import Ask, Model, Request, Work, text
 
 
 class Dynamo(Model):
@@ -63,25 +61,29 @@ class Dynamo(Model):
             answer = {"cancelled": error.response["CancellationReasons"]}
         return text(answer), tables.frozen()
 
-    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
-        """Save a row and its summary, or clear a row and, if the index shows no other one, the summary."""
-        tables = _Tables(database)
-        filename, name = posixpath.basename(stored.key), stored.metadata["name"]
-        package = by_server(stored, self.cache.new_package)
-        if kind == "put":
-            from pypicloud.cache.dynamo import PackageSummary
+    def serve(self, work: Work, step: int, database: Any) -> tuple[Hashable, int]:
+        """Save a row and its summary, or clear a row and, if the index shows no other one, the summary.
 
-            table, saved = [("DynamoPackage", package), ("PackageSummary", PackageSummary(package))][step]
-            tables.put(table, filename if step == 0 else name, self.loading.dump(saved))
-            return tables.frozen(), step == 0
+        The first step is that of the row. The summary of a saved row is that of the upload or, after a
+        deletion, of the object that takes its place; there is one such object in these scopes.
+        """
+        from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
+
+        tables, name = _Tables(database), work.stored.metadata["name"]
         if step == 0:
-            tables.put("DynamoPackage", filename, None)
-            return tables.frozen(), True
+            row = self.loading.load(DynamoPackage, tables.tables["DynamoPackage"].get(work.filename))
+            wanted = work.choose(row, self.cache.new_package)
+            tables.put("DynamoPackage", work.filename, None if wanted is None else self.loading.dump(wanted))
+            return tables.frozen(), 1 if wanted is None else 3
         if step == 1:
             shown = sum(item["name"] == {"S": name} for item in tables.indexed.values())
-            return database, shown == 0
-        tables.put("PackageSummary", name, None)
-        return tables.frozen(), False
+            return database, 0 if shown else 2
+        if step == 2:
+            tables.put("PackageSummary", name, None)
+            return tables.frozen(), 0
+        saved = work.saved(self.cache.new_package)
+        tables.put("PackageSummary", name, self.loading.dump(PackageSummary(saved)))
+        return tables.frozen(), 0
 
     def drift(self, database: Any) -> Iterator[Hashable]:
         hidden = [filename for filename, _ in _Tables(database).hidden]

@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence, Set
 from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter, Result
+from pypicloud_s3sync.caches.redis_cache import dump_row, load_row
 from pypicloud_s3sync.caches.registry import adapter_for
-from pypicloud_s3sync.sync.packages import StoredObject
 from support.states import State, row_of
 
-from .base import Ask, Model, Request, by_server
+from .base import Ask, Model, Request, Work
 
 #: The commands that change nothing. A pipeline of them is a single step.
 READS = {"hgetall", "hmget", "smembers", "sismember", "scard", "sort"}
@@ -44,24 +44,28 @@ class Redis(Model):
         answer = _command(keys, *request)
         return answer, _frozen(keys)
 
-    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
-        """Save and clear are transactions; clear has a second one if no file of the name is left."""
+    def serve(self, work: Work, step: int, database: Any) -> tuple[Hashable, int]:
+        """Swap a row, then write its lists in a transaction, and in a second one if no file is left."""
         cache, keys = self.cache, dict(database)
-        package = by_server(stored, cache.new_package)
-        files, name = cache.redis_filename_set(package.name), package.name
-        if kind == "put":
-            recorder = _Recorder()
-            cache.save(package, pipe=recorder)
-            for command in recorder.commands:
-                _command(keys, *command)
-            return _frozen(keys), False
+        row, name = cache.redis_key(work.filename), work.stored.metadata["name"]
+        files = cache.redis_filename_set(name)
         if step == 0:
-            _command(keys, "delete", cache.redis_key(package.filename))
-            _command(keys, "srem", files, package.filename)
-            return _frozen(keys), not keys.get(files)
-        _command(keys, "srem", cache.redis_set, name)
-        _command(keys, "delete", cache.redis_summary_key(name))
-        return _frozen(keys), False
+            wanted = work.choose(load_row(cache, dict(keys.get(row, ()))), cache.new_package)
+            keys[row] = () if wanted is None else tuple(sorted(dump_row(cache, wanted).items()))
+            return _frozen(keys), 1 if wanted is None else 3
+        if step == 1:
+            _command(keys, "srem", files, work.filename)
+            return _frozen(keys), 0 if keys.get(files) else 2
+        if step == 2:
+            _command(keys, "srem", cache.redis_set, name)
+            _command(keys, "delete", cache.redis_summary_key(name))
+            return _frozen(keys), 0
+        recorder = _Recorder()
+        cache.save(work.saved(cache.new_package), pipe=recorder)
+        for command in recorder.commands:
+            if command[1] != row:
+                _command(keys, *command)
+        return _frozen(keys), 0
 
     def state(self, database: Any) -> State:
         cache, keys = self.cache, dict(database)

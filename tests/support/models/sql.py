@@ -9,10 +9,9 @@ from typing import Any
 
 from pypicloud_s3sync.caches.base import CacheAdapter, Change, Result, RowKey, Snapshot, same
 from pypicloud_s3sync.caches.sql import SqlAdapter
-from pypicloud_s3sync.sync.packages import StoredObject
 from support.states import State, row_of, state_of
 
-from .base import Ask, Model, Request, by_server, text
+from .base import Ask, Model, Request, Work, text
 
 
 class Sql(Model):
@@ -34,10 +33,11 @@ class Sql(Model):
             return Result.CONFLICT, database
         return Result.WRITTEN, _table(rows, filename, after)
 
-    def serve(self, kind: str, stored: StoredObject, step: int, database: Any) -> tuple[Hashable, bool]:
+    def serve(self, work: Work, step: int, database: Any) -> tuple[Hashable, int]:
         rows = {row[0]: row for row in database}
-        package = by_server(stored, _package)
-        return _table(rows, package.filename, _row(package) if kind == "put" else None), False
+        row = rows.get(work.filename)
+        wanted = work.choose(None if row is None else _loaded(row), _package)
+        return _table(rows, work.filename, None if wanted is None else _row(wanted)), 0
 
     def state(self, database: Any) -> State:
         return state_of({row[0]: row_of(_loaded(row)) for row in database})

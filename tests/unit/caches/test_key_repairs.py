@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import boto3
 import fakeredis
 import pytest
+from botocore.exceptions import ClientError
 from pypicloud.cache.base import ICache
 from pypicloud.cache.redis_cache import RedisCache
 from pypicloud.cache.sql import SQLCache
@@ -20,6 +22,7 @@ from pypicloud.util import EnvironSettings
 from sqlalchemy.orm import Session
 
 from pypicloud_s3sync.caches import key_repairs
+from pypicloud_s3sync.exceptions import S3SyncError
 from support.moto_world import BUCKET, REGION, World
 
 FILENAME = "pkg-1.0.tar.gz"
@@ -40,17 +43,22 @@ def repaired(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["dynamo", "redis", "sql"])
-def cache(request: Any, world: World, repaired: None, tmp_path: Path) -> Iterator[Any]:
+def backend(request: Any) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def cache(backend: str, world: World, repaired: None, tmp_path: Path) -> Iterator[Any]:
     """Yield a cache with a storage that puts a file under a key without a hash."""
     bucket = boto3.resource("s3", region_name=REGION).Bucket(BUCKET)
 
     def storage(request: Any) -> S3Storage:
         return S3Storage(request, bucket=bucket, bucket_prefix="", prepend_hash=False)
 
-    if request.param == "dynamo":
+    if backend == "dynamo":
         cache: Any = world.cache
         cache.storage = storage(None)
-    elif request.param == "redis":
+    elif backend == "redis":
         db = fakeredis.FakeStrictRedis(server=fakeredis.FakeServer(), decode_responses=True)
         cache = RedisCache(storage=storage, db=db)
     else:
@@ -61,7 +69,7 @@ def cache(request: Any, world: World, repaired: None, tmp_path: Path) -> Iterato
         cache = SQLCache(**{**SQLCache.configure(EnvironSettings(settings)), "storage": storage})
     cache.request = ALLOWED
     yield cache
-    if request.param == "sql":
+    if backend == "sql":
         cache.db.close()
 
 
@@ -85,9 +93,6 @@ class Other:
 
 @pytest.fixture
 def other(cache: Any) -> Other:
-    if isinstance(cache, SQLCache):
-        save, commit = cache.save, cache.db.commit
-        cache.save = lambda package: (save(package), commit())
     return Other(cache)
 
 
@@ -99,6 +104,8 @@ def put(world: World, *keys: str) -> None:
 def saved(cache: Any, path: str, *others: str) -> None:
     more = {"other_paths": list(others)} if others else {}
     cache.save(cache.new_package("pkg", "1.0", FILENAME, path=path, **more))
+    if isinstance(cache, SQLCache):
+        cache.db.commit()
 
 
 def upload(cache: Any) -> None:
@@ -144,6 +151,100 @@ def test_a_deletion_keeps_a_key_that_the_function_has_added_meanwhile(
     monkeypatch.setattr(cache.storage, "delete", remove_meanwhile)
     cache.delete(cache.fetch(FILENAME))
     assert cache.fetch(FILENAME).data["path"] == HASHED
+
+
+class TestWriteInBetween:
+    """The function writes the row after the server has read it, and before the server writes it."""
+
+    @pytest.fixture(params=["dynamo", "redis"])
+    def backend(self, request: Any) -> Any:
+        return request.param
+
+    @pytest.fixture(autouse=True)
+    def no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(key_repairs, "PAUSES", (0,) * 3)
+
+    @pytest.fixture
+    def meanwhile(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Let something happen after each of some reads."""
+
+        def plan(*actions: Callable[[], object]) -> None:
+            left = list(actions)
+            for name in ("uploaded", "remaining"):
+                monkeypatch.setattr(key_repairs, name, before(getattr(key_repairs, name), left))
+
+        def before(choose: Any, left: list[Callable[[], object]]) -> Any:
+            def chosen(*arguments: Any) -> Any:
+                if left:
+                    left.pop(0)()
+                return choose(*arguments)
+
+            return chosen
+
+        return plan
+
+    @pytest.mark.parametrize("present", [(), (PLAIN,), (HASHED,)], ids=["no row", "its row", "another row"])
+    def test_an_upload_lists_the_key(
+        self, cache: Any, world: World, other: Other, meanwhile: Callable[..., None], present: tuple[str, ...]
+    ) -> None:
+        put(world, HASHED, THIRD)
+        if present:
+            saved(cache, *present)
+        meanwhile(lambda: saved(other, HASHED, THIRD))
+        upload(cache)
+        row = cache.fetch(FILENAME)
+        assert (row.data["path"], row.data["other_paths"]) == (PLAIN, sorted([HASHED, THIRD]))
+        assert [package.filename for package in cache.all("pkg")] == [FILENAME]
+        assert [summary["name"] for summary in cache.summary()] == ["pkg"]
+
+    def test_a_deletion_keeps_the_key(
+        self, cache: Any, world: World, other: Other, meanwhile: Callable[..., None]
+    ) -> None:
+        put(world, HASHED, PLAIN)
+        saved(cache, PLAIN)
+        meanwhile(lambda: saved(other, PLAIN, HASHED))
+        cache.delete(cache.fetch(FILENAME))
+        assert cache.fetch(FILENAME).data["path"] == HASHED
+
+    def test_a_deletion_of_a_row_that_the_function_has_deleted_is_done(
+        self, cache: Any, world: World, other: Other, meanwhile: Callable[..., None]
+    ) -> None:
+        put(world, PLAIN)
+        saved(cache, PLAIN)
+        package = cache.fetch(FILENAME)
+        meanwhile(lambda: type(cache).clear(cache, package))
+        cache.delete(package)
+        assert cache.fetch(FILENAME) is None
+        assert cache.distinct() == []
+
+    def test_an_upload_ends_if_the_row_changes_at_every_attempt(
+        self, cache: Any, world: World, other: Other, meanwhile: Callable[..., None]
+    ) -> None:
+        changes = [functools.partial(saved, other, HASHED, f"old{number}/{FILENAME}") for number in range(9)]
+        meanwhile(*changes)
+        with pytest.raises(S3SyncError, match="changed during each of 4 attempts"):
+            upload(cache)
+        assert cache.fetch(FILENAME).data["other_paths"] == [f"old3/{FILENAME}"]
+
+
+def test_a_server_without_the_permission_deletes_as_pypicloud_does(
+    world: World, repaired: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """pypicloud's documents allow BatchWriteItem and PutItem, and not DeleteItem."""
+    cache = world.cache
+    put(world, PLAIN)
+    saved(cache, PLAIN)
+    answer: Any = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+
+    def deny(**arguments: Any) -> None:
+        raise ClientError(answer, "TransactWriteItems")
+
+    monkeypatch.setattr(cache.engine.dynamo.client, "transact_write_items", deny)
+    monkeypatch.setattr(cache, "storage", SimpleNamespace(delete=lambda package: None))
+    monkeypatch.setattr(cache, "request", ALLOWED)
+    cache.delete(cache.fetch(FILENAME))
+    assert world.rows() == {}
+    assert "allow the server dynamodb:PutItem and dynamodb:DeleteItem" in caplog.text
 
 
 def test_an_upload_to_the_same_key_lists_no_other(cache: Any, world: World) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Hashable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,8 @@ from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.exploration import SCOPES, Exploration
 from support.histories import RowsFirst
-from support.models import Dynamo, Model, Redis, RedisServer, Sql
+from support.models import Dynamo, Model, Redis, RedisServer, Sql, Work
+from support.state_space import Numbers
 
 #: Other tests cover the code.
 pytestmark = pytest.mark.no_cover
@@ -22,10 +25,12 @@ FILES, KEYS, SPLIT = SCOPES
 EXPLORATIONS = [
     *((Sql, scope, {"operations": 3, "server": False}) for scope in SCOPES),
     *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
+    (Sql, KEYS, {"operations": 2}),
     (Sql, KEYS, {"operations": 4, "server": False}),
     *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
+    *((model, KEYS, {"operations": 1, "replicated": 1, "handlers": 1}) for model in (Dynamo, Redis)),
     (RedisServer, FILES, {"operations": 1}),
     *((Sql, scope, {"syncer": RowsFirst, "operations": 3, "server": False}) for scope in (FILES, KEYS)),
     (Sql, FILES, {"syncer": RowsFirst, "operations": 2}),
@@ -43,6 +48,33 @@ class OneRead(Syncer):
     def _read_again(self, bucket: str, written: Iterable[PendingFile]) -> None:
         for file in written:
             file.done = True
+
+
+class Unconditional(Model):
+    """The server reads a row in one step, and writes it in the next one although it may have changed."""
+
+    #: The steps up to this one write what was read, which their numbers tell.
+    last_write = 100
+
+    def __init__(self) -> None:
+        self.reads = Numbers()
+
+    def serve(self, work: Work, step: int, database: Any) -> tuple[Hashable, int]:
+        if step == 0:
+            row = self.state(database).rows.get(work.filename)
+            return database, 1 + self.reads.of(None if row is None else json.dumps(row[-1]))
+        if step > self.last_write:
+            after, following = super().serve(work, step - self.last_write, database)
+        else:
+            data = self.reads.values[step - 1]
+            read = None if data is None else SimpleNamespace(data=json.loads(data))
+            outdated: Any = SimpleNamespace(
+                filename=work.filename,
+                stored=work.stored,
+                choose=lambda row, factory: work.choose(read, factory),
+            )
+            after, following = super().serve(outdated, 0, database)
+        return after, following and following + self.last_write
 
 
 def explore(model: type[Model], scope: str, syncer: type[Syncer] = Syncer, **size: Any) -> Exploration:
@@ -87,6 +119,14 @@ def test_without_the_second_read_a_counterexample_is_found_at_once(model: type[M
     result = explore(model, FILES, OneRead, operations=2, server=False, crashes=0).run(10_000)
     first, *_ = result.counterexample
     assert first == "put a/pkg-1.0.tar.gz"
+
+
+@pytest.mark.parametrize("model", [Dynamo, Redis, Sql], ids=lambda model: model.__name__)
+def test_a_server_that_writes_a_row_unconditionally_loses_a_key_at_once(model: type[Model]) -> None:
+    keys, names = SCOPES[KEYS]
+    unconditional = type("Unconditional", (Unconditional, model), {})
+    result = Exploration(unconditional(), keys, names, operations=1, handlers=1, replicated=1).run()
+    assert [move for move in result.counterexample if "server" in move]
 
 
 class TestLateIndex:
