@@ -24,6 +24,7 @@ from dynamo3 import DynamoDBConnection
 from dynamo3.exception import DynamoDBError
 from pypicloud.cache import dynamo
 
+from ..sync.http_session import quick_session
 from . import throttling
 
 #: A transaction takes well below a second. A call that is not answered fails after less than 20 seconds.
@@ -77,6 +78,7 @@ class _Connection(DynamoDBConnection):  # type: ignore[misc]  # dynamo3 has no t
         session.set_default_client_config(CONFIG)
         connection = super().connect(region, session=session, **options)
         connection.request_retries = 0
+        quick_session(connection.client)
         return connection
 
 

@@ -7,9 +7,8 @@ after the write finds what has changed since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 
-from ..sync.objects import Found, ObjectReader
+from ..sync.objects import Found, ObjectReader, Reading
 
 
 class ReadAhead(ObjectReader):
@@ -24,7 +23,7 @@ class ReadAhead(ObjectReader):
     def __init__(self, reader: ObjectReader) -> None:
         super().__init__(reader.s3, reader.heads)
         self.pool = reader.pool
-        self._requested: dict[str, Future[Found]] = {}
+        self._requested: dict[str, Reading] = {}
 
     def request(self, bucket: str, keys: Sequence[str]) -> None:
         """Begin to read the objects under some keys."""
@@ -34,7 +33,7 @@ class ReadAhead(ObjectReader):
         """Return the object under each key: the answer to an earlier request, once, or to a new one."""
         return [future.result() for future in self.submit(bucket, keys)]
 
-    def submit(self, bucket: str, keys: Sequence[str]) -> list[Future[Found]]:
+    def submit(self, bucket: str, keys: Sequence[str]) -> list[Reading]:
         """Begin to read the objects that were not requested before."""
         requested = [self._requested.pop(key, None) for key in keys]
         rest = [key for key, future in zip(keys, requested, strict=True) if future is None]

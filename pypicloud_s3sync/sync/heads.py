@@ -13,37 +13,28 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 from __future__ import annotations
 
 import http.client
-import os
 import re
-import ssl
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.message import Message
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSPreparedRequest, AWSRequest
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.httpsession import get_cert_path
 from botocore.session import Session
 from botocore.utils import get_environ_proxies, percent_encode
+
+from .http_session import Exchange, quick_session
+from .thread_connections import Answer, Headers, ThreadConnections, Trust
 
 #: Characters that boto3 does not escape in an object's path: ``botocore.serialize``.
 UNESCAPED = "/~"
 METADATA = "x-amz-meta-"
-#: Seconds to wait for S3 before the request is left to boto3.
-TIMEOUT = 5
-#: Seconds after which an idle connection is not used again: S3 closes it, and Lambda may have been frozen.
-IDLE = 4
 #: Signature Version 4 for S3. Requests with another signature, or without one, are left to boto3.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^,]+/\d{8}/(?P<region>[^/,]+)/s3/aws4_request,")
-
-#: Header names are case-insensitive.
-Headers = Mapping[str, str] | Message
 
 
 @dataclass(frozen=True)
@@ -68,46 +59,23 @@ class _Address:
     user_agent: str
 
 
-#: Sends a request to an address; returns the status and the headers of the answer.
-Send = Callable[[_Address, AWSPreparedRequest], tuple[int, Headers]]
+#: Sends a request to an origin, and returns the answer.
+Send = Callable[[str, AWSPreparedRequest], Answer]
 
 
-class _Connections(threading.local):
-    """A thread's connections to S3, each with the time of its last use.
+class Begun(NamedTuple):
+    """A HeadObject that may have been sent.
 
     Parameters
     ----------
-    trust : callable
-        Returns the certificates that boto3 trusts.
+    head : callable
+        Returns what :meth:`HeadClient.head` returns, and raises the same errors.
+    is_sent : bool
+        Whether the request has been sent; otherwise ``head`` sends it.
     """
 
-    def __init__(self, trust: Callable[[], ssl.SSLContext]) -> None:
-        self.trust = trust
-        self.idle: dict[str, tuple[http.client.HTTPConnection, float]] = {}
-
-    def send(self, address: _Address, request: AWSPreparedRequest) -> tuple[int, Headers]:
-        connection = self._connection(address.origin)
-        try:
-            path = request.url.removeprefix(address.origin)
-            connection.request("HEAD", path, headers=dict(request.headers.items()))
-            response = connection.getresponse()
-            response.read()
-        except BaseException:
-            connection.close()
-            raise
-        self.idle[address.origin] = connection, time.monotonic()
-        return response.status, response.headers
-
-    def _connection(self, origin: str) -> http.client.HTTPConnection:
-        connection, used = self.idle.pop(origin, (None, 0.0))
-        if connection is not None and time.monotonic() - used <= IDLE:
-            return connection
-        if connection is not None:
-            connection.close()
-        scheme, host = urlsplit(origin)[:2]
-        if scheme == "http":
-            return http.client.HTTPConnection(host, timeout=TIMEOUT)
-        return http.client.HTTPSConnection(host, timeout=TIMEOUT, context=self.trust())
+    head: Callable[[], Mapping[str, Any]]
+    is_sent: bool
 
 
 class HeadClient:
@@ -122,17 +90,13 @@ class HeadClient:
 
     def __init__(self, client: Any, session: Session) -> None:
         self.client = client
-        self.session = session
         self.credentials: Any = session.get_credentials()
         self.addresses: dict[str, _Address] = {}
         self.requested: set[str] = set()
         self.first_request = threading.Lock()
         self.sent = threading.local()
-        self.connections = _Connections(self._trusted)
-        self.trust: ssl.SSLContext | None = None
-        self.loading = threading.Lock()
-        # Not public, but all versions since 2018 have it. Without it, boto3 sends the requests.
-        self.http_session: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        self.connections = ThreadConnections(Trust(session))
+        self.http_session = quick_session(client)
         client.meta.events.register_first("before-send.s3.HeadObject", self._record)
 
     def head(self, bucket: str, key: str) -> Mapping[str, Any]:
@@ -152,9 +116,37 @@ class HeadClient:
         botocore.exceptions.BotoCoreError
             S3 was unreachable after boto3's retries.
         """
-        if self.http_session is None:
+        session = self.http_session
+        if session is None:
             return self._by_boto3(bucket, key)
-        return self._directly(self._send, bucket, key)
+        return self._directly(lambda _, request: _answer(session.send(request)), bucket, key)
+
+    def begin(self, bucket: str, key: str) -> Begun | None:
+        """Send the request if a connection is idle, and do not wait for the answer.
+
+        Returns
+        -------
+        Begun or None
+            None if boto3 has to send the request.
+        """
+        address, session = self.addresses.get(bucket), self.http_session
+        if address is None or session is None:
+            return None
+        exchange: Exchange | None = None
+        try:
+            request = self._signed(address, key)
+            answer = self._answer_of_handlers(request)
+            if answer is None:
+                exchange = session.begin(request)
+        except (OSError, BotoCoreError):
+            return Begun(lambda: self._by_boto3(bucket, key), is_sent=False)
+
+        def wait() -> Answer:
+            if answer is not None:
+                return answer
+            return _answer(session.send(request) if exchange is None else exchange.answer())
+
+        return Begun(lambda: self._head_of(wait, bucket, key), answer is not None or exchange is not None)
 
     def head_one_of_many(self, bucket: str, key: str) -> Mapping[str, Any]:
         """Return the same as :meth:`head`; each thread has a connection, which costs the least CPU."""
@@ -192,50 +184,42 @@ class HeadClient:
             origin = f"{url.scheme}://{url.netloc}"
             self.addresses[bucket] = _Address(origin, url.path, signed["region"], agent)
 
-    def _send(self, address: _Address, request: AWSPreparedRequest) -> tuple[int, Headers]:
-        response = self.http_session.send(request)
-        return response.status_code, response.headers
-
     def _directly(self, send: Send, bucket: str, key: str) -> Mapping[str, Any]:
-        """Send the request without boto3 if its address is known, and through boto3 if that fails."""
+        """Send the request without boto3 if its address is known."""
         address = self.addresses.get(bucket)
         if address is None:
             return self._by_boto3(bucket, key)
+        return self._head_of(lambda: self._request(send, address, key), bucket, key)
+
+    def _head_of(self, ask: Callable[[], Answer], bucket: str, key: str) -> Mapping[str, Any]:
+        """Return what boto3 would return for an answer; send the request through boto3 if there is none."""
         try:
-            status, headers = self._request(send, address, key)
+            status, headers = ask()
         except (OSError, http.client.HTTPException, BotoCoreError):
             return self._by_boto3(bucket, key)
         if status == 404:
             raise _not_found()
         return (_head(headers) if status == 200 else None) or self._by_boto3(bucket, key)
 
-    def _request(self, send: Send, address: _Address, key: str) -> tuple[int, Headers]:
+    def _request(self, send: Send, address: _Address, key: str) -> Answer:
+        request = self._signed(address, key)
+        return self._answer_of_handlers(request) or send(address.origin, request)
+
+    def _signed(self, address: _Address, key: str) -> AWSPreparedRequest:
         url = address.origin + address.path + percent_encode(key, UNESCAPED)
         request = AWSRequest("HEAD", url, headers={"User-Agent": address.user_agent})
         # Read for each request: a role's credentials are renewed while the function runs.
         S3SigV4Auth(self.credentials.get_frozen_credentials(), "s3", address.region).add_auth(request)
-        # Event handlers of boto3's requests get these requests too. moto, for example, answers them.
-        prepared = request.prepare()
-        for _, answer in self.client.meta.events.emit("before-send.s3.HeadObject", request=prepared):
-            if answer is not None:
-                return answer.status_code, answer.headers
-        return send(address, prepared)
+        return request.prepare()
 
-    def _trusted(self) -> ssl.SSLContext:
-        """Return the certificates that boto3 trusts. Loading them takes 20 ms of CPU."""
-        with self.loading:
-            if self.trust is None:
-                self.trust = _trust(self.session)
-            return self.trust
+    def _answer_of_handlers(self, request: AWSPreparedRequest) -> Answer | None:
+        """Show the request to the event handlers of boto3's requests. moto's, for example, answer it."""
+        responses = self.client.meta.events.emit("before-send.s3.HeadObject", request=request)
+        return next((_answer(response) for _, response in responses if response is not None), None)
 
 
-def _trust(session: Session) -> ssl.SSLContext:
-    """Return the certificates that boto3 trusts: ``ca_bundle``, ``REQUESTS_CA_BUNDLE``, or its own."""
-    configured = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
-    path = str(configured or get_cert_path(True))
-    if os.path.isdir(path):
-        return ssl.create_default_context(capath=path)
-    return ssl.create_default_context(cafile=path)
+def _answer(response: AWSResponse) -> Answer:
+    return response.status_code, response.headers
 
 
 def _head(headers: Headers) -> dict[str, Any] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -22,6 +23,13 @@ MANY = 64
 Found = StoredObject | Exception | None
 #: Sends HeadObject for a bucket and a key; returns what boto3's ``head_object`` returns.
 Head = Callable[[str, str], Mapping[str, Any]]
+
+
+class Reading(Protocol):
+    """An object that is being read, as a future is."""
+
+    def result(self) -> Found:
+        """Wait for the object."""
 
 
 class ObjectReader:
@@ -48,31 +56,39 @@ class ObjectReader:
         read = self._read_one(bucket, keys)
         return list(map(read, keys) if len(keys) < 2 else self.pool.map(read, keys))
 
-    def submit(self, bucket: str, keys: Sequence[str]) -> list[Future[Found]]:
+    def submit(self, bucket: str, keys: Sequence[str]) -> list[Reading]:
         """Begin to read the object under each key; the results are those of :meth:`read`."""
-        read = self._read_one(bucket, keys)
-        return [self.pool.submit(read, key) for key in keys]
+        begun = self.heads.begin(bucket, keys[0]) if self.heads is not None and len(keys) == 1 else None
+        if begun is not None:
+            read = functools.partial(_read, begun.head, keys[0])
+            # The answer to a single request is read by this thread, which costs less than another one.
+            return [_Sent(read) if begun.is_sent else self.pool.submit(read)]
+        return [self.pool.submit(self._read_one(bucket, keys), key) for key in keys]
 
     def _read_one(self, bucket: str, keys: Sequence[str]) -> Callable[[str], Found]:
         head = self.head_one_of_many if len(keys) >= MANY else self.head
 
-        def read(key: str) -> Found:
-            try:
-                return _read(head, bucket, key)
-            except Exception as error:
-                return error
-
-        return read
+        return lambda key: _read(lambda: head(bucket, key), key)
 
     def _head(self, bucket: str, key: str) -> Mapping[str, Any]:
         head: Mapping[str, Any] = self.s3.head_object(Bucket=bucket, Key=key)
         return head
 
 
-def _read(head: Head, bucket: str, key: str) -> StoredObject | None:
+class _Sent:
+    """A request that has been sent; its answer is read when it is first needed."""
+
+    def __init__(self, read: Callable[[], Found]) -> None:
+        self._read = functools.cache(read)
+
+    def result(self) -> Found:
+        return self._read()
+
+
+def _read(head: Callable[[], Mapping[str, Any]], key: str) -> Found:
     try:
-        return stored_object(key, head(bucket, key))
+        return stored_object(key, head())
     except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
+        return None if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404 else error
+    except Exception as error:
+        return error

@@ -138,3 +138,5 @@ def fail_for(monkeypatch: pytest.MonkeyPatch, *keys: str, error: Exception) -> N
         return head(bucket, key)
 
     monkeypatch.setattr(reader, "head", fail_or_answer)
+    # Otherwise the request of a single key would be sent beforehand.
+    monkeypatch.setattr(reader, "heads", None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import botocore.session
 import pytest
@@ -16,11 +17,11 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pypicloud_s3sync.sync import heads
+from pypicloud_s3sync.sync import thread_connections
 from pypicloud_s3sync.sync.heads import HeadClient
 
 BUCKET = "amzn-s3-demo-bucket"
@@ -382,6 +383,61 @@ class TestConnectionsOfBoto3:
         assert s3.by_boto3 == 2
 
 
+class TestBegun:
+    def test_it_is_sent_before_its_answer_is_wanted(self) -> None:
+        with serving() as (server, client):
+            head_few(client)
+            begun = client.begin(BUCKET, KEY)
+            assert begun is not None
+            assert begun.is_sent
+            head_few(client)
+            assert without_http(begun.head()) == HEAD
+            head_few(client)
+            assert (server.requests, server.connections, server.by_boto3) == (4, 2, 1)
+
+    def test_boto3_sends_the_first_request(self) -> None:
+        with serving() as (server, client):
+            assert client.begin(BUCKET, KEY) is None
+            assert server.requests == 0
+
+    def test_it_is_not_sent_if_no_connection_is_idle(self) -> None:
+        with serving("hang up") as (server, client):
+            head_few(client)
+            server.hung_up.wait()
+            begun = client.begin(BUCKET, KEY)
+            assert begun is not None
+            assert (begun.is_sent, server.requests) == (False, 1)
+            assert without_http(begun.head()) == HEAD
+            assert (server.requests, server.by_boto3) == (2, 1)
+
+    def test_it_is_repeated_through_boto3_if_it_breaks(self) -> None:
+        with serving("answer", "cut") as (server, client):
+            head_few(client)
+            begun = client.begin(BUCKET, KEY)
+            assert begun is not None
+            assert without_http(begun.head()) == HEAD
+            assert (server.requests, server.by_boto3) == (3, 2)
+
+    def test_it_is_left_to_boto3_if_it_cannot_be_signed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with serving() as (server, client):
+            head_few(client)
+            error = CredentialRetrievalError(provider="test", error_msg="expired")
+            monkeypatch.setattr(client, "_signed", Mock(side_effect=error))
+            begun = client.begin(BUCKET, KEY)
+            assert begun is not None
+            assert without_http(begun.head()) == HEAD
+            assert (begun.is_sent, server.by_boto3) == (False, 2)
+
+    def test_a_missing_object_raises_the_same_error_as_boto3(self) -> None:
+        s3 = StubbedS3(EXISTS, MISSING)
+        s3.head()
+        begun = s3.heads.begin(BUCKET, KEY)
+        assert begun is not None
+        with pytest.raises(ClientError, match="404"):
+            begun.head()
+        assert (s3.by_boto3, len(s3.requests)) == (1, 2)
+
+
 class TestOwnConnection:
     def test_a_thread_uses_one_connection_for_all_its_requests(self) -> None:
         with serving() as (server, client):
@@ -392,7 +448,7 @@ class TestOwnConnection:
     def test_it_is_not_used_again_after_a_long_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with serving() as (server, client):
             head(client, times=2)
-            monkeypatch.setattr(heads, "IDLE", -1)
+            monkeypatch.setattr(thread_connections, "IDLE", -1)
             head(client, times=2)
             assert (server.requests, server.connections) == (4, 4)
 
@@ -440,5 +496,5 @@ class TestOwnConnection:
             other.issue_cert("127.0.0.1").configure_cert(server.socket.context)
             before = server.requests
             with pytest.raises(ssl.SSLError):
-                client.connections.send(client.addresses[BUCKET], AWSRequest("HEAD", "/").prepare())
+                client.connections.send(client.addresses[BUCKET].origin, AWSRequest("HEAD", "/").prepare())
             assert server.requests == before

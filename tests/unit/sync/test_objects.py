@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.sync import startup
-from pypicloud_s3sync.sync.heads import HeadClient
+from pypicloud_s3sync.sync.heads import Begun, HeadClient
 from pypicloud_s3sync.sync.objects import MANY, ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
 from support.moto_world import CallLog, World
@@ -64,14 +64,19 @@ def test_any_other_error_is_returned_for_its_key_alone(error: Exception) -> None
 class Heads:
     """Answers HeadObject for a few keys and for many by two clients, which count the requests."""
 
-    def __init__(self) -> None:
-        self.few, self.many = FakeS3(), FakeS3()
+    def __init__(self, **errors: Exception) -> None:
+        self.few, self.many = FakeS3(**errors), FakeS3()
+        self.sent, self.unsent = {"sent", "failing", "gone"}, {"unsent"}
 
     def head(self, bucket: str, key: str) -> Mapping[str, Any]:
         return self.few.head_object(bucket, key)
 
     def head_one_of_many(self, bucket: str, key: str) -> Mapping[str, Any]:
         return self.many.head_object(bucket, key)
+
+    def begin(self, bucket: str, key: str) -> Begun | None:
+        is_sent = key in self.sent
+        return Begun(lambda: self.head(bucket, key), is_sent) if is_sent or key in self.unsent else None
 
 
 def test_only_large_batches_have_connections_of_their_own() -> None:
@@ -84,6 +89,24 @@ def test_only_large_batches_have_connections_of_their_own() -> None:
     reader.read(BUCKET, many)
     assert (len(heads.few.requests), sorted(heads.many.requests)) == (len(few), sorted(many))
     assert s3.requests == []
+
+
+def test_no_thread_waits_for_a_single_object_whose_request_is_sent() -> None:
+    heads = Heads()
+    reader = ObjectReader(FakeS3(), cast(HeadClient, heads))
+    reader.pool.shutdown()
+    (reading,) = reader.submit(BUCKET, ["sent"])
+    assert heads.few.requests == [], "it waits for the answer"
+    assert [reading.result(), reading.result()] == [stored("sent")] * 2
+    assert heads.few.requests == ["sent"]
+
+
+@pytest.mark.parametrize("key", ["sent", "unsent", "unknown", "gone", "failing"])
+def test_a_single_object_is_the_same_if_it_is_submitted(key: str) -> None:
+    heads = Heads(gone=answer(404), failing=answer(403))
+    reader = ObjectReader(FakeS3(), cast(HeadClient, heads))
+    (reading,) = reader.submit(BUCKET, [key])
+    assert [reading.result()] == reader.read(BUCKET, [key])
 
 
 @pytest.fixture
