@@ -5,7 +5,8 @@ a server, with crashes at each step, over two keys and a few operations.
 
 The handlers run the real code, once for each list of answers that a handler may get (:mod:`.handler_steps`),
 and never while the interleavings are enumerated. Then a state is a few numbers (:mod:`.state_space`), and two
-orders that lead to the same numbers are explored once.
+orders that lead to the same numbers are explored once. So are two orders that differ only in when a step is
+made that nobody else sees (:mod:`.silent_steps`).
 
 The assumptions are those of the documentation:
 
@@ -25,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from support.state_space import Array, Object, Region, without
+from support.state_space import Array, Object, Region, unique, without
 from support.states import State, expected
 from support.transitions import Transitions
 
@@ -88,7 +89,7 @@ class Exploration(Transitions):
         queue = [(first.order, first)]
         while queue:
             _, region = heapq.heappop(queue)
-            seen = found = np.unique(np.concatenate(reached.pop(region)))
+            seen = found = unique(np.concatenate(reached.pop(region)))
             waiting = sum(len(some) for later in reached.values() for some in later)
             while len(found):
                 yield region, len(seen) + waiting, found
@@ -101,10 +102,10 @@ class Exploration(Transitions):
                         reached[moves.region] = []
                         heapq.heappush(queue, (moves.region.order, moves.region))
                     later = reached[moves.region]
-                    later.append(np.unique(moves.places))
+                    later.append(unique(moves.places))
                     if len(later) == 16:
-                        later[:] = [np.unique(np.concatenate(later))]
-                found = without(np.unique(np.concatenate(within)), seen)
+                        later[:] = [unique(np.concatenate(later))]
+                found = without(unique(np.concatenate(within)), seen)
                 # Both are sorted, and the stable sort merges them.
                 seen = np.sort(np.concatenate([seen, found]), kind="stable")
 

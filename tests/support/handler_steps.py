@@ -4,11 +4,13 @@ A handler is deterministic, so its next request follows from the answers that it
 for each such list of answers. Lists that leave the code in the same state are one step: at the beginning of
 an attempt, all that a handler knows are its files, so earlier answers do not matter any more.
 
-Three more things do not matter, so steps that differ in nothing else are one step, too:
+Four more things do not matter, so steps that differ in nothing else are one step, too:
 
 - the number of an attempt, once its pause is a long one, and of a round in which Redis's lists are corrected.
   The code only counts them to give up some time. Instead, a handler may give up after every conflict;
 - how often the same row was read, once the code trusts the index;
+- the attempts in which the code does not trust the index yet, if it is up to date whenever it is queried.
+  The last of them reads everything again, and does what the first one would have done at that time;
 - what was read of an object that is read again, or not any more, because its row was not written.
 """
 
@@ -21,6 +23,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 
+from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.caches.base import Result
 from pypicloud_s3sync.caches.summaries import PATIENCE
 from pypicloud_s3sync.exceptions import S3SyncError
@@ -140,8 +143,8 @@ class Handlers:
         self.steps = [Step((), (), None)]
         self.numbers: dict[Hashable, int] = {}
         self.started: dict[tuple[str, ...], int] = {}
-        self.counts_repeats = model.counts_repeats
-        self.times = times
+        self.counts_repeats = model.counts_repeats and times
+        self.patience = PATIENCE if times else 0
         #: What the code knew at the last mark, and how many answers it had had.
         self.known: tuple[Hashable, int] = ((), 0)
         #: What of it outlives the write of the cache.
@@ -185,7 +188,10 @@ class Handlers:
         self.tape.known = None
         batch, request = before.batch, None
         try:
-            with patch.object(converge, "PAUSES", self.pauses):
+            with (
+                patch.object(converge, "PAUSES", self.pauses),
+                patch.object(summaries, "PATIENCE", self.patience),
+            ):
                 self.syncer.converge(BUCKET, batch, self._report)
         except Asked as asked:
             request = asked.request
@@ -243,7 +249,7 @@ def _marking(syncer: type[Syncer], code: Handlers) -> type[Syncer]:
         attempts: int,
         results: Mapping[str, Any] | None = None,
     ) -> None:
-        count = min(attempts, LONG_PAUSE) if code.counts_repeats and code.times else 0
+        count = min(attempts, LONG_PAUSE) if code.counts_repeats else 0
         known = [_state_of(file, code.counts_repeats, results) for file in files]
         code.lasting = count, tuple(known)
         code.lasting_unwritten = count, tuple(_state_of(file, code.counts_repeats, {}) for file in files)

@@ -13,6 +13,10 @@ Object = int | None
 Array = np.ndarray[Any, np.dtype[np.uint64]]
 
 
+#: The bits of the number of a database, at most.
+DATABASE_BITS = 16
+
+
 class Region(NamedTuple):
     """The part of a state that never comes back once it has changed.
 
@@ -38,7 +42,8 @@ class Region(NamedTuple):
     def order(self) -> tuple[Any, ...]:
         """A value that is greater in each region that can be reached from this one."""
         step = 9 if self.server is None else self.server[3]
-        return -self.operations, -self.crashes, step, self.again.bit_count(), repr(self)
+        busy = -self.crashes, step, self.again.bit_count()
+        return -self.operations, repr(self.bucket), *busy, repr(self)
 
 
 class Layout:
@@ -54,7 +59,8 @@ class Layout:
 
     def __init__(self, events: int, handlers: int) -> None:
         self.events, self.handlers = events, handlers
-        self.database_bits = 14
+        # More handlers are explored with fewer databases.
+        self.database_bits = DATABASE_BITS if handlers < 3 else 14
         self.step_bits = (64 - events - self.database_bits) // handlers
 
     def pack(self, pending: Any, database: Any, steps: Array) -> Array:
@@ -129,22 +135,17 @@ class Columns(NamedTuple):
             self.sources[chosen], self.pending[chosen], self.database[chosen], self.steps[:, chosen]
         )
 
-    def moves(
-        self,
-        kind: tuple[Any, ...],
-        region: Region,
-        layout: Layout,
-        events: Any,
-        database: Array,
-        step: tuple[Any, Any] | None = None,
-    ) -> Moves:
-        """Return moves from these places: with further events, a new database, and a handler's new step."""
+    def after(self, events: Any, database: Array, step: tuple[Any, Any] | None) -> Columns:
+        """Return these places with further events, a new database, and a handler's new step."""
         steps = self.steps
         if step is not None:
             steps = steps.copy()
             steps[step[0], np.arange(steps.shape[1])] = step[1]
-        places = layout.pack(self.pending | np.asarray(events, np.uint64), database, steps)
-        return Moves(kind, region, self.sources, places)
+        return Columns(self.sources, self.pending | np.asarray(events, np.uint64), database, steps)
+
+    def moves(self, kind: tuple[Any, ...], region: Region, layout: Layout) -> Moves:
+        """Return the moves that lead to these places of a region."""
+        return Moves(kind, region, self.sources, layout.pack(self.pending, self.database, self.steps))
 
 
 class Numbers:
@@ -162,33 +163,56 @@ class Numbers:
         return number
 
 
-def expand(
-    keys: Array, outcomes: Callable[[int], Sequence[tuple[int, ...]]], width: int
-) -> tuple[Array, Array]:
-    """Replace each key by its outcomes.
+class Table:
+    """The outcomes of keys, each of which is looked up once.
 
     Parameters
     ----------
-    keys : array
     outcomes : callable
-        Returns the outcomes of a key, as numbers. It is called once for each of the different keys.
+        Returns the outcomes of a key, as numbers.
     width : int
         The numbers of an outcome.
-
-    Returns
-    -------
-    array, array
-        The index of each outcome's key, and a row for each of the outcomes' numbers.
     """
-    values, positions = np.unique(keys, return_inverse=True)
-    lists = [outcomes(int(value)) for value in values]
-    flat = np.array([outcome for some in lists for outcome in some], np.uint64).reshape(-1, width).T
-    counts = np.array([len(some) for some in lists], np.int64)
-    starts = np.cumsum(counts) - counts
-    repeats = counts[positions]
-    rows = np.repeat(np.arange(len(keys)), repeats)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-    return rows.astype(np.uint64), flat[:, np.repeat(starts[positions], repeats) + offsets]
+
+    def __init__(self, outcomes: Callable[[int], Sequence[tuple[int, ...]]], width: int) -> None:
+        self.outcomes, self.width = outcomes, width
+        self.numbers: dict[int, int] = {}
+        self.starts, self.counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self.flat = np.zeros((width, 0), np.uint64)
+
+    def expand(self, keys: Array) -> tuple[Array, Array]:
+        """Replace each key by its outcomes.
+
+        Returns
+        -------
+        array, array
+            The index of each outcome's key, and a row for each of the outcomes' numbers.
+        """
+        values, positions = np.unique(keys, return_inverse=True)
+        different = values.tolist()
+        self._learn([value for value in different if value not in self.numbers])
+        numbers = np.fromiter(map(self.numbers.__getitem__, different), np.int64, len(different))[positions]
+        repeats = self.counts[numbers]
+        rows = np.repeat(np.arange(len(keys)), repeats)
+        offsets = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
+        return rows.astype(np.uint64), self.flat[:, np.repeat(self.starts[numbers], repeats) + offsets]
+
+    def _learn(self, keys: list[int]) -> None:
+        if not keys:
+            return
+        lists = [self.outcomes(key) for key in keys]
+        self.numbers.update(zip(keys, range(len(self.numbers), len(self.numbers) + len(keys)), strict=True))
+        counts = np.array([len(some) for some in lists], np.int64)
+        self.starts = np.append(self.starts, self.flat.shape[1] + np.cumsum(counts) - counts)
+        self.counts = np.append(self.counts, counts)
+        flat = np.array([outcome for some in lists for outcome in some], np.uint64).reshape(-1, self.width).T
+        self.flat = np.hstack([self.flat, flat])
+
+
+def unique(places: Array) -> Array:
+    """Return the different places, sorted."""
+    places = np.sort(places)
+    return places[np.append(True, places[1:] != places[:-1])] if len(places) else places
 
 
 def without(places: Array, seen: Array) -> Array:
