@@ -34,9 +34,9 @@ LABELS = {
 }
 #: The rows of which one is damaged.
 EVERY = 100
-#: The caches by the name of their backend; the others are measured at one size.
+#: The caches by the name of their backend; the others are measured at one size, and once at a larger one.
 REDIS, OTHERS = "Redis", {"dynamo": "DynamoDB", "postgres": "PostgreSQL"}
-OTHERS_COUNT = 1000
+OTHERS_COUNT, OTHERS_LARGE = COUNTS
 #: The objects that the peer gets with those.
 OTHERS_PEER = 20
 SCRIPTS = {OWN: "reconcile.py", PEER: "rebuild.py"}
@@ -83,7 +83,7 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
     for count in reported:
         yield _figure(REDIS, lines[OWN][count], count, lines[PEER][measured], measured)
     for backend in sizes.others:
-        yield _other(bench, backend, OTHERS[backend])
+        yield from _other(bench, backend, OTHERS[backend])
     yield Chart(
         "reconcile",
         "Objects in a reconcile",
@@ -99,7 +99,7 @@ def measure(bench: Bench) -> Iterator[Figure | Chart]:
     )
 
 
-def _other(bench: Bench, backend: str, label: str) -> Figure:
+def _other(bench: Bench, backend: str, label: str) -> Iterator[Figure]:
     """Compare both with another cache."""
     count = min(OTHERS_COUNT, max(bench.sizes.objects))
     with world(bench, backend) as there:
@@ -110,7 +110,10 @@ def _other(bench: Bench, backend: str, label: str) -> Figure:
             PEER: functools.partial(fill, there, PEER, OTHERS_PEER),
         }
         runs = interleaved(actions, bench.sizes.runs)
-    return _figure(label, runs[OWN], count, runs[PEER], OTHERS_PEER)
+        yield _figure(label, runs[OWN], count, runs[PEER], OTHERS_PEER)
+        if max(bench.sizes.objects) >= OTHERS_LARGE:
+            large = [fill(there, OWN, OTHERS_LARGE)]
+            yield _figure(label, large, OTHERS_LARGE, runs[PEER], OTHERS_PEER)
 
 
 def fill(world: World, side: str, count: int) -> Cost:
