@@ -33,6 +33,8 @@ CONFIG = Config(
     connect_timeout=3,
     read_timeout=5,
     tcp_keepalive=True,
+    # Its parameters are this package's own. DynamoDB refuses what botocore would refuse.
+    parameter_validation=False,
 )
 #: Error codes of a database that does not work, or not for this caller.
 BROKEN = frozenset(
@@ -75,7 +77,8 @@ class _Connection(DynamoDBConnection):  # type: ignore[misc]  # dynamo3 has no t
         session = botocore.session.get_session()
         if access_key is not None:
             session.set_credentials(access_key, str(secret_key))
-        session.set_default_client_config(CONFIG)
+        # A user agent of its own is not built anew, twice, for each request.
+        session.set_default_client_config(CONFIG.merge(Config(user_agent=session.user_agent())))
         connection = super().connect(region, session=session, **options)
         connection.request_retries = 0
         quick_session(connection.client)

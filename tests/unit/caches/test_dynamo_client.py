@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from typing import Any
+
+import botocore.session
 import pytest
 from botocore.exceptions import (
     ClientError,
@@ -23,6 +26,20 @@ def test_the_client_gives_up_before_lambda_ends_the_function(world: World) -> No
     assert (config.connect_timeout, config.read_timeout) == (3, 5)
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
     assert connection.request_retries == 0, "dynamo3 repeats a throttled call for 200 seconds"
+
+
+def test_the_user_agent_is_the_same_for_each_request(world: World) -> None:
+    """Otherwise botocore builds it anew, twice, for each request."""
+    client, agents = startup.syncer().adapter.cache.engine.dynamo.client, list[bytes]()
+
+    def record(request: Any, **_: Any) -> None:
+        agents.append(request.headers["User-Agent"])
+
+    client.meta.events.register_first("before-send", record)
+    client.list_tables()
+    with pytest.raises(ClientError):
+        client.describe_table(TableName="unknown")
+    assert agents == [botocore.session.Session().user_agent().encode()] * 2
 
 
 def test_the_clients_of_the_server_stay_as_they_are(world: World) -> None:
