@@ -26,6 +26,7 @@ from pypicloud_s3sync.reconcile.run import listings_differ, reconcile
 from pypicloud_s3sync.reconcile.state import DONE, State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.damage import put_row
+from support.fakes import not_none
 from support.small_world import TIME, World
 
 LATER = TIME + datetime.timedelta(hours=1)
@@ -426,6 +427,44 @@ def test_runs_at_the_same_time_share_what_they_read(tmp_path: Path) -> None:
     with KnownObjects(path) as known:
         listed = [ListedObject(key, key, 1, 1, "identity") for key in "ab"]
         assert [found.key for found in known.of_page(Page(listed, 1000))] == ["a", "b"]
+
+
+ADDING = """
+import sys
+from pathlib import Path
+from pypicloud_s3sync.reconcile import known_objects
+from pypicloud_s3sync.reconcile.bucket import Page
+from pypicloud_s3sync.reconcile.known_objects import KnownObjects
+from pypicloud_s3sync.reconcile.models import Known
+
+known_objects.PATIENCE = 60
+with KnownObjects(Path(sys.argv[1])) as known:
+    known.of_page(Page([], 1000))
+    print(flush=True)
+    sys.stdin.read()
+    for number in range(20):
+        known.add([(Known(f"{sys.argv[2]}/{number:02}", "identity"), 1)])
+"""
+
+
+def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
+    path, pipe = tmp_path / "known", subprocess.PIPE
+    processes = [
+        subprocess.Popen([sys.executable, "-c", ADDING, path, name], stdin=pipe, stdout=pipe)
+        for name in "abc"
+    ]
+    for process in processes:
+        not_none(process.stdout).readline()
+    # All of them begin now, with the creation of the file.
+    for process in processes:
+        not_none(process.stdin).close()
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    for process in processes:
+        not_none(process.stdout).close()
+    keys = [f"{name}/{number:02}" for name in "abc" for number in range(20)]
+    listed = [ListedObject(key, key, 1, 1, "identity") for key in keys]
+    with KnownObjects(path) as known:
+        assert [found.key for found in known.of_page(Page(listed, 1000))] == keys
 
 
 names = st.sampled_from(["", "thing", "pkg", "Größe", "x.y"])
