@@ -69,7 +69,13 @@ class Pass:
         self._learned: list[tuple[Known, int]] = []
         # The function keeps its syncer, which also converges events.
         self._syncer = Syncer(
-            syncer.reader, syncer.adapter, syncer.bucket, syncer.prefix, syncer.pause, settled=self._learn
+            syncer.reader,
+            syncer.adapter,
+            syncer.bucket,
+            syncer.prefix,
+            syncer.pause,
+            settled=self._learn,
+            announces=False,
         )
 
     def run(self, seconds: float | None = None) -> State:

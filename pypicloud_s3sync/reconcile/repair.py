@@ -72,9 +72,18 @@ class Repair:
         self._reader = ReadAhead(syncer.reader)
         self._learned: list[tuple[Known, int]] = []
         self._syncer = Syncer(
-            self._reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, later, self._learn
+            self._reader,
+            self._recorder,
+            syncer.bucket,
+            syncer.prefix,
+            syncer.pause,
+            later,
+            self._learn,
+            announces=False,
         )
-        self._confirmer = Syncer(syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause)
+        self._confirmer = Syncer(
+            syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, announces=False
+        )
 
     def rows(self) -> None:
         """Look at every difference of a row."""

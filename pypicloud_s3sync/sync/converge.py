@@ -56,6 +56,9 @@ class Syncer:
         files are done. The default does it at once, by HeadObject.
     settled : callable, optional
         Takes each file that is done, with its objects and its row.
+    announces : bool, optional
+        Whether another key is dropped in two steps: see :meth:`.PendingFile.choose_row`. A run that compares
+        everything needs only one, because the next run finds what an interrupted one has left.
 
     Attributes
     ----------
@@ -72,6 +75,7 @@ class Syncer:
         pause: Callable[[float], None] | None = None,
         second_look: SecondLook | None = None,
         settled: Callable[[PendingFile], None] | None = None,
+        announces: bool = True,
     ) -> None:
         self.reader = reader
         self.adapter = adapter
@@ -80,6 +84,7 @@ class Syncer:
         self.pause = pause or _sleep
         self.second_look = second_look or self._read_again
         self.settled = settled
+        self.announces = announces
         self.doing = ""
 
     def converge(
@@ -131,6 +136,8 @@ class Syncer:
                 for file in written:
                     file.written = True
                 self.second_look(bucket, written)
+                for file in written:
+                    file.done = file.done and not file.announces
             yield from (file for file in files if not file.is_open)
             files = [file for file in files if file.is_open]
             if not files:
@@ -170,7 +177,7 @@ class Syncer:
         self._build_packages(file for file, _ in others)
         for file in files:
             if file.is_open:
-                file.choose_row()
+                file.choose_row(self.announces)
         results: dict[str, Result] = {}
         self.doing = "writing the cache"
 

@@ -60,6 +60,8 @@ class PendingFile:
         The row that was read; None before the first read.
     wanted : pypicloud.models.Package or None
         The row that the cache should have; None for no row.
+    announces : bool
+        Whether the wanted row only announces that keys will be dropped: see :meth:`choose_row`.
     expected : RowKey or None
         The key of a snapshot that was read before the objects were known.
     repeats : int
@@ -78,6 +80,7 @@ class PendingFile:
     expected: RowKey | None = None
     repeats: int = 0
     wanted: Any | None = None
+    announces: bool = False
     written: bool = False
     done: bool = False
     error: Exception | None = None
@@ -132,15 +135,38 @@ class PendingFile:
         packages = [to_package(found, factory) for found in stored]
         self.packages = [package for package in packages if package is not None]
 
-    def choose_row(self) -> None:
-        """Set the wanted row: that of the newest object, with the keys of the other objects."""
-        self.wanted = None
-        if self.packages:
+    def choose_row(self, announces: bool = False) -> None:
+        """Set the wanted row: that of the newest object, with the keys of the other objects.
+
+        Parameters
+        ----------
+        announces : bool
+            Whether a listed key that is missing, and that was not requested, is dropped in two steps. First
+            it is listed twice, which no other row does; then it is read again. Otherwise, the handler of a
+            new object could find the row right before this one drops the key. If this one were interrupted
+            after that, nobody would look at the key again: only the events of requested keys are retried.
+        """
+        self.wanted = self._announcement() if announces else None
+        self.announces = self.wanted is not None
+        if self.packages and not self.announces:
             self.wanted, *others = self.packages
             keep_text(self.wanted, None if self.snapshot is None else self.snapshot.row)
             if others:
                 keys = sorted(package.data["path"] for package in others)
                 self.wanted.data = {**self.wanted.data, OTHER_KEYS: keys}
+
+    def _announcement(self) -> Any | None:
+        """Return the present row with the keys to be dropped listed twice; None if that is not needed."""
+        row = None if self.snapshot is None else self.snapshot.row
+        listed = listed_keys(row)
+        missing = {key for key, found in self.objects.items() if found is None} & {*listed} - {
+            *self.requested
+        }
+        if row is None or all(listed.count(key) > 1 for key in missing):
+            return None
+        keys = sorted([*missing, *({*listed} - {row.data.get("path")})])
+        data = {**row.data, OTHER_KEYS: keys}
+        return type(row)(row.name, row.version, row.filename, row.last_modified, row.summary, **data)
 
     def outcome(self, key: str) -> Outcome:
         """Return what was done for one of the requested keys."""

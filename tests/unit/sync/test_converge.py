@@ -9,13 +9,15 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync.caches.base import CacheAdapter, RowKey, Snapshot
+from pypicloud_s3sync.caches.base import CacheAdapter, Change, Results, RowKey, Snapshot
 from pypicloud_s3sync.caches.summaries import PATIENCE
 from pypicloud_s3sync.exceptions import SyncError
 from pypicloud_s3sync.sync import startup
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.pending import Outcome
+from support import small_world
+from support.backends import Backend, Dynamo, Redis, Sql
 from support.moto_world import BUCKET, CallLog, World, fail_for
 
 KEY = "b1a2/pkg/pkg-1.0.tar.gz"
@@ -347,3 +349,41 @@ class TestTwoKeysOfOneFilename:
             world.delete(key)
         world.notify(self.NEW, self.OLD, name="ObjectRemoved:Delete")
         assert (world.rows(), world.summaries()) == ({}, {})
+
+    @pytest.mark.parametrize("number", [1, 2], ids=["before it is announced", "before it is dropped"])
+    @pytest.mark.parametrize("backend", [Dynamo, Redis, Sql])
+    def test_a_key_that_comes_back_is_not_lost_with_the_handler_that_drops_it(
+        self, backend: type[Backend], number: int
+    ) -> None:
+        """The event of its new object finds the row right, and the interrupted one is of the other key."""
+        world = small_world.World(backend)
+        dropped, kept = "a/pkg-1.0.zip", "b/pkg-1.0.zip"
+        for key in (dropped, kept):
+            world.put(key)
+        world.syncer().converge(small_world.BUCKET, [dropped, kept])
+        world.remove(dropped)
+        write, left = world.adapter.write, [None] * number
+
+        def interrupted_write(changes: Sequence[Change]) -> Results:
+            left.pop()
+            if left:
+                return write(changes)
+            world.adapter.write = write  # type: ignore[method-assign]
+            world.put(dropped)
+            world.syncer().converge(small_world.BUCKET, [dropped])
+            write(changes)
+            raise KeyboardInterrupt
+
+        world.adapter.write = interrupted_write  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            world.syncer().converge(small_world.BUCKET, [kept])
+        world.syncer().converge(small_world.BUCKET, [kept])
+        (row,) = world.backend.rows().values()
+        assert row.data == {"path": kept, "other_paths": [dropped]}
+
+    def test_a_handler_of_another_key_drops_one_that_is_missing(self, world: World) -> None:
+        for key in (self.OLD, self.NEW):
+            world.notify(key)
+        world.delete(self.OLD)
+        world.notify(self.NEW)
+        assert world.rows()[FILENAME].data == {"path": self.NEW}
