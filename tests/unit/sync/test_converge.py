@@ -360,7 +360,7 @@ class TestTwoKeysOfOneFilename:
         dropped, kept = "a/pkg-1.0.zip", "b/pkg-1.0.zip"
         for key in (dropped, kept):
             world.put(key)
-        world.syncer().converge(small_world.BUCKET, [dropped, kept])
+        world.syncer().converge(BUCKET, [dropped, kept])
         world.remove(dropped)
         write, left = world.adapter.write, [None] * number
 
@@ -370,14 +370,14 @@ class TestTwoKeysOfOneFilename:
                 return write(changes)
             world.adapter.write = write  # type: ignore[method-assign]
             world.put(dropped)
-            world.syncer().converge(small_world.BUCKET, [dropped])
+            world.syncer().converge(BUCKET, [dropped])
             write(changes)
             raise KeyboardInterrupt
 
         world.adapter.write = interrupted_write  # type: ignore[method-assign]
         with pytest.raises(KeyboardInterrupt):
-            world.syncer().converge(small_world.BUCKET, [kept])
-        world.syncer().converge(small_world.BUCKET, [kept])
+            world.syncer().converge(BUCKET, [kept])
+        world.syncer().converge(BUCKET, [kept])
         (row,) = world.backend.rows().values()
         assert row.data == {"path": kept, "other_paths": [dropped]}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import EventError
 from pypicloud_s3sync.reconcile import invocation
-from pypicloud_s3sync.sync import startup
+from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.reconcile_requests import FIELD, Request, request, split
 from support.invalid_events import any_json
 from support.moto_world import World, event, notification_of
@@ -123,10 +123,10 @@ def test_keys_that_fail_are_events_from_then_on(
     monkeypatch.setattr("pypicloud_s3sync.reconcile.passes.PAGE", 2)
     monkeypatch.setattr("pypicloud_s3sync.reconcile.passes.MOST_FAILED", 2)
 
-    def fail(bucket: str, asked: list[str], report: object = None) -> dict[str, Exception]:
+    def fail(self: Syncer, bucket: str, asked: list[str], report: object = None) -> dict[str, Exception]:
         return {key: PermissionError("denied") for key in asked}
 
-    monkeypatch.setattr(startup.syncer(), "converge", fail)
+    monkeypatch.setattr(Syncer, "converge", fail)
     assert handler.handle_s3_event({"Records": [message(request({}))]}, None) == {"batchItemFailures": []}
     assert [body["Records"][0]["s3"]["object"]["key"] for body in sent] == keys
 
