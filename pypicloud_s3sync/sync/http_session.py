@@ -42,14 +42,17 @@ class _Origin:
         Takes a connection, or None for a closed one.
     host : str
         The Host header.
-    timeout : float or None
-        Seconds to wait for an answer.
     """
 
     pool: Any
     put_back: Callable[[Any], None]
     host: str
-    timeout: float | None
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds to wait for an answer."""
+        seconds: float | None = self.pool.timeout.read_timeout
+        return seconds
 
     def idle_connection(self) -> Any | None:
         """Take an open connection out of the pool; None if there is none.
@@ -119,11 +122,10 @@ class QuickSession:
             if self.session._proxy_config.proxy_url_for(url[0]) is not None:
                 return None
             pool = self.session._manager.connection_from_url(url[1])
-            timeout, put_back = pool.timeout.read_timeout, pool._put_conn
+            is_default = url[3] is None or (pool.scheme, url[3]) in _DEFAULT_PORTS
+            return _Origin(pool, pool._put_conn, url[2] if is_default else f"{url[2]}:{url[3]}")
         except AttributeError:
             return None
-        is_default = url[3] is None or (pool.scheme, url[3]) in _DEFAULT_PORTS
-        return _Origin(pool, put_back, url[2] if is_default else f"{url[2]}:{url[3]}", timeout)
 
 
 class Exchange:

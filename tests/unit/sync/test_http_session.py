@@ -5,7 +5,7 @@ import io
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -20,6 +20,7 @@ from botocore.exceptions import (
     SSLError,
 )
 from botocore.httpsession import URLLib3Session
+from urllib3 import Timeout
 
 from pypicloud_s3sync.sync.http_session import Exchange, QuickSession, quick_session
 
@@ -85,8 +86,8 @@ def request(server: Server, method: str = "POST", path: str = "/", **options: An
     return AWSRequest(method, server.url + path, headers, data, **options).prepare()
 
 
-def botocores_session(timeout: float = 30) -> URLLib3Session:
-    return URLLib3Session(timeout=(30, timeout))  # type: ignore[arg-type]  # what botocore passes
+def botocores_session() -> URLLib3Session:
+    return URLLib3Session(timeout=(30, 30))  # type: ignore[arg-type]  # what botocore passes
 
 
 def answer_of(session: Any, prepared: AWSPreparedRequest) -> Any:
@@ -100,7 +101,7 @@ def answer_of(session: Any, prepared: AWSPreparedRequest) -> Any:
     return response.status_code, dict(response.headers.items()), response.content
 
 
-def both(pieces: list[bytes], method: str = "POST", timeout: float = 30) -> tuple[list[Any], list[Any]]:
+def both(pieces: list[bytes], method: str = "POST") -> tuple[list[Any], list[Any]]:
     """Return the answers of botocore's session and of the quick one, and how often they connected.
 
     The first request opens a connection, the second has the answers that are compared, and the third uses
@@ -109,7 +110,7 @@ def both(pieces: list[bytes], method: str = "POST", timeout: float = 30) -> tupl
     results = []
     for wrap in (lambda session: session, QuickSession):
         with serving([OK], pieces) as server:
-            session = wrap(botocores_session(timeout))
+            session = wrap(botocores_session())
             answer_of(session, request(server))
             answer, next_answer = (answer_of(session, request(server, name)) for name in (method, "POST"))
             sent = server.requests[1].replace(server.url.encode(), b"").replace(server.url[7:].encode(), b"")
@@ -166,13 +167,16 @@ def test_an_answer_or_an_error_is_the_same_as_botocores(pieces: list[bytes], met
     assert quick == botocores
 
 
-@pytest.mark.parametrize(
-    "beginning", [PLAIN, PLAIN + b"Content-Length: 2\r\n\r\no"], ids=["headers", "content"]
-)
-def test_a_server_that_falls_silent_is_the_same_error_as_botocores(beginning: bytes) -> None:
-    botocores, quick = both([beginning], timeout=0.1)
-    assert quick == botocores
-    assert quick[0] is ReadTimeoutError
+@pytest.mark.parametrize("pieces", [[], [PLAIN], [PLAIN + b"Content-Length: 2\r\n\r\no"]])
+@pytest.mark.parametrize("wrap", [lambda session: session, QuickSession], ids=["botocore's", "quick"])
+def test_a_server_that_falls_silent_is_an_error_after_botocores_timeout(
+    wrap: Callable[[Any], Any], pieces: list[bytes], session: Any
+) -> None:
+    with serving([OK], pieces) as server:
+        wrapped = wrap(session)
+        wrapped.send(request(server))
+        session._manager.connection_from_url(server.url).timeout = Timeout(connect=30, read=0.1)
+        assert answer_of(wrapped, request(server)) is ReadTimeoutError
 
 
 def test_what_follows_an_answer_is_not_the_next_one() -> None:
