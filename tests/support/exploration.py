@@ -20,6 +20,7 @@ The assumptions are those of the documentation:
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -81,16 +82,25 @@ class Exploration(Transitions):
         return Result(states, most, len(self.code.steps), frozenset(at_rest))
 
     def _frontiers(self) -> Iterator[tuple[Region, int, Array]]:
-        """Yield places that are reached for the first time: their region, and how many places are kept."""
+        """Yield places that are reached for the first time: their region, and how many places are kept.
+
+        A place counts as reached if it has been reached with more crashes left, because then even more can
+        follow.
+        """
         bucket, database, pending = self.beginning()
         first = Region(self.operations, self.crashes, bucket)
         nothing = np.zeros((self.handlers, 1), np.uint64)
         reached = {first: [self.layout.pack(np.uint64(pending), np.uint64(database), nothing)]}
         queue = [(first.order, first)]
+        #: What has been reached with more crashes left.
+        before: dict[Region, Array] = {}
         while queue:
             _, region = heapq.heappop(queue)
-            seen = found = unique(np.concatenate(reached.pop(region)))
-            waiting = sum(len(some) for later in reached.values() for some in later)
+            known = before.pop(region, np.zeros(0, np.uint64))
+            found = without(unique(np.concatenate(reached.pop(region))), known)
+            seen = np.sort(np.concatenate([known, found]), kind="stable")
+            before = {other: places for other, places in before.items() if other.bucket == region.bucket}
+            waiting = sum(len(some) for some in (*before.values(), *itertools.chain(*reached.values())))
             while len(found):
                 yield region, len(seen) + waiting, found
                 within = [np.zeros(0, np.uint64)]
@@ -108,6 +118,8 @@ class Exploration(Transitions):
                 found = without(unique(np.concatenate(within)), seen)
                 # Both are sorted, and the stable sort merges them.
                 seen = np.sort(np.concatenate([seen, found]), kind="stable")
+            if self.reduced and region.crashes:
+                before[region._replace(crashes=region.crashes - 1)] = seen
 
     def _resting(self, region: Region, places: Array) -> Array:
         """Return the places where no event is pending and no handler runs."""

@@ -217,6 +217,8 @@ def unique(places: Array) -> Array:
 
 def without(places: Array, seen: Array) -> Array:
     """Return the places that have not been seen; both are sorted."""
+    if not len(seen):
+        return places
     positions = np.minimum(np.searchsorted(seen, places), len(seen) - 1)
     found: Array = places[seen[positions] != places]
     return found
