@@ -71,3 +71,17 @@ class World:
         self.heads.clear()
         self.backend.advance(100)
         return Syncer(ObjectReader(self.bucket), self.adapter, BUCKET, self.prefix, lambda seconds: None)
+
+
+def filled(count: int, backend: type[Backend] = Sql) -> World:
+    """Return a world of some packages whose cache is full."""
+    world = World(backend)
+    for number in range(count):
+        world.put(f"x/pkg-{number}.0.zip")
+    world.reconcile()
+    return world
+
+
+def counts(report: Report) -> dict[str, int]:
+    """Return the differences that a report counts, by their kind."""
+    return {kind.value: count for kind, count in report.differences.items() if count}
