@@ -13,11 +13,11 @@ from pathlib import Path
 
 from pypicloud.util import EnvironSettings
 
-from pypicloud_s3sync.cli.__main__ import GARBAGE_THRESHOLDS
 from pypicloud_s3sync.config.settings import read
 from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
 from pypicloud_s3sync.deploy.cache.reading import WORKERS
+from pypicloud_s3sync.garbage import THRESHOLDS
 from pypicloud_s3sync.reconcile.models import Options
 from pypicloud_s3sync.reconcile.run import reconcile
 from pypicloud_s3sync.sync.converge import Syncer
@@ -28,7 +28,7 @@ from pypicloud_s3sync.sync.objects import ObjectReader
 def main() -> None:
     """Reconcile, and print what it cost."""
     # As the command does.
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    gc.set_threshold(*THRESHOLDS)
     settings = read(EnvironSettings(json.loads(sys.argv[1]), {}))
     clients = Clients(settings)
     s3 = clients.s3_in_parallel(WORKERS)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 
+from ..garbage import few_collections
 from .main import main
-
-#: Python's default is 700 for the first; mypy has about these, for the same reason.
-GARBAGE_THRESHOLDS = (200_000, 30, 30)
 
 
 def entrypoint() -> int:
-    """Run the command line with few garbage collections, and return its exit status.
-
-    What a command loads, mostly AWS's service models, is in use until it ends. To visit it again and again
-    takes a third of a short command's time.
-    """
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
-    try:
+    """Run the command line with few garbage collections, and return its exit status."""
+    with few_collections():
         return main()
-    finally:
-        # Python visits everything once more as it ends, except for what is frozen.
-        gc.freeze()
 
 
 if __name__ == "__main__":

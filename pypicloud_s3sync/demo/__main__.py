@@ -10,6 +10,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..garbage import few_collections
 from . import signals
 
 
@@ -75,4 +76,5 @@ def _write_ini(path: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with few_collections():
+        sys.exit(main())

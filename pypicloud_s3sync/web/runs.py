@@ -26,8 +26,10 @@ BOOTSTRAP = """\
 import json, sys
 document = json.load(sys.stdin)
 sys.path[:] = document["path"]
-from pypicloud_s3sync.web.run_main import main
-sys.exit(main(document))
+from pypicloud_s3sync.garbage import few_collections
+with few_collections():
+    from pypicloud_s3sync.web.run_main import main
+    sys.exit(main(document))
 """
 
 #: The processes that this one has started and not waited for.

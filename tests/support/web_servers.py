@@ -75,7 +75,7 @@ KINDS = (
         has_workers=False,
     ),
     # gunicorn gives up after 30 seconds; a test cannot wait for so long.
-    Kind("gunicorn sync", _gunicorn("-w", "4", "--timeout", "5")),
+    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5")),
     Kind(
         "gunicorn gthread with a prefix of the proxy",
         _gunicorn("-k", "gthread", "-w", "2", "--threads", "4"),

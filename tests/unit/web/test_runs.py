@@ -19,6 +19,7 @@ from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.deploy.runs.run_record import Record
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import ConflictError, S3SyncError
+from pypicloud_s3sync.garbage import THRESHOLDS
 from pypicloud_s3sync.web import runs
 from support.fakes import make_settings, not_none
 
@@ -65,6 +66,16 @@ def test_the_process_has_the_settings_but_nobody_else_can_see_them(
     assert settings == APPLICATION
     assert "hunter2" not in json.dumps(public)
     assert path == [os.path.abspath(entry) for entry in sys.path]
+
+
+def test_a_run_has_few_garbage_collections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    command = "from pypicloud_s3sync.web.run_main import main\n    sys.exit(main(document))"
+    assert command in runs.BOOTSTRAP
+    look = report_to(output, "__import__('gc').get_threshold()[0]")
+    monkeypatch.setattr(runs, "BOOTSTRAP", runs.BOOTSTRAP.replace(command, f"import os; {look}"))
+    runs.start(SETTINGS, "enable", APPLICATION).close()
+    assert reported(output) == THRESHOLDS[0]
 
 
 def test_the_process_is_in_a_session_of_its_own_without_the_servers_sockets(
