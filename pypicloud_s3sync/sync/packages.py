@@ -74,14 +74,14 @@ def keep_text(package: Any, row: Any | None) -> None:
     """
     if row is None or row.data.get("path", package.data["path"]) != package.data["path"]:
         return
-    if in_metadata(row.summary or "") == (package.summary or ""):
+    if in_metadata(row.summary or "") == in_metadata(package.summary or ""):
         package.summary = row.summary
     for name, value in row.data.items():
-        if isinstance(value, str) and in_metadata(value) == package.data.get(name, ""):
+        if isinstance(value, str) and in_metadata(value) == in_metadata(package.data.get(name, "")):
             package.data[name] = value
 
 
 def in_metadata(text: str) -> str:
     """Return what the metadata of an object, which is in ASCII, holds of a text."""
-    # S3 cuts off the spaces around a header.
+    # S3 cuts off the spaces around a header; an emulator, or a storage that is like S3, may not.
     return str(normalize_metadata_value(text)).strip()

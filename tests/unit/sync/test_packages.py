@@ -122,6 +122,8 @@ def test_an_object_in_a_bucket_with_versioning_has_a_version() -> None:
         ("Größe für Ünïcode", "Groe fur Unicode"),
         ("two  spaces and a\ttab", "two spaces and a tab"),
         (" around ", "around"),
+        ("rocket 🚀", "rocket"),
+        ("rocket 🚀", "rocket "),
         ("日本語", ""),
         ("plain", "plain"),
         (None, ""),
