@@ -65,9 +65,9 @@ def read(reader: io.BufferedReader, method: str) -> tuple[int, Any, bytes, bool]
                 raise http.client.IncompleteRead(content, length - len(content))
             # What comes after the answer is not the answer to the next request.
             return int(plain[1]), headers, content, len(received) <= plain.end() + length
-    response = http.client.HTTPResponse(_Socket(reader), method=method)  # type: ignore[arg-type]
-    response.begin()
-    content = response.read()
+    with http.client.HTTPResponse(_Socket(reader), method=method) as response:  # type: ignore[arg-type]
+        response.begin()
+        content = response.read()
     joined = HeadersDict()
     for name, folded in response.headers.items():
         value = _FOLD.sub(" ", folded)
