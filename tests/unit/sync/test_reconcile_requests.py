@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,8 +63,9 @@ def test_any_json_is_split_without_an_error(strange: Any) -> None:
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Record the messages that the function sends to its queue."""
+def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """Record the messages that the function, which has a temporary directory, sends to its queue."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     bodies: list[Any] = []
 
     def send(arn: str, texts: list[str]) -> None:
