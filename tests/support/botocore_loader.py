@@ -27,7 +27,7 @@ def handlers_examined_once() -> Iterator[None]:
 
     That is the current name of the event, and whether the function takes keyword arguments.
     """
-    find_name = botocore.hooks.EventAliaser._alias_event_name
+    find_name = botocore.hooks.EventAliaser._alias_event_name  # type: ignore[attr-defined]  # not public
     examine = botocore.hooks.accepts_kwargs
     names: dict[str, str] = {}
 
