@@ -31,6 +31,7 @@ def includeme(config: Any) -> None:
     _let_sql_access_backend_delete()
     _let_first_logins_come_together()
     _let_caches_keep_other_keys()
+    _let_rebuilds_skip_deleted_files()
 
 
 def apply() -> None:
@@ -70,6 +71,13 @@ def _let_caches_keep_other_keys() -> None:
     from .caches import key_repairs
 
     key_repairs.apply()
+
+
+def _let_rebuilds_skip_deleted_files() -> None:
+    """Let a rebuild go on if a file is deleted while it is listed: see the module."""
+    from .caches import storage_repairs
+
+    storage_repairs.apply()
 
 
 def _let_admin_page_load() -> None:

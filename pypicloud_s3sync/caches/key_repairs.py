@@ -20,11 +20,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pypicloud.cache.base import ICache
 
 from ..exceptions import S3SyncError
 from ..sync.pending import OTHER_KEYS, listed_keys
+from .storage_repairs import existing_package
 
 _DONE = "_s3sync_keeps_keys"
 #: The method of a cache that takes the package that is uploaded or deleted, and a function that returns the
@@ -153,12 +153,7 @@ def _replaced(cache: Any, name: str, method: Callable[..., Any]) -> Iterator[Non
 
 def _find(cache: Any, key: str) -> Any | None:
     """Return the package under a key, or None if it does not exist."""
-    try:
-        return cache.storage.package_from_object(cache.storage.bucket.Object(key), cache.new_package)
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
-            return None
-        raise
+    return existing_package(cache.storage, cache.storage.bucket.Object(key), cache.new_package)
 
 
 def _with_others(data: dict[str, Any], keys: set[str]) -> dict[str, Any]:
