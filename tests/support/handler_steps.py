@@ -311,7 +311,7 @@ def _state_of(file: PendingFile, counts_repeats: bool, results: Mapping[str, Any
     repeats = (raw, min(file.repeats, PATIENCE)) if counts_repeats else None
     counts = results is None or results.get(file.filename) is Result.WRITTEN
     objects = file.objects if counts else sorted(file.objects)
-    announces = results is not None and counts and file.announces
+    announces = counts and file.announces
     known = file.filename, file.requested, objects, repeats, expected, announces, file.done, file.error
     text = repr(known)
     assert " at 0x" not in text, text
