@@ -1,4 +1,4 @@
-"""Do not trace botocore and the emulators in it for the coverage: tracing takes longer than running them."""
+"""Trace for the coverage what tests run, but neither pytest nor botocore: tracing them takes longer than both."""
 
 from __future__ import annotations
 
@@ -48,3 +48,58 @@ def _untraced(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.settrace(tracer)
 
     return call
+
+
+def _trace_again(tracer: Any) -> None:
+    """Let a tracer continue. Coverage's own is only in effect after the next call."""
+    sys.settrace(tracer)
+    _call()
+
+
+def _call() -> None:
+    """Do nothing."""
+
+
+class OnlyTests:
+    """Traces fixtures and tests, and nothing that pytest does between them."""
+
+    def __init__(self) -> None:
+        self._tracer: Any = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Stop the tracer, except for a test that is not measured: pytest-cov stops and starts it there."""
+        if item.get_closest_marker("no_cover") is not None:
+            return (yield)
+        self._tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return (yield)
+        finally:
+            _trace_again(self._tracer)
+            self._tracer = None
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_fixture_setup(self) -> Iterator[None]:
+        """Trace a fixture."""
+        return (yield from self._traced())
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_pyfunc_call(self) -> Iterator[None]:
+        """Trace a test."""
+        return (yield from self._traced())
+
+    def _traced(self) -> Iterator[None]:
+        if self._tracer is None:
+            return (yield)
+        before = sys.gettrace()
+        _trace_again(self._tracer)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(before)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trace only tests, if anything is traced."""
+    config.pluginmanager.register(OnlyTests(), "only-tests")
