@@ -1,4 +1,4 @@
-"""Trace for the coverage what tests run, but neither pytest nor botocore: tracing them takes longer than both."""
+"""Trace what tests run for the coverage, but not pytest and botocore: tracing them takes longer than both."""
 
 from __future__ import annotations
 
