@@ -24,7 +24,7 @@ demo: $(STAMP) ## Run the demo: two regions, without AWS (DEMO_ARGS=--exit ends 
 test: lint ## Run all checks
 	@$(MAKE) --no-print-directory --jobs=2 checks tests
 
-# Printed at the end: the tests are running meanwhile. They build the documentation, too.
+# Printed at the end: the tests run meanwhile. They build the documentation, so `docs` is not in this list.
 checks: $(STAMP)
 	@printed=$$($(MAKE) --no-print-directory imports types 2>&1); status=$$?; echo "$$printed"; exit $$status
 

@@ -1,4 +1,4 @@
-"""Collect little garbage in a process that runs one command."""
+"""Run the garbage collector less often in a process that runs one command."""
 
 from __future__ import annotations
 

@@ -89,6 +89,11 @@ class OnlyTests:
         """Trace a test."""
         return (yield from self._traced())
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        """Trace the ends of fixtures."""
+        return (yield from self._traced())
+
     def _traced(self) -> Iterator[None]:
         if self._tracer is None:
             return (yield)
