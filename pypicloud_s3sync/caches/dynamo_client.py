@@ -24,7 +24,6 @@ from dynamo3 import DynamoDBConnection
 from dynamo3.exception import DynamoDBError
 from pypicloud.cache import dynamo
 
-from ..sync.http_session import quick_session
 from . import throttling
 
 #: A transaction takes well below a second. A call that is not answered fails after less than 20 seconds.
@@ -33,8 +32,6 @@ CONFIG = Config(
     connect_timeout=3,
     read_timeout=5,
     tcp_keepalive=True,
-    # Its parameters are this package's own. DynamoDB refuses what botocore would refuse.
-    parameter_validation=False,
 )
 #: Error codes of a database that does not work, or not for this caller.
 BROKEN = frozenset(
@@ -81,7 +78,6 @@ class _Connection(DynamoDBConnection):  # type: ignore[misc]  # dynamo3 has no t
         session.set_default_client_config(CONFIG.merge(Config(user_agent=session.user_agent())))
         connection = super().connect(region, session=session, **options)
         connection.request_retries = 0
-        quick_session(connection.client)
         return connection
 
 

@@ -22,17 +22,20 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
+from botocore.awsrequest import AWSPreparedRequest, AWSRequest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 from botocore.utils import get_environ_proxies, percent_encode
+from urllib3.exceptions import HTTPError
 
-from .http_session import Exchange, quick_session
+from .pooled_connections import SentRequest, pooled_connections
 from .thread_connections import Answer, Headers, ThreadConnections, Trust
 
 #: Characters that boto3 does not escape in an object's path: ``botocore.serialize``.
 UNESCAPED = "/~"
 METADATA = "x-amz-meta-"
+#: S3 has not answered: a reason to repeat a request through boto3.
+FAILURES = (OSError, http.client.HTTPException, BotoCoreError, HTTPError)
 #: Signature Version 4 for S3. Requests with another signature, or without one, are left to boto3.
 _SIGNED = re.compile(r"AWS4-HMAC-SHA256 Credential=[^,]+/\d{8}/(?P<region>[^/,]+)/s3/aws4_request,")
 
@@ -96,7 +99,7 @@ class HeadClient:
         self.first_request = threading.Lock()
         self.sent = threading.local()
         self.connections = ThreadConnections(Trust(session))
-        self.http_session = quick_session(client)
+        self.pooled = pooled_connections(client)
         client.meta.events.register_first("before-send.s3.HeadObject", self._record)
 
     def head(self, bucket: str, key: str) -> Mapping[str, Any]:
@@ -116,10 +119,9 @@ class HeadClient:
         botocore.exceptions.BotoCoreError
             S3 was unreachable after boto3's retries.
         """
-        session = self.http_session
-        if session is None:
+        if self.pooled is None:
             return self._by_boto3(bucket, key)
-        return self._directly(lambda _, request: _answer(session.send(request)), bucket, key)
+        return self._directly(self.pooled.send, bucket, key)
 
     def begin(self, bucket: str, key: str) -> Begun | None:
         """Send the request if a connection is idle, and do not wait for the answer.
@@ -129,24 +131,24 @@ class HeadClient:
         Begun or None
             None if boto3 has to send the request.
         """
-        address, session = self.addresses.get(bucket), self.http_session
-        if address is None or session is None:
+        address, pooled = self.addresses.get(bucket), self.pooled
+        if address is None or pooled is None:
             return None
-        exchange: Exchange | None = None
+        sent: SentRequest | None = None
         try:
             request = self._signed(address, key)
             answer = self._answer_of_handlers(request)
             if answer is None:
-                exchange = session.begin(request)
-        except (OSError, BotoCoreError):
+                sent = pooled.begin(address.origin, request)
+        except FAILURES:
             return Begun(lambda: self._by_boto3(bucket, key), is_sent=False)
 
         def wait() -> Answer:
             if answer is not None:
                 return answer
-            return _answer(session.send(request) if exchange is None else exchange.answer())
+            return pooled.send(address.origin, request) if sent is None else sent.answer()
 
-        return Begun(lambda: self._head_of(wait, bucket, key), answer is not None or exchange is not None)
+        return Begun(lambda: self._head_of(wait, bucket, key), answer is not None or sent is not None)
 
     def head_one_of_many(self, bucket: str, key: str) -> Mapping[str, Any]:
         """Return the same as :meth:`head`; each thread has a connection, which costs the least CPU."""
@@ -195,7 +197,7 @@ class HeadClient:
         """Return what boto3 would return for an answer; send the request through boto3 if there is none."""
         try:
             status, headers = ask()
-        except (OSError, http.client.HTTPException, BotoCoreError):
+        except FAILURES:
             return self._by_boto3(bucket, key)
         if status == 404:
             raise _not_found()
@@ -215,11 +217,8 @@ class HeadClient:
     def _answer_of_handlers(self, request: AWSPreparedRequest) -> Answer | None:
         """Show the request to the event handlers of boto3's requests. moto's, for example, answer it."""
         responses = self.client.meta.events.emit("before-send.s3.HeadObject", request=request)
-        return next((_answer(response) for _, response in responses if response is not None), None)
-
-
-def _answer(response: AWSResponse) -> Answer:
-    return response.status_code, response.headers
+        answers = (response for _, response in responses if response is not None)
+        return next(((answer.status_code, answer.headers) for answer in answers), None)
 
 
 def _head(headers: Headers) -> dict[str, Any] | None:

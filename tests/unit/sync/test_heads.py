@@ -378,7 +378,7 @@ class TestConnectionsOfBoto3:
 
     def test_boto3_sends_every_request_if_its_connections_are_unknown(self) -> None:
         s3 = StubbedS3()
-        s3.heads.http_session = None
+        s3.heads.pooled = None
         assert [s3.head(), s3.head()] == [HEAD, HEAD]
         assert s3.by_boto3 == 2
 
