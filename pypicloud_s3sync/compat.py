@@ -68,16 +68,13 @@ def _let_caches_work_beside_the_function() -> None:
 
 def _let_caches_keep_other_keys() -> None:
     """Let the server's uploads and deletions keep the other keys of a filename: see the module."""
-    from .caches import key_repairs
-
-    key_repairs.apply()
+    # By name: the bundle does not have the modules of the server's repairs.
+    import_module(".caches.key_repairs", __package__).apply()
 
 
 def _let_rebuilds_skip_deleted_files() -> None:
     """Let a rebuild go on if a file is deleted while it is listed: see the module."""
-    from .caches import storage_repairs
-
-    storage_repairs.apply()
+    import_module(".caches.storage_repairs", __package__).apply()
 
 
 def _let_admin_page_load() -> None:

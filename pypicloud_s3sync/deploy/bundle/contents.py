@@ -94,17 +94,22 @@ PURE_WITHOUT_BINARIES = frozenset({"sqlalchemy", "zope-interface"})
 #: (setup.cfg), and does not allow them to import anything else of this package.
 OWN = ("__init__", "caches", "compat", "exceptions", "handler", "reconcile", "sync")
 
-#: Modules of them that only a host imports: the function reconciles in steps, by ``reconcile.passes``.
+#: Modules of them that only a host imports: repairs of the server, and a whole reconciliation, which the
+#: function makes in steps, by ``reconcile.passes``.
 HOST_ONLY = frozenset(
-    f"reconcile.{name}"
-    for name in (
-        "name_repair",
-        "read_ahead",
-        "recorder",
-        "repair",
-        "run",
-        "second_look",
-    )
+    {
+        "caches.dynamo_keys",
+        "caches.key_repairs",
+        "caches.redis_keys",
+        "caches.sql_keys",
+        "caches.storage_repairs",
+        "reconcile.name_repair",
+        "reconcile.read_ahead",
+        "reconcile.recorder",
+        "reconcile.repair",
+        "reconcile.run",
+        "reconcile.second_look",
+    }
 )
 
 _SLIM = Path(__file__).parent / "slim"

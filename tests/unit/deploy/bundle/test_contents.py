@@ -51,6 +51,7 @@ def test_a_file_of_a_distribution_goes_in_if_the_handler_can_need_it(
         ("reconcile/scans/base.py", True),
         ("reconcile/known_objects.py", True),
         ("reconcile/run.py", False),
+        ("caches/key_repairs.py", False),
         ("py.typed", False),
         ("embedded.py", False),
         ("deploy/executor.py", False),
