@@ -11,13 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 from pypicloud.models import Package
+from pypicloud.storage.s3 import S3Storage
 
 
 def apply() -> None:
     """Apply the repair."""
-    # Imported here, and not from its own module: the function's bundle has no storage, and would get it.
-    from pypicloud.storage import S3Storage
-
     S3Storage.list = _list
 
 
