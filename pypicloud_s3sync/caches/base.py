@@ -80,12 +80,15 @@ class Change:
         The row that the cache should have; None for no row.
     repeats : int
         The number of immediately preceding attempts that read exactly this snapshot.
+    final : pypicloud.models.Package or None
+        The row that a syncer wants in the end: ``wanted`` is the same, or only announces it.
     """
 
     key: RowKey
     snapshot: Snapshot
     wanted: Any | None
     repeats: int = 0
+    final: Any | None = None
 
     @property
     def filename(self) -> str:

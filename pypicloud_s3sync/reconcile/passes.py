@@ -68,15 +68,7 @@ class Pass:
         self._scan: Scan = _scan_of(syncer.adapter)
         self._learned: list[tuple[Known, int]] = []
         # The function keeps its syncer, which also converges events.
-        self._syncer = Syncer(
-            syncer.reader,
-            syncer.adapter,
-            syncer.bucket,
-            syncer.prefix,
-            syncer.pause,
-            settled=self._learn,
-            announces=False,
-        )
+        self._syncer = syncer.variant(settled=self._learn)
 
     def run(self, seconds: float | None = None) -> State:
         """Make steps until everything is done, or the next step might not end in time.

@@ -52,8 +52,8 @@ class Recorder(CacheAdapter):
         for change in changes:
             kind = _kind(change)
             self.kinds.setdefault(change.filename, kind)
-            self.wanted[change.filename] = change.wanted
-            self.names |= {row.name for row in (change.snapshot.row, change.wanted) if kind and row}
+            self.wanted[change.filename] = change.final
+            self.names |= {row.name for row in (change.snapshot.row, change.final) if kind and row}
             if self._dry_run or (kind is Kind.GONE and not self._may_delete(change.filename)):
                 results[change.filename] = Result.UNCHANGED
             else:
@@ -82,8 +82,8 @@ class Recorder(CacheAdapter):
 
 def _kind(change: Change) -> Kind | None:
     row: Any = change.snapshot.row
-    if same(row, change.wanted):
+    if same(row, change.final):
         return None
     if row is None:
         return Kind.MISSING
-    return Kind.GONE if change.wanted is None else Kind.STALE
+    return Kind.GONE if change.final is None else Kind.STALE

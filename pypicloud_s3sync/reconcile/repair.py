@@ -71,19 +71,10 @@ class Repair:
         later = self._second_look.note if self._looks_later else None
         self._reader = ReadAhead(syncer.reader)
         self._learned: list[tuple[Known, int]] = []
-        self._syncer = Syncer(
-            self._reader,
-            self._recorder,
-            syncer.bucket,
-            syncer.prefix,
-            syncer.pause,
-            later,
-            self._learn,
-            announces=False,
+        self._syncer = syncer.variant(
+            reader=self._reader, adapter=self._recorder, second_look=later, settled=self._learn
         )
-        self._confirmer = Syncer(
-            syncer.reader, self._recorder, syncer.bucket, syncer.prefix, syncer.pause, announces=False
-        )
+        self._confirmer = syncer.variant(adapter=self._recorder)
 
     def rows(self) -> None:
         """Look at every difference of a row."""

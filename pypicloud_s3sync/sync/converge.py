@@ -56,9 +56,6 @@ class Syncer:
         files are done. The default does it at once, by HeadObject.
     settled : callable, optional
         Takes each file that is done, with its objects and its row.
-    announces : bool, optional
-        Whether another key is dropped in two steps: see :meth:`.PendingFile.choose_row`. A run that compares
-        everything needs only one, because the next run finds what an interrupted one has left.
 
     Attributes
     ----------
@@ -75,7 +72,6 @@ class Syncer:
         pause: Callable[[float], None] | None = None,
         second_look: SecondLook | None = None,
         settled: Callable[[PendingFile], None] | None = None,
-        announces: bool = True,
     ) -> None:
         self.reader = reader
         self.adapter = adapter
@@ -84,8 +80,26 @@ class Syncer:
         self.pause = pause or _sleep
         self.second_look = second_look or self._read_again
         self.settled = settled
-        self.announces = announces
         self.doing = ""
+
+    def variant(
+        self,
+        *,
+        reader: ObjectReader | None = None,
+        adapter: CacheAdapter | None = None,
+        second_look: SecondLook | None = None,
+        settled: Callable[[PendingFile], None] | None = None,
+    ) -> Syncer:
+        """Return a syncer of the same bucket and cache with some other parts."""
+        return Syncer(
+            reader or self.reader,
+            adapter or self.adapter,
+            self.bucket,
+            self.prefix,
+            self.pause,
+            second_look,
+            settled,
+        )
 
     def converge(
         self, bucket: str, keys: Iterable[str], report: Report | None = None
@@ -148,7 +162,7 @@ class Syncer:
                 self._read_objects(bucket, [(file, key) for file in conflicts for key in file.objects])
         for file in files:
             file.error = S3SyncError(
-                f"s3://{bucket}/{file.requested[0]} or its row changed during each of"
+                f"s3://{bucket}/{file.requested[0]} or its row kept changing during"
                 f" {len(PAUSES) + 1} attempts: its event will be retried"
             )
             yield file
@@ -177,7 +191,7 @@ class Syncer:
         self._build_packages(file for file, _ in others)
         for file in files:
             if file.is_open:
-                file.choose_row(self.announces)
+                file.choose_row()
         results: dict[str, Result] = {}
         self.doing = "writing the cache"
 
@@ -185,7 +199,11 @@ class Syncer:
             return self.adapter.write(
                 [
                     Change(
-                        row_keys[file.filename], file.snapshot or Snapshot(None), file.wanted, file.repeats
+                        row_keys[file.filename],
+                        file.snapshot or Snapshot(None),
+                        file.announcement or file.wanted,
+                        file.repeats,
+                        file.wanted,
                     )
                     for file in batch
                 ]

@@ -10,7 +10,8 @@ from ..caches.base import RowKey, Snapshot
 from .filenames import guess_name, possible_names
 from .packages import StoredObject, keep_text, to_package
 
-#: The entry of a row's ``data`` that lists the other existing keys of its filename.
+#: The entry of a row's ``data`` that lists the other existing keys of its filename. A key that is about to be
+#: dropped is listed twice, and its object is read again before that: see :meth:`PendingFile.choose_row`.
 OTHER_KEYS = "other_paths"
 
 
@@ -60,8 +61,8 @@ class PendingFile:
         The row that was read; None before the first read.
     wanted : pypicloud.models.Package or None
         The row that the cache should have; None for no row.
-    announces : bool
-        Whether the wanted row only announces that keys will be dropped: see :meth:`choose_row`.
+    announcement : pypicloud.models.Package or None
+        The row to write before the wanted one, if keys are dropped: see :meth:`choose_row`.
     expected : RowKey or None
         The key of a snapshot that was read before the objects were known.
     repeats : int
@@ -80,7 +81,7 @@ class PendingFile:
     expected: RowKey | None = None
     repeats: int = 0
     wanted: Any | None = None
-    announces: bool = False
+    announcement: Any | None = None
     written: bool = False
     done: bool = False
     error: Exception | None = None
@@ -89,6 +90,11 @@ class PendingFile:
     def is_open(self) -> bool:
         """Whether the file is neither done nor failed."""
         return not self.done and self.error is None
+
+    @property
+    def announces(self) -> bool:
+        """Whether the row to write only announces that keys will be dropped."""
+        return self.announcement is not None
 
     @property
     def row_key(self) -> RowKey:
@@ -135,20 +141,16 @@ class PendingFile:
         packages = [to_package(found, factory) for found in stored]
         self.packages = [package for package in packages if package is not None]
 
-    def choose_row(self, announces: bool = False) -> None:
+    def choose_row(self) -> None:
         """Set the wanted row: that of the newest object, with the keys of the other objects.
 
-        Parameters
-        ----------
-        announces : bool
-            Whether a listed key that is missing, and that was not requested, is dropped in two steps. First
-            it is listed twice, which no other row does; then it is read again. Otherwise, the handler of a
-            new object could find the row right before this one drops the key. If this one were interrupted
-            after that, nobody would look at the key again: only the events of requested keys are retried.
+        A listed key that is missing, and that was not requested, is dropped in two steps. First it is listed
+        twice, which no other row does; then it is read again. Otherwise, the handler of a new object could
+        find the row right before this one drops the key. If this one were interrupted after that, nobody
+        would look at the key again: only the events of requested keys are retried.
         """
-        self.wanted = self._announcement() if announces else None
-        self.announces = self.wanted is not None
-        if self.packages and not self.announces:
+        self.announcement, self.wanted = self._announcement(), None
+        if self.packages:
             self.wanted, *others = self.packages
             keep_text(self.wanted, None if self.snapshot is None else self.snapshot.row)
             if others:
@@ -159,12 +161,11 @@ class PendingFile:
         """Return the present row with the keys to be dropped listed twice; None if that is not needed."""
         row = None if self.snapshot is None else self.snapshot.row
         listed = listed_keys(row)
-        missing = {key for key, found in self.objects.items() if found is None} & {*listed} - {
-            *self.requested
-        }
-        if row is None or all(listed.count(key) > 1 for key in missing):
+        missing = {key for key, found in self.objects.items() if found is None}
+        dropped = missing.intersection(listed).difference(self.requested)
+        if row is None or all(listed.count(key) > 1 for key in dropped):
             return None
-        keys = sorted([*missing, *({*listed} - {row.data.get("path")})])
+        keys = sorted([*dropped, *({*listed} - {row.data.get("path")})])
         data = {**row.data, OTHER_KEYS: keys}
         return type(row)(row.name, row.version, row.filename, row.last_modified, row.summary, **data)
 

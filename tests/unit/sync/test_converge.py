@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError
 
-from pypicloud_s3sync.caches.base import CacheAdapter, Change, Results, RowKey, Snapshot
+from pypicloud_s3sync.caches.base import CacheAdapter, Change, Result, Results, RowKey, Snapshot
 from pypicloud_s3sync.caches.summaries import PATIENCE
 from pypicloud_s3sync.exceptions import SyncError
 from pypicloud_s3sync.sync import startup
-from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.converge import PAUSES, Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.pending import Outcome
 from support import small_world
@@ -180,7 +180,7 @@ class TestSecondRead:
         overwrite(0)
         calls.before["TransactWriteItems"] = [partial(overwrite, number) for number in range(1, 100)]
         monkeypatch.setattr(startup.syncer(), "pause", lambda seconds: None)
-        with pytest.raises(SyncError, match="changed during each of 9 attempts"):
+        with pytest.raises(SyncError, match="kept changing during 9 attempts"):
             world.notify(KEY)
 
 
@@ -380,6 +380,27 @@ class TestTwoKeysOfOneFilename:
         world.syncer().converge(BUCKET, [kept])
         (row,) = world.backend.rows().values()
         assert row.data == {"path": kept, "other_paths": [dropped]}
+
+    def test_a_file_whose_last_attempt_only_announces_has_not_changed_during_each(self) -> None:
+        world = small_world.World()
+        dropped, kept = "a/pkg-1.0.zip", "b/pkg-1.0.zip"
+        for key in (dropped, kept):
+            world.put(key)
+        world.syncer().converge(BUCKET, [dropped, kept])
+        world.remove(dropped)
+        write, conflicts = world.adapter.write, [*PAUSES]
+
+        def write_at_last(changes: Sequence[Change]) -> Results:
+            if conflicts:
+                conflicts.pop()
+                return {change.filename: Result.CONFLICT for change in changes}
+            return write(changes)
+
+        world.adapter.write = write_at_last  # type: ignore[method-assign]
+        error = world.syncer().converge(BUCKET, [kept])[kept]
+        assert str(error) == (
+            f"s3://{BUCKET}/{kept} or its row kept changing during 9 attempts: its event will be retried"
+        )
 
     def test_a_handler_of_another_key_drops_one_that_is_missing(self, world: World) -> None:
         for key in (self.OLD, self.NEW):
