@@ -12,24 +12,31 @@ from typing import Any
 from botocore.exceptions import ClientError
 from pypicloud.cache.dynamo import DynamoCache, DynamoPackage, PackageSummary
 
-from .dynamo_tables import DynamoTables, throttled
-from .key_repairs import REPLACE, Choose
+from ..exceptions import UnreachableError
+from .dynamo_client import is_throttled
+from .dynamo_tables import DynamoTables
+from .key_repairs import Choose, unused_names
+from .transactions import Item
 
 LOG = logging.getLogger(__name__)
+CACHE = DynamoCache
 
 
-def apply() -> None:
-    """Add the method."""
-    setattr(DynamoCache, REPLACE, _replace)
+def fetch_now(cache: Any, filename: str) -> Any | None:
+    """Return a row by a consistent read: ``fetch`` may return an older one."""
+    return cache.engine.get(DynamoPackage, filename=filename, consistent=True)
 
 
-def _replace(self: Any, package: Any, choose: Choose) -> bool:
-    """Replace the row of a package, by a consistent read: pypicloud's own may return an older row."""
-    filename, tables = package.filename, DynamoTables(self.engine, time.sleep)
-    items, _ = tables.get({filename}, set())
-    if filename not in items:
-        raise throttled("BatchGetItem did not return the item")
-    item = items[filename]
+def replace(cache: Any, package: Any, choose: Choose) -> bool:
+    """Replace the row of a package; return False if it has changed since it was read.
+
+    Raises
+    ------
+    UnreachableError
+        If DynamoDB throttles the table of packages. Nothing has been written.
+    """
+    filename, tables = package.filename, DynamoTables(cache.engine, time.sleep)
+    item = _read(tables, filename)
     row = tables.load(DynamoPackage, item)
     wanted = choose(row)
     try:
@@ -38,13 +45,26 @@ def _replace(self: Any, package: Any, choose: Choose) -> bool:
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "AccessDeniedException":
             raise
-        _replace_unconditionally(self, package, wanted, error)
+        _replace_unconditionally(cache, package, wanted, error)
     if wanted is not None:
-        self.engine.save(PackageSummary(wanted), overwrite=True)
-    names = {known.name for known in (package, row) if known is not None}
-    for name in names - {getattr(wanted, "name", None)}:
-        self._maybe_delete_summary(name)
+        cache.engine.save(PackageSummary(wanted), overwrite=True)
+    for name in unused_names(package, row, wanted):
+        cache._maybe_delete_summary(name)
     return True
+
+
+def _read(tables: DynamoTables, filename: str) -> Item | None:
+    """Return an item by a consistent read, or None if it does not exist."""
+    try:
+        items, _ = tables.get({filename}, set())
+    except ClientError as error:
+        if is_throttled(error):
+            raise UnreachableError(str(error)) from error
+        raise
+    if filename not in items:
+        raise UnreachableError("DynamoDB did not return the item: it has no capacity left")
+    item: Item | None = items[filename]
+    return item
 
 
 def _replace_unconditionally(cache: Any, package: Any, wanted: Any | None, error: ClientError) -> None:

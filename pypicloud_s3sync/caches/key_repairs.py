@@ -5,9 +5,9 @@ change of ``storage.prepend_hash``. The function lists the other key in the row.
 if it saves the file again, and deletes the row although the file is left. The repair can go once pypicloud
 knows of such keys.
 
-The function may write the row at the same time. pypicloud's own caches therefore get a method that replaces a
-row only if it has not changed since it was read: see :mod:`.dynamo_keys`, :mod:`.redis_keys` and
-:mod:`.sql_keys`. Any other cache, and one with a ``save`` or ``clear`` of its own, reads and then writes.
+The function may write the row at the same time. In pypicloud's own caches, a row is therefore replaced only
+if it has not changed since it was read: see :mod:`.dynamo_keys`, :mod:`.redis_keys` and :mod:`.sql_keys`. Any
+other cache, and one with a ``save`` or ``clear`` of its own, reads and then writes.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from pypicloud.cache.base import ICache
 
-from ..exceptions import S3SyncError
+from ..exceptions import S3SyncError, UnreachableError
 from ..sync.pending import OTHER_KEYS, listed_keys
+from .registry import backend_of
 from .storage_repairs import existing_package
 
 _DONE = "_s3sync_keeps_keys"
-#: The method of a cache that takes the package that is uploaded or deleted, and a function that returns the
-#: wanted row for the present one. It returns False if the row has changed in between.
-REPLACE = "_s3sync_replace"
-#: The modules that add it, by the library that a cache needs.
-_MODULES = {"flywheel": ".dynamo_keys", "redis": ".redis_keys", "sqlalchemy": ".sql_keys"}
-#: Seconds to pause before each further attempt to replace a row.
+#: Seconds to pause before each further attempt to replace a row that has changed.
 PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+#: Seconds to pause before each further attempt while the database has no capacity left.
+THROTTLED_PAUSES = (0.4, 0.8, 1.6, 3.2, 6.4, 6.4)
+#: Seconds after which no further attempt follows: botocore's own retries may take as long as the pauses.
+THROTTLED_LIMIT = 20
 
 #: Takes the present row, and returns the row that the cache should have; None is no row.
 Choose = Callable[[Any], Any]
@@ -46,9 +45,6 @@ def apply() -> None:
     if getattr(ICache, _DONE, False):
         return
     setattr(ICache, _DONE, True)
-    for library, module in _MODULES.items():
-        if find_spec(library) is not None:
-            import_module(module, __package__).apply()
     ICache.upload = _remembering(ICache.upload)
     ICache.delete = _falling_back(ICache.delete)
 
@@ -67,6 +63,11 @@ def remaining(keys: Iterable[str], find: Callable[[str], Any | None]) -> Any | N
     *others, newest = sorted(left, key=lambda found: (found.last_modified, found.data["path"]))
     newest.data = _with_others(newest.data, {other.data["path"] for other in others})
     return newest
+
+
+def unused_names(package: Any, row: Any | None, wanted: Any | None) -> set[str]:
+    """Return the names that a package or its previous row had, and its new row does not have."""
+    return {known.name for known in (package, row) if known is not None} - {getattr(wanted, "name", None)}
 
 
 def _remembering(upload: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,29 +108,46 @@ def _falling_back(delete: Callable[..., Any]) -> Callable[..., Any]:
 
 def _replace(cache: Any) -> Replace:
     """Return the function that replaces a row of a cache."""
-    owner: Any = next((base for base in type(cache).__mro__ if REPLACE in vars(base)), None)
-    own = cache.save, cache.clear
-    if owner is not None and [getattr(it, "__func__", it) for it in own] == [owner.save, owner.clear]:
-        return functools.partial(_replace_unchanged, getattr(cache, REPLACE))
-    return functools.partial(_read_and_write, cache, *own)
+    own, backend = (cache.save, cache.clear), backend_of(type(cache))
+    if backend is None:
+        return functools.partial(_read_and_write, cache, *own, cache.fetch)
+    # Imported only now: the library of another cache may be installed in a version that cannot be used.
+    keys: Any = import_module(f".{backend}_keys", __package__)
+    if [getattr(it, "__func__", it) for it in own] == [keys.CACHE.save, keys.CACHE.clear]:
+        return functools.partial(_replace_unchanged, functools.partial(keys.replace, cache))
+    return functools.partial(_read_and_write, cache, *own, functools.partial(keys.fetch_now, cache))
 
 
-def _replace_unchanged(attempt: Callable[[Any, Choose], bool], package: Any, choose: Choose) -> None:
-    for pause in (*PAUSES, None):
-        if attempt(package, choose):
-            return
-        if pause is not None:
-            time.sleep(pause)
-    raise S3SyncError(
-        f"the cache's row of {package.filename} changed during each of {len(PAUSES) + 1} attempts: the bucket"
-        " has been changed, and its event will correct the row"
-    )
+def _replace_unchanged(replace: Callable[[Any, Choose], bool], package: Any, choose: Choose) -> None:
+    """Replace a row; again if it has changed in between, or the database has no capacity left."""
+    pauses, throttled_pauses = iter(PAUSES), iter(THROTTLED_PAUSES)
+    end = time.monotonic() + THROTTLED_LIMIT
+    while True:
+        try:
+            if replace(package, choose):
+                return
+            reason, pause = f"changed during each of {len(PAUSES) + 1} attempts", next(pauses, None)
+        except UnreachableError as error:
+            # Its own text is the function's, which has the event again.
+            reason = f"was not written, because the database is throttled ({error.__cause__ or error})"
+            pause = next(throttled_pauses, None) if time.monotonic() < end else None
+        if pause is None:
+            raise S3SyncError(
+                f"the cache's row of {package.filename} {reason}: the bucket has been changed, and its event"
+                " will correct the row"
+            )
+        time.sleep(pause)
 
 
 def _read_and_write(
-    cache: Any, save: Callable[..., Any], clear: Callable[..., Any], package: Any, choose: Choose
+    cache: Any,
+    save: Callable[..., Any],
+    clear: Callable[..., Any],
+    fetch: Callable[..., Any],
+    package: Any,
+    choose: Choose,
 ) -> None:
-    wanted = choose(cache.fetch(package.filename))
+    wanted = choose(fetch(package.filename))
     if wanted is not package:
         clear(package)
         # SQLAlchemy would take the row that it is about to delete for the one that is saved.

@@ -6,42 +6,71 @@ are written as pypicloud writes them. If the server ends in between, the file's 
 
 from __future__ import annotations
 
+import functools
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from pypicloud.cache.redis_cache import RedisCache
+from redis.exceptions import ResponseError
 
-from .key_repairs import REPLACE, Choose
+from .key_repairs import Choose, unused_names
 from .redis_cache import dump_row, load_row
 from .redis_commands import swap_script
 
-
-def apply() -> None:
-    """Add the method."""
-    setattr(RedisCache, REPLACE, _replace)
+LOG = logging.getLogger(__name__)
+CACHE = RedisCache
 
 
-def _replace(self: Any, package: Any, choose: Choose) -> bool:
-    """Replace the row of a package, then write the lists of the names that it has and had."""
-    key = self.redis_key(package.filename)
-    before = self.db.hgetall(key)
-    row = load_row(self, before)
+def fetch_now(cache: Any, filename: str) -> Any | None:
+    """Return a row as Redis has it."""
+    return cache.fetch(filename)
+
+
+def replace(cache: Any, package: Any, choose: Choose) -> bool:
+    """Replace the row of a package, then write the lists of the names that it has and had.
+
+    Returns
+    -------
+    bool
+        False if the row has changed since it was read.
+    """
+    key = cache.redis_key(package.filename)
+    before = cache.db.hgetall(key)
+    row = load_row(cache, before)
     wanted = choose(row)
-    after = {} if wanted is None else dump_row(self, wanted)
-    if before != after and not self.db.eval(*swap_script(key, before, after)):
-        return False
+    after = {} if wanted is None else dump_row(cache, wanted)
+    pipe = cache.db.pipeline()
+    lists: Any = _Lists(pipe, key)
+    try:
+        if before != after and not cache.db.eval(*swap_script(key, before, after)):
+            return False
+    except ResponseError as error:
+        # pypicloud itself needs no scripts. If Redis refuses its commands as well, their error is the reason.
+        _warn(str(error))
+        if before.keys() - after.keys():
+            pipe.delete(key)
+        lists = pipe
     if wanted is not None:
-        pipe = self.db.pipeline()
-        RedisCache.save(self, wanted, pipe=_Lists(pipe, key))
-        pipe.execute()
-    names = {known.name for known in (package, row) if known is not None}
-    for name in names - {getattr(wanted, "name", None)}:
-        pipe = self.db.pipeline()
-        pipe.srem(self.redis_filename_set(name), package.filename)
-        pipe.scard(self.redis_filename_set(name))
+        RedisCache.save(cache, wanted, pipe=lists)
+    pipe.execute()
+    for name in unused_names(package, row, wanted):
+        pipe = cache.db.pipeline()
+        pipe.srem(cache.redis_filename_set(name), package.filename)
+        pipe.scard(cache.redis_filename_set(name))
         if not pipe.execute()[1]:
-            self._delete_summary(name)
+            cache._delete_summary(name)
     return True
+
+
+@functools.lru_cache(maxsize=8)
+def _warn(error: str) -> None:
+    """Warn once for each reason for which Redis does not run the script."""
+    LOG.warning(
+        "Redis does not run EVAL (%s): allow the server to run it, or a key that the function adds to a row"
+        " at the same time may be lost",
+        error,
+    )
 
 
 class _Lists:

@@ -17,7 +17,6 @@ from pypicloud_s3sync import compat
 from pypicloud_s3sync.caches import sql as adapters
 from pypicloud_s3sync.caches import sql_keys
 from pypicloud_s3sync.caches.base import Change, Result, RowKey
-from pypicloud_s3sync.caches.key_repairs import REPLACE
 from pypicloud_s3sync.caches.registry import open_cache
 from pypicloud_s3sync.caches.sql import SqlAdapter
 from pypicloud_s3sync.exceptions import S3SyncError
@@ -119,7 +118,6 @@ def test_an_overwrite_succeeds_although_the_function_has_deleted_its_row(both: B
 
 def test_the_server_locks_the_row_whose_keys_it_reads_before_it_writes_it(both: Both) -> None:
     both.insert()
-    sql_keys.apply()
     lock = sqlalchemy.text("SELECT filename FROM packages FOR UPDATE NOWAIT")
 
     def choose(row: Any) -> Any:
@@ -129,21 +127,18 @@ def test_the_server_locks_the_row_whose_keys_it_reads_before_it_writes_it(both: 
         return both.package(by="server")
 
     with both.server.request() as cache:
-        assert getattr(cache, REPLACE)(both.package(by="server"), choose)
+        assert sql_keys.replace(cache, both.package(by="server"), choose)
     assert both.rows() == {"pkg-1.0.tar.gz": "by the server"}
 
 
 def test_the_server_reads_the_row_again_that_the_function_has_inserted(both: Both) -> None:
-    sql_keys.apply()
-
     def choose(row: Any) -> Any:
         if row is None:
             both.insert()
         return both.package(by="server" if row is None else f"server after {row.summary}")
 
     with both.server.request() as cache:
-        replace = getattr(cache, REPLACE)
-        assert [replace(both.package(by="server"), choose) for _ in range(2)] == [False, True]
+        assert [sql_keys.replace(cache, both.package(by="server"), choose) for _ in range(2)] == [False, True]
     assert both.rows() == {"pkg-1.0.tar.gz": "by the server after by the function"}
 
 

@@ -19,9 +19,11 @@ from pypicloud.cache.redis_cache import RedisCache
 from pypicloud.cache.sql import SQLCache
 from pypicloud.storage.s3 import S3Storage
 from pypicloud.util import EnvironSettings
+from redis.exceptions import NoPermissionError, ResponseError
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from pypicloud_s3sync.caches import key_repairs
+from pypicloud_s3sync.caches import dynamo_keys, key_repairs, redis_keys, sql_keys
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.moto_world import BUCKET, REGION, World
 
@@ -30,6 +32,23 @@ HASHED, PLAIN, THIRD = "5b6e/pkg/pkg-1.0.tar.gz", "pkg/pkg-1.0.tar.gz", "old/pkg
 ALLOWED = SimpleNamespace(
     access=SimpleNamespace(can_overwrite_package=lambda: True, can_delete_package=lambda: True)
 )
+
+
+#: A call of the server's conditional write, and the code with which DynamoDB throttles it.
+THROTTLED_CALLS = [
+    ("batch_get_item", "ProvisionedThroughputExceededException"),
+    ("transact_write_items", "ThrottlingException"),
+    ("transact_write_items", "ThrottlingError"),
+]
+
+
+def throttling_error(operation: str, code: str) -> ClientError:
+    """Return an error of a throttled call, or of a transaction that is cancelled for the reason."""
+    answer: Any = {"Error": {"Code": code, "Message": "no capacity"}}
+    if code == "ThrottlingError":
+        answer["Error"] = {"Code": "TransactionCanceledException", "Message": code}
+        answer["CancellationReasons"] = [{"Code": code}]
+    return ClientError(answer, operation)
 
 
 @pytest.fixture
@@ -71,6 +90,19 @@ def cache(backend: str, world: World, repaired: None, tmp_path: Path) -> Iterato
     yield cache
     if backend == "sql":
         cache.db.close()
+
+
+@pytest.fixture(params=["its own methods", "a save of its own"])
+def any_class(request: Any, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cache have pypicloud's class, or a subclass with a ``save`` of its own."""
+    base = type(cache)
+
+    class Custom(base):  # type: ignore[misc,valid-type]
+        def save(self, package: Any) -> None:
+            super().save(package)
+
+    if request.param == "a save of its own":
+        monkeypatch.setattr(cache, "__class__", Custom)
 
 
 class Other:
@@ -121,6 +153,7 @@ def test_an_upload_lists_the_key_of_the_row_that_it_replaces(cache: Any, world: 
     assert row.data["other_paths"] == sorted([HASHED, THIRD])
 
 
+@pytest.mark.usefixtures("any_class")
 def test_an_upload_lists_a_key_that_the_function_has_added_meanwhile(
     cache: Any, world: World, monkeypatch: pytest.MonkeyPatch, other: Any
 ) -> None:
@@ -137,6 +170,7 @@ def test_an_upload_lists_a_key_that_the_function_has_added_meanwhile(
     assert cache.fetch(FILENAME).data["other_paths"] == sorted([HASHED, THIRD])
 
 
+@pytest.mark.usefixtures("any_class")
 def test_a_deletion_keeps_a_key_that_the_function_has_added_meanwhile(
     cache: Any, world: World, monkeypatch: pytest.MonkeyPatch, other: Any
 ) -> None:
@@ -225,6 +259,154 @@ class TestWriteInBetween:
         with pytest.raises(S3SyncError, match="changed during each of 4 attempts"):
             upload(cache)
         assert cache.fetch(FILENAME).data["other_paths"] == [f"old3/{FILENAME}"]
+
+
+def test_nothing_is_imported_for_caches_whose_libraries_are_merely_installed(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(key_repairs, "import_module", lambda *arguments: pytest.fail(str(arguments)))
+    request.getfixturevalue("repaired")
+    assert ICache.upload is not inspect.unwrap(ICache.upload)
+
+
+@pytest.mark.parametrize("backend", ["dynamo"])
+def test_a_custom_dynamodb_cache_reads_consistently(cache: Any, world: World) -> None:
+    """moto's reads are always consistent, so the request is looked at."""
+    put(world, HASHED, PLAIN)
+    saved(cache, PLAIN, HASHED)
+    cache.save = functools.partial(type(cache).save, cache)
+    package = cache.fetch(FILENAME)
+    requests: list[Any] = []
+    cache.engine.dynamo.client.meta.events.register(
+        "provide-client-params.dynamodb.BatchGetItem",
+        lambda params, **_: requests.extend(params["RequestItems"].values()),
+    )
+    cache.delete(package)
+    assert [request["ConsistentRead"] for request in requests] == [True]
+
+
+REFUSALS = [
+    NoPermissionError("User default has no permissions to run the 'eval' command"),
+    ResponseError("unknown command 'EVAL', with args beginning with: "),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=["denied", "unknown"])
+@pytest.mark.parametrize("backend", ["redis"])
+def test_a_server_whose_redis_runs_no_script_writes_as_pypicloud_does(
+    cache: Any, world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Any
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise error
+
+    redis_keys._warn.cache_clear()
+    monkeypatch.setattr(cache.db, "eval", refuse)
+    put(world, HASHED)
+    saved(cache, HASHED)
+    upload(cache)
+    row = cache.fetch(FILENAME)
+    assert (row.data["path"], row.data["other_paths"]) == (PLAIN, [HASHED])
+    cache.delete(row)
+    row = cache.fetch(FILENAME)
+    assert (row.data["path"], "other_paths" in row.data) == (HASHED, False)
+    cache.delete(row)
+    assert cache.fetch(FILENAME) is None
+    assert cache.distinct() == cache.summary() == []
+    assert caplog.text.count("Redis does not run EVAL") == 1
+
+
+def replace(cache: Any) -> None:
+    """Save a package as an upload does after it has stored the file."""
+    package = cache.new_package("pkg", "1.0", FILENAME, path=PLAIN)
+    key_repairs._replace(cache)(package, lambda row: package)
+
+
+@pytest.mark.parametrize("backend", ["dynamo"])
+class TestThrottling:
+    """DynamoDB has no capacity left for the server's conditional write."""
+
+    @pytest.fixture(autouse=True)
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Return the seconds that are slept."""
+        slept: list[float] = []
+        clock = SimpleNamespace(sleep=slept.append, monotonic=lambda: sum(slept))
+        for module in (key_repairs, dynamo_keys):
+            monkeypatch.setattr(module, "time", clock)
+        return slept
+
+    @pytest.fixture
+    def throttle(self, cache: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Let some calls of an operation be throttled."""
+        client = cache.engine.dynamo.client
+
+        def plan(operation: str, error: ClientError, times: int) -> None:
+            call, left = getattr(client, operation), [error] * times
+
+            def throttled(**arguments: Any) -> Any:
+                if left:
+                    raise left.pop()
+                return call(**arguments)
+
+            monkeypatch.setattr(client, operation, throttled)
+
+        return plan
+
+    @pytest.mark.parametrize(("operation", "code"), THROTTLED_CALLS, ids=lambda value: str(value))
+    def test_a_write_waits_until_there_is_capacity(
+        self, cache: Any, throttle: Callable[..., None], operation: str, code: str
+    ) -> None:
+        throttle(operation, throttling_error(operation, code), 4)
+        replace(cache)
+        assert cache.fetch(FILENAME).data["path"] == PLAIN
+
+    @pytest.mark.parametrize(("operation", "code"), THROTTLED_CALLS, ids=lambda value: str(value))
+    def test_a_write_ends_with_the_reason_if_there_is_none(
+        self, cache: Any, clock: list[float], throttle: Callable[..., None], operation: str, code: str
+    ) -> None:
+        throttle(operation, throttling_error(operation, code), 99)
+        with pytest.raises(S3SyncError, match=f"{FILENAME} was not written.*throttled.*{code}") as caught:
+            replace(cache)
+        assert "its event will correct the row" in str(caught.value)
+        assert "retried" not in str(caught.value)
+        assert 15 < sum(clock) < 30
+
+    def test_an_item_that_is_not_returned_is_throttled(
+        self, cache: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unprocessed(**arguments: Any) -> Any:
+            return {"Responses": {}, "UnprocessedKeys": arguments["RequestItems"]}
+
+        monkeypatch.setattr(cache.engine.dynamo.client, "batch_get_item", unprocessed)
+        with pytest.raises(S3SyncError, match="no capacity left"):
+            replace(cache)
+
+
+class TestIntegrityError:
+    """A database with savepoints refuses to insert a row that did not exist."""
+
+    @pytest.fixture
+    def backend(self) -> str:
+        return "sql"
+
+    @pytest.fixture(autouse=True)
+    def savepoints(self, cache: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cache.db.get_bind().dialect, "name", "other")
+
+    def test_a_row_that_has_been_inserted_since_is_read_again(self, cache: Any, other: Other) -> None:
+        def choose(row: Any) -> Any:
+            if row is None:
+                saved(other, HASHED)
+            return package
+
+        package = cache.new_package("pkg", "1.0", FILENAME, path=PLAIN)
+        assert [sql_keys.replace(cache, package, choose) for _ in range(2)] == [False, True]
+        assert cache.fetch(FILENAME).data["path"] == PLAIN
+
+    def test_any_other_error_is_raised(self, cache: Any) -> None:
+        package = cache.new_package("pkg", "1.0", FILENAME, path=PLAIN)
+        package.name = None
+        with pytest.raises(IntegrityError, match="NOT NULL"):
+            sql_keys.replace(cache, package, lambda row: package)
 
 
 def test_a_server_without_the_permission_deletes_as_pypicloud_does(
