@@ -67,8 +67,8 @@ def replace(cache: Any, package: Any, choose: Choose) -> bool:
 def _warn(error: str) -> None:
     """Warn once for each reason for which Redis does not run the script."""
     LOG.warning(
-        "Redis does not run EVAL (%s): allow the server to run it, or a key that the function adds to a row"
-        " at the same time may be lost",
+        "Redis does not run a script (%s): allow the server EVAL, DEL, HGET, HLEN and HSET, or a key that the"
+        " function adds to a row at the same time may be lost",
         error,
     )
 
