@@ -17,7 +17,7 @@ from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 from ..exceptions import UnreachableError
 from .dynamo_client import cancellation_reasons, is_throttled
 from .throttling import THROTTLED_ITEM
-from .transactions import Item, batches, condition
+from .transactions import Item, batches, condition, unchanged
 
 #: Keys in one BatchGetItem.
 MAX_KEYS = 100
@@ -177,14 +177,13 @@ class DynamoTables:
         """Return the write that replaces a row, on condition that it has not changed since it was read."""
         table = self.name(DynamoPackage)
         if item is None:
-            unchanged = condition("attribute_not_exists(#file)")
-        elif "data" in item:
-            unchanged = condition("#time = :time AND #data = :data", item["last_modified"], item["data"])
+            test = condition("attribute_not_exists(#file)")
         else:
-            unchanged = condition("#time = :time AND attribute_not_exists(#data)", item["last_modified"])
+            # The time alone is the same for two uploads within a second.
+            test = unchanged(item, "#time", "#data", "#name", "#text")
         if wanted is None:
-            return {"Delete": {"TableName": table, "Key": {"filename": {"S": filename}}, **unchanged}}
-        return {"Put": {"TableName": table, "Item": self.dump(wanted), **unchanged}}
+            return {"Delete": {"TableName": table, "Key": {"filename": {"S": filename}}, **test}}
+        return {"Put": {"TableName": table, "Item": self.dump(wanted), **test}}
 
     def parallel(self, call: Callable[[T], R], values: Iterable[T]) -> list[R]:
         """Call for each of the values, a few in parallel; after an error, begin no further call."""

@@ -119,6 +119,24 @@ def changes_by_name(changes: Sequence[Change], summaries: Mapping[str, Item | No
     return {name: RowChanges(*map(tuple, rows)) for name, rows in names.items()}
 
 
+def unchanged(item: Item, *names: str) -> dict[str, Any]:
+    """Return the condition that attributes of an item are still what they were when it was read.
+
+    Parameters
+    ----------
+    item : dict
+    *names : str
+        Keys of :data:`NAMES`.
+    """
+    present = [NAMES[name] in item for name in names]
+    tests = (
+        f"{name} = :{name[1:]}" if known else f"attribute_not_exists({name})"
+        for name, known in zip(names, present, strict=True)
+    )
+    values = (item[NAMES[name]] for name, known in zip(names, present, strict=True) if known)
+    return condition(" AND ".join(tests), *values)
+
+
 def condition(expression: str, *values: Any) -> dict[str, Any]:
     """Return a condition with the attribute names and values of its expression.
 

@@ -339,6 +339,25 @@ class TestConflict:
         assert adapter.write([Change(KEY, snapshot, None)]) == {KEY.filename: Result.CONFLICT}
         assert world.rows()[KEY.filename].data["path"] == "y/pkg-1.0.tar.gz"
 
+    def test_a_summary_of_the_server_is_not_replaced_if_the_server_has_written_another_text_of_the_same_time(
+        self, world: World, adapter: DynamoAdapter, calls: CallLog
+    ) -> None:
+        """The server's summaries have no checksum of their rows, which would tell them apart."""
+        first, second = package(world, "1.0", "first", second=1), package(world, "2.0", "second", second=1)
+        world.cache.save(first)
+        calls.before["TransactWriteItems"] = [lambda: world.cache.save(second)]
+        save(adapter, package(world, "0.1", "old", second=0))
+        assert world.summaries() == {"pkg": "second"}
+
+    def test_a_row_is_not_replaced_if_its_text_has_changed_within_the_same_time(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        save(adapter, package(world, "1.0", "before", second=1))
+        snapshot = read_one(adapter, KEY)
+        world.cache.save(package(world, "1.0", "after", second=1))
+        assert adapter.write([Change(KEY, snapshot, None)]) == {KEY.filename: Result.CONFLICT}
+        assert world.rows()[KEY.filename].summary == "after"
+
     def test_a_row_without_a_summary_is_not_deleted_while_another_handler_writes_its_summary(
         self, world: World, adapter: DynamoAdapter
     ) -> None:
