@@ -354,7 +354,7 @@ class TestConflict:
     ) -> None:
         save(adapter, package(world, "1.0", "before", second=1))
         snapshot = read_one(adapter, KEY)
-        world.cache.save(package(world, "1.0", "after", second=1))
+        world.cache.engine.save(package(world, "1.0", "after", second=1), overwrite=True)
         assert adapter.write([Change(KEY, snapshot, None)]) == {KEY.filename: Result.CONFLICT}
         assert world.rows()[KEY.filename].summary == "after"
 
