@@ -46,10 +46,11 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
         The error of S3 or the cache if one of them does not answer.
     """
     state, queue_arn = State.of(asked.state), asked.queue_arn
-    s3, bucket, prefix = syncer().reader.s3, str(syncer().bucket), syncer().prefix
-    path = temporary_path(file_name(s3.meta.endpoint_url, bucket, prefix))
-    with KnownObjects(path, after=state.cursor) as known:
-        work = Pass(syncer(), s3, state, known=known)
+    started = syncer()
+    s3 = started.reader.s3
+    work = Pass(started, s3, state)
+    path = temporary_path(file_name(s3.meta.endpoint_url, work.bucket, started.prefix))
+    with KnownObjects(path, after=state.cursor) as work.known:
         if queue_arn is not None:
             # Keys that failed are events from now on.
             work.hand_over = partial(_queue, queue_arn, work)
@@ -68,7 +69,7 @@ def run(asked: Request, seconds: float | None) -> dict[str, Any]:
 
 def _queue(queue_arn: str, work: Pass, failed: dict[str, str]) -> None:
     """Send keys that failed to the queue, like events, and remove them."""
-    bucket, region = str(work.syncer.bucket), work.s3.meta.region_name
+    bucket, region = work.bucket, work.s3.meta.region_name
     differences = (Difference(Kind.STALE, key, (key,), "") for key in failed)
     _send(queue_arn, [text for difference in differences for text in messages(difference, bucket, region)])
     failed.clear()

@@ -24,7 +24,7 @@ def file_name(endpoint_url: str, bucket: str, prefix: str) -> str:
 
 
 def temporary_path(name: str) -> Path | None:
-    """Return the path of a file below the temporary directory; None if no directory there is safe."""
+    """Return the path of a file in the user's private directory, which is created; None if it is not safe."""
     try:
         return private_directory() / name
     except ConflictError as error:

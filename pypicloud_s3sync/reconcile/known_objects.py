@@ -50,6 +50,8 @@ _OUTSIDE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_NOLFS,
 }
+#: What SQLite reports if the file can be read, but not written.
+_UNWRITABLE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL}
 
 T = TypeVar("T")
 
@@ -60,7 +62,8 @@ class KnownObjects:
     Parameters
     ----------
     path : Path, optional
-        The file, which is created with its directory if there is something to keep. Without it, nothing is.
+        The file, which is created if there is something to keep, and so is its directory unless it exists.
+        Without a file, nothing is kept.
     after : str
         The key after which the pages begin.
     """
@@ -68,7 +71,7 @@ class KnownObjects:
     def __init__(self, path: Path | None = None, after: str = "") -> None:
         self._path = path
         self._database: sqlite3.Connection | None = None
-        self._has_failed = False
+        self._has_failed = self._is_read_only = False
         self._rules, self._last = "", after
         self._time: int | None = None
 
@@ -110,9 +113,12 @@ class KnownObjects:
                 LOG.info("%s is damaged, and begun anew: %s", self._path, error)
                 self._has_failed = not self._remove()
             else:
-                LOG.info("what is read of objects is not remembered in %s: %s", self._path, error)
+                self._log(error)
                 self._has_failed = True
             return None
+
+    def _log(self, error: Exception) -> None:
+        LOG.info("what is read of objects is not remembered in %s: %s", self._path, error)
 
     def _remove(self) -> bool:
         """Remove the file; return whether that was possible."""
@@ -175,11 +181,21 @@ class KnownObjects:
         self._attempt(lambda: self._write(statement, [(*known, self._rules) for known in settled]))
 
     def _write(self, statement: str, values: Sequence[tuple[object, ...]]) -> None:
-        if self._database is None or not values:
+        """Write, unless the disk is full or the file may only be read; what it has is used nevertheless."""
+        if self._database is None or self._is_read_only or not values:
             return
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.executemany(statement, values)
-        self._database.execute("COMMIT")
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._database.executemany(statement, values)
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _UNWRITABLE:
+                raise
+            self._log(error)
+            self._is_read_only = True
+            # SQLite itself may have done so.
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
 
 
 def _is_damage(error: Exception) -> bool:

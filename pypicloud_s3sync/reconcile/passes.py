@@ -64,7 +64,7 @@ class Pass:
         syncer = self.syncer
         if syncer.bucket is None:
             raise S3SyncError("no bucket is set: run ppc-s3sync enable")
-        self._bucket: str = syncer.bucket
+        self.bucket: str = syncer.bucket
         self._scan: Scan = _scan_of(syncer.adapter)
         self._learned: list[tuple[Known, int]] = []
         # The function keeps its syncer, which also converges events.
@@ -102,7 +102,7 @@ class Pass:
     def _step_of_bucket(self, size: int) -> State:
         state = self.state
         prefix = self.syncer.prefix
-        page, cursor = list_page(self.s3, self._bucket, prefix, state.cursor, size)
+        page, cursor = list_page(self.s3, self.bucket, prefix, state.cursor, size)
         known = {it.key: it for it in self.known.of_page(page)}
         found = [stored._replace(known=known.get(stored.key)) for stored in page.objects]
         rows = self._rows_of(found)
@@ -181,7 +181,7 @@ class Pass:
 
     def _converge(self, different: Iterable[Difference]) -> Mapping[str, Outcome | Exception]:
         keys = [key for item in different for key in item.keys]
-        outcomes = self._syncer.converge(self._bucket, keys) if keys else {}
+        outcomes = self._syncer.converge(self.bucket, keys) if keys else {}
         self.known.add(self._learned)
         self._learned.clear()
         for key, outcome in outcomes.items():

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from ..exceptions import ConflictError
 
+#: The variables and the directories that Python tries before it takes the current directory.
+_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_DIRECTORIES = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - read by name, not created
+
 
 def private_directory() -> Path:
     """Return the user's directory, in which nobody else can read files, or put a file or a link.
@@ -18,10 +22,7 @@ def private_directory() -> Path:
     ConflictError
         If the directory cannot be created, or belongs to another user.
     """
-    try:
-        path = Path(tempfile.gettempdir(), f"pypicloud-s3sync-{os.getuid()}")
-    except FileNotFoundError as error:
-        raise ConflictError("no temporary directory can be written: set TMPDIR to one that can") from error
+    path = Path(_temporary_directory(), f"pypicloud-s3sync-{os.getuid()}")
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         status = path.lstat()
@@ -36,3 +37,15 @@ def private_directory() -> Path:
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise ConflictError(f"{path} can be used by other users: remove it, or set TMPDIR")
     return path
+
+
+def _temporary_directory() -> str:
+    """Return Python's temporary directory, but not the current directory in place of one."""
+    try:
+        directory = tempfile.gettempdir()
+    except FileNotFoundError:
+        directory = os.curdir
+    named = [os.path.abspath(os.environ[name]) for name in _VARIABLES if os.environ.get(name)]
+    if directory in (*_DIRECTORIES, *named) or directory not in (os.curdir, os.getcwd()):
+        return directory
+    raise ConflictError("no temporary directory can be written: set TMPDIR to one that can")

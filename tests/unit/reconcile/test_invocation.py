@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.exceptions import S3SyncError
 from pypicloud_s3sync.reconcile import invocation
 from pypicloud_s3sync.sync.reconcile_requests import Request
 from support.backends import Sql
@@ -37,3 +38,16 @@ def test_the_function_remembers_in_its_temporary_directory_what_it_has_read(
     assert read == [["a/README"], []]
     (path,) = tmp_path.glob("pypicloud-s3sync-*/*.objects")
     assert path.stat().st_size
+
+
+def test_a_function_without_a_bucket_starts_once_and_makes_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncer = World(Sql).syncer()
+    syncer.bucket = None
+    started = [syncer]
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(invocation, "syncer", started.pop)
+    with pytest.raises(S3SyncError, match="no bucket is set"):
+        invocation.run(Request(), 60)
+    assert list(tmp_path.iterdir()) == []

@@ -238,3 +238,40 @@ def test_processes_that_write_at_the_same_time_lose_nothing(tmp_path: Path) -> N
     listed = [ListedObject(key, key, 1, 1, "identity") for key in keys]
     with KnownObjects(path) as known:
         assert [found.key for found in known.of_page(Page(listed, 1000))] == keys
+
+
+def of(numbers: range) -> list[tuple[Known, int]]:
+    return [(Known(f"{number:04}", "identity"), 1) for number in numbers]
+
+
+def page_of(numbers: range) -> Page:
+    return Page([ListedObject(known.key, known.key, 1, 1, known.identity) for known, _ in of(numbers)], 1000)
+
+
+@pytest.mark.parametrize(
+    ("hinder", "message"),
+    [
+        ("PRAGMA max_page_count = 1", "database or disk is full"),
+        ("PRAGMA query_only = 1", "attempt to write a readonly database"),
+    ],
+)
+def test_what_a_file_that_cannot_be_written_has_is_used_to_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, hinder: str, message: str
+) -> None:
+    path, read, unread = tmp_path / "known", range(1000), range(1000, 3000)
+    with KnownObjects(path) as known:
+        known.of_page(page_of(read))
+        known.add(of(read))
+    caplog.set_level(logging.INFO, known_objects.__name__)
+    for _ in range(2):
+        caplog.clear()
+        with KnownObjects(path) as known:
+            # SQLite takes at least the present number of pages.
+            not_none(known._database).execute(hinder)
+            assert len(known.of_page(page_of(range(500)))) == 500
+            known.add(of(unread))
+            assert len(known.of_page(page_of(range(500, 3000)))) == 500
+            known.add(of(unread))
+        assert [record.getMessage() for record in caplog.records] == [
+            f"what is read of objects is not remembered in {path}: {message}"
+        ]

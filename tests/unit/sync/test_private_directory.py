@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.exceptions import ConflictError
+from pypicloud_s3sync.reconcile.known_files import temporary_path
 from pypicloud_s3sync.sync.private_directory import private_directory
 
 
@@ -43,6 +44,21 @@ def test_a_directory_that_others_can_write_to_is_refused() -> None:
     private_directory().chmod(0o770)
     with pytest.raises(ConflictError, match="can be used by other users"):
         private_directory()
+
+
+def test_the_current_directory_is_taken_only_if_it_is_a_temporary_one(
+    monkeypatch: pytest.MonkeyPatch, temporary: Path
+) -> None:
+    """Python takes it if no other directory can be written."""
+    monkeypatch.chdir(temporary)
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConflictError, match="set TMPDIR"):
+        private_directory()
+    assert temporary_path("name") is None
+    assert list(temporary.iterdir()) == []
+    monkeypatch.setenv("TEMP", str(temporary))
+    assert private_directory().parent == temporary
 
 
 def test_a_host_without_a_temporary_directory_is_an_error_with_what_to_do(
