@@ -4,9 +4,12 @@ import contextlib
 import json
 import os
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import quote_from_bytes
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import ConfigError, EventError, S3SyncError, SyncError
 from pypicloud_s3sync.sync.startup import syncer
+from support.fakes import not_none
 from support.invalid_events import DOCUMENTED, any_json, mutated
 from support.moto_world import CallLog, World, event, fail_for, notification_of
 
@@ -221,3 +225,25 @@ class TestExistingPackage:
         # No event can add the row again, since reading the object fails.
         fail_for(monkeypatch, error=error)
         assert_live_after(world, *map(event, DOCUMENTED))
+
+    @pytest.mark.parametrize("failure", [403, 503, ConnectionClosedError(endpoint_url="s3")], ids=str)
+    def test_an_error_of_the_request_that_is_sent_beforehand_leaves_its_row(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, failure: int | Exception
+    ) -> None:
+        """The errors are those of the connection, below the client of the function."""
+        heads: Any = not_none(syncer().reader.heads)
+        begin = Mock(side_effect=heads.begin)
+
+        def fail(**_: Any) -> AWSResponse:
+            if isinstance(failure, Exception):
+                raise failure
+            return AWSResponse("", failure, HTTPHeaders(), Mock(stream=lambda **_: iter([b""])))
+
+        # boto3 pauses between its attempts.
+        monkeypatch.setattr("botocore.endpoint.time.sleep", lambda seconds: None)
+        monkeypatch.setattr(heads, "begin", begin)
+        heads.client.meta.events.register_first("before-send.s3.HeadObject", fail)
+        with pytest.raises(SyncError):
+            world.notify(LIVE, name="ObjectRemoved:Delete")
+        begin.assert_called_once()
+        assert LIVE.rpartition("/")[2] in world.rows()
