@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import functools
 import http.client
 import socket
@@ -48,7 +49,8 @@ class Server:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError), connection.makefile("rb") as reader:
-            while request := b"".join(iter(reader.readline, b"\r\n")):
+            # At the end of the connection, the reader has no further line.
+            while request := b"".join(itertools.takewhile(lambda line: line != b"\r\n", reader)):
                 self.requests.append(request)
                 for piece in self.answers.pop(0) if self.answers else [OK]:
                     if piece == HANG_UP:
