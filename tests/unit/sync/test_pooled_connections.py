@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import functools
 import http.client
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
