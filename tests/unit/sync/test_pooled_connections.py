@@ -1,3 +1,5 @@
+"""Requests over idle connections of botocore's pool, to a server that answers as it is told."""
+
 from __future__ import annotations
 
 import contextlib
