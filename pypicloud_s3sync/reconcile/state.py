@@ -8,13 +8,13 @@ from typing import Any
 
 from ..exceptions import EventError
 
-#: The phases, of which :mod:`.passes` tells.
+#: The phases: see :mod:`.passes`.
 BUCKET, COUNT, ROWS, DONE = "bucket", "count", "rows", "done"
 
 
 @dataclass(frozen=True)
 class State:
-    """How far a reconciliation is, and what it has done.
+    """The progress of a reconciliation, and what it has done.
 
     Parameters
     ----------

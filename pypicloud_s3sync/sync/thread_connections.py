@@ -44,7 +44,7 @@ class Trust:
         self._loading = threading.Lock()
 
     def context(self) -> ssl.SSLContext:
-        """Return the certificates: ``ca_bundle``, ``REQUESTS_CA_BUNDLE``, or boto3's own."""
+        """Return a context with the certificates of ``ca_bundle``, ``REQUESTS_CA_BUNDLE``, or boto3."""
         with self._loading:
             if self._context is None:
                 configured = self.session.get_config_variable("ca_bundle")

@@ -2,7 +2,7 @@
 
 A step of a handler is silent if it changes neither the database nor the events, and the handler goes on: a
 read, or a write that fails or changes nothing. Nobody else sees when it is made. So it is made immediately
-before the handler's next step that is not silent, or immediately before a change by somebody else after which
+before the handler's next step that is not silent, or immediately before a change by others after which
 its answer would be another one. Every order is equal to one of these: each silent step can be moved behind
 the steps of others that do not change its answer.
 """

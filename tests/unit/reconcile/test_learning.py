@@ -1,4 +1,4 @@
-"""What runs read once, and the next ones know."""
+"""Remember what a run has read, so that the next runs need not read it."""
 
 from __future__ import annotations
 

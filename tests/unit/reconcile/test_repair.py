@@ -1,4 +1,4 @@
-"""What fails, what is tried again, and what cannot be repaired."""
+"""Repairs that fail, that are tried again, or that are impossible."""
 
 from __future__ import annotations
 
