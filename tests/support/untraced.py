@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import pkgutil
+import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +16,10 @@ import botocore.client
 import botocore.session
 import pytest
 
+import pypicloud_s3sync
+
+#: What the coverage omits, see setup.cfg: these modules run in processes of their own.
+OMITTED = re.compile(r"\.(__main__$|demo\.|scripts\.|slim\.)")
 #: The doors of botocore and boto3. Behind them run only a few event handlers of the project, with unit tests.
 DOORS = [
     (boto3.session.Session, "__init__"),
@@ -60,11 +68,31 @@ def _call() -> None:
     """Do nothing."""
 
 
+def _import_package() -> None:
+    """Import all modules of the package, so that their definitions are traced."""
+    for module in pkgutil.walk_packages(pypicloud_s3sync.__path__, f"{pypicloud_s3sync.__name__}."):
+        if not OMITTED.search(module.name):
+            importlib.import_module(module.name)
+
+
 class OnlyTests:
-    """Traces fixtures and tests, and nothing that pytest does between them."""
+    """Traces fixtures and tests, and nothing that pytest does before them and between them."""
 
     def __init__(self) -> None:
         self._tracer: Any = None
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Iterator[None]:
+        """Import the package, and stop the tracer while the tests are imported."""
+        tracer = sys.gettrace()
+        if tracer is None:
+            return (yield)
+        _import_package()
+        sys.settrace(None)
+        try:
+            return (yield)
+        finally:
+            _trace_again(tracer)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -108,3 +136,11 @@ class OnlyTests:
 def pytest_configure(config: pytest.Config) -> None:
     """Trace only tests, if anything is traced."""
     config.pluginmanager.register(OnlyTests(), "only-tests")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Trace nothing in the process that distributes the tests, nor in its threads, which begin next."""
+    if session.config.pluginmanager.hasplugin("dsession"):
+        sys.settrace(None)
+        threading.settrace(None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
-from benchmarks import charts
+import pytest
+
 from benchmarks.results import Chart, Line, Panel
 from benchmarks.samples import Sample
 
@@ -13,13 +15,21 @@ LINES = (Line("this project", ((10, Sample((1.0, 2.0, 3.0))), (1000, Sample((5.0
 CHART = Chart("files", "Growth of files", "files", (Panel("ms", LINES), Panel("calls", LINES)))
 
 
-def test_a_chart_is_an_svg_with_its_title_axes_and_lines(tmp_path: Path) -> None:
+@pytest.fixture
+def charts() -> Any:
+    """The module, which imports matplotlib; that takes too long for every worker to do it."""
+    from benchmarks import charts
+
+    return charts
+
+
+def test_a_chart_is_an_svg_with_its_title_axes_and_lines(charts: Any, tmp_path: Path) -> None:
     path = charts.draw(CHART, tmp_path)
     assert path == tmp_path / "files.svg"
     texts = {text for element in ET.parse(path).iter() for text in element.itertext()}
     assert {"Growth of files", "files", "ms", "calls", "this project"} <= {text.strip() for text in texts}
 
 
-def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_data_gives_the_same_bytes(charts: Any, tmp_path: Path) -> None:
     first = charts.draw(CHART, tmp_path).read_bytes()
     assert charts.draw(CHART, tmp_path).read_bytes() == first

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cfnlint.api import lint
 
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.desired.tags import DELIVERY_TAG, ROLE_TAG
@@ -40,6 +39,14 @@ ARNS: dict[str, Callable[[Any], str]] = {
         f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function['FunctionName']}"
     ),
 }
+
+
+def lint(document: dict[str, Any]) -> list[str]:
+    """Return what cfn-lint says about a template."""
+    # Importing it takes longer than any other test module, and only one worker needs it.
+    from cfnlint.api import lint
+
+    return [str(match) for match in lint(json.dumps(document), None, [REGION])]
 
 
 def cloudformation(**changes: str | None) -> dict[str, Any]:
@@ -83,7 +90,7 @@ def test_cfn_lint_accepts_each_resource_of_each_combination_of_settings() -> Non
         resources = {json.dumps(_without_settings(item)) for item in document["Resources"].values()}
         # Linting a template takes a second, and most have no resource that another one has not.
         if not resources <= checked:
-            found += [str(match) for match in lint(json.dumps(document), None, [REGION])]
+            found += lint(document)
             checked |= resources
     assert found == []
 
@@ -192,7 +199,7 @@ def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": ["Queue", "Arn"]}
     assert schedule["Target"]["RoleArn"] == {"Fn::GetAtt": ["ScheduleRole", "Arn"]}
     assert "scheduler.amazonaws.com" in str(resources["ScheduleRole"])
-    assert lint(json.dumps(document), None, [REGION]) == []
+    assert lint(document) == []
     assert not {"Schedule", "ScheduleRole"} & cloudformation()["Resources"].keys()
 
 
