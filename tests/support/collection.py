@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+UNIT = Path(__file__).parents[1] / "unit"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -15,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
-    items.sort(key=_is_short)
+    items.sort(key=_rank)
     _restore_order(items)
 
 
@@ -30,9 +33,13 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _is_short(item: pytest.Item) -> bool:
-    """Return whether a test can come last. The others would wait for a worker with a long group."""
-    return item.get_closest_marker("xdist_group") is None and item.get_closest_marker("e2e") is None
+def _rank(item: pytest.Item) -> int:
+    """Return the place of a test's kind: those that take longest first, because nothing is left to do beside
+    the last one.
+    """
+    if item.get_closest_marker("xdist_group") is not None or item.get_closest_marker("e2e") is not None:
+        return 0
+    return 2 if item.path.is_relative_to(UNIT) else 1
 
 
 def _restore_order(items: list[pytest.Item]) -> None:
