@@ -1,8 +1,9 @@
 """Try faults, random histories and interleavings on every core: ``make soak``, or ``python tests/soak.py``.
 
-First every fault is tried at every call of every command, then random histories are played, and at last the
-interleavings of two and three handlers are explored: every one of them, in ever larger scopes. Each part
-prints what it has done. ``--large`` adds the scopes that take longer than everything else together.
+First the tests marked with ``soak`` run, which ``make test`` leaves out. Then every fault is tried at every
+call of every command, random histories are played, and at last the interleavings of two and three handlers
+are explored: every one of them, in ever larger scopes. Each part prints what it has done. ``--large`` adds
+the scopes that take longer than everything else together.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +19,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support import models
+from support import faults, models, replication_faults
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql
 from support.exploration import SCOPES, Exploration
-from support.faults import Matrix, scenarios
 from support.histories import check
 from support.sites import zip_of
 
@@ -107,25 +108,55 @@ def explore_all(large: bool = False) -> int:
     return failed
 
 
-def disturb(name: str) -> tuple[str, int, list[str]]:
+def run_marked_tests() -> int:
+    """Run the tests that are marked with ``soak``; return 1 if any of them failed."""
+    workers = ["-n", str(os.cpu_count()), "--dist", "loadgroup"]
+    command = [sys.executable, "-m", "pytest", "-m", "soak", *workers]
+    return int(subprocess.run(command, cwd=Path(__file__).parents[1]).returncode != 0)
+
+
+class Disturbed(NamedTuple):
+    """A scenario of ``enable`` and ``disable``, or one of ``replicate``."""
+
+    replicate: bool
+    name: str
+
+
+def disturbed() -> Iterator[Disturbed]:
+    """Yield the scenarios that are disturbed."""
+    yield from (Disturbed(False, scenario.name) for scenario in faults.scenarios())
+    yield from (Disturbed(True, scenario.name) for scenario in replication_faults.scenarios())
+
+
+def matrix_of(chosen: Disturbed, bundle: Path) -> faults.Matrix | replication_faults.Matrix:
+    """Return the faults of a scenario."""
+    if chosen.replicate:
+        return replication_faults.Matrix(
+            next(scenario for scenario in replication_faults.scenarios() if scenario.name == chosen.name)
+        )
+    return faults.Matrix(
+        next(scenario for scenario in faults.scenarios() if scenario.name == chosen.name), bundle
+    )
+
+
+def disturb(chosen: Disturbed) -> tuple[str, int, list[str]]:
     """Try every fault at every call of a scenario; return how many, and what is wrong then."""
     with tempfile.TemporaryDirectory() as directory:
         bundle = Path(directory, "bundle.zip")
         bundle.write_bytes(zip_of("def handle_s3_event(event, context):\n    return {}\n"))
-        (scenario,) = (scenario for scenario in scenarios() if scenario.name == name)
-        matrix = Matrix(scenario, bundle)
+        matrix = matrix_of(chosen, bundle)
         cases = list(matrix.cases())
-        return name, len(cases), [problem for case in cases if (problem := matrix.problem(*case))]
+        text = f"{'replicate, ' if chosen.replicate else ''}{chosen.name}"
+        return text, len(cases), [problem for case in cases if (problem := matrix.problem(*case))]
 
 
 def disturb_all() -> int:
     """Try every fault at every call of every scenario; return how many are not repaired."""
     tried = failed = 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        names = [scenario.name for scenario in scenarios()]
-        for name, count, problems in pool.imap(disturb, names):
+        for text, count, problems in pool.imap(disturb, disturbed()):
             tried, failed = tried + count, failed + len(problems)
-            print(f"{name}: {count:,} faults, {len(problems)} failed", *problems, sep="\n  ", flush=True)
+            print(f"{text}: {count:,} faults, {len(problems)} failed", *problems, sep="\n  ", flush=True)
     print(f"{tried:,} faults at calls to AWS, each with a second run: {failed} failed", flush=True)
     return failed
 
@@ -160,7 +191,8 @@ def main(arguments: list[str]) -> int:
     """Run all parts; return the exit status, which is 1 if anything failed."""
     parser = argparse.ArgumentParser(
         prog="make soak SOAK_ARGS=",
-        description="Try faults, random histories and interleavings. It takes about an hour on two cores.",
+        description="Run the longest tests, and try faults, random histories and interleavings."
+        " It takes about an hour on two cores.",
     )
     parser.add_argument("count", nargs="?", type=int, default=100_000, help="histories (default: 100,000)")
     parser.add_argument("seed", nargs="?", type=int, default=0, help="seed of the first one (default: 0)")
@@ -168,6 +200,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     started = time.monotonic()
     parts: dict[str, Callable[[], int]] = {
+        "tests": run_marked_tests,
         "faults": disturb_all,
         "histories": lambda: play_all(options.count, options.seed),
         "explorations": lambda: explore_all(options.large),

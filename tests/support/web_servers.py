@@ -35,7 +35,8 @@ class Kind:
     """A web server and how it is started.
 
     ``command`` takes the ini and the port; ``sections`` are further sections of the ini, and ``path`` is the
-    prefix of the application. ``has_workers`` says whether a process of its own serves each request.
+    prefix of the application. ``has_workers`` says whether a process of its own serves each request. Of a
+    ``repeated`` kind, other kinds have the workers and the threads.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Kind:
     path: str = ""
     has_workers: bool = True
     behind_nginx: bool = False
+    repeated: bool = False
 
 
 def _gunicorn(*options: str) -> Callable[[Path, int], list[str]]:
@@ -66,6 +68,10 @@ WAITRESS = "\n[server:main]\nuse = egg:waitress#main\nhost = 127.0.0.1\nport = %
 UWSGI = (
     "\n[uwsgi]\npaste = config:%p\nmaster = true\nprocesses = 3\nreload-mercy = 3\nworker-reload-mercy = 3\n"
 )
+PREFIX_OF_PROXY = (
+    "\n[pipeline:main]\npipeline = prefix pypicloud\n"
+    "\n[filter:prefix]\nuse = egg:PasteDeploy#prefix\nprefix = /pypi\n"
+)
 KINDS = (
     Kind(
         "waitress below a prefix",
@@ -75,14 +81,8 @@ KINDS = (
         has_workers=False,
     ),
     # gunicorn gives up after 30 seconds; a test cannot wait for so long.
-    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5")),
-    Kind(
-        "gunicorn gthread with a prefix of the proxy",
-        _gunicorn("-k", "gthread", "-w", "2", "--threads", "4"),
-        "\n[pipeline:main]\npipeline = prefix pypicloud\n"
-        "\n[filter:prefix]\nuse = egg:PasteDeploy#prefix\nprefix = /pypi\n",
-        path="/pypi",
-    ),
+    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5"), PREFIX_OF_PROXY, path="/pypi"),
+    Kind("gunicorn gthread", _gunicorn("-k", "gthread", "-w", "2", "--threads", "4"), repeated=True),
     Kind("uWSGI", _uwsgi, UWSGI),
     Kind("waitress behind nginx", _pserve, WAITRESS, has_workers=False, behind_nginx=True),
 )

@@ -26,7 +26,6 @@ EXPLORATIONS = [
     *((Sql, scope, {"operations": 3, "server": False}) for scope in SCOPES),
     *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
     (Sql, KEYS, {"operations": 2}),
-    (Sql, KEYS, {"operations": 4, "server": False}),
     *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
     *((Redis, scope, {"operations": 1}) for scope in SCOPES),
@@ -101,9 +100,9 @@ def test_no_interleaving_diverges(
     [
         (Sql, KEYS, {"operations": 2, "server": False}),
         (Sql, FILES, {"operations": 2, "server": False, "pairs": True}),
-        (Dynamo, FILES, {"operations": 1}),
-        (Redis, SPLIT, {"operations": 1}),
-        (RedisServer, FILES, {"operations": 1, "handlers": 1}),
+        *((model, FILES, {"operations": 1, "handlers": 1}) for model in (Dynamo, Redis, RedisServer)),
+        pytest.param(Dynamo, FILES, {"operations": 1}, marks=pytest.mark.soak),
+        pytest.param(Redis, SPLIT, {"operations": 1}, marks=pytest.mark.soak),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
