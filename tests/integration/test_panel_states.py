@@ -411,7 +411,7 @@ def test_visits_of_the_admin_page_leave_nothing_behind(panel: Panel) -> None:
         return counts
 
     # The browser keeps a view or two for a while. What a visit leaves behind would be more each time.
-    counts = [visit(5) for _ in range(7)]
+    counts = [visit(3) for _ in range(7)]
     for name in ("nodes", "jsEventListeners"):
         numbers = [count[name] for count in counts]
         assert any(after <= before for before, after in itertools.pairwise(numbers)), f"{name}: {numbers}"

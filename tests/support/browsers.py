@@ -71,7 +71,9 @@ class Page:
 
     def barriers(self) -> list[str]:
         """Return the serious and critical problems of accessibility that axe finds in the panel."""
-        self.page.evaluate(AXE.read_text())
+        # A page keeps it until it is loaded again.
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE.read_text())
         found = self.page.evaluate("axe.run('.s3sync', {resultTypes: ['violations']})")
         return [
             f"{violation['id']}: {node['html']} {node['failureSummary']}"
