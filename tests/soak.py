@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pypicloud_s3sync.garbage import few_collections
 from support import faults, models, replication_faults
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql
 from support.exploration import SCOPES, Exploration
@@ -88,7 +89,8 @@ def explore(task: Task) -> tuple[str, int, tuple[str, ...]]:
     """Explore a scope; return its text, the number of states, and the moves of a counterexample."""
     handlers, started = HANDLERS[task.handlers], time.monotonic()
     model, (keys, names) = getattr(models, task.model), SCOPES[task.keys]
-    result = Exploration(model(), keys, names, operations=task.operations, **handlers.scope).run()
+    with few_collections():
+        result = Exploration(model(), keys, names, operations=task.operations, **handlers.scope).run()
     text = (
         f"{task.model}, {handlers.text}, {task.keys}, operations: {task.operations}, "
         f"{result.states:,} states, at most {result.most:,} at a time, {time.monotonic() - started:.0f} s"

@@ -4,7 +4,8 @@ pypicloud itself writes the summary of the file that was saved last, and counts 
 that lags behind. Here the summary is that of the name's newest row. The index alone never decides which rows
 exist: each summary has a checksum of the rows that it covers, in an attribute that pypicloud ignores, and a
 transaction replaces row and summary only if neither has changed since it was read. If the index shows rows
-that do not match the checksum, it has not caught up yet and is queried again.
+that do not match the checksum, it has not caught up yet and is queried again. Each write of a summary has a
+revision of its own, so that one that has been replaced and restored since it was read counts as changed.
 
 A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
 row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
@@ -20,6 +21,7 @@ The requests are those of :mod:`.dynamo_tables`.
 from __future__ import annotations
 
 import functools
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -39,6 +41,7 @@ from .transactions import (
     MAX_ITEMS,
     NEWEST,
     OLDER,
+    REVISION,
     Item,
     RawItems,
     batches,
@@ -65,6 +68,7 @@ class DynamoAdapter(CacheAdapter):
         super().__init__(cache)
         self.tables = DynamoTables(cache.engine, pause)
         self.client = self.tables.client
+        self.new_revision = _new_revision
         self.client.meta.events.register("before-send.dynamodb", self._before_send)
 
     def is_unreachable(self, error: BaseException) -> bool:
@@ -209,7 +213,11 @@ class DynamoAdapter(CacheAdapter):
     def _item(self, name: str, summary: Summary | None) -> Item | None:
         if summary is None:
             return None
-        own = {CHECKSUM: {"N": str(summary.checksum)}, NEWEST: {"S": summary.filename}}
+        own = {
+            CHECKSUM: {"N": str(summary.checksum)},
+            NEWEST: {"S": summary.filename},
+            REVISION: {"S": self.new_revision()},
+        }
         if summary.older is not None:
             own[OLDER] = {"L": [{"S": self._text_of(row)} for row in summary.older]}
         return {**self.tables.dump_fields(name, summary.last_modified, summary.summary), **own}
@@ -250,8 +258,10 @@ class DynamoAdapter(CacheAdapter):
         if before is None:
             test = condition("attribute_not_exists(#name)")
         else:
-            # The server's summaries have no checksum, and two of them may be of the same time.
-            test = unchanged(before, "#time", "#rows", "#text")
+            # The server's summaries have no checksum, and two of them may be of the same time. One of a
+            # function may have been replaced, and then written again as it was: what the index has shown
+            # meanwhile must not count.
+            test = unchanged(before, "#time", "#rows", "#text", "#revision")
         return {"TableName": self.tables.name(PackageSummary), "Key": {"name": {"S": name}}, **test}
 
     def _summary(self, item: Item | None) -> Summary | None:
@@ -262,6 +272,10 @@ class DynamoAdapter(CacheAdapter):
         older = tuple(self._known_row(entry["S"]) for entry in item[OLDER]["L"]) if OLDER in item else None
         newest = item.get(NEWEST, {}).get("S")
         return Summary(loaded.last_modified, loaded.summary, checksum, newest, older)
+
+
+def _new_revision() -> str:
+    return os.urandom(8).hex()
 
 
 def _merged(results: Iterable[Mapping[str, Result | Exception]]) -> dict[str, Result | Exception]:

@@ -14,9 +14,9 @@ from .summaries import RowChanges
 
 #: The items in one transaction, and how many of them a summary takes.
 MAX_ITEMS, ITEMS_OF_SUMMARY = 100, 2
-#: The attributes of a summary that hold the checksum of its rows, the filename of the newest, and what the
-#: summary knows of the rows that come next.
-CHECKSUM, NEWEST, OLDER = "rows_checksum", "newest_row", "older_rows"
+#: The attributes of a summary that hold the checksum of its rows, the filename of the newest, what the
+#: summary knows of the rows that come next, and a value that no other write of the summary has.
+CHECKSUM, NEWEST, OLDER, REVISION = "rows_checksum", "newest_row", "older_rows", "revision"
 #: ``name`` and ``data`` are reserved words in DynamoDB.
 NAMES = {
     "#name": "name",
@@ -25,6 +25,7 @@ NAMES = {
     "#file": "filename",
     "#text": "summary",
     "#rows": CHECKSUM,
+    "#revision": REVISION,
 }
 
 Item = Mapping[str, Any]

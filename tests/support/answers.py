@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from support.handler_steps import Handlers
 from support.models import Model, Request
 from support.silent_steps import Bucket, Outcome
-from support.state_space import Numbers
+from support.state_space import Array, Numbers, Table
 
 
 @dataclass
@@ -41,18 +43,38 @@ class Answers:
     is_last: bool = False
     databases: Numbers = field(default_factory=Numbers)
     known: dict[Any, Any] = field(default_factory=dict)
+    parts: Numbers = field(default_factory=Numbers)
+    revised: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def __post_init__(self) -> None:
+        self.outdated = Table(lambda number: [(self.code.after_writing_by_others(number),)], 1)
 
     def outcomes(self, bucket: Bucket, number: int, database: int) -> list[Outcome]:
         """Return what may follow a step."""
         request = self.code.steps[number].request
         assert request is not None
-        if request[0] == "head":
+        refused = self.model.refused(request) if self.code.steps[number].is_outdated else None
+        if refused is not None:
+            answers = [(refused, database)]
+        elif request[0] == "head":
             answers = [(self._found(bucket, request), database)]
         else:
             answers = self.effect(("asks", request), database, partial(self._answers, request))
         return [
             outcome for answer, after in answers for outcome in self._after(bucket, number, answer, after)
         ]
+
+    def after_writing(self, numbers: Array, before: Array, after: Array) -> Array:
+        """Return the steps at which handlers are after others have changed the database."""
+        new = self.databases.values[len(self.revised) :]
+        self.revised = np.append(self.revised, [self.parts.of(self.model.revised(it)) for it in new])
+        is_written = self.revised[before] != self.revised[after]
+        if not is_written.any():
+            return numbers
+        _, (outdated,) = self.outdated.expand(numbers[is_written])
+        numbers = numbers.copy()
+        numbers[is_written] = outdated
+        return numbers
 
     def settled(self, database: int) -> int:
         """Return the database after some seconds."""

@@ -60,7 +60,7 @@ class Result:
 class Exploration(Transitions):
     """All interleavings in a scope."""
 
-    def run(self, limit: int = 100_000_000) -> Result:
+    def run(self, limit: int = 1_000_000_000) -> Result:
         """Explore region by region; stop at the first counterexample.
 
         Only the places of one region are kept, and those that have been reached of later regions.

@@ -17,7 +17,7 @@ Four more things do not matter, so steps that differ in nothing else are one ste
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -92,6 +92,8 @@ class Step:
         The keys whose events are taken again if it gives up before its next attempt.
     attempts : tuple of Attempt
         The attempts that have ended.
+    is_outdated : bool
+        Whether a revision that it has read in this attempt does not exist any more.
     next : dict
         The number of the step that follows an answer, of those that were asked for.
     """
@@ -103,6 +105,7 @@ class Step:
     wrote: bool = False
     conflicts: tuple[str, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    is_outdated: bool = False
     next: dict[Hashable, int] = field(default_factory=dict)
 
 
@@ -130,6 +133,7 @@ class Handlers:
         times: bool = True,
     ) -> None:
         self.tape = Tape()
+        self.model = model
         self.objects = objects
         reader = ObjectReader(self)
         reader.pool = SequentialPool()
@@ -143,6 +147,9 @@ class Handlers:
         self.steps = [Step((), (), None)]
         self.numbers: dict[Hashable, int] = {}
         self.started: dict[tuple[str, ...], int] = {}
+        #: The original of each outdated step, and the outdated step of each original.
+        self.originals: dict[int, int] = {}
+        self.outdated: dict[int, int] = {}
         self.counts_repeats = model.counts_repeats and times
         self.patience = PATIENCE if times else 0
         #: What the code knew at the last mark, and how many answers it had had.
@@ -177,10 +184,24 @@ class Handlers:
     def after(self, number: int, answer: Hashable) -> int:
         """Return the step that follows an answer."""
         step = self.steps[number]
+        if answer not in step.next and step.is_outdated:
+            step.next[answer] = self.after_writing_by_others(self.after(self.originals[number], answer))
         if answer not in step.next:
             wrote = step.wrote or (step.request is not None and step.request[0] in WRITES)
             step.next[answer] = self._run(step, (*step.answers, answer), wrote)
         return step.next[answer]
+
+    def after_writing_by_others(self, number: int) -> int:
+        """Return the step that a handler is at after others have written what has a revision."""
+        if number not in self.outdated:
+            step = self.steps[number]
+            start = step.attempts[-1].position if step.attempts else 0
+            self.outdated[number] = number
+            if not step.is_outdated and any(map(self.model.has_revision, step.answers[start:])):
+                self.outdated[number] = len(self.steps)
+                self.originals[len(self.steps)] = number
+                self.steps.append(replace(step, is_outdated=True, next={}))
+        return self.outdated[number]
 
     def _run(self, before: Step, answers: tuple[Hashable, ...], wrote: bool) -> int:
         self.tape.answers, self.tape.position = answers, 0

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from support.state_space import DATABASE_BITS, Object, Table
+import numpy as np
+
+from support.state_space import DATABASE_BITS, Array, Object, Table
 
 #: A handler's next step, the database, and the events that failed.
 Outcome = tuple[int, int, int]
@@ -26,12 +28,19 @@ class SilentSteps:
     ----------
     outcomes : callable
         Returns what may follow a step, by the bucket, the step's number and that of the database.
+    after_writing : callable
+        Returns where steps are after a change by others, by their numbers and the databases before and after.
     reduced : bool
         Whether there are any silent steps: otherwise, others see all of them.
     """
 
-    def __init__(self, outcomes: Callable[[Bucket, int, int], list[Outcome]], reduced: bool) -> None:
-        self.outcomes_of, self.reduced = outcomes, reduced
+    def __init__(
+        self,
+        outcomes: Callable[[Bucket, int, int], list[Outcome]],
+        after_writing: Callable[[Array, Array, Array], Array],
+        reduced: bool,
+    ) -> None:
+        self.outcomes_of, self.after_writing, self.reduced = outcomes, after_writing, reduced
         self.bucket: Bucket | None = None
 
     def enter(self, bucket: Bucket) -> None:
@@ -41,18 +50,50 @@ class SilentSteps:
         self.tables: dict[Bucket, Table] = {}
         #: What may follow a step and the silent ones after it. A key is a step and a database.
         self.outcomes = Table(self._outcomes, 3)
+        #: The silent steps after a step. A key is a step and a database.
+        self.edges = Table(self._edges, 2)
 
-    def before(self, bucket: Bucket) -> Table:
-        """Return the table of the steps that a handler may have reached before a change.
+    def overtaken(self, bucket: Bucket, steps: Array, before: Array, after: Array) -> tuple[Array, Array]:
+        """Return where handlers may be after a change, if the silent steps are made as late as possible.
 
         Parameters
         ----------
         bucket : tuple
-            The bucket after the change. A key is a step, and the databases before and after the change.
+            The bucket after the change.
+        steps, before, after : array
+            The step of each handler, and the databases before and after the change.
+
+        Returns
+        -------
+        array, array
+            The index of each outcome's handler, and its step.
         """
+        rows, (numbers, found) = self.edges.expand(steps << np.uint64(DATABASE_BITS) | before)
+        others, (same,) = self._following(bucket).expand(numbers << np.uint64(DATABASE_BITS) | after[rows])
+        is_different = np.ones(len(rows), bool)
+        is_different[others[same == found[others]]] = False
+        rows = np.append(np.arange(len(steps), dtype=np.uint64), rows[is_different])
+        found = np.append(steps, found[is_different])
+        return rows, self.after_writing(found, before[rows], after[rows])
+
+    def _following(self, bucket: Bucket) -> Table:
+        """Return the table of the steps that follow silently in a bucket. A key is a step and a database."""
         if bucket not in self.tables:
-            self.tables[bucket] = Table(partial(self._before, bucket), 1)
+            self.tables[bucket] = Table(partial(self._silent, bucket), 1)
         return self.tables[bucket]
+
+    def _silent(self, bucket: Bucket, key: int) -> list[tuple[int]]:
+        return [(then,) for then in self._split(bucket, *divmod(key, 1 << DATABASE_BITS))[0]]
+
+    def _edges(self, key: int) -> list[tuple[int, int]]:
+        """Return the silent steps that a handler may make, each with the one that follows it."""
+        assert self.bucket is not None
+        step, database = divmod(key, 1 << DATABASE_BITS)
+        return [
+            (number, then)
+            for number in self._reached(step, database)
+            for then in self._split(self.bucket, number, database)[0]
+        ]
 
     def _split(self, bucket: Bucket, step: int, database: int) -> tuple[list[int], list[Outcome]]:
         """Return the steps that follow silently, and what else may follow a step."""
@@ -78,15 +119,3 @@ class SilentSteps:
         reached = self._reached(step, database)
         found = [outcome for number in reached for outcome in self._split(self.bucket, number, database)[1]]
         return list(dict.fromkeys(found))
-
-    def _before(self, bucket: Bucket, key: int) -> list[tuple[int]]:
-        """Return where a handler may be after a change, if the silent steps are made as late as possible."""
-        assert self.bucket is not None
-        rest, after = divmod(key, 1 << DATABASE_BITS)
-        step, database = divmod(rest, 1 << DATABASE_BITS)
-        found = [step]
-        for number in self._reached(step, database):
-            same = self._split(bucket, number, after)[0]
-            following = self._split(self.bucket, number, database)[0]
-            found += [then for then in following if then not in same and then not in found]
-        return [(number,) for number in found]

@@ -76,7 +76,7 @@ class Transitions:
         drifts = not self.server or self.late
         self.answers = Answers(self.model, self.keys, self.code, drifts, self.times, self.reduced)
         self.databases = self.answers.databases
-        self.silent = SilentSteps(self.answers.outcomes, self.reduced)
+        self.silent = SilentSteps(self.answers.outcomes, self.answers.after_writing, self.reduced)
         self.settling = Table(lambda database: [(self.answers.settled(database),)], 1)
         self.wrote = np.zeros(0, bool)
 
@@ -246,10 +246,7 @@ class Transitions:
     ) -> Columns:
         """Return the places after a change, with all silent steps that others may have made before it."""
         for slot in slots:
-            rows, (steps,) = self.silent.before(bucket).expand(
-                (columns.steps[slot] << np.uint64(DATABASE_BITS) | before) << np.uint64(DATABASE_BITS)
-                | columns.database
-            )
+            rows, steps = self.silent.overtaken(bucket, columns.steps[slot], before, columns.database)
             columns, before = columns.of(rows), before[rows]
             columns.steps[slot] = steps
         return columns

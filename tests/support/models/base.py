@@ -86,6 +86,23 @@ class Model:
         """
         raise NotImplementedError
 
+    def refused(self, request: Request) -> Hashable | None:
+        """Return the answer to a write that fails because of a revision; None if the model has no revisions.
+
+        A revision is unique, which a state cannot show: it would tell states apart that are equal otherwise.
+        So the revision in a state is always the same, and a handler that has read one is told apart instead,
+        if what has the revision (:meth:`revised`) has been written since.
+        """
+        return None
+
+    def has_revision(self, answer: Hashable) -> bool:
+        """Return whether an answer shows a revision."""
+        return False
+
+    def revised(self, database: Any) -> Hashable:
+        """Return the part of a state that has a revision. Each step that writes it changes it."""
+        return None
+
     def drift(self, database: Any) -> Iterator[Hashable]:
         """Yield the states that the database may change to by itself."""
         return iter(())

@@ -13,11 +13,15 @@ from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.caches.base import CacheAdapter
 from pypicloud_s3sync.caches.registry import adapter_for
+from pypicloud_s3sync.caches.transactions import REVISION
 from support.fake_dynamo import FakeDynamo
 from support.histories import SequentialPool
 from support.states import State, row_of
 
 from .base import Ask, Model, Request, Work, text
+
+#: The answer to a transaction whose condition does not hold.
+REFUSED = text({"cancelled": [{"Code": "ConditionalCheckFailed"}]})
 
 
 class Dynamo(Model):
@@ -39,6 +43,8 @@ class Dynamo(Model):
         self.cache = DynamoCache(storage=lambda request: None, engine=engine)
         adapter: Any = adapter_for(self.cache)
         adapter.tables.pool = SequentialPool()
+        # See Model.refused.
+        adapter.new_revision = lambda: "revision"
         self.loading = adapter.tables
         load, loaded = self.loading.load, {}
 
@@ -84,6 +90,15 @@ class Dynamo(Model):
         saved = work.saved(self.cache.new_package)
         tables.put("PackageSummary", name, self.loading.dump(PackageSummary(saved)))
         return tables.frozen(), 0
+
+    def refused(self, request: Request) -> Hashable | None:
+        return REFUSED if request[0] == "transact_write_items" else None
+
+    def has_revision(self, answer: Hashable) -> bool:
+        return f'"{REVISION}"' in str(answer)
+
+    def revised(self, database: Any) -> Hashable:
+        return text(json.loads(database)[1])
 
     def drift(self, database: Any) -> Iterator[Hashable]:
         hidden = [filename for filename, _ in _Tables(database).hidden]

@@ -349,6 +349,27 @@ class TestConflict:
         save(adapter, package(world, "0.1", "old", second=0))
         assert world.summaries() == {"pkg": "second"}
 
+    def test_a_summary_that_was_replaced_and_restored_while_the_index_was_queried_is_not_replaced(
+        self, world: World, adapter: DynamoAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The index showed a row that another handler has corrected since."""
+        restored = package(world, "2.0", "new", second=2)
+        for saved in (package(world, "1.0", "newest", second=3), restored):
+            save(adapter, saved)
+        (change,) = changes_to(adapter, [package(world, "1.0", "of an older object", second=1)])
+        other, query = DynamoAdapter(world.cache), adapter.tables.indexed
+
+        def query_meanwhile(name: str) -> Any:
+            save(other, package(world, "2.0", "outdated", second=0))
+            shown = query(name)
+            save(other, restored)
+            return shown
+
+        monkeypatch.setattr(adapter.tables, "indexed", query_meanwhile)
+        assert adapter.write([replace(change, repeats=PATIENCE)]) == {"pkg-1.0.tar.gz": Result.CONFLICT}
+        save(other, package(world, "1.0", "of an older object", second=1))
+        assert world.summaries() == {"pkg": "new"}
+
     def test_a_row_is_not_replaced_if_its_text_has_changed_within_the_same_time(
         self, world: World, adapter: DynamoAdapter
     ) -> None:

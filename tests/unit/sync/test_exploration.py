@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pypicloud_s3sync.caches import summaries
@@ -142,3 +143,18 @@ class TestLateIndex:
         )
         result = explore(Dynamo, FILES, **LATE).run()
         assert [move for move in result.counterexample if "server" in move]
+
+
+def test_a_handler_cannot_replace_a_summary_that_was_replaced_and_restored_since_it_was_read() -> None:
+    exploration = explore(Dynamo, FILES, existing=1)
+    answers, (before, database, _) = exploration.answers, exploration.beginning()
+    bucket = *before[:1], 1
+    step = exploration.code.start(exploration.keys[1:])
+    while "transact_write_items" not in (exploration.code.steps[step].request or ()):
+        ((step, _, _),) = answers.outcomes(bucket, step, database)
+    ((_, written, _),) = answers.outcomes(bucket, step, database)
+    assert written != database
+    for since, then in [(database, written), (written, database)]:
+        (step,) = answers.after_writing(*np.array([[step], [since], [then]], np.uint64))
+    outcomes = answers.outcomes(bucket, int(step), database)
+    assert [found for _, found, _ in outcomes] == [database] * len(outcomes)
