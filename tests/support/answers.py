@@ -11,8 +11,9 @@ import numpy as np
 
 from support.handler_steps import Handlers
 from support.models import Model, Request
+from support.outcome_tables import Table
 from support.silent_steps import Bucket, Outcome
-from support.state_space import Array, Numbers, Table
+from support.state_space import Array, Numbers
 
 
 @dataclass

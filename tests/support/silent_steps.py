@@ -14,7 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from support.state_space import DATABASE_BITS, Array, Object, Table
+from support.outcome_tables import Table
+from support.state_space import DATABASE_BITS, Array, Object
 
 #: A handler's next step, the database, and the events that failed.
 Outcome = tuple[int, int, int]
@@ -68,7 +69,11 @@ class SilentSteps:
         array, array
             The index of each outcome's handler, and its step.
         """
-        rows, (numbers, found) = self.edges.expand(steps << np.uint64(DATABASE_BITS) | before)
+        running = np.flatnonzero(steps).astype(np.uint64)
+        rows, (numbers, found) = self.edges.expand(
+            steps[running] << np.uint64(DATABASE_BITS) | before[running]
+        )
+        rows = running[rows]
         others, (same,) = self._following(bucket).expand(numbers << np.uint64(DATABASE_BITS) | after[rows])
         is_different = np.ones(len(rows), bool)
         is_different[others[same == found[others]]] = False

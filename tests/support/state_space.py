@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -161,52 +161,6 @@ class Numbers:
         if number == len(self.values):
             self.values.append(value)
         return number
-
-
-class Table:
-    """The outcomes of keys, each of which is looked up once.
-
-    Parameters
-    ----------
-    outcomes : callable
-        Returns the outcomes of a key, as numbers.
-    width : int
-        The numbers of an outcome.
-    """
-
-    def __init__(self, outcomes: Callable[[int], Sequence[tuple[int, ...]]], width: int) -> None:
-        self.outcomes, self.width = outcomes, width
-        self.numbers: dict[int, int] = {}
-        self.starts, self.counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
-        self.flat = np.zeros((width, 0), np.uint64)
-
-    def expand(self, keys: Array) -> tuple[Array, Array]:
-        """Replace each key by its outcomes.
-
-        Returns
-        -------
-        array, array
-            The index of each outcome's key, and a row for each of the outcomes' numbers.
-        """
-        values, positions = np.unique(keys, return_inverse=True)
-        different = values.tolist()
-        self._learn([value for value in different if value not in self.numbers])
-        numbers = np.fromiter(map(self.numbers.__getitem__, different), np.int64, len(different))[positions]
-        repeats = self.counts[numbers]
-        rows = np.repeat(np.arange(len(keys)), repeats)
-        offsets = np.arange(len(rows)) - np.repeat(np.cumsum(repeats) - repeats, repeats)
-        return rows.astype(np.uint64), self.flat[:, np.repeat(self.starts[numbers], repeats) + offsets]
-
-    def _learn(self, keys: list[int]) -> None:
-        if not keys:
-            return
-        lists = [self.outcomes(key) for key in keys]
-        self.numbers.update(zip(keys, range(len(self.numbers), len(self.numbers) + len(keys)), strict=True))
-        counts = np.array([len(some) for some in lists], np.int64)
-        self.starts = np.append(self.starts, self.flat.shape[1] + np.cumsum(counts) - counts)
-        self.counts = np.append(self.counts, counts)
-        flat = np.array([outcome for some in lists for outcome in some], np.uint64).reshape(-1, self.width).T
-        self.flat = np.hstack([self.flat, flat])
 
 
 def unique(places: Array) -> Array:

@@ -16,8 +16,9 @@ from support.answers import Answers
 from support.handler_steps import Handlers
 from support.histories import START
 from support.models import Model, Work
+from support.outcome_tables import Table
 from support.silent_steps import SilentSteps
-from support.state_space import DATABASE_BITS, Array, Columns, Layout, Moves, Object, Region, Table
+from support.state_space import DATABASE_BITS, Array, Columns, Layout, Moves, Object, Region
 
 
 @dataclass

@@ -16,6 +16,7 @@ from pypicloud_s3sync.sync.pending import PendingFile
 from support.exploration import SCOPES, Exploration
 from support.histories import RowsFirst
 from support.models import Dynamo, Model, Redis, RedisServer, Sql, Work
+from support.outcome_tables import Table
 from support.state_space import Numbers
 
 #: Other tests cover the code.
@@ -158,3 +159,18 @@ def test_a_handler_cannot_replace_a_summary_that_was_replaced_and_restored_since
         (step,) = answers.after_writing(*np.array([[step], [since], [then]], np.uint64))
     outcomes = answers.outcomes(bucket, int(step), database)
     assert [found for _, found, _ in outcomes] == [database] * len(outcomes)
+
+
+def test_each_key_is_looked_up_once_however_many_have_the_same_place_in_the_table() -> None:
+    asked: list[int] = []
+
+    def outcomes(key: int) -> list[tuple[int]]:
+        asked.append(key)
+        return [(key,)] * (key % 3)
+
+    table = Table(outcomes, 1)
+    for keys in np.random.default_rng(1).integers(0, 2_000, (20, 1_000)).astype(np.uint64):
+        rows, (found,) = table.expand(keys)
+        assert found.tolist() == [key for key in keys.tolist() for _ in range(key % 3)]
+        assert keys[rows].tolist() == found.tolist()
+    assert len(asked) == len(set(asked))
