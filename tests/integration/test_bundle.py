@@ -94,6 +94,12 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SitePackag
     return SitePackages(tmp_path / "site-packages", monkeypatch)
 
 
+@pytest.fixture
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile nothing. That takes longest, and the test does not look at it."""
+    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", lambda *arguments: {})
+
+
 def opened(bundle: Bundle) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(bundle.data))
 
@@ -162,6 +168,7 @@ def test_a_bundle_has_the_versions_that_decide_what_a_package_is(dynamo: Bundle)
     assert set(RULES) <= found, "without them, the function remembers nothing of what it has read"
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_packages: SitePackages) -> None:
     unusual = {"acme data/a\tb.py": "", "acme data/é\n.txt": "", 'acme data/"quoted".py': ""}
     files = {"acme_sync.py": "import requests\n", **unusual}
@@ -172,6 +179,7 @@ def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_pack
     assert "boto3" not in top_level(bundle)
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_custom_cache_brings_its_distribution_and_every_backend(site_packages: SitePackages) -> None:
     source = "from pypicloud.cache import ICache\n\nclass Cache(ICache):\n    pass\n"
     site_packages.install("acme_cache", {"acme_cache.py": source})
@@ -231,6 +239,7 @@ def test_a_cold_start_imports_no_web_application_no_other_cache_and_nothing_of_a
     assert not {"sqlalchemy", "redis", "pyramid_beaker", "jinja2", "pypicloud.locator"} & modules
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_bundle_that_cannot_be_imported_is_refused_with_the_missing_module(
     site_packages: SitePackages,
 ) -> None:
@@ -285,7 +294,7 @@ def test_without_an_index_the_error_names_the_settings_that_need_none(driver: st
     assert "or build elsewhere and set s3sync.bundle" in message
 
 
-@pytest.mark.usefixtures("no_network")
+@pytest.mark.usefixtures("no_network", "no_bytecode")
 def test_a_bundle_for_postgresql_on_this_host_needs_no_network() -> None:
     assert build(spec_for("sql", db_url="postgresql+psycopg2://u:p@db/ppc")).size < DIRECT_UPLOAD_LIMIT
 

@@ -24,17 +24,19 @@ from support.states import State, expected, row_of, state_of
 pytestmark = pytest.mark.no_cover
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
-PROCESSES, ROUNDS = 4, 25
+PROCESSES = 4
+#: The changes that each process makes.
+each_length = pytest.mark.parametrize("rounds", [15, pytest.param(100, marks=pytest.mark.soak)])
 
 
-def race(site: Site, cache_settings: dict[str, str]) -> None:
+def race(site: Site, cache_settings: dict[str, str], rounds: int) -> None:
     """Run the processes; they end when all events have been handled."""
     environment = {
         **clean_environment(),
         "PYTHONPATH": os.pathsep.join(sys.path),
         **handler_variables(site, cache_settings),
     }
-    arguments = {"bucket": site.bucket, "keys": KEYS, "seeds": PROCESSES, "rounds": ROUNDS}
+    arguments = {"bucket": site.bucket, "keys": KEYS, "seeds": PROCESSES, "rounds": rounds}
     racers = subprocess.run(
         [sys.executable, "-W", "ignore", str(RACER)],
         env=environment,
@@ -65,10 +67,11 @@ def state_of_cache(cache: Any) -> State:
     return State(rows, list(cache.distinct()), summaries)
 
 
-def test_a_database_matches_the_bucket_after_a_race(site: Site, database: Database) -> None:
+@each_length
+def test_a_database_matches_the_bucket_after_a_race(site: Site, database: Database, rounds: int) -> None:
     compat.apply()
     with database.cache() as cache:
-        race(site, database.settings)
+        race(site, database.settings, rounds)
         actual = state_of_cache(cache)
         if database.settings["pypi.db"] == "sql":
             # SQL stores no summaries: pypicloud's are queries over the rows.
@@ -76,17 +79,18 @@ def test_a_database_matches_the_bucket_after_a_race(site: Site, database: Databa
         assert actual == state_of_bucket(site)
 
 
+@each_length
 @pytest.mark.parametrize(
     "options",
     [{}, {"db.namespace": "race-", "db.tablenames": "rows summaries"}],
     ids=["pypicloud's table names", "other table names"],
 )
-def test_dynamodb_matches_the_bucket_after_a_race(site: Site, options: dict[str, str]) -> None:
+def test_dynamodb_matches_the_bucket_after_a_race(site: Site, options: dict[str, str], rounds: int) -> None:
     from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
     region = "ap-southeast-2"  # not the bucket's, and used by no other test: its tables are emptied
     cache = make_tables(site.aws, region, **options)
     for model in (DynamoPackage, PackageSummary):
         cache.engine.delete(list(cache.engine.scan(model)))
-    race(site, {"pypi.db": "dynamo", "db.region_name": region, **options})
+    race(site, {"pypi.db": "dynamo", "db.region_name": region, **options}, rounds)
     assert state_of_cache(cache) == state_of_bucket(site)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 from collections.abc import Callable
@@ -41,12 +42,24 @@ ARNS: dict[str, Callable[[Any], str]] = {
 }
 
 
+@functools.cache
+def linter() -> Any:
+    """Return cfn-lint with its rules, which take as long to load as a template to check.
+
+    It is imported here, because that takes longer than any test module, and only one worker needs it.
+    """
+    from cfnlint.config import ConfigMixIn
+    from cfnlint.runner import Runner
+
+    return Runner(ConfigMixIn(regions=[REGION]))
+
+
 def lint(document: dict[str, Any]) -> list[str]:
     """Return what cfn-lint says about a template."""
-    # Importing it takes longer than any other test module, and only one worker needs it.
-    from cfnlint.api import lint
+    from cfnlint.decode.decode import decode_str
 
-    return [str(match) for match in lint(json.dumps(document), None, [REGION])]
+    template, errors = decode_str(json.dumps(document))
+    return [str(match) for match in (*errors, *linter().validate_template(template))]
 
 
 def cloudformation(**changes: str | None) -> dict[str, Any]:
@@ -82,13 +95,14 @@ def properties(**changes: str | None) -> dict[str, Any]:
 
 # Tracing the linter takes longer than running it.
 @pytest.mark.no_cover
+@pytest.mark.xdist_group("cfn-lint")
 def test_cfn_lint_accepts_each_resource_of_each_combination_of_settings() -> None:
     checked: set[str] = set()
     found = []
     for changes in VARIANTS:
         document = cloudformation(**changes)
         resources = {json.dumps(_without_settings(item)) for item in document["Resources"].values()}
-        # Linting a template takes a second, and most have no resource that another one has not.
+        # Linting a template takes long, and most have no resource that another one has not.
         if not resources <= checked:
             found += lint(document)
             checked |= resources
@@ -191,6 +205,7 @@ def test_the_template_is_for_the_region_of_the_bucket_and_any_account_only() -> 
     assert ACCOUNT not in json.dumps(document)
 
 
+@pytest.mark.xdist_group("cfn-lint")
 def test_the_schedule_sends_to_the_queue_with_a_role_of_its_own() -> None:
     document = cloudformation(s3sync__reconcile_schedule="rate(1 day)")
     resources = document["Resources"]
