@@ -26,7 +26,7 @@ pytestmark = pytest.mark.no_cover
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
 PROCESSES = 4
 #: The changes that each process makes.
-each_length = pytest.mark.parametrize("rounds", [15, pytest.param(100, marks=pytest.mark.soak)])
+each_length = pytest.mark.parametrize("rounds", [15, pytest.param(60, marks=pytest.mark.soak)])
 
 
 def race(site: Site, cache_settings: dict[str, str], rounds: int) -> None:

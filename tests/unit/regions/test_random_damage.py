@@ -34,7 +34,7 @@ def test_the_differences_found_are_exactly_those_made(rng: Random) -> None:
 
 
 @pytest.mark.soak
-@many(1000)
+@many(500)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_differences_found_are_exactly_those_made_in_many_examples(rng: Random) -> None:
     damage_and_compare(rng)
