@@ -56,8 +56,8 @@ HANDLERS = (
     Handlers(
         "two handlers",
         {"handlers": 2, "server": False},
-        {models.Sql: 4, models.Dynamo: 4, models.Redis: 3, models.RedisServer: 3},
-        {models.Redis: 4, models.RedisServer: 4},
+        {models.Sql: 4, models.Dynamo: 4, models.Redis: 4, models.RedisServer: 4},
+        {},
     ),
     Handlers(
         "three handlers",

@@ -4,8 +4,8 @@ pypicloud itself writes the summary of the file that was saved last, and counts 
 that lags behind. Here the summary is that of the name's newest row. The index alone never decides which rows
 exist: each summary has a checksum of the rows that it covers, in an attribute that pypicloud ignores, and a
 transaction replaces row and summary only if neither has changed since it was read. If the index shows rows
-that do not match the checksum, it has not caught up yet and is queried again. Each write of a summary has a
-revision of its own, so that one that has been replaced and restored since it was read counts as changed.
+that do not match the checksum, it has not caught up yet and is queried again. Each write of a summary by the
+function has a revision of its own, so one that was replaced and restored since it was read counts as changed.
 
 A summary that the server wrote has no checksum, and a checksum is outdated after the server has deleted a
 row. In these cases the index is trusted after a while, and a new checksum is stored. Most files are newer
@@ -62,6 +62,11 @@ class DynamoAdapter(CacheAdapter):
     cache : pypicloud.cache.dynamo.DynamoCache
     pause : callable, optional
         Waits for a number of seconds, after DynamoDB has throttled a call.
+
+    Attributes
+    ----------
+    new_revision : callable
+        Returns the revision of a summary, which no other one has.
     """
 
     def __init__(self, cache: Any, pause: Callable[[float], None] = time.sleep) -> None:
@@ -183,11 +188,11 @@ class DynamoAdapter(CacheAdapter):
             update = self._updated(name, before, rows, repeats_of(name, changes, summaries))
             if update is None:
                 return Result.CONFLICT
-            if update.summary != before:
+            if update.summary != before or (update.summary is not None and rows.change_checksum):
                 written[name] = self._item(name, update.summary)
                 writes += self._write_summary(name, summaries[name], written[name], update)
             elif rows.removed or rows.added:
-                # Another handler that still sees the former rows may be about to write their summary.
+                # Another handler that still sees that there is no summary may be about to write one.
                 writes.append({"ConditionCheck": self._unchanged_summary(name, summaries[name])})
         if not writes:
             return Result.UNCHANGED
@@ -258,9 +263,8 @@ class DynamoAdapter(CacheAdapter):
         if before is None:
             test = condition("attribute_not_exists(#name)")
         else:
-            # The server's summaries have no checksum, and two of them may be of the same time. One of a
-            # function may have been replaced, and then written again as it was: what the index has shown
-            # meanwhile must not count.
+            # The server's summaries have no checksum, and two of them may be of the same time. The function's
+            # own may have been replaced and restored since it was read, and the index queried in between.
             test = unchanged(before, "#time", "#rows", "#text", "#revision")
         return {"TableName": self.tables.name(PackageSummary), "Key": {"name": {"S": name}}, **test}
 

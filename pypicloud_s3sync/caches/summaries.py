@@ -91,6 +91,11 @@ class RowChanges:
     kept: Sequence[Any] = ()
     absent: Sequence[str] = ()
 
+    @property
+    def change_checksum(self) -> bool:
+        """Whether the checksum of the rows is another one after the changes."""
+        return checksum(self.removed) != checksum(self.added)
+
 
 def checksum(rows: Iterable[Any]) -> int:
     """Return the sum of the rows' hashes; zero for no rows."""

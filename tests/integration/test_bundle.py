@@ -298,7 +298,7 @@ def test_without_an_index_the_error_names_the_settings_that_need_none(driver: st
     assert "or build elsewhere and set s3sync.bundle" in message
 
 
-@pytest.mark.usefixtures("no_network", "no_bytecode")
+@pytest.mark.usefixtures("no_network")
 def test_a_bundle_for_postgresql_on_this_host_needs_no_network() -> None:
     assert build(spec_for("sql", db_url="postgresql+psycopg2://u:p@db/ppc")).size < DIRECT_UPLOAD_LIMIT
 

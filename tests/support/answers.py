@@ -44,7 +44,8 @@ class Answers:
     is_last: bool = False
     databases: Numbers = field(default_factory=Numbers)
     known: dict[Any, Any] = field(default_factory=dict)
-    parts: Numbers = field(default_factory=Numbers)
+    revised_parts: Numbers = field(default_factory=Numbers)
+    #: The number of the part of each database that has a revision.
     revised: Array = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def __post_init__(self) -> None:
@@ -67,8 +68,10 @@ class Answers:
 
     def after_writing(self, numbers: Array, before: Array, after: Array) -> Array:
         """Return the steps at which handlers are after others have changed the database."""
-        new = self.databases.values[len(self.revised) :]
-        self.revised = np.append(self.revised, [self.parts.of(self.model.revised(it)) for it in new])
+        if len(self.revised) < len(self.databases.values):
+            new = self.databases.values[len(self.revised) :]
+            numbers_of_new = [self.revised_parts.of(self.model.revised(database)) for database in new]
+            self.revised = np.append(self.revised, np.array(numbers_of_new, np.uint64))
         is_written = self.revised[before] != self.revised[after]
         if not is_written.any():
             return numbers

@@ -93,7 +93,7 @@ class Step:
     attempts : tuple of Attempt
         The attempts that have ended.
     is_outdated : bool
-        Whether a revision that it has read in this attempt does not exist any more.
+        Whether what it has read with a revision in this attempt has been replaced.
     next : dict
         The number of the step that follows an answer, of those that were asked for.
     """

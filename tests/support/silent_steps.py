@@ -57,6 +57,9 @@ class SilentSteps:
     def overtaken(self, bucket: Bucket, steps: Array, before: Array, after: Array) -> tuple[Array, Array]:
         """Return where handlers may be after a change, if the silent steps are made as late as possible.
 
+        A step that would have the same answer after the change is left for later. This holds for handlers
+        that the change makes outdated, too: the outdated step leads on to the outdated form of the same step.
+
         Parameters
         ----------
         bucket : tuple

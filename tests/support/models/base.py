@@ -87,11 +87,12 @@ class Model:
         raise NotImplementedError
 
     def refused(self, request: Request) -> Hashable | None:
-        """Return the answer to a write that fails because of a revision; None if the model has no revisions.
+        """Return the answer to a write that fails because of a revision; None if it compares no revision.
 
-        A revision is unique, which a state cannot show: it would tell states apart that are equal otherwise.
+        A revision is unique, which a state cannot show: it would tell states apart that are otherwise equal.
         So the revision in a state is always the same, and a handler that has read one is told apart instead,
-        if what has the revision (:meth:`revised`) has been written since.
+        if what has the revision (:meth:`revised`) has been written since. This assumes that a handler reads
+        it once in an attempt. Between two attempts, one that was restored counts as unchanged.
         """
         return None
 

@@ -15,7 +15,14 @@ from pypicloud.cache.dynamo import PackageSummary
 from pypicloud_s3sync.caches.base import Change, Result, RowKey, Snapshot
 from pypicloud_s3sync.caches.dynamo import DynamoAdapter
 from pypicloud_s3sync.caches.summaries import PATIENCE
-from pypicloud_s3sync.caches.transactions import CHECKSUM, ITEMS_OF_SUMMARY, MAX_ITEMS, NEWEST, OLDER
+from pypicloud_s3sync.caches.transactions import (
+    CHECKSUM,
+    ITEMS_OF_SUMMARY,
+    MAX_ITEMS,
+    NEWEST,
+    OLDER,
+    REVISION,
+)
 from pypicloud_s3sync.exceptions import OutOfTimeError
 from pypicloud_s3sync.sync import startup
 from support.adapters import read, read_one, set_row
@@ -147,10 +154,10 @@ class TestSummary:
     ) -> None:
         save(adapter, package(world, "1.0", "old", second=1))
         item = adapter.client.scan(TableName="PackageSummary")["Items"][0]
-        assert CHECKSUM in item
+        assert {CHECKSUM, REVISION} <= item.keys()
         assert world.cache.summary()[0].keys() == {"name", "summary", "last_modified"}
         world.cache.save(package(world, "2.0", "new", second=2))
-        assert CHECKSUM not in adapter.client.scan(TableName="PackageSummary")["Items"][0]
+        assert not {CHECKSUM, REVISION} & adapter.client.scan(TableName="PackageSummary")["Items"][0].keys()
         clear(adapter, "pkg-2.0.tar.gz")
         assert world.summaries() == {"pkg": "old"}
 
@@ -369,6 +376,22 @@ class TestConflict:
         assert adapter.write([replace(change, repeats=PATIENCE)]) == {"pkg-1.0.tar.gz": Result.CONFLICT}
         save(other, package(world, "1.0", "of an older object", second=1))
         assert world.summaries() == {"pkg": "new"}
+
+    def test_a_summary_of_an_earlier_version_has_no_revision_and_is_replaced(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        save(adapter, package(world, "1.0", "old", second=1))
+        adapter.client.update_item(
+            TableName="PackageSummary", Key={"name": {"S": "pkg"}}, UpdateExpression=f"REMOVE {REVISION}"
+        )
+        (change,) = changes_to(adapter, [package(world, "2.0", "new", second=2)])
+        assert adapter.write([change]) == {"pkg-2.0.tar.gz": Result.WRITTEN}
+        (change,) = changes_to(adapter, [package(world, "3.0", "newest", second=3)])
+        # A function of that version writes the summary meanwhile, and drops the revision.
+        adapter.client.update_item(
+            TableName="PackageSummary", Key={"name": {"S": "pkg"}}, UpdateExpression=f"REMOVE {REVISION}"
+        )
+        assert adapter.write([change]) == {"pkg-3.0.tar.gz": Result.CONFLICT}
 
     def test_a_row_is_not_replaced_if_its_text_has_changed_within_the_same_time(
         self, world: World, adapter: DynamoAdapter
