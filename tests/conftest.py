@@ -17,7 +17,11 @@ from pypicloud_s3sync import compat
 from support.shared import SharedResources
 
 #: What tests count with ``record_property``.
-COUNTED = {"faults": "faults at calls to AWS, each with a second run", "states": "states explored"}
+COUNTED = {
+    "events": "events in simulated overloads and outages, none of them lost",
+    "faults": "faults at calls to AWS, each with a second run",
+    "states": "states explored",
+}
 #: The numbers of the tests' caches.
 _caches = itertools.count()
 #: Where the fixtures are.

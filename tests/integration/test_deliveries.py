@@ -171,6 +171,3 @@ def test_deployments_with_different_deliveries_do_not_affect_each_other(
     deployment(sites[Delivery.SQS], Delivery.SQS).disable()
     deployment(sites[Delivery.DIRECT], Delivery.DIRECT).disable()
     assert deployment(sites[Delivery.EVENTBRIDGE], Delivery.EVENTBRIDGE).plan().in_sync
-
-
-# Interrupted runs

@@ -73,7 +73,8 @@ def _foreign_destination(
 ) -> str | None:
     """Return the foreign destination that S3 rejects, with its reason; None if it may reject an own one.
 
-    S3 names each rejected destination: ``ArgumentName1`` holds its ARN, ``ArgumentValue1`` the reason.
+    S3 names each rejected destination: ``ArgumentName1`` holds its ARN, ``ArgumentValue1`` the reason. The
+    message has neither, but the body of the response: https://github.com/aws/aws-cli/issues/8162
     """
     cause = error.__cause__
     if INVALID_DESTINATION not in str(error) or not isinstance(cause, ClientError):
