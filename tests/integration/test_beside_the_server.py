@@ -20,10 +20,17 @@ from pypicloud_s3sync.caches.base import Change, Result, RowKey
 from pypicloud_s3sync.caches.registry import open_cache
 from pypicloud_s3sync.caches.sql import SqlAdapter
 from pypicloud_s3sync.exceptions import S3SyncError
+from pypicloud_s3sync.sync.converge import Syncer
+from pypicloud_s3sync.sync.objects import ObjectReader
+from pypicloud_s3sync.sync.pending import Outcome
 from support.adapters import read_one, set_row
 from support.databases import Database, url_settings
+from support.sites import Site
 
 TIME = datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.UTC)
+#: MySQL's numbers of the error: for a comparison of two values, and of more.
+#: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html#error_er_cant_aggregate_2collations
+ILLEGAL_MIX_OF_COLLATIONS = (1267, 1271)
 NAMES = tuple(f"pkg{number}" for number in range(8))
 
 
@@ -61,6 +68,11 @@ class Both:
     def insert(self, filename: str = "pkg-1.0.tar.gz", name: str = "pkg") -> None:
         """Let the function save a package."""
         set_row(self.adapter, filename, self.package(filename, name))
+
+    def convert_to_latin1(self) -> None:
+        """Give a table of MySQL a character set that cannot be compared with every filename."""
+        with self.engine.begin() as connection:
+            connection.execute(sqlalchemy.text("ALTER TABLE packages CONVERT TO CHARACTER SET latin1"))
 
     def rows(self) -> dict[str, str]:
         """Return the summary of each row, by filename."""
@@ -280,13 +292,27 @@ class TestMySql:
 
     def test_an_error_of_a_single_key_is_not_one_of_the_database(self, both: Both) -> None:
         """A table in latin1 cannot be compared with every name."""
-        with both.engine.begin() as connection:
-            connection.execute(sqlalchemy.text("ALTER TABLE packages CONVERT TO CHARACTER SET latin1"))
+        both.convert_to_latin1()
         with pytest.raises(sqlalchemy.exc.DBAPIError) as caught:
             both.adapter.read([RowKey("pkg-1.0.tar.gz", "pkg"), RowKey("日本語-1.0.tar.gz", None)])
         assert not both.adapter.is_unreachable(caught.value)
         both.insert()
         assert json.dumps(both.rows()) == '{"pkg-1.0.tar.gz": "by the function"}'
+
+    def test_a_key_with_an_error_of_its_own_fails_alone_in_its_batch(self, both: Both, site: Site) -> None:
+        both.convert_to_latin1()
+        good, bad = "a/pkg-1.0.tar.gz", "a/日本語-1.0.tar.gz"
+        s3 = site.client("s3")
+        for key, name in ((good, "pkg"), (bad, "other")):
+            metadata = {"name": name, "version": "1.0", "summary": "from S3"}
+            s3.put_object(Bucket=site.bucket, Key=key, Body=b"x", Metadata=metadata)
+        outcomes = Syncer(ObjectReader(s3), both.adapter, site.bucket).converge(site.bucket, [bad, good])
+        error = outcomes.pop(bad)
+        assert isinstance(error, sqlalchemy.exc.DBAPIError)
+        assert error.orig is not None
+        assert error.orig.args[0] in ILLEGAL_MIX_OF_COLLATIONS
+        assert outcomes == {good: Outcome("saved", "pkg-1.0.tar.gz")}
+        assert both.rows() == {"pkg-1.0.tar.gz": "from S3"}
 
     def test_both_read_what_others_have_committed(self, both: Both) -> None:
         for cache in (both.server.cache, both.adapter.cache):
