@@ -38,6 +38,7 @@ ROUTES = [
     ("POST", "/admin/s3sync/enable"),
     ("POST", "/admin/s3sync/disable"),
     ("POST", "/admin/s3sync/reconcile"),
+    ("POST", "/admin/s3sync/replay"),
 ]
 PANEL = f"/static/s3sync/{assets.version(assets.STATIC)}/panel.html"
 EVERYTHING = Options()
