@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import re
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from pypicloud_s3sync.cli.console import show_status
 from pypicloud_s3sync.config.options import Delivery
 from pypicloud_s3sync.deploy.state.documents import RESOURCES
 from pypicloud_s3sync.devtools.processes import wait_until
@@ -141,6 +144,35 @@ def test_a_dead_letter_target_that_someone_else_set_is_shown(
     panel.show({**ON, "events": {**ON["events"], "dead_letter_target": target}}, "S3 sync is on")
     found = panel.page.locator("dt:text-is('failed events') + dd").all_inner_texts()
     assert found == [text.format(target) for text in shown]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "failed", "text"),
+    [
+        ((0, None), (0, None), "0 waiting, 0 failed"),
+        ((1234, 45), (0, None), "1,234 waiting (the oldest for 45 s), 0 failed"),
+        ((3, 0), (2, 7200), "3 waiting (the oldest for 0 s), 2 failed (the oldest for 2 h)"),
+        ((1, 3599), (1, 200_000), "1 waiting (the oldest for 59 min), 1 failed (the oldest for 2 d)"),
+    ],
+)
+def test_what_waits_and_what_failed_has_its_age_in_the_words_of_the_command_line(
+    panel: Panel, waiting: tuple[int, int | None], failed: tuple[int, int | None], text: str
+) -> None:
+    events = {
+        **ON["events"],
+        "waiting": waiting[0],
+        "oldest_waiting_seconds": waiting[1],
+        "failed": failed[0],
+        "oldest_failed_seconds": failed[1],
+    }
+    status = {**ON, "events": events}
+    panel.show(status, "S3 sync is on")
+    assert panel.page.locator("dt:text-is('events') + dd").inner_text() == text
+    assert panel.barriers() == []
+    output = io.StringIO()
+    show_status(Console(file=output), status)
+    (row,) = re.findall(r"^  events +(.*)$", output.getvalue(), re.MULTILINE)
+    assert row == text
 
 
 def test_the_number_of_messages_is_apart_from_the_name_of_the_queue(panel: Panel) -> None:

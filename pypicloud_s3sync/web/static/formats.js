@@ -12,6 +12,11 @@
     second: "2-digit",
     timeZoneName: "short",
   };
+  const UNITS = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ];
   // Intl chooses the locale of the browser if it is given none.
   const time = new Intl.DateTimeFormat(undefined, TIME);
   const hour = new Intl.DateTimeFormat(undefined, { hour: "numeric" });
@@ -28,6 +33,12 @@
     if (seconds < 60) return number.format(seconds) + " s";
     const rest = seconds % 60;
     return number.format(Math.floor(seconds / 60)) + " min" + (rest ? " " + rest + " s" : "");
+  }
+
+  // Returns an age in its largest unit, as the command line does: "3 h".
+  function age(seconds) {
+    const [unit, size] = UNITS.find((pair) => seconds >= pair[1]) || ["s", 1];
+    return number.format(Math.floor(seconds / size)) + " " + unit;
   }
 
   // Returns the time from an event until the cache was up to date.
@@ -59,6 +70,7 @@
     .filter("s3syncNumber", as((value) => number.format(value)))
     .filter("s3syncCount", as(countOf))
     .filter("s3syncDuration", as(duration))
+    .filter("s3syncAge", as(age))
     .filter("s3syncSentence", as(sentence))
     .filter("s3syncLag", as(lag));
 })();

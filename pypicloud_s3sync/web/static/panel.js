@@ -34,11 +34,12 @@
       "s3syncWords",
       "s3syncDifferences",
       "s3syncContents",
+      "s3syncEvents",
       "s3syncChart",
       "s3syncAnnounce",
       "s3syncFocus",
       "s3syncWish",
-      function ($scope, $timeout, $interval, requestsOf, runs, words, differences, contents, chart, announce, focus, wish) {
+      function ($scope, $timeout, $interval, requestsOf, runs, words, differences, contents, events, chart, announce, focus, wish) {
         const requests = requestsOf($scope);
         let poll = null;
         let delay = QUICKEST;
@@ -77,6 +78,7 @@
           $scope.state = status.state;
           $scope.code = status.code && words.code(status.code);
           $scope.contents = contents(status);
+          $scope.events = events(status);
           $scope.foreignTarget = foreignTarget(status);
           $scope.parts = (status.resources || []).map((part) => asPart(part, status));
           if (status.state === "running") showRunning(status.running || {});
