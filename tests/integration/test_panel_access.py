@@ -29,10 +29,10 @@ pytestmark = [pytest.mark.xdist_group("panel access"), pytest.mark.no_cover]
 def test_the_focus_is_never_lost(panel: Panel) -> None:
     page = panel.page
     panel.show([OFF, OFF, ON], "S3 sync is off", plan=ENABLE, enable=stream(*STEPS, RESULT))
-    assert panel.focus() == "s3sync-title"
+    panel.focused("s3sync-title")
     page.get_by_role("button", name="Refresh").press("Enter")
     page.wait_for_function("!document.querySelector('.s3sync .fa-spin')")
-    assert panel.focus() == "Refresh"
+    panel.focused("Refresh")
     page.get_by_role("button", name="Enable S3 sync").press("Enter")
     page.wait_for_function("document.activeElement.id === 's3sync-confirm'", timeout=SOON)
     page.get_by_role("button", name="Cancel").first.press("Enter")
@@ -40,7 +40,7 @@ def test_the_focus_is_never_lost(panel: Panel) -> None:
     page.get_by_role("button", name="Enable S3 sync").press("Enter")
     page.get_by_role("button", name="Enable", exact=True).first.press("Enter")
     panel.title("S3 sync is on")
-    assert panel.focus() == "s3sync-title"
+    panel.focused("s3sync-title")
     page.get_by_role("link", name="Admin").last.press("Enter")
     page.wait_for_function("document.activeElement.id === 's3sync-open'", timeout=SOON)
     page.locator("#s3sync-open").press("Enter")

@@ -273,7 +273,7 @@ def test_a_plan_can_be_confirmed_at_its_top_and_at_its_bottom(panel: Panel) -> N
     panel.title("Enable S3 sync?")
     buttons = panel.page.locator(".s3sync-buttons:visible, .s3sync-plan:visible")
     assert [text.split() for text in buttons.all_inner_texts()][::2] == [["Enable", "Cancel"]] * 2
-    assert panel.focus() == "s3sync-confirm"
+    panel.focused("s3sync-confirm")
     assert panel.barriers() == []
 
 

@@ -179,6 +179,10 @@ class Panel(Page):
         )
         return name
 
+    def focused(self, *names: str) -> None:
+        """Wait until one of these elements has the focus, which the panel sets after it has shown them."""
+        wait_until(lambda: self.focus() in names, f"the focus is on {' or '.join(names)}", SOON / 1000)
+
     def style(self, selector: str, name: str) -> str:
         """Return a computed style of the first such element."""
         value: str = self.page.locator(selector).first.evaluate(
