@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.panel_documents import (
     BUSY_ACTIVITY,
     DIFFERS,
@@ -140,7 +141,8 @@ def test_reconcile_shows_its_progress_and_what_it_has_repaired(panel: Panel) -> 
     panel.show([contents(3, 0), contents(3, 3)], "S3 sync is on", reconcile=stream(long, result))
     panel.click("Reconcile")
     panel.page.get_by_text(result["message"]).wait_for(timeout=SOON)
-    assert fact(panel, "in the cache") == "3"
+    # The status is read again after the result is shown.
+    wait_until(lambda: fact(panel, "in the cache") == "3", "the cache has 3 files")
     panel.focused("s3sync-title")
 
 
@@ -151,7 +153,7 @@ def test_compare_changes_nothing(panel: Panel) -> None:
     panel.click("Compare")
     panel.page.get_by_text(result["message"]).wait_for(timeout=SOON)
     assert "POST /reconcile?dry_run=true" in panel.requests
-    assert "345 missing in the cache" in fact(panel, "compared")
+    wait_until(lambda: "345 missing in the cache" in fact(panel, "compared"), "the comparison is shown")
 
 
 def test_the_admin_page_has_reconcile_beside_rebuild(panel: Panel) -> None:
