@@ -192,7 +192,7 @@ class DynamoAdapter(CacheAdapter):
                 written[name] = self._item(name, update.summary)
                 writes += self._write_summary(name, summaries[name], written[name], update)
             elif rows.removed or rows.added:
-                # Another handler that still sees that there is no summary may be about to write one.
+                # The summary stays as it is, unless another handler has changed it since it was read.
                 writes.append({"ConditionCheck": self._unchanged_summary(name, summaries[name])})
         if not writes:
             return Result.UNCHANGED

@@ -93,7 +93,7 @@ class RowChanges:
 
     @property
     def change_checksum(self) -> bool:
-        """Whether the checksum of the rows is another one after the changes."""
+        """Whether the changes alter the checksum of the rows."""
         return checksum(self.removed) != checksum(self.added)
 
 

@@ -377,6 +377,20 @@ class TestConflict:
         save(other, package(world, "1.0", "of an older object", second=1))
         assert world.summaries() == {"pkg": "new"}
 
+    def test_a_summary_has_a_new_revision_if_a_row_that_it_covers_is_restored(
+        self, world: World, adapter: DynamoAdapter
+    ) -> None:
+        """A late server has written an older row, and ended before its summary."""
+        newest = package(world, "2.0", "new", second=2)
+        for saved in (package(world, "1.0", "old", second=1), newest):
+            save(adapter, saved)
+        (before,) = adapter.client.scan(TableName="PackageSummary")["Items"]
+        world.cache.engine.save(package(world, "2.0", "late", second=0), overwrite=True)
+        save(adapter, newest)
+        (after,) = adapter.client.scan(TableName="PackageSummary")["Items"]
+        assert before.pop(REVISION) != after.pop(REVISION)
+        assert before == after
+
     def test_a_summary_of_an_earlier_version_has_no_revision_and_is_replaced(
         self, world: World, adapter: DynamoAdapter
     ) -> None:
