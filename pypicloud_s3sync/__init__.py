@@ -16,5 +16,6 @@ def includeme(config: Any) -> None:
     """
     # Pyramid includes this before pypicloud scans its views, and that scan fails without the repairs.
     config.include("pypicloud_s3sync.compat")
+    config.include("pypicloud_s3sync.web.forks")
     config.include("pypicloud_s3sync.web.views")
     config.include("pypicloud_s3sync.web.reconcile_on_start")

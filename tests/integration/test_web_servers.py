@@ -27,11 +27,12 @@ S3SYNC = "/admin/s3sync"
 
 @dataclass(frozen=True)
 class Served:
-    """A web server with a site of its own, and the add-on's link to AWS; pypicloud has one of its own."""
+    """A web server with a site of its own, the add-on's link to AWS, and the link to the tables."""
 
     server: WebServer
     site: Site
     aws_link: SlowAws
+    tables_link: SlowAws
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,12 @@ def served(
 ) -> Iterator[Served]:
     kind: Kind = request.param
     site = new_site(aws, tiny_bundle)
-    with slow_aws(aws.port) as link:
+    with slow_aws(aws.port) as link, slow_aws(aws.port) as tables_link:
         # Enabling it reconciles, which would delete the rows of other tests from shared tables.
-        own_tables = {"db__namespace": f"{site.function}-"}
+        own_tables = {"db__namespace": f"{site.function}-", "db__port": str(tables_link.port)}
         settings = ini_settings(site, s3sync__endpoint_url=link.url, **own_tables)
         with running(kind, tmp_path_factory.mktemp("server"), settings) as server:
-            yield Served(server, site, link)
+            yield Served(server, site, link, tables_link)
 
 
 #: Runs a test under each web server; the tests of one run in the same process, which starts it once.
@@ -84,6 +85,15 @@ def wait_for_end(server: WebServer) -> dict[str, Any]:
 
 def lines_of(body: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in body.splitlines() if line]
+
+
+@under_each_server
+def test_each_worker_has_connections_of_its_own_to_aws(served: Served) -> None:
+    # First, because the connections that were made before the workers were forked may be closed meanwhile.
+    with served.tables_link.held():
+        pages = [Background(lambda: served.server.request("GET", "/simple/")) for _ in range(3)]
+        wait_until(lambda: served.tables_link.waiting == 3, "each page waits on another connection")
+    assert [page.end()[0] for page in pages] == [200] * 3
 
 
 @under_each_server
@@ -141,18 +151,26 @@ def test_packages_are_served_while_aws_is_silent(served: Served, tmp_path: Path)
             # Less than the server waits for AWS.
             port = stack.enter_context(nginx(server.port, tmp_path, read_timeout=1))
         with served.aws_link.held():
-            requests = [Background(lambda: server.request("GET", S3SYNC, port=port)) for _ in range(6)]
+
+            def ask() -> Background:
+                return Background(lambda: server.request("GET", S3SYNC, port=port))
+
+            requests = [ask() for _ in range(6)]
             wait_until(lambda: any(request.result for request in requests), "some requests are refused")
-            served_meanwhile = 0
-            for _ in range(5):
+
+            def is_served_meanwhile() -> bool:
                 waiting = [request for request in requests if request.result is None]
+                if not waiting:
+                    requests.append(ask())
                 assert server.request("GET", "/simple/", port=port)[0] == 200
-                served_meanwhile += bool(waiting) and all(request.result is None for request in waiting)
+                return bool(waiting) and all(request.result is None for request in waiting)
+
+            for _ in range(5):
+                # A request that waits for AWS may reach its limit just then.
+                wait_until(is_served_meanwhile, "a page is served, and no request has to end for it")
             if server.kind.behind_nginx:
-                # nginx answers the requests that are still waiting, some of them before the first page.
+                # nginx answers the requests that are still waiting.
                 assert {request.end()[0] for request in requests} == {503, 504}
-            else:
-                assert served_meanwhile, "a page is served only after a request that waits for AWS has ended"
         results = [request.end() for request in requests]
     refused = [json.loads(body) for status, body in filter(_has_status, results) if status == 503]
     assert refused

@@ -21,8 +21,12 @@ class SlowAws:
         self._aws = ("127.0.0.1", port)
         self._flows = threading.Event()
         self._flows.set()
+        self._lock = threading.Lock()
+        #: On how many connections something is held back at the moment.
+        self.waiting = 0
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     @contextlib.contextmanager
@@ -53,9 +57,15 @@ class SlowAws:
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                self._count(1)
                 self._flows.wait()
+                self._count(-1)
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self.waiting += change
 
 
 @contextlib.contextmanager

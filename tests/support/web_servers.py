@@ -82,7 +82,11 @@ KINDS = (
     ),
     # gunicorn gives up after 30 seconds; a test cannot wait for so long.
     Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5"), PREFIX_OF_PROXY, path="/pypi"),
-    Kind("gunicorn gthread", _gunicorn("-k", "gthread", "-w", "2", "--threads", "4"), repeated=True),
+    Kind(
+        "gunicorn gthread",
+        _gunicorn("-k", "gthread", "-w", "2", "--threads", "4", "--preload"),
+        repeated=True,
+    ),
     Kind("uWSGI", _uwsgi, UWSGI),
     Kind("waitress behind nginx", _pserve, WAITRESS, has_workers=False, behind_nginx=True),
 )
