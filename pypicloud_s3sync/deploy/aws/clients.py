@@ -41,7 +41,7 @@ USER_AGENT = "pypicloud-s3sync"
 class Limits:
     """The time limits of requests to AWS, in seconds.
 
-    ``deadline`` is the time of the monotonic clock after which no further call is made.
+    ``deadline`` is the time of the monotonic clock after which nothing is sent any more.
     """
 
     # AWS accepts a connection within a second; five attempts of a minute look like a command that hangs.
@@ -56,7 +56,7 @@ class Limits:
         return cls(connect=3, read=10, attempts=2, deadline=time.monotonic() + 15)
 
     def check(self, **event: Any) -> None:
-        """Refuse a call after the deadline; a handler of botocore's event ``before-call``."""
+        """Refuse to send anything after the deadline; a handler of botocore's events."""
         if time.monotonic() > self.deadline:
             raise AwsError("AWS answers too slowly for the admin UI: try again later, or use ppc-s3sync")
 
@@ -213,7 +213,9 @@ def _session(credentials: Credentials | None, region: str | None, limits: Limits
     core.set_default_client_config(
         Config(retries=retries, connect_timeout=limits.connect, read_timeout=limits.read)
     )
+    # The second event comes before each attempt: a call that began in time may be tried again too late.
     core.register("before-call", limits.check)
+    core.register("before-send", limits.check)
     return boto3.session.Session(region_name=region, botocore_session=core, **_keys(credentials))
 
 

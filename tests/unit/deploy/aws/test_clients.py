@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
+from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import parse_timestamp
 
 from pypicloud_s3sync.deploy.aws import clients as aws
@@ -108,6 +111,29 @@ def test_no_call_is_made_after_the_deadline(service: str) -> None:
     operation = {"sts": "get_caller_identity", "dynamodb": "list_tables"}[service]
     with pytest.raises(AwsError, match="AWS answers too slowly for the admin UI"):
         getattr(clients[service], operation)()
+
+
+def test_a_call_that_fails_is_not_tried_again_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, attempts = [0.0], []
+    monkeypatch.setattr(aws, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda self, context: 0)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    dynamodb = Clients(make_settings(), limits=Limits.for_web())["dynamodb"]
+
+    def wait_in_vain(request: Any, **event: Any) -> None:
+        attempts.append(now[0])
+        now[0] += 10
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    dynamodb.meta.events.register_last("before-send", wait_in_vain)
+    with pytest.raises(ReadTimeoutError):
+        dynamodb.list_tables()
+    assert attempts == [0, 10]
+    now[0], attempts[:] = 6, []
+    with pytest.raises(AwsError, match="AWS answers too slowly for the admin UI"):
+        dynamodb.list_tables()
+    assert attempts == [6]
 
 
 @pytest.mark.parametrize(
