@@ -40,6 +40,7 @@ pytestmark = [pytest.mark.xdist_group("panel states"), pytest.mark.no_cover]
 
 
 MINUS = "\N{MINUS SIGN}"
+BUSY = Response(503, json.dumps({"error": "busy", "message": "another request is reading AWS"}))
 
 
 # States
@@ -377,6 +378,47 @@ def test_failed_events_are_processed_again_with_one_click(panel: Panel) -> None:
     panel.wait_for_buttons("Disable S3 sync", "Refresh")
 
 
+# A server that reads AWS for someone else
+
+
+def test_a_page_that_is_reloaded_while_aws_is_read_asks_again_by_itself(panel: Panel) -> None:
+    panel.show([BUSY, BUSY, DIFFERS], activity=[BUSY, BUSY_ACTIVITY], plan=[BUSY, REPAIR])
+    panel.hurry_to("S3 sync differs from the settings")
+    assert panel.requests[:3] == ["GET"] * 3
+    spinning = panel.page.locator(".s3sync .fa-spin")
+    wait_until(lambda: has_passed(panel, 3000, not spinning.count()), "all is read")
+    assert "a/y-1.0.tar.gz" in panel.text()
+    panel.click("Repair S3 sync")
+    panel.hurry_to("Repair S3 sync?")
+    assert not any("another request" in text for text in panel.announced())
+
+
+def test_a_page_does_not_ask_a_busy_server_for_ever(panel: Panel) -> None:
+    panel.show(BUSY)
+    panel.hurry_to("The state of S3 sync is unknown")
+    assert "Another request is reading AWS." in panel.text()
+    panel.wait_for_buttons("Refresh")
+
+
+def test_a_page_that_was_left_does_not_ask_a_busy_server_again(panel: Panel) -> None:
+    panel.show(BUSY)
+    wait_until(lambda: has_passed(panel, 0, panel.requests), "the state was requested")
+    panel.page.evaluate("location.hash = '#/'")
+    panel.page.locator(".s3sync").wait_for(state="detached", timeout=SOON)
+    panel.requests.clear()
+    for _ in range(5):
+        has_passed(panel, 3000, True)
+    # One more, if the page was left during a pause.
+    assert len(panel.requests) <= 1
+
+
+def has_passed(panel: Panel, milliseconds: int, result: Any) -> Any:
+    """Return a result after the page's clock was moved, so that its timers end early."""
+    panel.page.clock.fast_forward(milliseconds)
+    panel.page.wait_for_timeout(50)
+    return result
+
+
 # The Admin page
 
 
@@ -398,8 +440,7 @@ def test_the_admin_page_of_a_second_tab_follows_a_run_to_its_end(panel: Panel) -
 
 def test_the_admin_page_asks_again_if_another_request_is_reading_aws(panel: Panel) -> None:
     panel.show(ON, "S3 sync is on")
-    busy = Response(503, json.dumps({"error": "busy", "message": "another request is reading AWS"}))
-    panel.answers[""] = [busy, busy, ON]
+    panel.answers[""] = [BUSY, BUSY, ON]
     panel.page.get_by_role("link", name="Admin").first.click()
     wait_for_button(panel, "S3 sync is on")
     assert panel.requests[-3:] == ["GET  max-age=60"] * 3

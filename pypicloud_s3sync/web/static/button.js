@@ -95,20 +95,14 @@
             // An answer of the last minute will do: only the panel asks AWS.
             function load() {
               requests.get("", (answer) => typeof answer.state === "string", 60).then(show, (problem) => {
-                // Another request is still reading AWS.
-                if (problem.error === "busy") return again();
                 scope.shown = words.problem(problem.error);
               });
-            }
-
-            function again() {
-              poll = $timeout(load, POLL);
             }
 
             function show(status) {
               const text = status.state === "off" ? { text: "Enable S3 sync" } : {};
               scope.shown = Object.assign({}, words.state(status.state), text);
-              if (status.state === "running") again();
+              if (status.state === "running") poll = $timeout(load, POLL);
             }
           },
         };

@@ -5,6 +5,7 @@
   "use strict";
 
   const PATIENCE = 90000; // milliseconds: reading AWS takes seconds
+  const PAUSE = 2000; // milliseconds before another request if the server reads AWS for someone else
   const SILENCE = 30000; // milliseconds: the server sends an empty line every ten seconds
   const RELOAD = { href: "", text: "Reload the page" };
   const LOGIN = { href: S3SYNC.login, text: "Log in" };
@@ -28,7 +29,8 @@
         // "maxAge" is the age in seconds that it may have.
         function get(path, isDocument, maxAge) {
           const headers = maxAge ? { "Cache-Control": "max-age=" + maxAge } : {};
-          return inDigest(
+          const last = Date.now() + PATIENCE;
+          const ask = () =>
             send("GET", path, PATIENCE, headers).then(({ response, stop }) =>
               response.text().then((text) => {
                 stop();
@@ -36,8 +38,14 @@
                 if (response.status === 200 && answer && isDocument(answer)) return answer;
                 throw problemOf(response, answer, text);
               }, unreachable)
-            )
-          );
+            );
+          // Another page may be reading AWS, or this one did before it was reloaded.
+          const askAgain = (problem) => {
+            if (problem.error !== "busy" || !isShown || Date.now() > last) throw problem;
+            return new Promise((resolve) => setTimeout(resolve, PAUSE)).then(askPatiently);
+          };
+          const askPatiently = () => ask().catch(askAgain);
+          return inDigest(askPatiently());
         }
 
         /**
