@@ -13,16 +13,20 @@ PATTERN = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+)"
     r"(?: on (?:the )?resource: (?P<resource>\"[^\"]*\"|\S+))?"
 )
-#: Lambda's message if EC2 denies it a look at the network of a function in a VPC on behalf of the caller.
+#: Lambda's message if EC2 denies it a look at the network of a function in a VPC on behalf of the caller:
+#: https://github.com/serverless/serverless/issues/8209
 BY_EC2 = re.compile(r"denied by EC2, .* have permission to (?P<action>\w+)")
-#: KMS's older message, for example to Systems Manager: it names neither the action nor the key.
+#: KMS's older message, for example to Systems Manager, names neither the action nor the key:
+#: https://github.com/tryolabs/aws-workshop/issues/6
 BY_KMS = re.compile(r"ciphertext refers to a customer master key that does not exist")
 #: CloudWatch Logs' message to a caller who may create a log group, but not with tags: it names another action
 #: than the one that is missing: https://github.com/awslabs/aws-well-architected-labs/issues/745
 BY_LOGS = re.compile(r"not authorized to perform CreateLogGroup with Tags")
-#: How CloudWatch Logs names a log group, and all of them, in a message; a policy names both with an asterisk.
+#: How CloudWatch Logs names a log group, and all of them, in a message; a policy names both with an asterisk:
+#: https://github.com/hashicorp/terraform-provider-aws/issues/8804
 LOG_GROUP = re.compile(r":{1,2}log-stream:$")
-#: KMS's message about a key whose policy does not let the caller use it, perhaps a key of another account.
+#: KMS's message about a key whose policy does not let the caller use it, perhaps a key of another account:
+#: https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 BY_RESOURCE = re.compile(r"no resource-based policies allow access")
 EXPLICIT = re.compile(r"with an explicit deny(?: in an? (?P<kind>[\w -]+?)(?: policy| boundary)\b)?")
 IMPLICIT = re.compile(r"because no (?P<kind>[\w -]+?)(?: policy| boundary) allows")

@@ -207,6 +207,7 @@ def environment_size(variables: Mapping[str, str]) -> int:
     """Return the size of an environment in bytes as Lambda measures it: as compact JSON.
 
     Lambda's error for a larger one ends with the text that it measured, for example
-    ``String measured: {"A":"{\\"b\\":1}"}``: quotes inside a value count twice.
+    ``String measured: {"A":"{\\"b\\":1}"}``: quotes inside a value count twice. See
+    https://github.com/github-aws-runners/terraform-aws-github-runner/issues/3594
     """
     return len(json.dumps(dict(variables), ensure_ascii=False, separators=(",", ":")).encode())

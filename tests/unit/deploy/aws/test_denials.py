@@ -26,6 +26,7 @@ ALLOWABLE = {
         "s3:GetBucketNotification",
         "arn:aws:s3:::amzn-s3-demo-bucket",
     ),
+    # https://github.com/aws/aws-cdk/issues/27067
     "IAM names a role without its ARN": (
         f"{USER} iam:GetRole on resource: role pypicloud_s3_sync because no identity-based policy allows the"
         " iam:GetRole action",
@@ -37,6 +38,7 @@ ALLOWABLE = {
         "lambda:GetFunction",
         "arn:aws:lambda:eu-west-1:111122223333:function:sync",
     ),
+    # https://github.com/awspring/spring-cloud-aws/issues/861
     "SQS writes the action in lower case": (
         f"{ROLE} sqs:createqueue on resource: arn:aws:sqs:eu-west-1:111122223333:q because no identity-based"
         " policy allows the sqs:createqueue action",
@@ -50,12 +52,14 @@ ALLOWABLE = {
         "logs:CreateLogGroup",
         "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/sync:*",
     ),
+    # https://github.com/hashicorp/terraform-provider-aws/issues/8804
     "CloudWatch Logs names no log group": (
         f"{ROLE} logs:DescribeLogGroups on resource: arn:aws:logs:eu-central-1:111122223333:log-group::log-"
         "stream: because no identity-based policy allows the logs:DescribeLogGroups action",
         "logs:DescribeLogGroups",
         "arn:aws:logs:eu-central-1:111122223333:log-group:*",
     ),
+    # https://github.com/awslabs/aws-well-architected-labs/pull/747
     "CloudWatch Logs does not name the missing action": (
         "User with accountId: 111122223333 is not authorized to perform CreateLogGroup with Tags",
         "logs:TagResource",
@@ -65,8 +69,10 @@ ALLOWABLE = {
     "HEAD": ("Forbidden", "", ""),
 }
 
-#: Messages that no allow answers, with whom to ask.
+#: Messages that no allow answers, with whom to ask. Most have the forms of
+#: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 DENIED = {
+    # https://github.com/kubernetes-sigs/aws-load-balancer-controller/issues/2322
     "SCP": (
         f"{USER} iam:CreateRole on resource: arn:aws:iam::777788889999:role/r with an explicit deny in a"
         " service control policy",
@@ -171,6 +177,7 @@ def test_the_policy_that_is_offered_names_only_arns(message: str, action: str, r
 
 @pytest.mark.parametrize("action", ["DescribeSecurityGroups", "DescribeSubnets"])
 def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec2(action: str) -> None:
+    # https://github.com/serverless/serverless/issues/8209
     reason = (
         f"Your access has been denied by EC2, please make sure your request credentials have permission to"
         f" {action} for sg-0ccc. EC2 Error Code: UnauthorizedOperation. EC2 Error Message: You are not"
@@ -179,7 +186,7 @@ def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec
     assert Denial.of(reason).action == f"ec2:{action}"
 
 
-#: https://github.com/Droplr/aws-env/issues/29
+#: https://github.com/tryolabs/aws-workshop/issues/6
 OLD_KMS = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or"
     " you are not allowed to access. (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException;"

@@ -153,6 +153,7 @@ def test_the_emulator_is_not_mentioned_without_an_endpoint() -> None:
     assert "emulator" not in str(translate(connection_error()))
 
 
+#: https://github.com/aws-samples/aws-security-hub-findings-export/issues/5
 PASS_ROLE = (
     "User: arn:aws:iam::1:user/u is not authorized to perform: iam:PassRole on resource:"
     " arn:aws:iam::1:role/r because no identity-based policy allows the iam:PassRole action"
