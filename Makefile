@@ -12,6 +12,9 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 4
 
+# Measured by a run of all tests. An empty value leaves it out.
+COVERAGE := --cov
+
 .PHONY: help demo test test-all lint types imports docs checks tests figures unit soak bench venv clean
 
 help: ## List the targets
@@ -28,12 +31,13 @@ test: lint ## Run all checks
 checks: $(STAMP)
 	@printed=$$($(MAKE) --no-print-directory imports types 2>&1); status=$$?; echo "$$printed"; exit $$status
 
-test-all: $(STAMP) ## Run all checks, and the tests on each supported Python
-	$(MAKE) test
-	@for version in 3.11 3.12 3.13; do \
+# One run per Python; coverage is measured in the first.
+test-all: lint checks ## Run all checks, and all tests once on each supported Python
+	@coverage=--cov; for version in 3.11 3.12 3.13; do \
 	    python=$$($(BIN)/python tests/find_python.py $$version) || exit 1; \
 	    echo "Python $$version: $$python"; \
-	    $(MAKE) tests PYTHON=$$python || exit 1; \
+	    $(MAKE) tests PYTHON=$$python COVERAGE=$$coverage || exit 1; \
+	    coverage=; \
 	done
 
 lint: $(STAMP) ## Check the style with ruff
@@ -48,7 +52,7 @@ imports: $(STAMP) ## Check the direction of imports with import-linter
 
 # Servers run once for all processes. Coverage has its limit in setup.cfg.
 tests: $(STAMP) ## Run all tests (PYTEST_ARGS='tests/integration -k name' selects some)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(PYTEST_ARGS),,--cov) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
 
 figures: $(STAMP) ## Measure tests/figures.json again, after a change that must make the bundle larger
 	UPDATE_FIGURES=1 $(BIN)/python -m pytest -q -n 0 tests/integration/test_bundle_backends.py -k grow
