@@ -27,6 +27,7 @@ _caches = itertools.count()
 #: Where the fixtures are.
 pytest_plugins = [
     "support.browsers",
+    "support.bundles",
     "support.collection",
     "support.collection_costs",
     "support.command_line",

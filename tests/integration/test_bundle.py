@@ -32,6 +32,7 @@ from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.exceptions import BundleError
 from pypicloud_s3sync.reconcile.known_objects import RULES
+from support.bundles import copy_bytecode, without_network
 from support.site_packages import SitePackages
 
 PACKAGE = Path(__file__).parents[2] / "pypicloud_s3sync"
@@ -52,7 +53,7 @@ TARGETS = [
 Reports = list[tuple[str, int, int]]
 
 #: One worker builds each bundle once, also for the tests that ask for it by a parameter.
-pytestmark = pytest.mark.xdist_group("test_bundle")
+pytestmark = [pytest.mark.xdist_group("test_bundle"), pytest.mark.usefixtures("remembered_sources")]
 
 
 def spec_for(cache: str = "dynamo", target: Target | None = None, **fields: Any) -> BundleSpec:
@@ -60,15 +61,13 @@ def spec_for(cache: str = "dynamo", target: Target | None = None, **fields: Any)
 
 
 @pytest.fixture(scope="module")
-def dynamo() -> Bundle:
-    return build(spec_for("dynamo"))
+def dynamo(dynamo_bundle: Bundle) -> Bundle:
+    return dynamo_bundle
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    certificate = tmp_path_factory.mktemp("authority") / "ca.pem"
-    certificate.write_text("certificate")
-    return build(spec_for("redis", files=(("certificates/ssl_ca_certs.pem", str(certificate)),)))
+def redis(redis_bundle: Bundle) -> Bundle:
+    return redis_bundle
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +94,9 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SitePackag
 
 
 @pytest.fixture
-def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+def copied_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile nothing. That takes longest, and the test does not look at it."""
-    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", lambda *arguments: {})
+    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", copy_bytecode)
 
 
 def opened(bundle: Bundle) -> zipfile.ZipFile:
@@ -153,8 +152,12 @@ def test_each_cache_brings_only_its_own_libraries(dynamo: Bundle, redis: Bundle,
     assert libraries & top_level(sql) == {"sqlalchemy"}
 
 
-def test_a_further_file_is_carried(redis: Bundle) -> None:
-    assert opened(redis).read("certificates/ssl_ca_certs.pem") == b"certificate"
+@pytest.mark.usefixtures("copied_bytecode")
+def test_a_further_file_is_carried(tmp_path: Path) -> None:
+    certificate = tmp_path / "ca.pem"
+    certificate.write_text("certificate")
+    bundle = build(spec_for("redis", files=(("certificates/ssl_ca_certs.pem", str(certificate)),)))
+    assert opened(bundle).read("certificates/ssl_ca_certs.pem") == b"certificate"
 
 
 def test_the_versions_are_those_of_the_server(dynamo: Bundle) -> None:
@@ -168,7 +171,7 @@ def test_a_bundle_has_the_versions_that_decide_what_a_package_is(dynamo: Bundle)
     assert set(RULES) <= found, "without them, the function remembers nothing of what it has read"
 
 
-@pytest.mark.usefixtures("no_bytecode")
+@pytest.mark.usefixtures("copied_bytecode")
 def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_packages: SitePackages) -> None:
     unusual = {"acme data/a\tb.py": "", "acme data/é\n.txt": "", 'acme data/"quoted".py': ""}
     files = {"acme_sync.py": "import requests\n", **unusual}
@@ -179,7 +182,7 @@ def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_pack
     assert "boto3" not in top_level(bundle)
 
 
-@pytest.mark.usefixtures("no_bytecode")
+@pytest.mark.usefixtures("copied_bytecode")
 def test_a_custom_cache_brings_its_distribution_and_every_backend(site_packages: SitePackages) -> None:
     source = "from pypicloud.cache import ICache\n\nclass Cache(ICache):\n    pass\n"
     site_packages.install("acme_cache", {"acme_cache.py": source})
@@ -239,7 +242,7 @@ def test_a_cold_start_imports_no_web_application_no_other_cache_and_nothing_of_a
     assert not {"sqlalchemy", "redis", "pyramid_beaker", "jinja2", "pypicloud.locator"} & modules
 
 
-@pytest.mark.usefixtures("no_bytecode")
+@pytest.mark.usefixtures("copied_bytecode")
 def test_a_bundle_that_cannot_be_imported_is_refused_with_the_missing_module(
     site_packages: SitePackages,
 ) -> None:
@@ -254,11 +257,7 @@ def test_a_bundle_that_cannot_be_imported_is_refused_with_the_missing_module(
 
 @pytest.fixture
 def no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no index answer, and leave nothing in uv's cache."""
-    for name in ("UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9/")
-    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    without_network(monkeypatch, tmp_path)
 
 
 @pytest.mark.parametrize("cache", ["dynamo", "redis"])
@@ -296,11 +295,6 @@ def test_without_an_index_the_error_names_the_settings_that_need_none(driver: st
     assert (runtime in message) is has_none
     assert ("or add ssl_ca with the certificate" in message) is (driver == "mysql+pymysql")
     assert "or build elsewhere and set s3sync.bundle" in message
-
-
-@pytest.mark.usefixtures("no_network")
-def test_a_bundle_for_postgresql_on_this_host_needs_no_network() -> None:
-    assert build(spec_for("sql", db_url="postgresql+psycopg2://u:p@db/ppc")).size < DIRECT_UPLOAD_LIMIT
 
 
 # Other targets

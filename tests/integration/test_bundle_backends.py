@@ -23,6 +23,7 @@ from pypicloud_s3sync.deploy.bundle.source import BundleSource
 from pypicloud_s3sync.deploy.bundle.verify import link_sdk
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.sync import environment, reconcile_requests
+from support.bundles import without_network
 from support.databases import Database, url_settings
 from support.figures import check_figure
 from support.moto_world import EVENTS, event
@@ -91,7 +92,11 @@ PROBED = {"cryptography", "flywheel", "greenlet", "sqlalchemy"}
 BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
 #: One worker builds each bundle once. It is the one that has the Redis cluster.
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = [pytest.mark.xdist_group("redis-cluster"), pytest.mark.no_cover]
+pytestmark = [
+    pytest.mark.xdist_group("redis-cluster"),
+    pytest.mark.no_cover,
+    pytest.mark.usefixtures("remembered_sources"),
+]
 
 #: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.
 _bundles: dict[tuple[str, str], Bundle] = {}
@@ -107,7 +112,11 @@ class Function:
         url = settings.db_url or ""
         key = (settings.cache, url.partition("://")[0])
         if key not in _bundles:
-            _bundles[key] = BundleSource(settings).get(lambda progress: None)
+            with pytest.MonkeyPatch.context() as patch:
+                # MySQL's driver needs cryptography, which is fetched for the oldest Linux of Lambda.
+                if database.name != "mysql":
+                    without_network(patch, directory)
+                _bundles[key] = BundleSource(settings).get(lambda progress: None)
         self.bundle = _bundles[key]
         self.spec = BundleSpec(host_target(), settings.cache, settings.db_url)
         directory.mkdir(exist_ok=True)
@@ -219,6 +228,14 @@ def test_the_bundle_contains_only_the_driver_of_its_database(database: Database,
     assert ("cryptography" in contents) == (database.name == "mysql")
     assert function.bundle.size < DIRECT_UPLOAD_LIMIT
     print(f"{database.name}: {function.bundle.size / 1e6:.1f} MB")
+
+
+def test_a_bundle_for_postgresql_on_this_host_needs_no_network(
+    site: Site, postgres_url: str, tmp_path: Path
+) -> None:
+    """The build has none, and fails if it needs one."""
+    function = Function(site, Database("postgres", url_settings("postgres", postgres_url)), tmp_path)
+    assert not [part.name for part in parts_of(function.spec) if part.fetch]
 
 
 def steps(site: Site, database: Database) -> list[tuple[str, Any]]:

@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,17 +105,18 @@ class Protected:
 
 
 @pytest.fixture
-def protected(make_site: Callable[..., Site]) -> Iterator[Protected]:
+def protected(make_site: Callable[..., Site], redis_zip: Path) -> Iterator[Protected]:
     with database_servers.redis() as port:
         with Redis(port=port) as client:
             client.config_set("requirepass", PASSWORD)
         site, target = make_site(), host_target()
         site.given |= {
             "pypi.db": "redis",
+            "s3sync.bundle": str(redis_zip),
             "s3sync.runtime": target.runtime,
             "s3sync.architecture": target.architecture,
         }
-        del site.given["db.region_name"], site.given["s3sync.bundle"]
+        del site.given["db.region_name"]
         yield Protected(site, port)
 
 
