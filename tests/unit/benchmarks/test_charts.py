@@ -11,6 +11,9 @@ import pytest
 from benchmarks.results import Chart, Line, Panel
 from benchmarks.samples import Sample
 
+# The benchmarks are not measured, and tracing matplotlib takes long.
+pytestmark = pytest.mark.no_cover
+
 LINES = (Line("this project", ((10, Sample((1.0, 2.0, 3.0))), (1000, Sample((5.0,))))),)
 CHART = Chart("files", "Growth of files", "files", (Panel("ms", LINES), Panel("calls", LINES)))
 

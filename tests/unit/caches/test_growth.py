@@ -15,6 +15,9 @@ from pypicloud_s3sync.caches.summaries import MAX_OLDER
 from support.adapters import read, set_row
 from support.backends import Backend, Dynamo, Redis, RedisCluster
 
+# Other tests cover the code; tracing it takes longer than running it.
+pytestmark = pytest.mark.no_cover
+
 FEW, MANY = 10, 400
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
