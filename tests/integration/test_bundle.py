@@ -95,8 +95,9 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SitePackag
 
 @pytest.fixture
 def copied_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile nothing. That takes longest, and the test does not look at it."""
+    """Compile nothing, and hardly compress. Both take longest, and the test does not look at the bytes."""
     monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", copy_bytecode)
+    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.archive._LEVEL", 1)
 
 
 def opened(bundle: Bundle) -> zipfile.ZipFile:
