@@ -81,7 +81,9 @@ def versions(draw: st.DrawFn) -> str:
 
 #: Versions from before PEP 440.
 LEGACY_VERSIONS = st.text("019abrc.-_ +!()", min_size=1, max_size=8).filter(str.strip)
-NAMES = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True)
+NAMES = st.from_regex(
+    r"[A-Za-z0-9]([A-Za-z0-9._-]{0,8}[A-Za-z0-9])?", fullmatch=True, alphabet=st.characters(max_codepoint=127)
+)
 #: Names that setuptools once allowed, or that S3's metadata cannot hold.
 LEGACY_NAMES = st.sampled_from(("Twisted Core", "my pkg!", "größer", "x--y", "a+b"))
 TAGS = st.sampled_from(("py3-none-any", "1-py2.py3-none-any", "cp312-cp312-manylinux_2_17_x86_64"))

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pypicloud.util import EnvironSettings as PypicloudSettings
 
 from pypicloud_s3sync.config.environ import EnvironSettings
+from support.characters import UTF_8
 
 NAMES = ("pypi.db", "db.url", "db.region_name", "storage.bucket", "s3sync.function_name")
-VALUES = st.text(max_size=3)
+VALUES = st.text(UTF_8, max_size=3)
 SETTINGS = st.dictionaries(st.sampled_from(NAMES), VALUES)
 VARIABLES = st.sampled_from(("PPC_PYPI_DB", "PPC_DB_URL", "PPC_DB_EXTRA", "PPC_STORAGE_", "DB_URL"))
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pypicloud_s3sync.deploy.replication import rules
 from pypicloud_s3sync.deploy.replication.rules import equivalent, is_own, merged, without_own
 from pypicloud_s3sync.exceptions import ConflictError
+from support.characters import UTF_8
 from support.fakes import ACCOUNT
 from support.replication import (
     AP,
@@ -284,7 +285,7 @@ filters: st.SearchStrategy[dict[str, Any]] = st.one_of(
 foreign_rules = st.lists(
     st.builds(
         foreign,
-        st.text(min_size=1, max_size=5),
+        st.text(UTF_8, min_size=1, max_size=5),
         st.sampled_from([EU, AP, "vault"]),
         Priority=st.integers(0, 12),
         Filter=filters,
