@@ -1,448 +1,245 @@
-"""The documented policy of an operator: it allows all that provisioning needs, and nothing else.
+"""The printed policy of an operator: it allows all that the commands need, and nothing else.
 
-The emulator enforces IAM for every call. Comments say where it checks another resource than AWS, or none.
+It is enforced as AWS does: see :mod:`support.iam`.
 """
 
 from __future__ import annotations
 
+import io
 import json
-from fnmatch import fnmatchcase
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.cli.main import main
-from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.exceptions import AwsError
-from support.fakes import not_none
-from support.policies import actions_of, as_list, without
-from support.sites import NOTHING, Site
+from pypicloud_s3sync.deploy.aws.clients import Clients
+from pypicloud_s3sync.deploy.readers.calls import Calls
+from pypicloud_s3sync.deploy.writers import functions
+from pypicloud_s3sync.doctor import readers
+from pypicloud_s3sync.exceptions import S3SyncError
+from support.iam.operators import EVERYTHING, BecomeOperator, CommandLine, become_operator
+from support.iam.reference import contradictions
+from support.sites import Site, make_tables, zip_of
+
+__all__ = ["become_operator"]
 
 # Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.no_cover
 
-OPERATOR_POLICY = Path(__file__).parents[1] / "policies" / "operator_policy.json"
-#: The actions that enable needs, with the resource that a message names. The emulator does not check
-#: iam:PassRole, lambda:ListTags, or the tagging of created resources (iam:TagRole, lambda:TagResource,
-#: logs:TagResource); AWS does.
-NEEDED_TO_ENABLE = {
-    "s3:ListBucket": "the bucket {bucket}",
-    "dynamodb:DescribeTable": "the table DynamoPackage",
-    "iam:GetRole": "the role {role}",
-    "logs:DescribeLogGroups": "the log group /aws/lambda/{function}",
-    "lambda:GetFunction": "the function {function}",
-    "lambda:GetPolicy": "the function {function}",
-    "s3:GetBucketNotification": "the bucket {bucket}",
-    "iam:CreateRole": "the role {role}",
-    "iam:PutRolePolicy": "the role {role}",
-    "logs:CreateLogGroup": "the log group /aws/lambda/{function}",
-    "logs:PutRetentionPolicy": "the log group /aws/lambda/{function}",
-    "lambda:CreateFunction": "the function {function}",
-    "lambda:AddPermission": "the function {function}",
-    "s3:PutBucketNotification": "the bucket {bucket}",
+SETTINGS: dict[str, dict[str, str]] = {
+    "direct": {},
+    "sqs in a VPC": {
+        "s3sync.delivery": "sqs",
+        "s3sync.vpc_subnet_ids": "subnet-1",
+        "s3sync.vpc_security_group_ids": "sg-1",
+    },
+    "eventbridge with a schedule": {
+        "s3sync.delivery": "eventbridge",
+        "s3sync.reconcile_schedule": "rate(1 day)",
+    },
+    "SnapStart": {"s3sync.snap_start": "true", "s3sync.runtime": "python3.12"},
+    "a password": {"pypi.db": "redis"},
+    "a role, a secret and a bundle of the user": {"pypi.db": "redis"},
 }
-#: The actions on queues and their mapping that are needed to enable, update and disable.
-NEEDED_FOR_QUEUES = [
-    *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
-    *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
-    "lambda:CreateEventSourceMapping",
-]
-#: The further actions that delivery through EventBridge needs.
-NEEDED_FOR_EVENTBRIDGE = [
-    *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
-    *("events:PutRule", "events:PutTargets", "events:TagResource"),
-    *("events:ListRules", "events:RemoveTargets", "events:DeleteRule"),
-]
-#: Statements that doctor needs, with the check that names what is missing. It does not use SimulateRole and
-#: ReadScaling in an emulator, and needs some more if there are replication rules.
-EXAMINING = {
-    # First, as long as CloudWatch knows of no invocation, which would tell as much.
-    "InvokeFunction": "cache",
-    "ReadEncryption": "encryption",
-    "ReadRegions": "versioning",
-    "ReadRows": "cache",
-    "FindTables": "cache",
-}
-#: Statements of which the emulator checks no action (see above), or that are needed only for a large bundle,
-#: a reconciliation or an examination.
-NOT_SEEN = {
-    *("ReconcileRows", "FanOut", "ReadObjects", "ReadRoles", "SimulateRole", "ReadScaling"),
-    *("PassRoleToLambda", "UploadLargeBundle", "WriteMapping"),
-    *(EXAMINING.keys() - {"InvokeFunction"}),
-}
-#: Those of direct delivery, which are removed one by one with direct delivery only.
-COMMON = {
-    *("ReadBucket", "ReadTables", "ReadFunction", "ReadLogGroups", "ReadLogGroupTags", "ReadMetrics"),
-    *("ReadQueues", "ReadMappings", "WriteNotification", "WriteRole", "WriteFunction", "WriteLogGroup"),
-    *("WriteQueues", "ReplayFailedEvents", "InvokeFunction"),
-}
-UPDATES = [
-    "role.update",
-    "log_group.update",
-    *("queue.update", "queue.update"),
-    "function.update_configuration",
-    "function.tag",
-    "notification.put",
-]
+#: A function that fails for the events that say so.
+FAILING = """
+def handle_s3_event(event, context):
+    messages = [each for each in event.get("Records", []) if "fails" in each.get("body", "")]
+    return {"batchItemFailures": [{"itemIdentifier": each["messageId"]} for each in messages]}
+"""
 
 
-def operator_policy(site: Site, delivery: Delivery = Delivery.DIRECT) -> dict[str, Any]:
-    """Return the documented policy for a site and a delivery."""
-    policy = json.loads(OPERATOR_POLICY.read_text())
-    if delivery is Delivery.EVENTBRIDGE:
-        further = OPERATOR_POLICY.with_stem("operator_policy_eventbridge")
-        policy["Statement"] += json.loads(further.read_text())
-    text = json.dumps(policy)
-    values = {
-        "ACCOUNT": site.aws.account_id,
-        "REGION": site.region,
-        "BUCKET": site.bucket,
-        "FUNCTION": site.function,
-    }
-    for placeholder, value in values.items():
-        text = text.replace(placeholder, value)
-    filled: dict[str, Any] = json.loads(text)
-    return filled
+class Work:
+    """All that an operator does, in an order in which each command needs all its rights.
 
-
-def for_emulator(policy: dict[str, Any]) -> dict[str, Any]:
-    """Return a policy that means for the emulator what the given one means for AWS.
-
-    In the emulator, the ARN of a role has no path and a mapping has no function; rules and two actions are
-    checked on all resources.
+    What others do meanwhile is done by the root user of the site.
     """
-    changed: dict[str, Any] = json.loads(json.dumps(policy).replace(":role/pypicloud-s3sync/", ":role/"))
-    for statement in changed["Statement"]:
-        if statement["Sid"] == "WriteMapping":
-            del statement["Condition"]
-        if statement["Sid"] == "ReplayFailedEvents":
-            # AWS checks the right to handle one message: sqs:DeleteMessage, not sqs:DeleteMessageBatch.
-            statement["Action"] = [
-                name for action in actions_of(statement) for name in (action, f"{action}Batch")
-            ]
-        if statement["Sid"] in ("ReadRule", "WriteRule"):
-            statement["Resource"] = "*"
-    changed["Statement"] += [
-        {"Sid": action.replace(":", ""), "Effect": "Allow", "Action": action, "Resource": "*"}
-        for action in ("lambda:CreateFunction", "logs:DescribeLogGroups")
-        if any(action in actions_of(statement) for statement in changed["Statement"])
-    ]
-    return changed
 
+    def __init__(self, site: Site, run: CommandLine, directory: Path) -> None:
+        self.site = site
+        self.run = run
+        self.directory = directory
+        self.failures: list[str] = []
 
-def become_operator(site: Site, policy: dict[str, Any]) -> None:
-    """Replace the credentials in the site's settings with those of a user who has only this policy."""
-    iam, user = site.client("iam"), f"operator-of-{site.bucket}"
-    iam.create_user(UserName=user)
-    allow_only(site, policy)
-    key = iam.create_access_key(UserName=user)["AccessKey"]
-    site.given |= {
-        "storage.aws_access_key_id": key["AccessKeyId"],
-        "storage.aws_secret_access_key": key["SecretAccessKey"],
-    }
+    def __call__(self, command: str, *arguments: str, **changes: str) -> None:
+        """Run a command, and remember that it failed."""
+        status, document = self.run(command, *arguments, **changes)
+        if status != 0:
+            self.failures.append(f"{command}: {json.dumps(document)}")
 
+    def do_everything(self) -> None:
+        """Enable, reconcile, update, examine, replay, change to the usual ways and disable."""
+        self.upload("a/check-1.0.tar.gz", "a/check-2.0.tar.gz", "a/other-1.0.tar.gz")
+        self("plan")
+        self("enable")
+        self.delete("a/check-2.0.tar.gz")
+        self("status")
+        self.site.deployment(**self.changes).activity()
+        self("reconcile")
+        self.upload("a/third-1.0.tar.gz")
+        self("reconcile", "--fan-out")
+        self.update()
+        self.examine()
+        self.replay()
+        self.attach_policies()
+        usual = {"s3sync__delivery": "direct", "s3sync__snap_start": "false", "s3sync__secrets": "ssm"}
+        self("enable", "--no-reconcile", **usual, s3sync__bundle=self.site.given["s3sync.bundle"])
+        self("disable", **usual)
 
-def allow_only(site: Site, policy: dict[str, Any]) -> None:
-    """Replace the policy of the site's operator."""
-    document = json.dumps(for_emulator(policy))
-    user = f"operator-of-{site.bucket}"
-    site.client("iam").put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=document)
+    @property
+    def changes(self) -> dict[str, str | None]:
+        return {name.replace(".", "__"): value for name, value in self.run.settings.items()}
 
+    def upload(self, *keys: str) -> None:
+        for key in keys:
+            self.site.client("s3").put_object(Bucket=self.site.bucket, Key=key, Body=b"x")
 
-def fail_an_event(site: Site) -> None:
-    """Put a message into the dead-letter queue, if there is one."""
-    sqs = site.client("sqs")
-    urls = sqs.list_queues(QueueNamePrefix=f"failed-{site.function}").get("QueueUrls", [])
-    for url in urls:
-        sqs.send_message(QueueUrl=url, MessageBody="{}")
+    def delete(self, key: str) -> None:
+        self.site.client("s3").delete_object(Bucket=self.site.bucket, Key=key)
 
+    def examine(self) -> None:
+        """Examine a bucket that is replicated, and simulate the role, which is not done with an emulator."""
+        s3, other = self.site.client("s3"), f"{self.site.bucket}-other"
+        s3.create_bucket(Bucket=other)
+        for bucket in (self.site.bucket, other):
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        rule = {
+            "ID": "all",
+            "Status": "Enabled",
+            "Priority": 1,
+            "Filter": {"Prefix": ""},
+            "DeleteMarkerReplication": {"Status": "Enabled"},
+            "Destination": {"Bucket": f"arn:aws:s3:::{other}"},
+        }
+        role = f"arn:aws:iam::{self.site.aws.account_id}:role/replication"
+        s3.put_bucket_replication(
+            Bucket=self.site.bucket, ReplicationConfiguration={"Role": role, "Rules": [rule]}
+        )
+        # It finds faults, for example that the role of the replication does not exist.
+        self.run("doctor")
+        s3.delete_bucket_replication(Bucket=self.site.bucket)
+        settings = self.site.settings(**self.changes)
+        role_arn = self.site.deployment(**self.changes).plan().desired.role_arn
+        policy = {"Statement": [{"Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{self.site.bucket}/x"}]}
+        # The emulator finds no role that has a path.
+        with suppress(S3SyncError):
+            readers.simulate(Calls(Clients(settings, self.site.region)), role_arn, policy)
 
-def write_ini(site: Site, path: Path, **changes: str) -> str:
-    """Write the settings of a site to an ini, with changes such as ``s3sync__delivery``."""
-    settings = {**site.given, **{name.replace("__", "."): value for name, value in changes.items()}}
-    lines = [f"{name} = {value}" for name, value in settings.items()]
-    path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
-    return str(path)
+    def update(self) -> None:
+        """Change everything that can be changed."""
+        bundle = self.directory / "failing.zip"
+        bundle.write_bytes(zip_of(FAILING))
+        self.change_roles()
+        boundary = self.site.client("iam").create_policy(
+            PolicyName=f"boundary-of-{self.site.bucket}",
+            PolicyDocument=json.dumps(EVERYTHING),
+        )
+        changes = {
+            "s3sync__memory_size": "1024",
+            "s3sync__log_retention_days": "7",
+            "s3sync__maximum_concurrency": "7",
+            "s3sync__permissions_boundary": boundary["Policy"]["Arn"],
+            "s3sync__tags": "team = packages",
+            "s3sync__timeout": "90",
+        }
+        if "s3sync.bundle" not in self.run.settings:
+            changes["s3sync__bundle"] = str(bundle)
+        if "s3sync.reconcile_schedule" in self.run.settings:
+            changes["s3sync__reconcile_schedule"] = "rate(2 days)"
+        if "s3sync.role_arn" in self.run.settings:
+            del changes["s3sync__permissions_boundary"]
+        self("enable", "--no-reconcile", **changes)
 
+    def change_roles(self) -> None:
+        """Change who may assume the roles, as another user might."""
+        iam = self.site.client("iam")
+        for name in self.site.role_names():
+            if "given" not in name:
+                trust = trust_in("edgelambda.amazonaws.com")
+                iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
-    """Run a command, and return its exit status and its document."""
-    status = main([*arguments, "--json"])
-    return status, json.loads(capsys.readouterr().out)
+    def attach_policies(self) -> None:
+        """Attach a policy to the roles, as another user might."""
+        iam = self.site.client("iam")
+        for name in self.site.role_names():
+            if "given" not in name:
+                iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+
+    def replay(self) -> None:
+        """Replay an event that succeeds and one that fails again."""
+        sqs = self.site.client("sqs")
+        (url,) = sqs.list_queues(QueueNamePrefix=f"failed-{self.site.function}")["QueueUrls"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": []}))
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [], "fails": True}))
+        assert len(self.run("replay")[1]["failed"]) == 1
 
 
 @pytest.fixture
-def given_role(site: Site) -> str:
-    """The ARN of a role that another owner created for the function."""
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "lambda.amazonaws.com"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
+def prepare(site: Site, redis_url: str) -> Callable[[str], dict[str, str]]:
+    """Return a function that returns the settings of a case, and creates what they name."""
+
+    def settings_of(case: str) -> dict[str, str]:
+        settings = {**SETTINGS[case]}
+        if "pypi.db" not in settings:
+            settings["db.namespace"] = f"{site.bucket}-"
+            make_tables(site.aws, site.region, **{"db.namespace": settings["db.namespace"]})
+            return settings
+        # Redis accepts any password of a user who needs none.
+        settings["db.url"] = redis_url.replace("://", "://default:p-word@")
+        if case != "a password":
+            settings |= owned_by_the_user(site, settings["db.url"])
+        return settings
+
+    return settings_of
+
+
+def owned_by_the_user(site: Site, url: str) -> dict[str, str]:
+    """Create a role, a secret and a bundle in S3, and return the settings that name them."""
+    role = site.client("iam").create_role(
+        RoleName=f"given-{site.bucket}", AssumeRolePolicyDocument=trust_in("lambda.amazonaws.com")
+    )
+    secret = site.client("secretsmanager").create_secret(
+        Name=f"secret-of-{site.bucket}", SecretString=json.dumps({"db.url": url})
+    )
+    bucket = f"bundles-of-{site.bucket}"
+    s3 = site.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.upload_fileobj(io.BytesIO(zip_of(FAILING)), bucket, "sync.zip")
+    return {
+        "s3sync.role_arn": role["Role"]["Arn"],
+        "s3sync.secrets": secret["ARN"],
+        "s3sync.bundle": f"s3://{bucket}/sync.zip",
     }
-    arn: str = site.client("iam").create_role(
-        RoleName=f"given-{site.bucket}", AssumeRolePolicyDocument=json.dumps(trust)
-    )["Role"]["Arn"]
-    return arn
 
 
-@pytest.mark.parametrize("variant", [*Delivery, "role_arn", "password"])
-def test_the_printed_policy_is_sufficient_and_each_statement_is_needed(
+def trust_in(service: str) -> str:
+    """Return the policy of a role that a service may assume."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.mark.parametrize("case", SETTINGS)
+def test_the_printed_policy_is_sufficient_and_each_statement_and_action_is_needed(
     site: Site,
-    given_role: str,
-    variant: str,
+    prepare: Callable[[str], dict[str, str]],
+    become_operator: BecomeOperator,
+    case: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    changes = (
-        {"s3sync__role_arn": given_role} if variant == "role_arn" else {"s3sync__delivery": str(variant)}
-    )
-    if variant == "password":
-        changes = {"pypi__db": "redis", "db__url": "redis://:p-word@cache.example"}
+    run = CommandLine(site, tmp_path / "production.ini", capsys, prepare(case))
     before = site.remains()
-    ini = write_ini(site, tmp_path / "administrator.ini", **changes)
-    status, policy = run(capsys, "policy", ini, "--account", site.aws.account_id)
-    assert status == 0
-    become_operator(site, policy)
-    ini = write_ini(site, tmp_path / "operator.ini", **changes)
-
-    def denied() -> str:
-        """Enable, check and disable; return what is denied, if anything."""
-        for command in ("enable", "status", "replay", "disable"):
-            if command == "replay":
-                fail_an_event(site)
-            # The sites share their tables, so a reconciliation would remove the rows of others.
-            options = ["--no-reconcile"] if command == "enable" else []
-            _, document = run(capsys, command, ini, *options)
-            for problem in [document, *document.get("problems", [])]:
-                if "AccessDenied" in problem.get("message", ""):
-                    return str(problem["message"])
-        return ""
-
-    assert not denied()
+    account = site.aws.account_id
+    _, policy = run("policy", "--for", "enable", "--for", "panel", "--account", account)
+    operator = become_operator(site, policy)
+    # No bundle fits into a request.
+    monkeypatch.setattr(functions, "DIRECT_UPLOAD_LIMIT", 0)
+    work = Work(site, run, tmp_path)
+    work.do_everything()
+    assert not operator.denied
+    assert not work.failures
+    assert operator.unneeded() == []
+    assert contradictions(operator.requests) == []
     assert site.remains() == before
-    for statement in policy["Statement"]:
-        if statement["Sid"] in NOT_SEEN:
-            continue
-        if variant != "direct" and statement["Sid"] in COMMON:
-            continue
-        allow_only(site, {**policy, "Statement": [each for each in policy["Statement"] if each != statement]})
-        message = denied()
-        assert any(action in message for action in actions_of(statement)), f"{statement['Sid']}: {message!r}"
-    allow_only(site, policy)
-    assert not denied()
-    assert site.remains() == before
-
-
-def test_the_policy_of_status_is_sufficient_for_it_and_allows_no_change(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    site.deployment().enable()
-    enabled = site.remains()
-    ini = write_ini(site, tmp_path / "administrator.ini")
-    _, policy = run(capsys, "policy", ini, "--for", "status", "--account", site.aws.account_id)
-    become_operator(site, policy)
-    ini = write_ini(site, tmp_path / "operator.ini")
-    status, document = run(capsys, "status", ini)
-    assert (status, document["state"], document["problems"]) == (0, "on", [])
-    assert run(capsys, "plan", ini)[1]["in_sync"]
-    assert run(capsys, "disable", ini)[0] == 1
-    assert site.remains() == enabled
-
-
-def test_the_policy_of_status_is_sufficient_for_an_examination_and_each_statement_is_needed(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    site.deployment().enable()
-    ini = write_ini(site, tmp_path / "administrator.ini")
-    _, policy = run(capsys, "policy", ini, "--for", "status", "--account", site.aws.account_id)
-    become_operator(site, policy)
-    ini = write_ini(site, tmp_path / "operator.ini")
-
-    def denied() -> dict[str, str]:
-        """Return the remedy of each check in which AWS denied something."""
-        status, document = run(capsys, "doctor", ini)
-        assert status == 0, document
-        return {
-            check["check"]: check["remedy"]
-            for check in document["checks"]
-            if "AccessDenied" in check["evidence"]
-        }
-
-    for sid, check in EXAMINING.items():
-        (statement,) = [found for found in policy["Statement"] if found["Sid"] == sid]
-        others = [found for found in policy["Statement"] if found["Sid"] != sid]
-        allow_only(site, {**policy, "Statement": others})
-        remedies = denied()
-        assert any(action in remedies.get(check, "") for action in actions_of(statement)), (sid, remedies)
-    allow_only(site, policy)
-    assert not denied()
-
-
-def test_the_policy_is_sufficient_to_enable_update_and_disable(site: Site) -> None:
-    boundary = site.client("iam").create_policy(
-        PolicyName=f"boundary-of-{site.bucket}", PolicyDocument=json.dumps(operator_policy(site))
-    )["Policy"]["Arn"]
-    changes = {
-        "s3sync__memory_size": "1024",
-        "s3sync__log_retention_days": "7",
-        "s3sync__tags": "team = packages",
-        "s3sync__permissions_boundary": boundary,
-        "storage__prefix": "simple/",
-    }
-    become_operator(site, operator_policy(site))
-    planned = site.deployment().plan()
-    assert site.deployment().enable().actions == planned.actions
-    assert not site.deployment().plan().actions
-    for settings in (changes, {}):
-        performed = [action.call for action in site.deployment(**settings).enable().actions]
-        # Obsolete tags are not removed, and a retention stays without the setting.
-        kept = () if settings else ("queue.update", "log_group.update", "function.tag")
-        assert performed == [call for call in UPDATES if call not in kept]
-        assert not site.deployment(**settings).plan().actions
-    site.deployment().enable(force=True)
-    assert "AccessDenied" not in str(site.deployment().activity())
-    assert site.deployment().plan_disable().actions
-    site.deployment().disable()
-    assert site.remains() == NOTHING
-
-
-def test_the_reading_statements_are_sufficient_to_plan_and_allow_no_changes(site: Site) -> None:
-    policy = operator_policy(site)
-    reading = [statement for statement in policy["Statement"] if statement["Sid"].startswith("Read")]
-    site.deployment().enable()
-    enabled = site.remains()
-    site.watch = type(site.watch)()
-    become_operator(site, {**policy, "Statement": reading})
-    assert not site.deployment().plan().actions
-    assert site.deployment().plan_disable().actions
-    with pytest.raises(AwsError, match="AccessDenied for s3:PutBucketNotification"):
-        site.deployment().disable()
-    assert site.remains() == enabled
-
-
-@pytest.mark.parametrize("action", NEEDED_TO_ENABLE)
-def test_a_missing_action_is_named_with_its_resource(site: Site, action: str) -> None:
-    become_operator(site, without(operator_policy(site), action))
-    role = rf"{site.function}-{site.region}-{site.bucket}-\w{{8}}"
-    resource = NEEDED_TO_ENABLE[action].format(bucket=site.bucket, function=site.function, role=role)
-    with pytest.raises(AwsError, match=rf"^AccessDenied for {action} on {resource}: allow it") as raised:
-        site.deployment().enable()
-    assert raised.value.action == action
-    assert site.notifications() == {}
-
-
-@pytest.mark.parametrize("delivery", [Delivery.SQS, Delivery.EVENTBRIDGE])
-def test_the_policy_of_a_delivery_is_sufficient_for_it_and_to_move_away(
-    site: Site, delivery: Delivery
-) -> None:
-    become_operator(site, operator_policy(site, delivery))
-    settings: dict[str, str] = {"s3sync__delivery": delivery}
-    site.deployment(**settings).enable()
-    changed = {**settings, "s3sync__timeout": "30", "s3sync__tags": "a = b", "storage__prefix": "x/"}
-    site.deployment(**changed).enable()
-    assert site.deployment(**changed).plan().in_sync
-    site.deployment(**settings).disable()
-    site.deployment(**settings).enable()
-    site.deployment().enable()
-    assert site.deployment().plan().in_sync
-
-
-@pytest.mark.parametrize(
-    ("delivery", "action"),
-    [
-        *((Delivery.DIRECT, action) for action in NEEDED_FOR_QUEUES),
-        *((Delivery.EVENTBRIDGE, action) for action in NEEDED_FOR_EVENTBRIDGE),
-    ],
-)
-def test_a_missing_action_of_a_delivery_is_named(site: Site, delivery: Delivery, action: str) -> None:
-    become_operator(site, without(operator_policy(site, delivery), action))
-    settings: dict[str, str] = {"s3sync__delivery": delivery}
-    changed = {**settings, "s3sync__timeout": "30", "storage__prefix": "x/", "s3sync__tags": "a = b"}
-
-    def enable_update_disable() -> None:
-        site.deployment(**settings).enable()
-        site.deployment(**changed).enable()
-        site.deployment(**settings).disable()
-
-    with pytest.raises(AwsError, match=rf"^AccessDenied for {action} on ") as raised:
-        enable_update_disable()
-    assert raised.value.action == action
-
-
-def test_these_tests_cover_every_action_of_each_delivery(site: Site) -> None:
-    def actions(delivery: Delivery) -> set[str]:
-        statements = operator_policy(site, delivery)["Statement"]
-        return {action for statement in statements for action in actions_of(statement)}
-
-    assert actions(Delivery.EVENTBRIDGE) - actions(Delivery.DIRECT) == set(NEEDED_FOR_EVENTBRIDGE)
-    assert set(NEEDED_FOR_QUEUES) <= actions(Delivery.DIRECT)
-
-
-def test_the_policy_names_the_created_resources(site: Site) -> None:
-    """The emulator does not check this: it ignores the path of a role and a function before its creation."""
-    desired = site.deployment().plan().desired
-    role_arn = not_none(desired.role).arn
-    queues = desired.delivery_resources
-    rules = site.deployment(s3sync__delivery="eventbridge").plan().desired.delivery_resources
-    rule_arn = not_none(rules.rule).arn
-    group = f"arn:aws:logs:{site.region}:{site.aws.account_id}:log-group:{desired.log_group.name}"
-    arns = {
-        "iam:CreateRole": role_arn,
-        "iam:PassRole": role_arn,
-        "iam:GetRole": role_arn,
-        "lambda:CreateFunction": desired.function.arn,
-        "lambda:ListTags": desired.function.arn,
-        "logs:CreateLogGroup": group,
-        "logs:DescribeLogGroups": group,
-        "logs:ListTagsForResource": group,
-        "sqs:CreateQueue": not_none(queues.queue).arn,
-        "sqs:GetQueueUrl": not_none(queues.dead_letters).arn,
-        "events:PutRule": rule_arn,
-        "events:PutTargets": rule_arn,
-        "events:ListTagsForResource": rule_arn,
-    }
-    statements = operator_policy(site, Delivery.EVENTBRIDGE)["Statement"]
-    for action, arn in arns.items():
-        resources = [
-            resource
-            for statement in statements
-            if action in actions_of(statement)
-            for resource in as_list(statement["Resource"])
-        ]
-        assert any(fnmatchcase(arn, resource) for resource in resources), action
-
-
-def test_the_policy_for_comparing_is_enough_for_compare_and_wait(
-    make_site: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    inis = []
-    for region in ("us-east-1", "eu-west-1"):
-        site = make_site(region)
-        site.client("s3").put_object(Bucket=site.bucket, Key="pkg/pkg-1.0.zip", Body=b"x")
-        path = tmp_path / f"{region}.ini"
-
-        def write(path: Path = path, site: Site = site) -> None:
-            lines = [f"{name} = {value}" for name, value in site.given.items()]
-            path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
-
-        write()
-        assert main(["policy", str(path), "--for", "compare", "--account", site.aws.account_id]) == 0
-        policy = json.loads(capsys.readouterr().out)
-        become_operator(site, policy)
-        write()
-        inis.append(str(path))
-    assert main(["compare", *inis, "--json"]) == 1
-    kinds = {it["kind"] for it in json.loads(capsys.readouterr().out)["differences"]}
-    assert "missing_row" in kinds
-    assert main(["wait", inis[0], "pkg-1.0.zip", "--timeout", "0", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["state"] == "not_in_cache"
-    for action, message in (("s3:ListBucket", "s3:ListBucket"), ("dynamodb:Scan", "dynamodb:Scan")):
-        allow_only(site, without(policy, action))
-        assert main(["compare", *inis]) == 1
-        assert message in capsys.readouterr().err

@@ -71,7 +71,11 @@ def operator_policy(
     if Purpose.REPLICATE in purposes:
         chosen += [*statements.reading_replication(), *statements.writing_replication()]
     # Two purposes may need the same statement, whose id must be unique.
-    return {"Version": VERSION, "Statement": list({each["Sid"]: each for each in chosen}.values())}
+    found = {each["Sid"]: each for each in chosen}
+    if "ReconcileRows" in found and Purpose.COMPARE not in purposes:
+        # It allows what an examination reads.
+        del found["ReadRows"]
+    return {"Version": VERSION, "Statement": list(found.values())}
 
 
 def policy_for_reading(
