@@ -90,6 +90,10 @@ class Listing:
         self._database.executemany(statement, values)
         self._database.execute("COMMIT")
 
+    def has_name(self, name: str) -> bool:
+        """Return whether a name is listed."""
+        return self._database.execute("SELECT 1 FROM names WHERE name = ?", [name]).fetchone() is not None
+
     def has_row(self, filename: str) -> bool:
         """Return whether a row is listed; it needs :meth:`index_rows`."""
         query = "SELECT 1 FROM rows WHERE filename = ?"

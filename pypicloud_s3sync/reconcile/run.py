@@ -152,7 +152,7 @@ def _list_rows(scan: Scan, listing: Listing, options: Options, report: Report, r
         listing.add_rows(page)
         report.rows += len(page)
         reporter.running("list rows", message, report.rows, total, scan.capacity.note)
-    for names in scan.names(options.packages):
+    for names in scan.names(options.packages, listing.has_name):
         listing.add_names(names)
     reporter.done("list rows", f"listed {count_of(report.rows, 'row')}")
 

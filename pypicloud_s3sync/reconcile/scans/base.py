@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...caches.base import CacheAdapter, RowKey, Snapshot
@@ -20,6 +20,14 @@ SHA256 = "hash_sha256"
 LATEST = 253_402_300_800 * MICROSECONDS
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
+
+#: Returns whether a name has been listed already.
+IsListed = Callable[[str], bool]
+
+
+def never_listed(name: str) -> bool:
+    """Return that a name has not been listed."""
+    return False
 
 
 class Scan:
@@ -71,8 +79,18 @@ class Scan:
         for name in names or self.cache.distinct():
             yield [row_of(package) for package in self.cache.all(name)]
 
-    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
-        """Yield pages of names with their summaries, in any order: some names, or all."""
+    def names(
+        self, names: Collection[str] = (), is_listed: IsListed = never_listed
+    ) -> Iterator[Sequence[ListedName]]:
+        """Yield pages of names with their summaries, in any order: some names, or all.
+
+        Parameters
+        ----------
+        names : collection of str
+            Some names; none stands for all.
+        is_listed : callable
+            Returns whether a name was on an earlier page, so that it need not be yielded again.
+        """
         yield from ()
 
 

@@ -19,7 +19,7 @@ from ...sync.pending import OTHER_KEYS
 from ..capacity import DynamoCapacity
 from ..differences import summary_of
 from ..models import Count, ListedName, ListedRow
-from .base import SHA256, Scan, data_of_text, listed_row, microseconds_of_text
+from .base import SHA256, IsListed, Scan, data_of_text, listed_row, microseconds_of_text, never_listed
 
 #: The attributes that are compared; ``name`` and ``data`` are reserved words.
 ROW = {
@@ -92,7 +92,9 @@ class DynamoScan(Scan):
                 list(map(_row, page)) for page in self._pages("query", self.tables[0], {**ROW, **key})
             )
 
-    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
+    def names(
+        self, names: Collection[str] = (), is_listed: IsListed = never_listed
+    ) -> Iterator[Sequence[ListedName]]:
         """Yield pages of summaries, in any order: those of some names, or all."""
         table = self.tables[1]
         if not names:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ...sync.pending import OTHER_KEYS
 from ..differences import hash_of, summary_of
 from ..models import Count, ListedName, ListedRow
-from .base import SHA256, Scan, listed_row, microseconds_of_text
+from .base import SHA256, IsListed, Scan, listed_row, microseconds_of_text, never_listed
 
 #: The keys in one page.
 PAGE = 1000
@@ -63,23 +63,27 @@ class RedisScan(Scan):
             ):
                 yield from map(self.cache.redis_key, filenames)
 
-    def names(self, names: Collection[str] = ()) -> Iterator[Sequence[ListedName]]:
+    def names(
+        self, names: Collection[str] = (), is_listed: IsListed = never_listed
+    ) -> Iterator[Sequence[ListedName]]:
         """Yield pages of names with their summaries, in any order: some names, or all."""
         if names:
             yield from self._read_names(sorted(names))
             return
         yield from self._read_names(self.db.sscan_iter(self.cache.redis_set, count=PAGE))
-        yield from self._read_names(self._unlisted())
+        yield from self._read_names(name for name in self._with_keys() if not is_listed(name))
 
-    def _unlisted(self) -> Iterator[str]:
-        """Yield names that are not in the set of names, but have a list of files or a summary."""
+    def _with_keys(self) -> Iterator[str]:
+        """Yield the names that have a list of files or a summary, some of them twice.
+
+        The set of names lacks some of these. It must not be asked which: a name may have been added to it
+        since it was read.
+        """
         starts = (self.cache.redis_filename_set(""), self.cache.redis_summary_key(""))
         # One scan for both: each looks at every key of the database.
         match = _literal(commonprefix(starts)) + "*"
-        for keys in _pages(self.db.scan_iter(match=match, count=PAGE)):
-            found = [key.removeprefix(start) for key in keys for start in starts if key.startswith(start)]
-            listed = self._pipeline(("sismember", self.cache.redis_set, name) for name in found)
-            yield from (name for name, is_listed in zip(found, listed, strict=True) if not is_listed)
+        for key in self.db.scan_iter(match=match, count=PAGE):
+            yield from (key.removeprefix(start) for start in starts if key.startswith(start))
 
     def _read_names(self, names: Iterable[str]) -> Iterator[list[ListedName]]:
         for page in _pages(names):

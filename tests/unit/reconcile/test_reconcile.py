@@ -223,6 +223,19 @@ def test_a_name_is_found_of_which_redis_has_only_a_list_of_files_or_a_summary() 
     cache.db.hset(cache.redis_summary_key("summarized"), "summary", "text")
     cache.db.sadd(cache.redis_set, "known")
     scan = scan_of(world.adapter)
-    assert sorted(listed.name for page in scan.names() for listed in page) == [
-        *("a*b", "known", "listed", "summarized")
-    ]
+    found: list[str] = []
+    for page in scan.names(is_listed=found.__contains__):
+        found += [listed.name for listed in page]
+    assert sorted(found) == ["a*b", "known", "listed", "summarized"]
+
+
+def test_a_name_is_found_that_a_handler_puts_on_the_list_of_names_after_that_was_read() -> None:
+    """It may have a file that no row has, and the handler looks at its own file only."""
+    world, listed = World(Redis), {"other"}
+    cache = world.adapter.cache
+    cache.db.sadd(cache.redis_set, "other")
+    cache.db.sadd(cache.redis_filename_set("pkg"), "pkg-8.zip")
+    pages = scan_of(world.adapter).names(is_listed=listed.__contains__)
+    assert [each.name for each in next(pages)] == ["other"]
+    cache.db.sadd(cache.redis_set, "pkg")
+    assert [each.name for page in pages for each in page] == ["pkg"]
