@@ -1,6 +1,6 @@
 """What an operator is told whose policy lacks something, and what the documented policies are enough for.
 
-The policies are enforced as AWS does: see :mod:`support.iam`.
+The tests enforce the policies as AWS would: see :mod:`support.iam`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NEEDED_TO_ENABLE = {
     "iam:TagRole": "{arn}:role/pypicloud-s3sync/{role}",
     "iam:PutRolePolicy": "the role {role}",
     "logs:CreateLogGroup": "the log group /aws/lambda/{function}",
-    "logs:TagResource": "{arn}:log-group:/aws/lambda/{function}",
+    "logs:TagResource": "the log group /aws/lambda/{function}",
     "logs:PutRetentionPolicy": "the log group /aws/lambda/{function}",
     "lambda:CreateFunction": "the function {function}",
     "lambda:TagResource": "{arn}:function:{function}",
@@ -60,7 +60,7 @@ NEEDED_FOR_EVENTBRIDGE = [
 ]
 #: Statements that only doctor needs, with the check that names what is missing.
 EXAMINING = {
-    # First, as long as CloudWatch knows of no invocation, which would tell as much.
+    # The first check invokes the function only while CloudWatch counts no invocation.
     "InvokeFunction": "cache",
     "ReadEncryption": "encryption",
     "ReadRegions": "versioning",
@@ -112,7 +112,7 @@ def test_the_policy_of_status_is_sufficient_for_it_and_allows_no_change(
     assert site.remains() == enabled
 
 
-def test_the_policy_of_status_is_sufficient_for_an_examination_and_each_statement_is_needed(
+def test_the_policy_of_status_is_sufficient_for_an_examination_and_doctor_names_what_is_missing(
     site: Site, become_operator: BecomeOperator, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     site.deployment().enable()

@@ -1,6 +1,6 @@
 """The printed policy of an operator: it allows all that the commands need, and nothing else.
 
-It is enforced as AWS does: see :mod:`support.iam`.
+The tests enforce it as AWS would: see :mod:`support.iam`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,23 @@ def handle_s3_event(event, context):
 """
 
 
+#: Actions of statements that another statement allows on more resources.
+ALSO_IN_A_WIDER_STATEMENT = {
+    # Only doctor needs the other one, which some operators narrow or leave out: see the page on permissions.
+    *("ReadBucket s3:ListBucket", "ReadRole iam:GetRole", "ReadScheduleRole iam:GetRole"),
+    "UploadLargeBundle s3:GetObject",
+    # The statements on versions name the function too: Lambda's documentation leaves open which of these calls
+    # are checked for the function and which for its alias.
+    *(
+        "ReadFunction lambda:GetFunction",
+        "ReadFunction lambda:GetPolicy",
+        "WriteFunction lambda:AddPermission",
+    ),
+    *("WriteFunction lambda:DeleteFunction", "WriteFunction lambda:RemovePermission"),
+    "WriteVersions lambda:RemovePermission",
+}
+
+
 class Work:
     """All that an operator does, in an order in which each command needs all its rights.
 
@@ -75,13 +92,13 @@ class Work:
         self("enable")
         self.delete("a/check-2.0.tar.gz")
         self("status")
-        self.site.deployment(**self.changes).activity()
         self("reconcile")
         self.upload("a/third-1.0.tar.gz")
         self("reconcile", "--fan-out")
         self.update()
         self.examine()
         self.replay()
+        self.lose_role()
         self.attach_policies()
         usual = {"s3sync__delivery": "direct", "s3sync__snap_start": "false", "s3sync__secrets": "ssm"}
         self("enable", "--no-reconcile", **usual, s3sync__bundle=self.site.given["s3sync.bundle"])
@@ -99,7 +116,7 @@ class Work:
         self.site.client("s3").delete_object(Bucket=self.site.bucket, Key=key)
 
     def examine(self) -> None:
-        """Examine a bucket that is replicated, and simulate the role, which is not done with an emulator."""
+        """Examine a replicated bucket, and simulate the role, which doctor leaves out with an emulator."""
         s3, other = self.site.client("s3"), f"{self.site.bucket}-other"
         s3.create_bucket(Bucket=other)
         for bucket in (self.site.bucket, other):
@@ -158,6 +175,17 @@ class Work:
             if "given" not in name:
                 trust = trust_in("edgelambda.amazonaws.com")
                 iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+
+    def lose_role(self) -> None:
+        """Delete the function's role, as another user might, and enable again."""
+        iam = self.site.client("iam")
+        for name in self.site.role_names():
+            if "given" in name or "schedule" in name:
+                continue
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=name, PolicyName=policy)
+            iam.delete_role(RoleName=name)
+        self("enable", "--no-reconcile")
 
     def attach_policies(self) -> None:
         """Attach a policy to the roles, as another user might."""
@@ -232,7 +260,7 @@ def test_the_printed_policy_is_sufficient_and_each_statement_and_action_is_neede
     run = CommandLine(site, tmp_path / "production.ini", capsys, prepare(case))
     before = site.remains()
     account = site.aws.account_id
-    _, policy = run("policy", "--for", "enable", "--for", "panel", "--account", account)
+    _, policy = run("policy", "--account", account)
     operator = become_operator(site, policy)
     # No bundle fits into a request.
     monkeypatch.setattr(functions, "DIRECT_UPLOAD_LIMIT", 0)
@@ -240,6 +268,6 @@ def test_the_printed_policy_is_sufficient_and_each_statement_and_action_is_neede
     work.do_everything()
     assert not operator.denied
     assert not work.failures
-    assert operator.unneeded() == []
+    assert set(operator.unneeded()) <= ALSO_IN_A_WIDER_STATEMENT
     assert contradictions(operator.requests) == []
     assert site.remains() == before

@@ -13,9 +13,10 @@ PATTERN = re.compile(
     r"not authorized to perform: (?P<action>[\w-]+:\w+)"
     r"(?: on (?:the )?resource: (?P<resource>\"[^\"]*\"|\S+))?"
 )
-#: Lambda's message if EC2 denies it a look at the network of a function in a VPC on behalf of the caller:
-#: https://github.com/serverless/serverless/issues/8209
-BY_EC2 = re.compile(r"denied by EC2, .* have permission to (?P<action>\w+)")
+#: Lambda's message if EC2 denies it a look at the network of a function in a VPC on behalf of the caller, or
+#: S3 the function's code: https://github.com/serverless/serverless/issues/8209 and
+#: https://github.com/awslabs/lambda-streams-to-firehose/issues/21
+ON_BEHALF = re.compile(r"denied by (?P<service>EC2|S3), .* have permission to (?P<action>\w+)")
 #: KMS's older message, for example to Systems Manager, names neither the action nor the key:
 #: https://github.com/tryolabs/aws-workshop/issues/6
 BY_KMS = re.compile(r"ciphertext refers to a customer master key that does not exist")
@@ -79,9 +80,9 @@ class Denial:
 
 def _unnamed_action(reason: str) -> str:
     """Return the action that a message means without naming it as IAM does; empty if it does not tell."""
-    by_ec2 = BY_EC2.search(reason)
-    if by_ec2 is not None:
-        return f"ec2:{by_ec2['action']}"
+    on_behalf = ON_BEHALF.search(reason)
+    if on_behalf is not None:
+        return f"{on_behalf['service'].lower()}:{on_behalf['action']}"
     meant = {"kms:Decrypt": BY_KMS, "logs:TagResource": BY_LOGS}
     return next((action for action, pattern in meant.items() if pattern.search(reason)), "")
 

@@ -72,9 +72,10 @@ def operator_policy(
         chosen += [*statements.reading_replication(), *statements.writing_replication()]
     # Two purposes may need the same statement, whose id must be unique.
     found = {each["Sid"]: each for each in chosen}
-    if "ReconcileRows" in found and Purpose.COMPARE not in purposes:
-        # It allows what an examination reads.
-        del found["ReadRows"]
+    if Purpose.ENABLE in purposes:
+        # Other statements of it allow all that these do.
+        covered = {"ListPackages", "LookAtPackages"} if Purpose.COMPARE in purposes else {"ReadRows"}
+        found = {sid: statement for sid, statement in found.items() if sid not in covered}
     return {"Version": VERSION, "Statement": list(found.values())}
 
 

@@ -13,13 +13,20 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from support.iam.requests import requests_of
-from support.iam.values import Account, Request
+from support.iam.values import Account, Request, RolePath, distinct
 from support.policies import actions_of, without
 
 #: AWS's message: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 MESSAGE = (
     "User: {user} is not authorized to perform: {action} on resource: {resource}"
     " because no identity-based policy allows the {action} action"
+)
+
+#: The messages of services that name a right in another way. The tests of `denials` say where they were seen.
+LOGS_MESSAGE = "User: {user} is not authorized to perform CreateLogGroup with Tags"
+LAMBDA_MESSAGE = (
+    "Your access has been denied by {service}, please make sure your request credentials have permission to"
+    " {operation} for {resource}."
 )
 
 
@@ -32,6 +39,8 @@ class Operator:
     access_key : str
         Identifies the user's calls; calls of others are not looked at.
     policy : dict
+    role_path : callable
+        Returns the path of a role by its name, or None if there is no such role.
 
     Attributes
     ----------
@@ -40,13 +49,13 @@ class Operator:
     denied : list of Request
     """
 
-    def __init__(self, account: str, access_key: str, policy: dict[str, Any]) -> None:
+    def __init__(self, account: str, access_key: str, policy: dict[str, Any], role_path: RolePath) -> None:
         self.account = account
         self.access_key = access_key
         self.policy = policy
         self.requests: list[Request] = []
         self.denied: list[Request] = []
-        self._role_paths: dict[str, str] = {}
+        self._role_path = role_path
         self._mapped_functions: dict[str, str] = {}
 
     @contextmanager
@@ -62,7 +71,7 @@ class Operator:
                 return call(client, operation, parameters)
             self._check(client, operation, parameters)
             answer = call(client, operation, parameters)
-            self._learn(operation, parameters, answer)
+            self._learn(operation, answer)
             return answer
 
         with pytest.MonkeyPatch.context() as patch:
@@ -71,32 +80,31 @@ class Operator:
 
     def unneeded(self) -> list[str]:
         """Return the statements and actions of the policy without which nothing would have been denied."""
-        checked = list({(each.action, each.resource): each for each in self.requests}.values())
+        checked = distinct(self.requests)
         statements = self.policy["Statement"]
         without_statement = {
             each["Sid"]: {"Statement": [other for other in statements if other != each]}
             for each in statements
         }
-        actions = {action for statement in statements for action in actions_of(statement)}
-        without_action = {action: without(self.policy, action) for action in sorted(actions)}
+        without_action = {
+            f"{each['Sid']} {action}": without(self.policy, action, each["Sid"])
+            for each in statements
+            for action in actions_of(each)
+        }
         smaller = without_statement | without_action
         return [name for name, policy in smaller.items() if allow_all(policy, checked)]
 
     def _check(self, client: Any, operation: str, parameters: dict[str, Any]) -> None:
-        account = Account(self.account, client.meta.region_name, self._role_paths, self._mapped_functions)
+        account = Account(self.account, client.meta.region_name, self._role_path, self._mapped_functions)
         for request in requests_of(client.meta.service_model.service_name, operation, parameters, account):
             self.requests.append(request)
             if not allow_all(self.policy, [request]):
                 self.denied.append(request)
                 raise _denial(client, operation, request, f"arn:aws:iam::{self.account}:user/operator")
 
-    def _learn(self, operation: str, parameters: dict[str, Any], answer: Any) -> None:
-        """Remember what later requests depend on."""
-        if operation == "CreateRole":
-            self._role_paths[parameters["RoleName"]] = parameters.get("Path", "/")
-        elif operation == "DeleteRole":
-            self._role_paths.pop(parameters["RoleName"], None)
-        elif operation == "CreateEventSourceMapping":
+    def _learn(self, operation: str, answer: Any) -> None:
+        """Remember which function an event source mapping is of."""
+        if operation == "CreateEventSourceMapping":
             self._mapped_functions[answer["UUID"]] = answer["FunctionArn"]
         elif operation == "ListEventSourceMappings":
             found = answer["EventSourceMappings"]
@@ -127,8 +135,17 @@ def _denial(client: Any, operation: str, request: Request, user: str) -> Excepti
     code = {"s3": "AccessDenied", "iam": "AccessDenied", "sqs": "AccessDenied"}.get(
         client.meta.service_model.service_name, "AccessDeniedException"
     )
-    message = MESSAGE.format(user=user, action=request.action, resource=request.resource)
+    message = _message(operation, request, user)
     # An answer to HEAD has no body.
     error: Any = {"Code": "403", "Message": "Forbidden"} if head else {"Code": code, "Message": message}
     metadata: Any = {"HTTPStatusCode": 403, "HTTPHeaders": {}}
     return ClientError({"Error": error, "ResponseMetadata": metadata}, operation)
+
+
+def _message(operation: str, request: Request, user: str) -> str:
+    service, _, name = request.action.partition(":")
+    if (operation, name) == ("CreateLogGroup", "TagResource"):
+        return LOGS_MESSAGE.format(user=user)
+    if service in ("ec2", "s3") and operation.endswith(("Function", "FunctionCode", "FunctionConfiguration")):
+        return LAMBDA_MESSAGE.format(service=service.upper(), operation=name, resource=request.resource)
+    return MESSAGE.format(user=user, action=request.action, resource=request.resource)

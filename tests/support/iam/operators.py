@@ -1,10 +1,10 @@
-"""Users of the embedded AWS who may do only what a policy of AWS allows, and their settings."""
+"""Make a site's credentials those of a user who may do only what a policy allows."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,13 @@ def become_operator() -> Iterator[BecomeOperator]:
             }
             # Its clients have the former credentials.
             site.watch = type(site.watch)()
-            operator = Operator(site.aws.account_id, key["AccessKeyId"], policy)
+
+            def role_path(name: str) -> str | None:
+                with suppress(iam.exceptions.NoSuchEntityException):
+                    return str(iam.get_role(RoleName=name)["Role"]["Path"])
+                return None
+
+            operator = Operator(site.aws.account_id, key["AccessKeyId"], policy, role_path)
             stack.enter_context(operator.enforced())
             return operator
 

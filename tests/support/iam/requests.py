@@ -41,7 +41,7 @@ def requests_of(service: str, operation: str, parameters: Parameters, account: A
     Raises
     ------
     KeyError
-        If this module does not know the service or, of some services, the operation.
+        If the tables do not say what the call needs.
     """
     name = f"{service}:{operation}"
     if name in FREE:

@@ -99,7 +99,8 @@ def _tags_of_a_log_group(action: str, parameters: Parameters, account: Account) 
 
 
 def _get_function(action: str, parameters: Parameters, account: Account) -> list[Request]:
-    # Tagged functions need both: https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
+    # Without the second right, AWS returns a TagsError instead of the tags, which the commands refuse; here,
+    # the call is denied: https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
     arn = _function(parameters, account)
     return [Request(action, arn), Request("lambda:ListTags", account.function(parameters["FunctionName"]))]
 
@@ -110,8 +111,12 @@ def _mapping(action: str, parameters: Parameters, account: Account) -> list[Requ
         function = account.function(parameters["FunctionName"])
         return [Request(action, "*", {"lambda:FunctionArn": function})]
     uuid = parameters["UUID"]
-    context = {"lambda:FunctionArn": account.mapped_functions[uuid]}
-    return [Request(action, account.arn("lambda", f"event-source-mapping:{uuid}"), context)]
+    functions = [account.mapped_functions[uuid]]
+    if "FunctionName" in parameters:
+        # AWS does not say whether it compares the old or the new one.
+        functions.append(account.function(parameters["FunctionName"]))
+    arn = account.arn("lambda", f"event-source-mapping:{uuid}")
+    return [Request(action, arn, {"lambda:FunctionArn": function}) for function in functions]
 
 
 def _object_version(action: str, parameters: Parameters, account: Account) -> list[Request]:

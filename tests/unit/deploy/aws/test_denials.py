@@ -186,6 +186,15 @@ def test_a_network_that_lambda_may_not_see_for_the_caller_names_the_action_of_ec
     assert Denial.of(reason).action == f"ec2:{action}"
 
 
+def test_a_bundle_that_lambda_may_not_read_for_the_caller_names_the_action_of_s3() -> None:
+    # https://github.com/awslabs/lambda-streams-to-firehose/issues/21
+    reason = (
+        "Your access has been denied by S3, please make sure your request credentials have permission to"
+        " GetObject for bundles/sync.zip. S3 Error Code: AccessDenied. S3 Error Message: Access Denied"
+    )
+    assert Denial.of(reason).action == "s3:GetObject"
+
+
 #: https://github.com/tryolabs/aws-workshop/issues/6
 OLD_KMS = (
     "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or"

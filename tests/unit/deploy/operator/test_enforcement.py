@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -17,9 +19,11 @@ MAPPING = "arn:aws:lambda:eu-west-1:123456789012:event-source-mapping:uuid"
 CREATE_FUNCTION = {"FunctionName": "sync", "Role": ROLE, "Code": {"ZipFile": b""}}
 
 
-def account(**knowledge: dict[str, str]) -> Account:
-    known: dict[str, dict[str, str]] = {"role_paths": {}, "mapped_functions": {}, **knowledge}
-    return Account("123456789012", "eu-west-1", known["role_paths"], known["mapped_functions"])
+def account(
+    role_paths: Mapping[str, str] = MappingProxyType({}),
+    mapped_functions: Mapping[str, str] = MappingProxyType({}),
+) -> Account:
+    return Account("123456789012", "eu-west-1", role_paths.get, mapped_functions)
 
 
 def policy(action: str, resource: str, **condition: Any) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def test_the_path_of_a_role_is_checked_only_if_the_role_exists() -> None:
         (Request("sqs:SendMessage", "arn:aws:sqs:eu-west-1:123456789012:a:b"), "is not for"),
         (Request("iam:GetRole", ROLE, {"iam:PassedToService": "x"}), "has no condition key"),
         (Request("lambda:ListEventSourceMappings", MAPPING), "is not for"),
+        (Request("s3:ListBucket", "arn:aws:s3:::bucket/key"), "is not for"),
     ],
 )
 def test_the_reference_contradicts_a_wrong_request(request_: Request, said: str) -> None:
