@@ -55,8 +55,8 @@ ALSO_IN_A_WIDER_STATEMENT = {
     # Only doctor needs the other one, which some operators narrow or leave out: see the page on permissions.
     *("ReadBucket s3:ListBucket", "ReadRole iam:GetRole", "ReadScheduleRole iam:GetRole"),
     "UploadLargeBundle s3:GetObject",
-    # The statements on versions name the function too: Lambda's documentation leaves open which of these calls
-    # are checked for the function and which for its alias.
+    # The statements on versions name the function too: Lambda's documentation leaves open which of these
+    # calls are checked for the function and which for its alias.
     *(
         "ReadFunction lambda:GetFunction",
         "ReadFunction lambda:GetPolicy",

@@ -18,10 +18,14 @@ from pypicloud_s3sync.deploy.replication.run import Replication
 from pypicloud_s3sync.devtools.emulator import make_client
 from pypicloud_s3sync.embedded import create_bucket
 from pypicloud_s3sync.exceptions import ConflictError
+from support.iam.enforcement import Operator
+from support.iam.operators import BecomeOperator, become_operator
+from support.iam.reference import contradictions
 from support.interruptions import calls_of_killed_runs, mutating_calls
-from support.policies import actions_of
 from support.replication import OFF, as_bytes, foreign
 from support.sites import Site, ini_settings
+
+__all__ = ["become_operator"]
 
 #: The mutating calls for a bucket without rules, after the versioning of all buckets.
 CALLS_OF_BUCKET = ["iam:CreateRole", "iam:PutRolePolicy", "s3:PutBucketReplication"]
@@ -322,64 +326,55 @@ def test_different_prefixes_and_a_missing_bucket_change_nothing(
 # Rights
 
 
-@pytest.fixture
-def operators(company: Company) -> Callable[[list[dict[str, Any]]], None]:
-    """Give all sites the credentials of one user; return a function that sets the user's rights."""
+def operator_of(company: Company, become_operator: BecomeOperator) -> Operator:
+    """Return a user whose credentials all sites have from now on, and who has no rights yet."""
+    first, *others = company.sites
+    operator = become_operator(first, {"Statement": []})
+    for site in others:
+        site.given |= {name: value for name, value in first.given.items() if "_key" in name}
+    return operator
+
+
+def change_roles(company: Company) -> None:
+    """Change whom the roles trust and what they may do, as another user might."""
     iam = company.sites[0].client("iam")
-    user = f"operator-of-{company.sites[0].bucket}"
-    iam.create_user(UserName=user)
-    key = iam.create_access_key(UserName=user)["AccessKey"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     for site in company.sites:
-        site.given |= {
-            "storage.aws_access_key_id": key["AccessKeyId"],
-            "storage.aws_secret_access_key": key["SecretAccessKey"],
-        }
-
-    def allow_only(statements: list[dict[str, Any]]) -> None:
-        # In the emulator, the ARN of a role has no path.
-        text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        text = text.replace(":role/pypicloud-s3sync/", ":role/")
-        iam.put_user_policy(UserName=user, PolicyName="operator", PolicyDocument=text)
-
-    return allow_only
+        name = replication_role_name(site.bucket, site.region)
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=trust)
+        iam.attach_role_policy(RoleName=name, PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
 
 
 def test_the_printed_policies_are_sufficient_and_each_statement_is_needed(
     company: Company,
-    operators: Callable[[list[dict[str, Any]]], None],
+    become_operator: BecomeOperator,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    inis = write_inis(company, tmp_path)
     statements: list[dict[str, Any]] = []
-    for ini in inis:
+    for number, ini in enumerate(write_inis(company, tmp_path)):
         assert main(["policy", ini, "--for", "replicate", "--account", company.sites[0].aws.account_id]) == 0
         policy = json.loads(capsys.readouterr().out)
-        number = len(statements)
         statements += [{**item, "Sid": f"{item['Sid']}{number}"} for item in policy["Statement"]]
+    operator = operator_of(company, become_operator)
+    operator.policy = {"Statement": statements}
     inis = write_inis(company, tmp_path)
+    for options in ([], ["--plan"], [], ["--remove"]):
+        if options == ["--plan"]:
+            change_roles(company)
+        assert "AccessDenied" not in run(capsys, *inis, *options)[1].get("message", "")
+    assert not operator.denied
+    # The settings of these sites name no boundary.
+    assert {entry.partition(" ")[2] for entry in operator.unneeded()} == {"iam:PutRolePermissionsBoundary"}
+    assert contradictions(operator.requests) == []
 
-    def denied() -> str:
-        """Set up, check and remove; return what is denied, if anything."""
-        for options in ([], ["--plan"], ["--remove"]):
-            _, document = run(capsys, *inis, *options)
-            if "AccessDenied" in document.get("message", ""):
-                return str(document["message"])
-        return ""
-
-    operators(statements)
-    assert not denied()
-    for statement in statements:
-        if statement["Sid"].startswith("PassRoleToS3"):
-            continue
-        operators([each for each in statements if each != statement])
-        message = denied()
-        assert any(action in message for action in actions_of(statement)), f"{statement['Sid']}: {message!r}"
     before = company.state()
-    operators([{**statements[0], "Action": "s3:ListAllMyBuckets"}])
+    operator.policy = {"Statement": [{**statements[0], "Action": "s3:ListAllMyBuckets"}]}
     offered = run(capsys, *inis, "--plan")[1]["policy"]["Statement"]
     assert [statement["Sid"] for statement in offered] == ["ReadReplication", "ReadReplicationRole"]
-    operators([statement for statement in statements if statement["Sid"].startswith("Read")])
+    reading = [statement for statement in statements if statement["Sid"].startswith("Read")]
+    operator.policy = {"Statement": reading}
     assert run(capsys, *inis, "--plan")[1]["command"] == "replicate"
-    assert "AccessDenied for iam:CreateRole" in denied()
+    assert "AccessDenied for iam:CreateRole" in run(capsys, *inis)[1]["message"]
     assert company.state() == before

@@ -16,6 +16,7 @@ ACTIONS = {
     "lambda:Invoke": "lambda:InvokeFunction",
     "s3:CreateMultipartUpload": "s3:PutObject",
     "s3:CompleteMultipartUpload": "s3:PutObject",
+    "s3:DeleteBucketReplication": "s3:PutReplicationConfiguration",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
