@@ -50,8 +50,12 @@ NEEDED_TO_ENABLE = {
 NEEDED_FOR_QUEUES = [
     *("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "lambda:ListEventSourceMappings"),
     *("sqs:CreateQueue", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:DeleteQueue"),
-    "lambda:CreateEventSourceMapping",
+    *(f"lambda:{verb}EventSourceMapping" for verb in ("Create", "Delete", "Update")),
 ]
+#: The actions on messages, which only replay and reconcile need.
+ON_MESSAGES = {
+    f"sqs:{verb}" for verb in ("ChangeMessageVisibility", "DeleteMessage", "ReceiveMessage", "SendMessage")
+}
 #: The further actions that delivery through EventBridge needs.
 NEEDED_FOR_EVENTBRIDGE = [
     *("events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule"),
@@ -229,6 +233,7 @@ def test_a_missing_action_of_a_delivery_is_named(
     become_operator(site, without(operator_policy(site, delivery), action))
     settings: dict[str, str] = {"s3sync__delivery": delivery}
     changed = {**settings, "s3sync__timeout": "30", "storage__prefix": "x/", "s3sync__tags": "a = b"}
+    changed["s3sync__maximum_concurrency"] = "7"
 
     def enable_update_disable() -> None:
         site.deployment(**settings).enable()
@@ -246,7 +251,12 @@ def test_these_tests_cover_every_action_of_each_delivery(site: Site) -> None:
         return {action for statement in statements for action in actions_of(statement)}
 
     assert actions(Delivery.EVENTBRIDGE) - actions(Delivery.DIRECT) == set(NEEDED_FOR_EVENTBRIDGE)
-    assert set(NEEDED_FOR_QUEUES) <= actions(Delivery.DIRECT)
+    of_queues = {
+        action
+        for action in actions(Delivery.DIRECT)
+        if action.startswith("sqs:") or "EventSourceMapping" in action
+    }
+    assert of_queues - ON_MESSAGES == set(NEEDED_FOR_QUEUES)
 
 
 def test_the_policy_for_comparing_is_enough_for_compare_and_wait(
@@ -256,18 +266,11 @@ def test_the_policy_for_comparing_is_enough_for_compare_and_wait(
     for region in ("us-east-1", "eu-west-1"):
         site = make_site(region)
         site.client("s3").put_object(Bucket=site.bucket, Key="pkg/pkg-1.0.zip", Body=b"x")
-        path = tmp_path / f"{region}.ini"
-
-        def write(path: Path = path, site: Site = site) -> None:
-            lines = [f"{name} = {value}" for name, value in site.given.items()]
-            path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
-
-        write()
-        assert main(["policy", str(path), "--for", "compare", "--account", site.aws.account_id]) == 0
-        policy = json.loads(capsys.readouterr().out)
+        run = CommandLine(site, tmp_path / f"{region}.ini", capsys, {})
+        _, policy = run("policy", "--for", "compare", "--account", site.aws.account_id)
         operator = become_operator(site, policy)
-        write()
-        inis.append(str(path))
+        run.write()
+        inis.append(str(run.path))
     assert main(["compare", *inis, "--json"]) == 1
     kinds = {it["kind"] for it in json.loads(capsys.readouterr().out)["differences"]}
     assert "missing_row" in kinds

@@ -75,8 +75,12 @@ class CommandLine:
 
     def __call__(self, command: str, *arguments: str, **changes: str) -> tuple[int, dict[str, Any]]:
         """Return the exit status and the document of a command; ``db__url`` stands for ``db.url``."""
+        self.write(**changes)
+        status = main([command, str(self.path), *arguments, "--json"])
+        return status, json.loads(self.capsys.readouterr().out)
+
+    def write(self, **changes: str) -> None:
+        """Write the ini."""
         changed = {name.replace("__", "."): value for name, value in changes.items()}
         lines = [f"{name} = {value}" for name, value in (self.site.given | self.settings | changed).items()]
         self.path.write_text("\n".join(["[app:main]", "use = egg:pypicloud", *lines, ""]))
-        status = main([command, str(self.path), *arguments, "--json"])
-        return status, json.loads(self.capsys.readouterr().out)
