@@ -93,7 +93,7 @@ class RowChanges:
 
     @property
     def change_checksum(self) -> bool:
-        """Whether the changes alter the checksum of the rows."""
+        """True if the changes alter the checksum of the rows."""
         return checksum(self.removed) != checksum(self.added)
 
 

@@ -53,7 +53,7 @@ TARGETS = [
 Reports = list[tuple[str, int, int]]
 
 #: One worker builds each bundle once, also for the tests that ask for it by a parameter.
-pytestmark = [pytest.mark.xdist_group("test_bundle"), pytest.mark.usefixtures("remembered_sources")]
+pytestmark = pytest.mark.xdist_group("test_bundle")
 
 
 def spec_for(cache: str = "dynamo", target: Target | None = None, **fields: Any) -> BundleSpec:

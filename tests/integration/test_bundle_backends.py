@@ -95,7 +95,6 @@ BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|
 pytestmark = [
     pytest.mark.xdist_group("redis-cluster"),
     pytest.mark.no_cover,
-    pytest.mark.usefixtures("remembered_sources"),
 ]
 
 #: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.

@@ -1,4 +1,4 @@
-"""What an operator is told whose policy lacks something, and what the documented policies are enough for.
+"""If a policy lacks a permission, the error names it; the documented policies are sufficient.
 
 The tests enforce the policies as AWS would: see :mod:`support.iam`.
 """

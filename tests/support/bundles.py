@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +10,12 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.bundle import Bundle, BundleSpec, build, host_target, reach
+from pypicloud_s3sync.deploy.bundle import Bundle, BundleSpec, build, host_target
 from pypicloud_s3sync.deploy.bundle.collect import Files
 
 #: The flags of bytecode that Python uses without looking at its source. See PEP 552.
 UNCHECKED = (1).to_bytes(4, "little")
 HEADER = 16
-
-#: What sources mention, by their names and digests.
-_mentioned: dict[tuple[str, str], set[str]] = {}
 
 
 @contextmanager
@@ -54,22 +50,6 @@ def redis_zip(redis_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) ->
     path = tmp_path_factory.mktemp("redis") / "function.zip"
     path.write_bytes(redis_bundle.data)
     return path
-
-
-@pytest.fixture(scope="session")
-def remembered_sources() -> Iterator[None]:
-    """Read each source once, however many bundles have it: reading them is most of the work of a build."""
-    mentioned = reach._mentioned
-
-    def remembered(name: str, path: Path) -> set[str]:
-        key = name, hashlib.sha256(path.read_bytes()).hexdigest()
-        if key not in _mentioned:
-            _mentioned[key] = mentioned(name, path)
-        return _mentioned[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reach, "_mentioned", remembered)
-        yield
 
 
 def copy_bytecode(files: Files, target: Any, python: str, directory: Path) -> Files:

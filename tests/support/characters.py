@@ -1,4 +1,4 @@
-"""What Hypothesis draws texts from."""
+"""The alphabet of the texts that Hypothesis generates."""
 
 from __future__ import annotations
 

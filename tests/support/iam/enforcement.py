@@ -37,7 +37,7 @@ class Operator:
     ----------
     account : str
     access_key : str
-        Identifies the user's calls; calls of others are not looked at.
+        Identifies the user's calls. Other calls are not checked.
     policy : dict
     role_path : callable
         Returns the path of a role by its name, or None if there is no such role.

@@ -17,8 +17,6 @@ from pypicloud_s3sync.deploy.bundle.contents import STAND_INS
 from pypicloud_s3sync.deploy.bundle.trim import choose_files
 from support.site_packages import SitePackages
 
-pytestmark = pytest.mark.usefixtures("remembered_sources")
-
 #: The modules of Pyramid that are not replaced: those that pypicloud's caches call.
 PYRAMID = {"pyramid/__init__.py", "pyramid/path.py", "pyramid/request.py", "pyramid/settings.py"}
 SQLITE = "sqlite:///cache.db"
