@@ -1,13 +1,16 @@
 """The role of the function: its policy allows all that the handler needs, and nothing else.
 
 The emulator enforces IAM for every call, including those of functions. Comments say where it checks another
-resource than AWS does, or none.
+resource than AWS does, or none. Unlike Lambda, it ends the process of a function that raises an error, and
+the next one takes seconds to start, so most functions here return their errors instead.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,6 +54,15 @@ SITUATIONS = {
 #: The statements for HEAD requests, whose response has no body: S3 reports a denial as 403 only.
 HEAD = ("ReadPackages", "SeeMissingPackages")
 WAITER = {"Delay": 0.1, "MaxAttempts": 300}
+#: A handler beside the real one, which returns what that raises.
+CATCHING = """
+from pypicloud_s3sync import handler
+def handle(event, context):
+    try:
+        return {"returned": handler.handle_s3_event(event, context)}
+    except Exception as error:
+        return {"raised": f"{type(error).__name__}: {error}"}
+"""
 #: Writes to the function's log group as Lambda's runtime does, or uses a queue as Lambda itself does. The
 #: emulator does both without asking IAM.
 PROBE = """
@@ -112,7 +124,10 @@ class Deployed:
         """Invoke a function; return whether it succeeded, and its response."""
         name = function or self.site.function
         response = self.functions.invoke(FunctionName=name, Payload=json.dumps(payload))
-        return "FunctionError" not in response, response["Payload"].read().decode()
+        text: str = response["Payload"].read().decode()
+        assert "FunctionError" not in response, text
+        answer = json.loads(text)
+        return "raised" not in answer, answer.get("raised") or json.dumps(answer["returned"])
 
     def notify(self, key: str) -> tuple[bool, str]:
         """Invoke the function with an event for an object."""
@@ -133,12 +148,34 @@ class Deployed:
         for mapping in mappings["EventSourceMappings"]:
             self.functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
+    def catch_errors(self) -> None:
+        """Let the function return its errors."""
+        data = io.BytesIO(Path(self.site.given["s3sync.bundle"]).read_bytes())
+        add_catching(data)
+        self.functions.update_function_code(FunctionName=self.site.function, ZipFile=data.getvalue())
+        self.wait()
+        self.functions.update_function_configuration(
+            FunctionName=self.site.function, Handler="catching.handle"
+        )
+        self.wait()
+
     def restart(self) -> None:
         """Change the timeout, for which Lambda stops its running workers."""
         name = self.site.function
         timeout = self.functions.get_function_configuration(FunctionName=name)["Timeout"]
         self.functions.update_function_configuration(FunctionName=name, Timeout=timeout + 1)
-        self.functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=WAITER)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until the function is updated."""
+        waiter = self.functions.get_waiter("function_updated_v2")
+        waiter.wait(FunctionName=self.site.function, WaiterConfig=WAITER)
+
+
+def add_catching(data: io.BytesIO) -> None:
+    """Add the handler that returns errors to a zip."""
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.writestr("catching.py", CATCHING)
 
 
 def create_site(aws: EmbeddedAws, bundle: Path, name: str) -> Site:
@@ -168,6 +205,7 @@ def quiet(aws: EmbeddedAws, bundle: Path) -> Deployed:
     deployed.s3.put_bucket_notification_configuration(
         Bucket=deployed.site.bucket, NotificationConfiguration={}
     )
+    deployed.catch_errors()
     return deployed
 
 
@@ -183,12 +221,14 @@ def function(quiet: Deployed) -> Iterator[Deployed]:
 def probe(quiet: Deployed) -> str:
     """The name of a function that runs PROBE with the role of the quiet deployment."""
     name = f"probe-of-{quiet.site.bucket}"
+    data = io.BytesIO(zip_of(PROBE))
+    add_catching(data)
     quiet.functions.create_function(
         FunctionName=name,
         Runtime=host_target().runtime,
-        Handler="lambda_script.handle_s3_event",
+        Handler="catching.handle",
         Role=quiet.iam.get_role(RoleName=quiet.role_name)["Role"]["Arn"],
-        Code={"ZipFile": zip_of(PROBE)},
+        Code={"ZipFile": data.getvalue()},
         Timeout=30,
     )
     quiet.functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=WAITER)
