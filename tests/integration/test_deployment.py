@@ -14,6 +14,7 @@ from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.readers import Reader
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
+from support.bundles import without_network
 from support.deliveries import MUTATIONS
 from support.foreign import create_policy, create_role
 from support.sites import NOTHING, Site, zip_of
@@ -178,10 +179,8 @@ def test_plan_and_status_of_other_versions_need_no_build_and_no_package_index(
     postgres = {"pypi__db": "sql", "db__url": "postgresql://u@db/ppc", "db__region_name": None}
     other: dict[str, str | None] = {"s3sync__architecture": "arm64", **postgres}
     site.deployment(**other).enable()
-    for name in ("UV_DEFAULT_INDEX", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    without_network(monkeypatch, tmp_path)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", "/nonexistent")
     site.watch.mutations.clear()
 

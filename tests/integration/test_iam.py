@@ -26,13 +26,12 @@ from support.distribution import Installed
 from support.fakes import not_none
 from support.policies import actions_of, without
 from support.shared import worker_name
-from support.sites import Site, zip_of
+from support.sites import Site, make_tables, zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.no_cover
 
 EVENT = Path(__file__).parents[1] / "events" / "created_put.json"
-ROWS = "DynamoPackage"
 #: For each action of each statement, the situation in which the function needs it.
 SITUATIONS = {
     ("ReadPackages", "s3:GetObject"): "save",
@@ -113,10 +112,15 @@ class Deployed:
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.site.bucket, Key=key)
 
+    def table(self, name: str) -> str:
+        """Return the name of a table of pypicloud's."""
+        return f"{self.site.given['db.namespace']}{name}"
+
     def row(self, key: str) -> dict[str, Any] | None:
         """Return the row of an object, or None."""
         identity = {"filename": {"S": key.rsplit("/")[-1]}}
-        response = self.dynamo.get_item(TableName=ROWS, Key=identity, ConsistentRead=True)
+        table = self.table("DynamoPackage")
+        response = self.dynamo.get_item(TableName=table, Key=identity, ConsistentRead=True)
         row: dict[str, Any] | None = response.get("Item")
         return row
 
@@ -183,7 +187,10 @@ def create_site(aws: EmbeddedAws, bundle: Path, name: str) -> Site:
     name = f"iam-{name}-{worker_name()}"
     site = Site(aws, bundle, "us-east-1", name, f"sync-{name}")
     target = host_target()
-    site.given |= {"s3sync.runtime": target.runtime, "s3sync.architecture": target.architecture}
+    # A reconciliation of another test deletes the rows of shared tables.
+    tables = {"db.namespace": f"{name}-"}
+    make_tables(aws, site.region, **tables)
+    site.given |= {"s3sync.runtime": target.runtime, "s3sync.architecture": target.architecture, **tables}
     return site
 
 
@@ -265,7 +272,7 @@ def test_the_function_fails_without_an_action_and_succeeds_with_it(
     key = function.put(name)
     before = None if situation == "save" else function.synced(key)
     if situation == "clear without a summary":
-        function.dynamo.delete_item(TableName="PackageSummary", Key={"name": {"S": name}})
+        function.dynamo.delete_item(TableName=function.table("PackageSummary"), Key={"name": {"S": name}})
     if situation.startswith("clear"):
         function.delete(key)
     elif situation == "start":
