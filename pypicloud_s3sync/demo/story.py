@@ -142,16 +142,18 @@ def wait_until_unlisted(company: TwoRegions, region: Region, wheel: Wheel) -> No
 
 
 def make_environment(company: TwoRegions) -> Path:
-    """Create a fresh virtual environment and return the path of its Python."""
+    """Create a fresh virtual environment without pip and return the path of its Python."""
     directory = company.workspace / "environment"
-    company.run([sys.executable, "-m", "venv", str(directory)])
+    company.run([sys.executable, "-m", "venv", "--without-pip", str(directory)])
     return directory / "bin" / "python"
 
 
 def install(company: TwoRegions, python: Path, region: Region, wheel: Wheel) -> None:
     """Install the wheel with the real ``pip``, only from this region."""
+    # An environment with a pip of its own takes seconds to create. pip has --python since version 22.3.
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
     source = ["--index-url", f"{region.url}/simple/"]
-    company.run([str(python), "-m", "pip", "install", *source, f"{wheel.name}=={wheel.version}"])
+    company.run([*pip, "install", *source, f"{wheel.name}=={wheel.version}"])
 
 
 def call(company: TwoRegions, python: Path, wheel: Wheel) -> None:

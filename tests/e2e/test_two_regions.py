@@ -61,7 +61,7 @@ def company(installed: Installed) -> Iterator[TwoRegions]:
 
 class TestTwoRegions:
     def test_a_package_can_be_installed_from_the_other_region_until_it_is_deleted(
-        self, company: TwoRegions, installed: Installed
+        self, company: TwoRegions
     ) -> None:
         first, second = company.first, company.second
         wheel = build(company.workspace, "hello-regions", "1.0")
@@ -72,16 +72,9 @@ class TestTwoRegions:
         assert f">{wheel.name}</a>" in request(f"{second.url}/simple/")[1]
         assert f">{wheel.filename}</a>" in request(f"{second.url}/simple/{wheel.name}/")[1]
 
-        # Another test runs the demo's own steps, which take a whole environment with pip.
-        directory = company.workspace / "installed"
-        index = ["--index-url", f"{second.url}/simple/"]
-        pip = [sys.executable, "-m", "pip", "install", "--target", str(directory)]
-        company.run([*pip, *index, f"{wheel.name}=={wheel.version}"])
-        greet = (
-            "import sys; sys.path.insert(0, sys.argv[1]); import hello_regions; print(hello_regions.greet())"
-        )
-        output = company.run([str(installed.python), "-c", greet, str(directory)])
-        assert output == "Hello from hello-regions 1.0"
+        python = story.make_environment(company)
+        story.install(company, python, second, wheel)
+        story.call(company, python, wheel)
         # Raises an error unless the rows of the server and of both functions are equal.
         story.compare(company, Transcript(Console()))
 
