@@ -57,7 +57,7 @@ class StepPrinter:
         self._stack = ExitStack()
         self._step: str | None = None
         self._current = Progress("", "running", first) if first else None
-        self._started = clock()
+        self._started = self._reported = clock()
         self._printed = ""
         self._ended = threading.Event()
 
@@ -89,7 +89,7 @@ class StepPrinter:
             if not self._live and not self.console.quiet:
                 self._ended = threading.Event()
                 threading.Thread(target=self._remind, args=[self._ended], daemon=True).start()
-        self._current = progress
+        self._current, self._reported = progress, self._clock()
         # A step with a total takes time, so a log says that it has begun.
         if not self._live and progress.total and progress.message != self._printed:
             self._printed = progress.message
@@ -108,9 +108,13 @@ class StepPrinter:
             current = self._current
             if current is not None and not ended.is_set():
                 note = f": {current.note}" if current.note else ""
-                count = amount(current.done, current.total, self._clock() - self._started)
+                count = self._amount(current)
                 count = f": {count}" if count and not count.startswith("(") else ""
                 print_line(self.console, f"  … {current.message}{_elapsed(passed)}{count}{note}")
+
+    def _amount(self, current: Progress) -> str:
+        """Return how much of a step is done, with the rate at the last report: more may be done by now."""
+        return amount(current.done, current.total, self._reported - self._started)
 
     def _show(self) -> RenderableType:
         """Return what is shown of the current step: its message and time, and why it may be slow."""
@@ -120,7 +124,7 @@ class StepPrinter:
         seconds = self._clock() - self._started
         # The time comes first, so that a long message on a narrow terminal does not hide it.
         passed = f"{seconds:.0f} s  " if seconds >= LONG else ""
-        count = amount(current.done, current.total, seconds)
+        count = self._amount(current)
         frame = SPINNER[int(seconds * 10) % len(SPINNER)]
         line = f"  {frame} {passed}{one_line(current.message)}{' ' if count else ''}{count}"
         shown: list[RenderableType] = [Text(line, no_wrap=True, overflow="ellipsis")]

@@ -156,6 +156,20 @@ def test_on_a_terminal_a_long_step_is_shown_with_its_time_and_the_reason(clock: 
         assert "42 s  creating the function sync" in printed(console)
 
 
+def test_a_rate_is_that_of_the_last_report_while_the_time_goes_on(clock: Clock) -> None:
+    """A wait of five minutes reports its seconds every five seconds."""
+    console = make_console(terminal=True)
+    with StepPrinter(console, clock=clock) as show:
+        show(Progress("wait", "running", "waiting for S3", 0, 300))
+        clock.now = 5
+        show(Progress("wait", "running", "waiting for S3", 5, 300))
+        clock.now = 9.6
+        wait_until(lambda: "10 s  waiting for S3" in printed(console), "the time goes on")
+    shown = printed(console)
+    assert "5 of 300, 1/s, 4 min 55 s left" in shown
+    assert "0.5" not in shown
+
+
 def test_before_the_first_step_a_terminal_shows_what_is_done() -> None:
     console = make_console(terminal=True)
     with StepPrinter(console, "comparing the settings with AWS") as show:
