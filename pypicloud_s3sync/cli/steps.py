@@ -83,13 +83,15 @@ class StepPrinter:
             print_line(self.console, f"  ✓ {progress.message}{_elapsed(seconds)}")
 
     def _run(self, progress: Progress) -> None:
-        if progress.step != self._step:
+        is_new = progress.step != self._step
+        if is_new:
             self._end()
             self._step, self._started = progress.step, self._clock()
-            if not self._live and not self.console.quiet:
-                self._ended = threading.Event()
-                threading.Thread(target=self._remind, args=[self._ended], daemon=True).start()
         self._current, self._reported = progress, self._clock()
+        # The thread looks at the current step, so that has to be set before.
+        if is_new and not self._live and not self.console.quiet:
+            self._ended = threading.Event()
+            threading.Thread(target=self._remind, args=[self._ended], daemon=True).start()
         # A step with a total takes time, so a log says that it has begun.
         if not self._live and progress.total and progress.message != self._printed:
             self._printed = progress.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -74,6 +75,15 @@ def test_in_a_log_a_long_step_is_printed_while_it_runs_with_the_reason(log: Cons
         "  … creating the function sync: its VPC is slow",
         "  ✓ created the function sync (1 min 15 s)",
     ]
+
+
+def test_in_a_log_a_step_is_printed_again_however_early_its_thread_runs(
+    log: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading.Thread, "start", threading.Thread.run)
+    with StepPrinter(log, reminders=(0,)) as show:
+        show(CREATING)
+    assert printed(log).splitlines() == ["  … creating the function sync: its VPC is slow"]
 
 
 def test_in_a_log_a_step_that_has_ended_is_not_printed_again(log: Console) -> None:
