@@ -84,10 +84,11 @@ class StepPrinter:
 
     def _run(self, progress: Progress) -> None:
         is_new = progress.step != self._step
+        self._reported = self._clock()
         if is_new:
             self._end()
-            self._step, self._started = progress.step, self._clock()
-        self._current, self._reported = progress, self._clock()
+            self._step, self._started = progress.step, self._reported
+        self._current = progress
         # The thread looks at the current step, so that has to be set before.
         if is_new and not self._live and not self.console.quiet:
             self._ended = threading.Event()

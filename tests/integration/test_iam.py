@@ -54,6 +54,7 @@ SITUATIONS = {
 HEAD = ("ReadPackages", "SeeMissingPackages")
 WAITER = {"Delay": 0.1, "MaxAttempts": 300}
 #: A handler beside the real one, which returns what that raises.
+CATCHING_HANDLER = "catching.handle"
 CATCHING = """
 from pypicloud_s3sync import handler
 def handle(event, context):
@@ -154,13 +155,11 @@ class Deployed:
 
     def catch_errors(self) -> None:
         """Let the function return its errors."""
-        data = io.BytesIO(Path(self.site.given["s3sync.bundle"]).read_bytes())
-        add_catching(data)
-        self.functions.update_function_code(FunctionName=self.site.function, ZipFile=data.getvalue())
+        name = self.site.function
+        code = catching(Path(self.site.given["s3sync.bundle"]).read_bytes())
+        self.functions.update_function_code(FunctionName=name, ZipFile=code)
         self.wait()
-        self.functions.update_function_configuration(
-            FunctionName=self.site.function, Handler="catching.handle"
-        )
+        self.functions.update_function_configuration(FunctionName=name, Handler=CATCHING_HANDLER)
         self.wait()
 
     def restart(self) -> None:
@@ -176,10 +175,12 @@ class Deployed:
         waiter.wait(FunctionName=self.site.function, WaiterConfig=WAITER)
 
 
-def add_catching(data: io.BytesIO) -> None:
-    """Add the handler that returns errors to a zip."""
+def catching(code: bytes) -> bytes:
+    """Return a zip with the handler that returns errors."""
+    data = io.BytesIO(code)
     with zipfile.ZipFile(data, "a") as archive:
         archive.writestr("catching.py", CATCHING)
+    return data.getvalue()
 
 
 def create_site(aws: EmbeddedAws, bundle: Path, name: str) -> Site:
@@ -228,14 +229,12 @@ def function(quiet: Deployed) -> Iterator[Deployed]:
 def probe(quiet: Deployed) -> str:
     """The name of a function that runs PROBE with the role of the quiet deployment."""
     name = f"probe-of-{quiet.site.bucket}"
-    data = io.BytesIO(zip_of(PROBE))
-    add_catching(data)
     quiet.functions.create_function(
         FunctionName=name,
         Runtime=host_target().runtime,
-        Handler="catching.handle",
+        Handler=CATCHING_HANDLER,
         Role=quiet.iam.get_role(RoleName=quiet.role_name)["Role"]["Arn"],
-        Code={"ZipFile": data.getvalue()},
+        Code={"ZipFile": catching(zip_of(PROBE))},
         Timeout=30,
     )
     quiet.functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=WAITER)
