@@ -10,7 +10,8 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import replace
+from configparser import RawConfigParser, SectionProxy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,16 @@ import pytest
 from rich.console import Console
 
 from pypicloud_s3sync.demo import story
-from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions, free_ports, two_regions
+from pypicloud_s3sync.demo.replicator import Replicator
+from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions
 from pypicloud_s3sync.demo.tools import request
 from pypicloud_s3sync.demo.transcript import HopError, Transcript
 from pypicloud_s3sync.demo.wheel import Wheel, build
+from pypicloud_s3sync.devtools.emulator import EmbeddedAws, is_emulator
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.distribution import Installed
+from support.healthy_server import write_script
 from support.processes import needs_proc, nothing_left, processes_below
 
 pytestmark = [pytest.mark.e2e, pytest.mark.no_cover]
@@ -32,7 +36,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.no_cover]
 DEMO = ["-m", "pypicloud_s3sync.demo"]
 CHANGED = """
 import sys
-from pypicloud_s3sync.demo import __main__ as demo, story
+from pypicloud_s3sync.demo import __main__ as demo, servers, story
 from pypicloud_s3sync.exceptions import S3SyncError
 
 def nothing(*arguments):
@@ -41,58 +45,108 @@ def nothing(*arguments):
 def fail(*arguments):
     raise S3SyncError("not today")
 
+pserve = sys.argv.pop(1)
+servers.script = lambda name, scripts: pserve
 {changes}
 sys.exit(demo.main())
 """
+QUICK_DEMO = ["-c", CHANGED.format(changes="")]
 DEMO_WITHOUT_STORY = ["-c", CHANGED.format(changes="story.tell = nothing")]
 DEMO_THAT_FAILS = ["-c", CHANGED.format(changes="story.replicate = nothing; story.enable = fail")]
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A demo that has told its story and keeps everything running; its files are below ``temporary``."""
+
+    process: subprocess.Popen[str]
+    temporary: Path
+    printed: str
+
+    def regions(self) -> list[Region]:
+        """Return the regions that the demo names at the end of its story."""
+        line = r"(?m)^(\S+): http://localhost:(\d+)  login admin / admin  ini (\S+)$"
+        return [
+            Region(name, settings(Path(ini))["storage.bucket"], int(port), Path(ini))
+            for name, port, ini in re.findall(line, self.printed)
+        ]
+
+
+class RunningAws(EmbeddedAws):
+    """An emulator that another process has started."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+
+    @property
+    def running(self) -> bool:
+        return is_emulator(self.endpoint_url)
+
+
 @pytest.fixture(scope="module")
-def company(installed: Installed) -> Iterator[TwoRegions]:
-    """Two regions whose buckets replicate, with S3 sync enabled in both."""
-    transcript = Transcript(Console())
-    with two_regions(transcript, free_ports(), installed.scripts, installed.bundle) as running:
-        story.replicate(running, transcript)
-        for region in (running.first, running.second):
-            story.enable(running, region, transcript)
-        yield running
+def demo(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The real demo, as a user starts it."""
+    temporary = tmp_path_factory.mktemp("demo")
+    with start(installed, DEMO, temporary) as process:
+        printed = read_to("Press Ctrl-C", process)
+        yield Demo(process, temporary, printed)
+        # The last test has ended it, unless a test failed.
+        process.kill()
 
 
+@pytest.fixture(scope="module")
+def company(demo: Demo, installed: Installed) -> TwoRegions:
+    """The demo's regions, whose buckets replicate, with S3 sync enabled in both."""
+    first, second = demo.regions()
+    aws = RunningAws(int(settings(first.ini)["db.port"]))
+    # The servers and the replicator are the demo's own.
+    return TwoRegions(aws, first, second, first.ini.parent, {}, Replicator([]), installed.scripts)
+
+
+def settings(ini: Path) -> SectionProxy:
+    """Return the application's settings in an ini file."""
+    parser = RawConfigParser()
+    parser.read(ini)
+    return parser["app:main"]
+
+
+@pytest.mark.in_order
 class TestTwoRegions:
-    def test_a_package_can_be_installed_from_the_other_region_until_it_is_deleted(
+    """The last test ends the demo that the others use."""
+
+    def test_the_demo_prints_a_table_of_its_steps(self, demo: Demo) -> None:
+        for step in (
+            "ppc-s3sync replicate",
+            "ppc-s3sync enable",
+            "upload it with twine",
+            "install it with pip",
+            "ppc-s3sync compare",
+            "see it disappear",
+        ):
+            assert re.search(rf"│ {step}.*│ +\d+\.\d\d │", demo.printed), demo.printed
+
+    def test_the_other_region_lists_a_package_with_the_same_row_until_it_is_deleted(
         self, company: TwoRegions
     ) -> None:
+        """The function writes the same row as the server, except for the time."""
         first, second = company.first, company.second
-        wheel = build(company.workspace, "hello-regions", "1.0")
+        wheel = build(company.workspace, "same-rows", "2.0")
         assert request(f"{second.url}/simple/{wheel.name}/")[0] == 404
         story.upload(company, first, wheel)
-        story.wait_for_object(company, second, wheel, present=True)
         story.wait_for_file(company, second, wheel)
         assert f">{wheel.name}</a>" in request(f"{second.url}/simple/")[1]
         assert f">{wheel.filename}</a>" in request(f"{second.url}/simple/{wheel.name}/")[1]
 
-        python = story.make_environment(company)
-        story.install(company, python, second, wheel)
-        story.call(company, python, wheel)
-        # Raises an error unless the rows of the server and of both functions are equal.
-        story.compare(company, Transcript(Console()))
+        rows = [row(company, region, wheel) for region in (first, second)]
+        for one in rows:
+            assert one.pop("last_modified") is not None
+        assert rows[0] == rows[1]
 
         story.delete(first, wheel)
         story.wait_until_unlisted(company, second, wheel)
         assert wheel.name not in request(f"{second.url}/simple/")[1]
         assert request(f"{second.url}/simple/{wheel.name}/")[0] == 404
-
-    def test_the_function_writes_the_same_row_as_the_server_except_for_the_time(
-        self, company: TwoRegions
-    ) -> None:
-        wheel = build(company.workspace, "same-rows", "2.0")
-        story.upload(company, company.first, wheel)
-        story.wait_until_listed(company, company.second, wheel)
-        rows = [row(company, region, wheel) for region in (company.first, company.second)]
-        for one in rows:
-            assert one.pop("last_modified") is not None
-        assert rows[0] == rows[1]
 
     def test_the_function_needs_the_permissions_of_its_role(self, company: TwoRegions) -> None:
         """Without the role's policies the function fails; with them it works again."""
@@ -124,6 +178,32 @@ class TestTwoRegions:
             Transcript(Console()).hop("upload", company.first.name),
         ):
             story.upload(company, company.first, Wheel("broken", "1.0", path))
+
+    def test_a_server_that_ends_unexpectedly_is_reported_without_waiting_for_a_timeout(
+        self, company: TwoRegions
+    ) -> None:
+        company.check_running()
+        ended = SupervisedProcess([sys.executable, "-c", ""], dict(os.environ))
+        wait_until(lambda: not ended.running, "the server has ended")
+        broken = replace(company, servers={company.first.name: ended})
+        with pytest.raises(S3SyncError, match="the pypicloud server in us-east-1 ended unexpectedly"):
+            broken.check_running()
+        ended.stop()
+
+    @needs_proc
+    def test_the_servers_answer_until_a_signal_arrives(self, demo: Demo) -> None:
+        """A signal is the expected end, so the exit status is 0."""
+        urls = [region.url for region in demo.regions()]
+        assert len(urls) == 2, demo.printed
+        for url in urls:
+            assert request(f"{url}/health")[0] == 200
+        demo.process.send_signal(signal.SIGTERM)
+        rest, _ = demo.process.communicate(timeout=30)
+        assert demo.process.returncode == 0, rest
+        wait_until(lambda: nothing_left(demo.temporary), "nothing is left")
+        for url in urls:
+            with pytest.raises(urllib.error.URLError):
+                urllib.request.urlopen(url, timeout=5)
 
 
 def row(company: TwoRegions, region: Region, wheel: Wheel) -> dict[str, Any]:
@@ -164,44 +244,44 @@ def start(installed: Installed, arguments: list[str], temporary: Path) -> subpro
     )
 
 
+def read_to(text: str, demo: subprocess.Popen[str]) -> str:
+    """Return what a demo prints up to the line with a text."""
+    assert demo.stdout is not None
+    printed = ""
+    for line in demo.stdout:
+        printed += line
+        if text in line:
+            return printed
+    raise AssertionError(f"the demo ended before it printed {text!r}:\n{printed}")
+
+
+@pytest.fixture
+def pserve(installed: Installed, tmp_path: Path) -> Path:
+    """A quickly started server in the place of pypicloud's, where it only has to run and to be ended."""
+    path = tmp_path / "pserve"
+    write_script(path, installed.python)
+    return path
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """The directory for the temporary files of a demo."""
+    path = tmp_path / "temporary"
+    path.mkdir()
+    return path
+
+
 @needs_proc
 class TestCommand:
-    def test_with_exit_the_demo_prints_a_table_and_leaves_no_process_and_no_file(
-        self, installed: Installed, tmp_path: Path
+    def test_with_exit_the_demo_ends_after_its_story_and_leaves_no_process_and_no_file(
+        self, installed: Installed, pserve: Path, temporary: Path
     ) -> None:
-        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
-            printed, _ = demo.communicate(timeout=300)
+        with start(installed, [*DEMO_WITHOUT_STORY, str(pserve), "--exit"], temporary) as demo:
+            printed, _ = demo.communicate(timeout=120)
         assert demo.returncode == 0, printed
-        for step in (
-            "ppc-s3sync replicate",
-            "ppc-s3sync enable",
-            "upload it with twine",
-            "install it with pip",
-            "see it disappear",
-        ):
-            assert re.search(rf"│ {step}.*│ +\d+\.\d\d │", printed), printed
-        wait_until(lambda: nothing_left(tmp_path), "nothing is left")
-
-    def test_the_servers_answer_until_a_signal_arrives(self, installed: Installed, tmp_path: Path) -> None:
-        """A signal is the expected end, so the exit status is 0."""
-        with start(installed, DEMO_WITHOUT_STORY, tmp_path) as demo:
-            assert demo.stdout is not None
-            printed = []
-            for line in demo.stdout:
-                printed.append(line)
-                if line.startswith("Press Ctrl-C"):
-                    break
-            urls = re.findall(r"(?m)^\S+: (http://localhost:\d+)  login admin / admin", "".join(printed))
-            assert len(urls) == 2, "".join(printed)
-            for url in urls:
-                assert request(f"{url}/health")[0] == 200
-            demo.send_signal(signal.SIGTERM)
-            rest, _ = demo.communicate(timeout=30)
-        assert demo.returncode == 0, rest
-        wait_until(lambda: nothing_left(tmp_path), "nothing is left")
-        for url in urls:
-            with pytest.raises(urllib.error.URLError):
-                urllib.request.urlopen(url, timeout=5)
+        assert re.search(r"│ start pypicloud.*│ +\d+\.\d\d │", printed), printed
+        assert printed.splitlines()[-1].startswith("Success: "), printed
+        wait_until(lambda: nothing_left(temporary), "nothing is left")
 
     @pytest.mark.parametrize(
         ("wait_for", "number", "status"),
@@ -212,48 +292,36 @@ class TestCommand:
         ],
     )
     def test_a_signal_during_a_step_is_one_line_without_a_traceback(
-        self, installed: Installed, tmp_path: Path, wait_for: str, number: int, status: int
+        self, installed: Installed, temporary: Path, wait_for: str, number: int, status: int
     ) -> None:
-        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
-            assert demo.stdout is not None
-            while wait_for not in (line := demo.stdout.readline()):
-                assert line, "the demo ended before it could be interrupted"
+        with start(installed, [*DEMO, "--exit"], temporary) as demo:
+            read_to(wait_for, demo)
             demo.send_signal(number)
             rest, _ = demo.communicate(timeout=30)
         assert demo.returncode == status
         assert rest.splitlines()[-1] == "interrupted: everything has been cleaned up"
         assert "Traceback" not in rest
-        wait_until(lambda: nothing_left(tmp_path), "nothing is left")
+        wait_until(lambda: nothing_left(temporary), "nothing is left")
 
-    def test_sigkill_leaves_no_server_and_no_emulator(self, installed: Installed, tmp_path: Path) -> None:
-        with start(installed, [*DEMO, "--exit"], tmp_path) as demo:
-            assert demo.stdout is not None
-            while "start pypicloud" not in demo.stdout.readline():
-                assert demo.poll() is None
+    def test_sigkill_leaves_no_server_and_no_emulator(
+        self, installed: Installed, pserve: Path, temporary: Path
+    ) -> None:
+        with start(installed, [*QUICK_DEMO, str(pserve), "--exit"], temporary) as demo:
+            read_to("start pypicloud", demo)
+            assert any(str(pserve) in command for command in processes_below(temporary))
             demo.kill()
-        wait_until(lambda: not processes_below(tmp_path), "no process is left", 60)
+        wait_until(lambda: not processes_below(temporary), "no process is left", 60)
 
     def test_a_failed_step_is_reported_with_the_logs_and_exit_status_1(
-        self, installed: Installed, tmp_path: Path
+        self, installed: Installed, pserve: Path, temporary: Path
     ) -> None:
-        with start(installed, [*DEMO_THAT_FAILS, "--exit"], tmp_path) as demo:
+        with start(installed, [*DEMO_THAT_FAILS, str(pserve), "--exit"], temporary) as demo:
             printed, _ = demo.communicate(timeout=120)
         assert demo.returncode == 1
         assert "FAILED: ppc-s3sync enable (us-east-1): not today" in printed
         parts = re.split(r"--- the end of the log of (.*)", printed)
         logs = dict(zip(parts[1::2], parts[2::2], strict=True))
-        assert {"pypicloud in us-east-1", "pypicloud in eu-west-1"} < set(logs)
+        for region in ("us-east-1", "eu-west-1"):
+            assert "GET /health" in logs[f"pypicloud in {region}"]
         assert "Ready" in logs["the embedded AWS"]
-        wait_until(lambda: nothing_left(tmp_path), "nothing is left")
-
-
-def test_a_server_that_ends_unexpectedly_is_reported_without_waiting_for_a_timeout(
-    company: TwoRegions,
-) -> None:
-    company.check_running()
-    ended = SupervisedProcess([sys.executable, "-c", ""], dict(os.environ))
-    wait_until(lambda: not ended.running, "the server has ended")
-    broken = replace(company, servers={**company.servers, company.first.name: ended})
-    with pytest.raises(S3SyncError, match="the pypicloud server in us-east-1 ended unexpectedly"):
-        broken.check_running()
-    ended.stop()
+        wait_until(lambda: nothing_left(temporary), "nothing is left")
