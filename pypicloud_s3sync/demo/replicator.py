@@ -17,7 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..deploy.replication.rules import destination_of, has_tags, prefix_of
 
-INTERVAL = 0.1
+#: Seconds between two looks at the buckets. Ten a second would take a tenth of a core while a demo stays.
+INTERVAL = 0.5
 
 
 @dataclass(frozen=True)
