@@ -40,16 +40,34 @@ MARKED_KEY = f"{'a1b2' if PICTURES else 'evil'}/{MARKUP}-1.0.tar.gz"
 
 
 @pytest.fixture(scope="module")
-def company(installed: Installed) -> Iterator[TwoRegions]:
+def company(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoRegions]:
     """Two regions without S3 sync; the bucket of the second one has a foreign notification."""
+    scripts = make_scripts(installed, tmp_path_factory.mktemp("company"))
     transcript = Transcript(Console())
-    with two_regions(transcript, free_ports(), installed.scripts) as running:
+    with two_regions(transcript, free_ports(), scripts) as running:
         story.replicate(running, transcript)
         add_foreign_notification(running)
-        # Runs outlive a server that is restarted, so they must not be in a directory that ends with it.
-        restart(running)
         yield running
         running.servers[running.second.name].stop()
+
+
+def make_scripts(installed: Installed, directory: Path) -> Path:
+    """Make a directory of the installed scripts whose pserve has the same TMPDIR whenever it starts.
+
+    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it. A server
+    that was restarted compares nothing: if it found a difference, that run would be the last one.
+    """
+    scripts, temporary = directory / "bin", directory / "tmp"
+    temporary.mkdir()
+    scripts.mkdir()
+    for path in installed.scripts.iterdir():
+        (scripts / path.name).symlink_to(path)
+    pserve = scripts / "pserve"
+    pserve.unlink()
+    variables = f"TMPDIR='{temporary}' PPC_S3SYNC_RECONCILE_ON_START=false"
+    pserve.write_text(f"#!/bin/sh\n{variables} exec '{installed.scripts / 'pserve'}' \"$@\"\n")
+    pserve.chmod(0o755)
+    return scripts
 
 
 def add_foreign_notification(company: TwoRegions) -> None:
@@ -197,7 +215,8 @@ class TestPanel:
 
         def is_shown() -> bool:
             page.get_by_role("button", name="Refresh").click()
-            page.wait_for_timeout(300)
+            # Each click makes the server read AWS, so the next one waits for the answer.
+            is_read(page)
             return all(
                 page.locator(".s3sync-name", has_text=name).count() for name in (wheel.filename, MARKUP)
             )
@@ -367,16 +386,10 @@ class TestBreaks:
 
 
 def restart(company: TwoRegions) -> None:
-    """Kill the second region's server and start it again, with the same directory for temporary files.
-
-    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it. The new
-    server compares nothing when it starts: if it found a difference, that run would be the last one.
-    """
+    """Kill the second region's server and start it again."""
     region = company.second
     company.servers[region.name].stop()
-    temporary = f"TMPDIR={company.workspace / 'tmp'}"
-    variables = [temporary, "PPC_S3SYNC_RECONCILE_ON_START=false"]
-    command = ["/usr/bin/env", *variables, str(company.scripts / "pserve"), str(region.ini)]
+    command = [str(company.scripts / "pserve"), str(region.ini)]
     company.servers[region.name] = SupervisedProcess(command, clean_environment())
 
     def is_healthy() -> bool:
@@ -389,7 +402,7 @@ def restart(company: TwoRegions) -> None:
 
 def run_process(company: TwoRegions) -> int:
     """Return the id of the process of the run of the company's second server."""
-    temporary = f"TMPDIR={company.workspace / 'tmp'}".encode()
+    temporary = f"TMPDIR={company.scripts.with_name('tmp')}".encode()
 
     def find() -> int | None:
         for path in Path("/proc").glob("[0-9]*"):
