@@ -52,7 +52,7 @@ def compile_files(files: Files, target: Target, python: str, directory: Path) ->
     outputs = {name: directory / _cached_name(name, target) for name in sources}
     lines = [_request(path, name, outputs[name]) for name, path in sources.items()]
     # Adjacent files go to different processes, so that no process gets all of the large ones.
-    _run(python, ["".join(lines[first::_PROCESSES]) for first in range(_PROCESSES)])
+    _run(python, ["".join(lines[first::_PROCESSES]) for first in range(min(_PROCESSES, len(lines)))])
     return {_cached_name(name, target): path for name, path in outputs.items() if path.exists()}
 
 
