@@ -6,6 +6,7 @@ error that says so.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import struct
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +34,7 @@ from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.interpreters import find_python
 from pypicloud_s3sync.exceptions import BundleError
 from pypicloud_s3sync.reconcile.known_objects import RULES
-from support.bundles import copy_bytecode, without_network
+from support.bundles import Compiler, copy_bytecode, sources_read_once, without_network
 from support.site_packages import SitePackages
 
 PACKAGE = Path(__file__).parents[2] / "pypicloud_s3sync"
@@ -42,6 +44,8 @@ X86 = Target("python3.12", "x86_64")
 ARM = Target("python3.12", "arm64")
 #: The bundle for this has binaries: those of cryptography.
 MYSQL = "mysql+pymysql://u:p@db/ppc"
+#: The bundle for this has none.
+MYSQL_WITH_TLS = f"{MYSQL}?ssl_ca=/etc/ssl/ca.pem"
 #: Targets of this host's Python and of another one.
 TARGETS = [
     Target(runtime, architecture)
@@ -51,6 +55,7 @@ TARGETS = [
 
 #: ``(message, done, total)`` of each report of a build.
 Reports = list[tuple[str, int, int]]
+Build = tuple[Bundle, Reports]
 
 #: One worker builds each bundle once, also for the tests that ask for it by a parameter.
 pytestmark = pytest.mark.xdist_group("test_bundle")
@@ -70,21 +75,59 @@ def redis(redis_bundle: Bundle) -> Bundle:
     return redis_bundle
 
 
-@pytest.fixture(scope="module")
-def sql() -> Bundle:
-    return build(spec_for("sql", db_url="sqlite:///cache.db"))
+@pytest.fixture(scope="module", autouse=True)
+def read_once() -> Iterator[None]:
+    """Let the builds of this module read each source once."""
+    with sources_read_once():
+        yield
 
 
 @pytest.fixture(scope="module")
-def for_x86() -> Bundle:
-    return build(spec_for("sql", X86, db_url=MYSQL))
+def build_quickly(tmp_path_factory: pytest.TempPathFactory) -> Callable[[BundleSpec], Build]:
+    """Return a function that compiles each source once and compresses nothing.
+
+    Both take longest, and they are the same for each of the bundles whose bytes no test looks at.
+    """
+    compiler = Compiler(tmp_path_factory.mktemp("compiled"))
+
+    def build_quickly(spec: BundleSpec) -> Build:
+        reports: Reports = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", compiler)
+            patch.setattr("pypicloud_s3sync.deploy.bundle.archive._LEVEL", 0)
+            return build(spec, lambda *report: reports.append(report)), reports
+
+    return build_quickly
 
 
 @pytest.fixture(scope="module")
-def for_arm() -> tuple[Bundle, Reports]:
-    reports: Reports = []
-    bundle = build(spec_for("sql", ARM, db_url=MYSQL), lambda *report: reports.append(report))
-    return bundle, reports
+def without_a_network(
+    build_quickly: Callable[[BundleSpec], Build], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, str | None], Build]:
+    """Return a function that builds a bundle for another processor without a network, once."""
+
+    @functools.cache
+    def build_without_network(cache: str, url: str | None) -> Build:
+        with pytest.MonkeyPatch.context() as patch:
+            without_network(patch, tmp_path_factory.mktemp("uv"))
+            return build_quickly(spec_for(cache, ARM, db_url=url))
+
+    return build_without_network
+
+
+@pytest.fixture(scope="module")
+def sql(without_a_network: Callable[[str, str | None], Build]) -> Bundle:
+    return without_a_network("sql", MYSQL_WITH_TLS)[0]
+
+
+@pytest.fixture(scope="module")
+def for_x86(build_quickly: Callable[[BundleSpec], Build]) -> Bundle:
+    return build_quickly(spec_for("sql", X86, db_url=MYSQL))[0]
+
+
+@pytest.fixture(scope="module")
+def for_arm(build_quickly: Callable[[BundleSpec], Build]) -> Build:
+    return build_quickly(spec_for("sql", ARM, db_url=MYSQL))
 
 
 @pytest.fixture
@@ -95,9 +138,9 @@ def site_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SitePackag
 
 @pytest.fixture
 def copied_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile nothing, and hardly compress. Both take longest, and the test does not look at the bytes."""
+    """Compile and compress nothing. Both take longest, and the test does not look at the bytes."""
     monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", copy_bytecode)
-    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.archive._LEVEL", 1)
+    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.archive._LEVEL", 0)
 
 
 def opened(bundle: Bundle) -> zipfile.ZipFile:
@@ -266,22 +309,22 @@ def test_a_bundle_without_a_driver_contains_no_binary(cache: str, request: pytes
     assert not [name for name in names(request.getfixturevalue(cache)) if ".so" in Path(name).suffixes]
 
 
-@pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize(
     ("cache", "url"),
     [
         pytest.param("dynamo", None, id="dynamo"),
         # Its libraries are as free of binaries as those of DynamoDB, which another test shows.
         pytest.param("redis", None, id="redis", marks=pytest.mark.soak),
-        pytest.param("sql", f"{MYSQL}?ssl_ca=/etc/ssl/ca.pem", id="mysql with TLS"),
+        pytest.param("sql", MYSQL_WITH_TLS, id="mysql with TLS"),
     ],
 )
-def test_a_bundle_without_a_binary_needs_no_network_for_any_target(cache: str, url: str | None) -> None:
+def test_a_bundle_without_a_binary_needs_no_network_for_any_target(
+    cache: str, url: str | None, without_a_network: Callable[[str, str | None], Build]
+) -> None:
     for target in TARGETS:
         assert not [part.name for part in parts_of(spec_for(cache, target, db_url=url)) if part.fetch]
-    messages: list[str] = []
-    build(spec_for(cache, ARM, db_url=url), lambda message, *_: messages.append(message))
-    assert messages[-1] == "imported in a clean python3.12"
+    _, reports = without_a_network(cache, url)
+    assert reports[-1][0] == "imported in a clean python3.12"
 
 
 @pytest.mark.usefixtures("no_network")
@@ -303,7 +346,7 @@ def test_without_an_index_the_error_names_the_settings_that_need_none(driver: st
 
 @pytest.mark.parametrize("target", [X86, ARM], ids=str)
 def test_every_binary_is_for_the_targets_processor_and_python(
-    target: Target, for_x86: Bundle, for_arm: tuple[Bundle, Reports]
+    target: Target, for_x86: Bundle, for_arm: Build
 ) -> None:
     bundle = for_x86 if target == X86 else for_arm[0]
     binaries = [name for name in names(bundle) if name.endswith(".so")]
@@ -315,9 +358,7 @@ def test_every_binary_is_for_the_targets_processor_and_python(
         assert ".abi3." in name or ".cpython-312-" in name
 
 
-def test_a_bundle_that_the_host_cannot_run_is_reported_as_not_verified(
-    for_arm: tuple[Bundle, Reports],
-) -> None:
+def test_a_bundle_that_the_host_cannot_run_is_reported_as_not_verified(for_arm: Build) -> None:
     _, reports = for_arm
     steps = [(done, total) for message, done, total in reports if not message.endswith(" instead")]
     assert steps == [(step, 6) for step in range(1, 7)]

@@ -15,6 +15,7 @@ from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.collect import Files
 from pypicloud_s3sync.deploy.bundle.contents import STAND_INS
 from pypicloud_s3sync.deploy.bundle.trim import choose_files
+from support.bundles import sources_read_once
 from support.site_packages import SitePackages
 
 #: The modules of Pyramid that are not replaced: those that pypicloud's caches call.
@@ -27,8 +28,8 @@ Choose = Callable[..., Files]
 
 
 @pytest.fixture(scope="module")
-def chosen(tmp_path_factory: pytest.TempPathFactory) -> Choose:
-    """Return a function that returns the files for a cache; it reads each bundle's sources once."""
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Choose]:
+    """Return a function that returns the files for a cache; it reads each source once."""
     known: dict[BundleSpec, Files] = {}
 
     def choose(cache: str, db_url: str | None = None, **fields: Any) -> Files:
@@ -37,7 +38,8 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Choose:
             known[spec] = choose_files(spec, parts_of(spec), {}, tmp_path_factory.mktemp("slim"))
         return known[spec]
 
-    return choose
+    with sources_read_once():
+        yield choose
 
 
 def of(files: Files, top: str) -> set[str]:
