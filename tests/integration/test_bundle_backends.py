@@ -8,13 +8,22 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.bundle import DIRECT_UPLOAD_LIMIT, Bundle, BundleSpec, host_target
+from pypicloud_s3sync.config.settings import SyncSettings
+from pypicloud_s3sync.deploy.bundle import (
+    DIRECT_UPLOAD_LIMIT,
+    Bundle,
+    BundleSpec,
+    fingerprint,
+    host_target,
+)
 from pypicloud_s3sync.deploy.bundle.closure import parts_of
 from pypicloud_s3sync.deploy.bundle.collect import recorded_files
 from pypicloud_s3sync.deploy.bundle.contents import NOT_IMPORTED, REPLACED
@@ -23,7 +32,7 @@ from pypicloud_s3sync.deploy.bundle.source import BundleSource
 from pypicloud_s3sync.deploy.bundle.verify import link_sdk
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.sync import environment, reconcile_requests
-from support.bundles import without_network
+from support.bundles import Compiler, sources_read_once, without_network
 from support.databases import Database, url_settings
 from support.figures import check_figure
 from support.moto_world import EVENTS, event
@@ -45,12 +54,15 @@ LIBRARIES = {
     "mysql": {"sqlalchemy", "pymysql"},
 }
 #: Handles events as Lambda does, with only the bundle, the SDK and the standard library on the module path.
+#: Each line is an event.
 LAMBDA = """
 import json, sys
 sys.path[:0] = sys.argv[1:]
 from lambda_script import handle_s3_event
-json.dump([handle_s3_event(event, None) for event in json.load(sys.stdin)], sys.stdout)
+for line in sys.stdin:
+    print("answer", json.dumps(handle_s3_event(json.loads(line), None)), flush=True)
 """
+ANSWER = "answer "
 #: Runs steps as Lambda runs events, and goes on after errors. It reports how many modules were imported from
 #: the bundle, and what was looked for and is not in it.
 STEPS = """
@@ -90,33 +102,55 @@ json.dump({"errors": errors, "missing": sorted(Missing.names), "modules": len(mo
 PROBED = {"cryptography", "flywheel", "greenlet", "sqlalchemy"}
 #: Errors of a program, not of a database or an event.
 BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
-#: One worker builds each bundle once. It is the one that has the Redis cluster.
+# One worker builds each bundle once. It is the one that has the Redis cluster.
 # Other tests cover the code; tracing it takes longer than running it.
 pytestmark = [
     pytest.mark.xdist_group("redis-cluster"),
     pytest.mark.no_cover,
 ]
 
-#: Bundles by the cache and the driver. Both kinds of Redis have the same bundle.
-_bundles: dict[tuple[str, str], Bundle] = {}
+#: Takes the name of a database and the settings of its site.
+GetBundle = Callable[[str, SyncSettings], Bundle]
+
+
+# Not of the module: such a fixture would have a group of its own.
+@pytest.fixture(scope="session")
+def bundle_of(
+    dynamo_bundle: Bundle, redis_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory
+) -> GetBundle:
+    """Return a function that returns the bundle that a deployment would build, and builds each once."""
+    shared = {"dynamo": dynamo_bundle, "redis": redis_bundle}
+    built: dict[str, Bundle] = {}
+    compiler = Compiler(tmp_path_factory.mktemp("compiled"))
+
+    def build(name: str, source: BundleSource) -> Bundle:
+        with sources_read_once(), pytest.MonkeyPatch.context() as patch:
+            # MySQL's driver needs cryptography, which is fetched for the oldest Linux of Lambda.
+            if name != "mysql":
+                without_network(patch, tmp_path_factory.mktemp("uv"))
+            patch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.compile_files", compiler)
+            return source.get(lambda progress: None)
+
+    def get(name: str, settings: SyncSettings) -> Bundle:
+        source = BundleSource(settings)
+        if settings.cache in shared:
+            assert source.fingerprint() == fingerprint(BundleSpec(host_target(), settings.cache))
+            return shared[settings.cache]
+        if name not in built:
+            built[name] = build(name, source)
+        return built[name]
+
+    return get
 
 
 class Function:
     """An unzipped bundle with its settings, and no other libraries."""
 
-    def __init__(self, site: Site, database: Database, directory: Path) -> None:
+    def __init__(self, site: Site, database: Database, directory: Path, bundle_of: GetBundle) -> None:
         db = {name.replace(".", "__"): value for name, value in database.settings.items()}
         region = {} if database.name == "dynamo" else {"db__region_name": None}
         settings = site.settings(s3sync__bundle=None, **region, **db)
-        url = settings.db_url or ""
-        key = (settings.cache, url.partition("://")[0])
-        if key not in _bundles:
-            with pytest.MonkeyPatch.context() as patch:
-                # MySQL's driver needs cryptography, which is fetched for the oldest Linux of Lambda.
-                if database.name != "mysql":
-                    without_network(patch, directory)
-                _bundles[key] = BundleSource(settings).get(lambda progress: None)
-        self.bundle = _bundles[key]
+        self.bundle = bundle_of(database.name, settings)
         self.spec = BundleSpec(host_target(), settings.cache, settings.db_url)
         directory.mkdir(exist_ok=True)
         self.task, self.sdk = directory / "task", directory / "sdk"
@@ -134,30 +168,51 @@ class Function:
             ),
         }
 
-    def __call__(self, *events: Any) -> list[dict[str, list[str]]]:
-        """Return the handler's answers to events, all from one process."""
-        answers: list[dict[str, list[str]]] = json.loads(self.run(LAMBDA, events).splitlines()[-1])
-        return answers
+    @contextmanager
+    def running(self) -> Iterator[Callable[[Any], dict[str, list[str]]]]:
+        """Yield a function that returns the handler's answer to an event; one process handles all."""
+        with self._start(LAMBDA) as process:
+
+            def handle(event: Any) -> dict[str, list[str]]:
+                assert process.stdin is not None
+                assert process.stdout is not None
+                process.stdin.write(f"{json.dumps(event)}\n")
+                process.stdin.flush()
+                # The lines before it are the handler's log.
+                line = next((line for line in process.stdout if line.startswith(ANSWER)), None)
+                assert line is not None, "the handler has raised an error: see stderr"
+                answer: dict[str, list[str]] = json.loads(line.removeprefix(ANSWER))
+                return answer
+
+            try:
+                yield handle
+            finally:
+                process.kill()
 
     def run(self, script: str, request: Any) -> str:
         """Return the output of a script, which has only the bundle, the SDK and the standard library."""
-        command = [sys.executable, "-I", "-S", "-B", "-c", script, str(self.task), str(self.sdk)]
-        result = subprocess.run(
-            command,
-            input=json.dumps(request),
+        with self._start(script) as process:
+            try:
+                output, _ = process.communicate(json.dumps(request), 60)
+            finally:
+                process.kill()
+        assert process.returncode == 0
+        return output
+
+    def _start(self, script: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", "-c", script, str(self.task), str(self.sdk)],
             env=self.environment,
             cwd=self.task,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             text=True,
-            timeout=60,
         )
-        assert result.returncode == 0, result.stderr
-        return result.stdout
 
 
 @pytest.fixture
-def function(site: Site, database: Database, tmp_path: Path) -> Function:
-    return Function(site, database, tmp_path)
+def function(site: Site, database: Database, tmp_path: Path, bundle_of: GetBundle) -> Function:
+    return Function(site, database, tmp_path, bundle_of)
 
 
 def notification(site: Site, name: str) -> dict[str, Any]:
@@ -198,21 +253,22 @@ def test_the_bundle_writes_to_a_real_database(site: Site, database: Database, fu
     s3.put_object(Bucket=site.bucket, Key=KEY, Body=b"x", Metadata=metadata)
     modified = s3.head_object(Bucket=site.bucket, Key=KEY)["LastModified"]
 
-    created = function(notification(site, "ObjectCreated:Put"))
+    with function.running() as handle:
+        created = handle(notification(site, "ObjectCreated:Put"))
 
-    assert [answer["saved"] for answer in created] == [[FILENAME]]
-    assert row(database) == {
-        "name": "pkg",
-        "version": "1.0",
-        "summary": metadata["summary"],
-        "last_modified": modified,
-        "path": KEY,
-    }
-    assert names(database) == ["pkg"]
+        assert created["saved"] == [FILENAME]
+        assert row(database) == {
+            "name": "pkg",
+            "version": "1.0",
+            "summary": metadata["summary"],
+            "last_modified": modified,
+            "path": KEY,
+        }
+        assert names(database) == ["pkg"]
 
-    s3.delete_object(Bucket=site.bucket, Key=KEY)
-    # Two events in one process: the connection can be used again.
-    removed = function(*[notification(site, "ObjectRemoved:Delete")] * 2)
+        s3.delete_object(Bucket=site.bucket, Key=KEY)
+        # More events in the same process: the connection can be used again.
+        removed = [handle(notification(site, "ObjectRemoved:Delete")) for _ in range(2)]
 
     assert [answer["cleared"] for answer in removed] == [[FILENAME]] * 2
     assert row(database) is None
@@ -230,10 +286,11 @@ def test_the_bundle_contains_only_the_driver_of_its_database(database: Database,
 
 
 def test_a_bundle_for_postgresql_on_this_host_needs_no_network(
-    site: Site, postgres_url: str, tmp_path: Path
+    site: Site, postgres_url: str, tmp_path: Path, bundle_of: GetBundle
 ) -> None:
     """The build has none, and fails if it needs one."""
-    function = Function(site, Database("postgres", url_settings("postgres", postgres_url)), tmp_path)
+    database = Database("postgres", url_settings("postgres", postgres_url))
+    function = Function(site, database, tmp_path, bundle_of)
     assert not [part.name for part in parts_of(function.spec) if part.fetch]
 
 
@@ -289,18 +346,22 @@ def check_paths(site: Site, database: Database, function: Function) -> int:
     return number
 
 
-def test_every_path_of_the_handler_finds_its_modules_in_the_bundle(
-    site: Site, database: Database, function: Function
+@pytest.mark.parametrize("name", ["dynamo", "redis", "redis_cluster", "postgres", "mysql"])
+def test_every_path_of_the_handler_finds_its_modules_in_the_bundle_and_those_do_not_grow(
+    name: str, site: Site, tmp_path: Path, bundle_of: GetBundle, request: pytest.FixtureRequest
 ) -> None:
-    check_paths(site, database, function)
+    settings = {} if name == "dynamo" else url_settings(name, request.getfixturevalue(f"{name}_url"))
+    database = Database(name, settings)
+    function = Function(site, database, tmp_path, bundle_of)
+    modules = check_paths(site, database, function)
+    if name in ("dynamo", "redis"):
+        check_figure(f"{name}: modules imported from the bundle", modules)
 
 
-def test_the_bundles_of_dynamodb_and_redis_do_not_grow(site: Site, redis_url: str, tmp_path: Path) -> None:
-    databases = [Database("dynamo", {}), Database("redis", url_settings("redis", redis_url))]
-    for database in databases:
-        name, function = database.name, Function(site, database, tmp_path / database.name)
-        with zipfile.ZipFile(io.BytesIO(function.bundle.data)) as archive:
-            sources = [item for item in archive.namelist() if item.endswith(".py")]
-        check_figure(f"{name}: bytes of the bundle", function.bundle.size)
-        check_figure(f"{name}: sources in the bundle", len(sources))
-        check_figure(f"{name}: modules imported from the bundle", check_paths(site, database, function))
+@pytest.mark.parametrize("name", ["dynamo", "redis"])
+def test_the_bundles_of_dynamodb_and_redis_do_not_grow(name: str, request: pytest.FixtureRequest) -> None:
+    bundle: Bundle = request.getfixturevalue(f"{name}_bundle")
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
+        sources = [item for item in archive.namelist() if item.endswith(".py")]
+    check_figure(f"{name}: bytes of the bundle", bundle.size)
+    check_figure(f"{name}: sources in the bundle", len(sources))
