@@ -53,7 +53,7 @@ def known_messages() -> list[str]:
 
 
 # Tests of a group run in the same worker of pytest-xdist, so the documentation is built once.
-pytestmark = [pytest.mark.xdist_group("documentation"), pytest.mark.no_cover]
+pytestmark = [pytest.mark.xdist_group("documentation"), pytest.mark.untraced]
 
 
 @pytest.mark.parametrize("name", sorted(cli.commands))

@@ -57,7 +57,7 @@ def project_urls() -> Iterator[str]:
 LINKS = sorted({*_Links(rendered()).found, *project_urls()})
 
 # Tests of a group run in the same worker of pytest-xdist, so the documentation is built once.
-pytestmark = [pytest.mark.xdist_group("documentation"), pytest.mark.no_cover]
+pytestmark = [pytest.mark.xdist_group("documentation"), pytest.mark.untraced]
 
 
 def test_the_readme_is_short() -> None:

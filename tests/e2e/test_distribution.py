@@ -17,7 +17,7 @@ from pypicloud_s3sync.devtools.processes import clean_environment
 from support.development import DevelopmentServer, development_server
 from support.distribution import ROOT, Installed, tracked_files
 
-pytestmark = [pytest.mark.e2e, pytest.mark.no_cover]
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 #: What the page that an administrator sees names: in attributes, and in the script that starts the panel.
 ADDRESS = re.compile(r"""["']([^"'\s]*/s3sync/[^"'\s]+\.(?:css|html|js))["']""")

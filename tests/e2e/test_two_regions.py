@@ -31,7 +31,7 @@ from support.distribution import Installed
 from support.healthy_server import write_script
 from support.processes import needs_proc, nothing_left, processes_below
 
-pytestmark = [pytest.mark.e2e, pytest.mark.no_cover]
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 DEMO = ["-m", "pypicloud_s3sync.demo"]
 CHANGED = """

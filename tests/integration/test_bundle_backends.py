@@ -106,7 +106,7 @@ BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|
 # Other tests cover the code; tracing it takes longer than running it.
 pytestmark = [
     pytest.mark.xdist_group("redis-cluster"),
-    pytest.mark.no_cover,
+    pytest.mark.untraced,
 ]
 
 #: Takes the name of a database and the settings of its site.

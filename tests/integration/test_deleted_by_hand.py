@@ -14,7 +14,7 @@ from support.simulated_aws.base import Resources, State
 from support.sites import zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 
 def delete(kind: str, prefix: str = "") -> Callable[[State], None]:

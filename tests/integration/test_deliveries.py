@@ -19,7 +19,7 @@ from support.moto_world import notification_of
 from support.sites import NOTHING, Site, zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 
 def invocations(site: Site) -> list[Any]:

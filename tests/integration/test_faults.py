@@ -17,7 +17,7 @@ from support.faults import FAULTS, Matrix, Scenario, scenarios
 from support.sites import zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 SCENARIOS = tuple(scenarios())
 

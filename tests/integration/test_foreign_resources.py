@@ -15,7 +15,7 @@ from support.foreign import (
 from support.sites import Site
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 PYPICLOUD_EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
 

@@ -29,7 +29,7 @@ from support.shared import worker_name
 from support.sites import Site, make_tables, zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 EVENT = Path(__file__).parents[1] / "events" / "created_put.json"
 #: For each action of each statement, the situation in which the function needs it.

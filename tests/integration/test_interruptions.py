@@ -28,7 +28,7 @@ from support.interruptions import calls_of_killed_runs, kill, mutating_calls
 from support.sites import NOTHING, Site, zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 #: The mutating calls of enable with direct delivery.
 CALLS_OF_ENABLE = len(MUTATIONS[Delivery.DIRECT])

@@ -21,7 +21,7 @@ from support.sites import NOTHING, Site
 __all__ = ["become_operator"]
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 OPERATOR_POLICY = Path(__file__).parents[1] / "policies" / "operator_policy.json"
 #: The actions that enable needs, with the resource that a message names: that of the call, or AWS's own if

@@ -26,7 +26,7 @@ from support.panel_documents import (
 )
 from support.panels import SOON, Panel, Response, cut, run, silent, stream
 
-pytestmark = [pytest.mark.xdist_group("panel runs"), pytest.mark.no_cover]
+pytestmark = [pytest.mark.xdist_group("panel runs"), pytest.mark.untraced]
 
 
 # Runs

@@ -21,7 +21,7 @@ from support.sites import Site, make_tables
 from support.states import State, expected, row_of, state_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
 PROCESSES = 4

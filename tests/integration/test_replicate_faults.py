@@ -14,7 +14,7 @@ from support.faults import FAULTS
 from support.replication_faults import Matrix, Scenario, scenarios
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 SCENARIOS = tuple(scenarios())
 

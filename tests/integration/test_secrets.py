@@ -24,7 +24,7 @@ from support.policies import without
 from support.sites import NOTHING, Site
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 PASSWORD, ROTATED = "correct/horse", "battery@staple"
 QUOTED = {PASSWORD: "correct%2Fhorse", ROTATED: "battery%40staple"}

@@ -16,7 +16,7 @@ from support.foreign import create_notifications
 from support.sites import NOTHING, Site, zip_of
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 ON: dict[str, str | None] = {"s3sync__snap_start": "true", "s3sync__runtime": "python3.12"}
 OFF: dict[str, str | None] = {"s3sync__runtime": "python3.12"}

@@ -18,7 +18,7 @@ from support.foreign import create_notifications
 from support.sites import NOTHING, Site, ini_settings
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 #: What a run records on the function and the rule, and what belongs to the bucket: the template has neither.
 LEFT_TO_ENABLE = {

@@ -23,7 +23,7 @@ from support.outages import Proxy, proxy_to
 from support.sites import Site
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 KEYS = ("a/one-1.0.tar.gz", "a/two-1.0.tar.gz")
 #: Seconds of an invocation, and those after which its end counts as late.

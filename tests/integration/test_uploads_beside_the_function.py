@@ -23,7 +23,7 @@ from support.upstream import upstream_index
 
 # Other tests cover the code; tracing it takes longer than running it.
 # pypicloud and WebOb leave the files of a request to the garbage collector.
-pytestmark = [pytest.mark.no_cover, pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")]
+pytestmark = [pytest.mark.untraced, pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")]
 
 FILENAME, CONTENT = "pkg-1.0.tar.gz", b"content"
 #: Settings of a site's DynamoDB cache, which an SQL cache refuses.

@@ -18,7 +18,7 @@ from support.apps import PASSWORD, lines, log_in, make_app, use_basic
 from support.sites import Site, ini_settings, user_without_rights
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 ROUTES = [
     ("GET", "/admin/s3sync"),

@@ -20,7 +20,7 @@ from support.slow_aws import SlowAws, slow_aws
 from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 S3SYNC = "/admin/s3sync"
 
@@ -104,7 +104,7 @@ def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path:
     with contextlib.ExitStack() as stack:
         port = server.port
         if server.kind.behind_nginx:
-            port = stack.enter_context(nginx(server.port, tmp_path, read_timeout=1))
+            port = stack.enter_context(nginx(server.port, tmp_path, impatient_below=S3SYNC))
         with served.aws_link.held():
             post = Background(lambda: server.request("POST", f"{S3SYNC}/enable", port=port))
             # An earlier look would hang as the run does.
@@ -149,7 +149,7 @@ def test_packages_are_served_while_aws_is_silent(served: Served, tmp_path: Path)
         port = server.port
         if server.kind.behind_nginx:
             # Less than the server waits for AWS.
-            port = stack.enter_context(nginx(server.port, tmp_path, read_timeout=1))
+            port = stack.enter_context(nginx(server.port, tmp_path, impatient_below=S3SYNC))
         with served.aws_link.held():
 
             def ask() -> Background:

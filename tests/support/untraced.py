@@ -75,6 +75,14 @@ def _import_package() -> None:
             importlib.import_module(module.name)
 
 
+def _is_untraced(item: pytest.Item) -> bool:
+    """Return whether coverage leaves a test out: it is marked so, or its examples are random.
+
+    What random examples cover is not the same in each run, and they run the same lines many times.
+    """
+    return any(item.get_closest_marker(name) is not None for name in ("untraced", "hypothesis"))
+
+
 class OnlyTests:
     """Traces fixtures and tests, and nothing that pytest does before them and between them."""
 
@@ -96,16 +104,20 @@ class OnlyTests:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Stop the tracer, except for a test that is not measured: pytest-cov stops and starts it there."""
-        if item.get_closest_marker("no_cover") is not None:
-            return (yield)
-        self._tracer = sys.gettrace()
+        """Stop the tracer; for a test that is untraced, with its fixtures, until its end."""
+        tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
         sys.settrace(None)
+        if _is_untraced(item):
+            threading.settrace(None)
+        else:
+            self._tracer = tracer
         try:
             return (yield)
         finally:
-            _trace_again(self._tracer)
             self._tracer = None
+            threading.settrace(tracer_of_threads)
+            if tracer is not None:
+                _trace_again(tracer)
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_fixture_setup(self) -> Iterator[None]:

@@ -235,8 +235,11 @@ def running(kind: Kind, directory: Path, settings: str) -> Iterator[WebServer]:
 
 
 @contextlib.contextmanager
-def nginx(port: int, directory: Path, read_timeout: float) -> Iterator[int]:
-    """Run nginx in front of a port, and yield its own; it closes a connection that is silent for too long."""
+def nginx(port: int, directory: Path, impatient_below: str) -> Iterator[int]:
+    """Run nginx in front of a port, and yield its own; below a path, it gives up after a second of silence.
+
+    Elsewhere it waits for a minute, its default: a busy machine may need more than a second for any page.
+    """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         pytest.skip(NO_NGINX)
@@ -246,8 +249,9 @@ def nginx(port: int, directory: Path, read_timeout: float) -> Iterator[int]:
         f"daemon off; pid {directory}/nginx.pid; error_log stderr; events {{}}\n"
         f"http {{ access_log off; client_body_temp_path {directory}/b; proxy_temp_path {directory}/p;\n"
         f"fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;\n"
-        f"server {{ listen 127.0.0.1:{own}; location / {{ proxy_pass http://127.0.0.1:{port};\n"
-        f"proxy_read_timeout {int(read_timeout * 1000)}ms; proxy_set_header Host $http_host; }} }} }}\n"
+        f"proxy_set_header Host $http_host; server {{ listen 127.0.0.1:{own};\n"
+        f"location / {{ proxy_pass http://127.0.0.1:{port}; }}\n"
+        f"location {impatient_below} {{ proxy_pass http://127.0.0.1:{port}; proxy_read_timeout 1s; }} }} }}\n"
     )
     with (directory / "nginx.log").open("wb") as log:
         process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)

@@ -12,7 +12,7 @@ from benchmarks.results import Chart, Line, Panel
 from benchmarks.samples import Sample
 
 # The benchmarks are not measured, and tracing matplotlib takes long.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 LINES = (Line("this project", ((10, Sample((1.0, 2.0, 3.0))), (1000, Sample((5.0,))))),)
 CHART = Chart("files", "Growth of files", "files", (Panel("ms", LINES), Panel("calls", LINES)))

@@ -16,9 +16,10 @@ from support.adapters import read, set_row
 from support.backends import Backend, Dynamo, Redis, RedisCluster
 
 # Other tests cover the code; tracing it takes longer than running it.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
-FEW, MANY = 10, 400
+#: More than DynamoDB takes in one request.
+FEW, MANY = 10, 150
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 

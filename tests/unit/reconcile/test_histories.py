@@ -14,7 +14,7 @@ from support.backends import Backend, Dynamo, Redis, Sql
 from support.reconciling import Past
 
 #: Other tests cover the code; tracing it doubles the time of the longest tests.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 each_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)

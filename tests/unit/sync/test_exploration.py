@@ -21,7 +21,7 @@ from support.outcome_tables import Table
 from support.state_space import Numbers
 
 #: Other tests cover the code.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 FILES, KEYS, SPLIT = SCOPES
 #: The model, the scope, and its size. `make soak` explores more.

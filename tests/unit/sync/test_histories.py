@@ -17,7 +17,7 @@ from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, Unadapte
 from support.histories import RowsFirst, check, check_with, diverging
 
 #: Other tests cover the code; tracing it doubles the time of the longest tests.
-pytestmark = pytest.mark.no_cover
+pytestmark = pytest.mark.untraced
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
 #: Seeds that failed once: (backend, seed).

@@ -94,7 +94,7 @@ def properties(**changes: str | None) -> dict[str, Any]:
 
 
 # Tracing the linter takes longer than running it.
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.xdist_group("cfn-lint")
 def test_cfn_lint_accepts_each_resource_of_each_combination_of_settings() -> None:
     checked: set[str] = set()
