@@ -226,6 +226,7 @@ def test_an_extra_package_brings_everything_it_requires_except_the_sdk(site_pack
     assert "boto3" not in top_level(bundle)
 
 
+@pytest.mark.untraced
 @pytest.mark.usefixtures("copied_bytecode")
 def test_a_custom_cache_brings_its_distribution_and_every_backend(site_packages: SitePackages) -> None:
     source = "from pypicloud.cache import ICache\n\nclass Cache(ICache):\n    pass\n"

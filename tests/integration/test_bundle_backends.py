@@ -103,7 +103,6 @@ PROBED = {"cryptography", "flywheel", "greenlet", "sqlalchemy"}
 #: Errors of a program, not of a database or an event.
 BUGS = re.compile(r"\b(ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
 # One worker builds each bundle once. It is the one that has the Redis cluster.
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = [
     pytest.mark.xdist_group("redis-cluster"),
     pytest.mark.untraced,

@@ -13,7 +13,6 @@ from support.faults import CACHES, DELIVERIES, Matrix, Scenario
 from support.simulated_aws.base import Resources, State
 from support.sites import zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 

@@ -18,7 +18,6 @@ from support.foreign import create_notifications
 from support.moto_world import notification_of
 from support.sites import NOTHING, Site, zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 

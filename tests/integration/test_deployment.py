@@ -129,6 +129,7 @@ def test_a_zip_in_a_bucket_is_fetched_only_if_it_is_deployed(site: Site, other_b
 # Updates
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "change",
     [

@@ -190,6 +190,7 @@ def replicate(site: Site, destination: str, **changes: Any) -> None:
     s3.put_bucket_replication(Bucket=site.bucket, ReplicationConfiguration=configuration)
 
 
+@pytest.mark.untraced
 def test_each_fault_of_the_replication_is_found(
     site: Site, make_site: Callable[..., Site], doctor: Doctor
 ) -> None:
@@ -296,6 +297,7 @@ def assert_sent(site: Site, doctor: Doctor) -> None:
     assert not found.get("Versions", [])
 
 
+@pytest.mark.untraced
 def test_a_canary_is_seen_in_dynamodb_and_never_listed(
     site: Site, doctor: Doctor, installed: Installed, make_site: Callable[..., Site], tmp_path: Path
 ) -> None:

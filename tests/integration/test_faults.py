@@ -16,7 +16,6 @@ from pypicloud_s3sync.deploy.readers import parameters
 from support.faults import FAULTS, Matrix, Scenario, scenarios
 from support.sites import zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 SCENARIOS = tuple(scenarios())

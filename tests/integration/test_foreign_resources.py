@@ -14,7 +14,6 @@ from support.foreign import (
 )
 from support.sites import Site
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 PYPICLOUD_EVENTS = ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")

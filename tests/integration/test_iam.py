@@ -28,7 +28,6 @@ from support.policies import actions_of, without
 from support.shared import worker_name
 from support.sites import Site, make_tables, zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 EVENT = Path(__file__).parents[1] / "events" / "created_put.json"

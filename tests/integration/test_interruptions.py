@@ -27,7 +27,6 @@ from support.foreign import create_notifications
 from support.interruptions import calls_of_killed_runs, kill, mutating_calls
 from support.sites import NOTHING, Site, zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 #: The mutating calls of enable with direct delivery.

@@ -20,7 +20,6 @@ from support.sites import NOTHING, Site
 
 __all__ = ["become_operator"]
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 OPERATOR_POLICY = Path(__file__).parents[1] / "policies" / "operator_policy.json"

@@ -24,7 +24,6 @@ from support.sites import Site, make_tables, zip_of
 
 __all__ = ["become_operator"]
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 SETTINGS: dict[str, dict[str, str]] = {

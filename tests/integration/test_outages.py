@@ -17,7 +17,6 @@ from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
 from support.sites import Site
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 KEYS = BEFORE, DURING = ("a/before-1.0.tar.gz", "a/during-1.0.tar.gz")

@@ -20,7 +20,6 @@ from support.histories import KEYS
 from support.sites import Site, make_tables
 from support.states import State, expected, row_of, state_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"

@@ -13,7 +13,6 @@ import pytest
 from support.faults import FAULTS
 from support.replication_faults import Matrix, Scenario, scenarios
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 SCENARIOS = tuple(scenarios())

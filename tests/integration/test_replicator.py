@@ -15,6 +15,8 @@ from pypicloud_s3sync.deploy.replication.run import Replication
 from pypicloud_s3sync.embedded import EmbeddedAws
 from support.sites import Site
 
+pytestmark = pytest.mark.untraced
+
 _numbers = itertools.count()
 
 Company = tuple[Site, Site]

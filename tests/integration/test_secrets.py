@@ -23,7 +23,6 @@ from support import database_servers
 from support.policies import without
 from support.sites import NOTHING, Site
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 PASSWORD, ROTATED = "correct/horse", "battery@staple"

@@ -15,7 +15,6 @@ from support.deliveries import NO_RESOURCES, delivery_resources, remains
 from support.foreign import create_notifications
 from support.sites import NOTHING, Site, zip_of
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 ON: dict[str, str | None] = {"s3sync__snap_start": "true", "s3sync__runtime": "python3.12"}

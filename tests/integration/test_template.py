@@ -17,7 +17,6 @@ from support.deliveries import NO_RESOURCES, delivery_resources, remains
 from support.foreign import create_notifications
 from support.sites import NOTHING, Site, ini_settings
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 #: What a run records on the function and the rule, and what belongs to the bucket: the template has neither.

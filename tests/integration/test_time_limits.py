@@ -22,7 +22,6 @@ from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
 from support.sites import Site
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 KEYS = ("a/one-1.0.tar.gz", "a/two-1.0.tar.gz")

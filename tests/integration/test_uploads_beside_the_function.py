@@ -21,7 +21,6 @@ from support.moto_world import notification_of
 from support.sites import Site, ini_settings
 from support.upstream import upstream_index
 
-# Other tests cover the code; tracing it takes longer than running it.
 # pypicloud and WebOb leave the files of a request to the garbage collector.
 pytestmark = [pytest.mark.untraced, pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")]
 

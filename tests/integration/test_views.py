@@ -17,7 +17,6 @@ from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, lines, log_in, make_app, use_basic
 from support.sites import Site, ini_settings, user_without_rights
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 ROUTES = [

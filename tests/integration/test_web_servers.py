@@ -19,7 +19,6 @@ from support.sites import Site, ini_settings, new_site
 from support.slow_aws import SlowAws, slow_aws
 from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 S3SYNC = "/admin/s3sync"

@@ -189,6 +189,7 @@ def assert_live_after(world: World, *strange: Any) -> None:
     assert LIVE.rpartition("/")[2] in world.rows(), strange
 
 
+@pytest.mark.untraced
 class TestExistingPackage:
     @pytest.fixture(autouse=True)
     def live(self, world: World) -> None:

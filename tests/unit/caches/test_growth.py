@@ -15,7 +15,6 @@ from pypicloud_s3sync.caches.summaries import MAX_OLDER
 from support.adapters import read, set_row
 from support.backends import Backend, Dynamo, Redis, RedisCluster
 
-# Other tests cover the code; tracing it takes longer than running it.
 pytestmark = pytest.mark.untraced
 
 #: More than DynamoDB takes in one request.

@@ -20,6 +20,8 @@ from pypicloud_s3sync.caches.summaries import (
     update_summary,
 )
 
+pytestmark = pytest.mark.untraced
+
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 

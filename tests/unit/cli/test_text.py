@@ -22,6 +22,7 @@ def test_a_control_character_is_escaped_visibly(character: str) -> None:
     assert one_line(character).isprintable()
 
 
+@pytest.mark.untraced
 def test_no_other_category_reaches_a_terminal_as_a_control() -> None:
     shown = one_line("".join(map(chr, range(0x110000))))
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cs", "Zl", "Zp"}

@@ -13,7 +13,6 @@ from pypicloud_s3sync.reconcile.models import Options
 from support.backends import Backend, Dynamo, Redis, Sql
 from support.reconciling import Past
 
-#: Other tests cover the code; tracing it doubles the time of the longest tests.
 pytestmark = pytest.mark.untraced
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)

@@ -41,6 +41,7 @@ def test_regions_with_the_same_packages_are_equal_and_cost_no_head(backend: type
     assert [world.bucket.heads for world in worlds] == [[], []]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("damage", DAMAGES)
 @backends
 def test_each_difference_is_found_with_the_layer_that_lost_it(damage: str, backend: type[Backend]) -> None:

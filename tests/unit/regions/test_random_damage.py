@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from support.backends import Dynamo, Redis, Sql
 from support.regions import DAMAGES, World, differences
 
-#: Other tests cover the code; tracing it doubles the time of the longest tests.
 pytestmark = pytest.mark.untraced
 FILES = [f"ab12/p{number}/p{number}-{version}.0.zip" for number in range(6) for version in (1, 2)]
 

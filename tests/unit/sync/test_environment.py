@@ -199,6 +199,7 @@ def observations(desired: Desired, settings: str) -> Iterator[tuple[str, Observe
 class TestDocuments:
     """The plan and the status are printed, logged and sent to browsers."""
 
+    @pytest.mark.untraced
     @pytest.mark.parametrize("url", URLS.values(), ids=URLS)
     @pytest.mark.parametrize("store", ["ssm", "environment"])
     def test_they_do_not_contain_the_password(self, url: str, store: str) -> None:

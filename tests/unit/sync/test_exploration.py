@@ -20,7 +20,6 @@ from support.models import Dynamo, Model, Redis, RedisServer, Sql, Work
 from support.outcome_tables import Table
 from support.state_space import Numbers
 
-#: Other tests cover the code.
 pytestmark = pytest.mark.untraced
 
 FILES, KEYS, SPLIT = SCOPES

@@ -16,7 +16,6 @@ from pypicloud_s3sync.sync.pending import PendingFile
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, UnadaptedRedis
 from support.histories import RowsFirst, check, check_with, diverging
 
-#: Other tests cover the code; tracing it doubles the time of the longest tests.
 pytestmark = pytest.mark.untraced
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)

@@ -13,6 +13,8 @@ from pypicloud_s3sync.sync.objects import MANY, ObjectReader
 from pypicloud_s3sync.sync.packages import StoredObject
 from support.moto_world import CallLog, World
 
+pytestmark = pytest.mark.untraced
+
 TIME = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 BUCKET = "amzn-s3-demo-bucket"
 

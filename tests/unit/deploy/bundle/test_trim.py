@@ -18,6 +18,8 @@ from pypicloud_s3sync.deploy.bundle.trim import choose_files
 from support.bundles import sources_read_once
 from support.site_packages import SitePackages
 
+pytestmark = pytest.mark.untraced
+
 #: The modules of Pyramid that are not replaced: those that pypicloud's caches call.
 PYRAMID = {"pyramid/__init__.py", "pyramid/path.py", "pyramid/request.py", "pyramid/settings.py"}
 SQLITE = "sqlite:///cache.db"

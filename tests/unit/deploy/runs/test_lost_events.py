@@ -12,6 +12,8 @@ from pypicloud_s3sync.deploy.models import Desired
 from support.event_simulation import UNITS, Simulation, Table
 from support.fakes import make_desired
 
+pytestmark = pytest.mark.untraced
+
 EVENTS = range(3000)
 #: For a longer outage, which is as many attempts.
 FEWER = range(300)
