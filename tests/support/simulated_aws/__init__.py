@@ -7,13 +7,12 @@ complete, but kinder than AWS: it creates what exists, and deletes what does not
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from support.fakes import FakeTime
 from support.service_models import client_model
 from support.simulated_aws import identities, lambdas, messages, storage
-from support.simulated_aws.base import Service, State
+from support.simulated_aws.base import Service, State, copied
 
 SERVICES: dict[str, type[Service]] = {
     "dynamodb": storage.DynamoDB,
@@ -45,11 +44,11 @@ class SimulatedAws:
 
     def snapshot(self) -> State:
         """Return a copy of the state."""
-        return copy.deepcopy(self.state)
+        return copied(self.state)
 
     def restore(self, state: State) -> None:
         """Return to a state."""
-        self.state = copy.deepcopy(state)
+        self.state = copied(state)
 
     def call(self, service: str, operation: str, **arguments: Any) -> Any:
         """Perform an operation of a boto3 client."""

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from support.fakes import ACCOUNT, REGION, FakeTime, refusal
 
 Resources = dict[str, dict[str, Any]]
+T = TypeVar("T")
+
+
+def copied(value: T) -> T:
+    """Return a deep copy. pickle makes one several times faster than ``copy``, and tests need thousands."""
+    copy: T = pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+    return copy
 
 
 @dataclass
@@ -36,7 +43,7 @@ class State:
 
     def comparable(self) -> dict[str, Any]:
         """Return everything that is the same after two runs with the same result: without ids."""
-        found = {name: copy.deepcopy(value) for name, value in vars(self).items() if name not in INTERNAL}
+        found = {name: copied(value) for name, value in vars(self).items() if name not in INTERNAL}
         for role in found["roles"].values():
             role.pop("RoleId")
         for function in found["functions"].values():

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 from typing import Any
 
 from pypicloud_s3sync.config.runtimes import WITHOUT_SNAP_START
 from support.fakes import refusal
-from support.simulated_aws.base import Service, found, refuse_existing
+from support.simulated_aws.base import Service, copied, found, refuse_existing
 
 MISSING, CONFLICT = "ResourceNotFoundException", "ResourceConflictException"
 OFF = {"ApplyOn": "None"}
@@ -64,7 +63,7 @@ class Lambda(Service):
             state = version["States"].pop(0) if version["States"] else "Active"
             return {"Configuration": {**self._shown(version), "State": state}}
         return {
-            "Configuration": copy.deepcopy(function["Configuration"]),
+            "Configuration": copied(function["Configuration"]),
             "Tags": dict(function["Tags"]),
         }
 
@@ -75,7 +74,7 @@ class Lambda(Service):
         self._check(more)
         self.state.functions[FunctionName] = {
             "Configuration": {
-                **copy.deepcopy(more),
+                **copied(more),
                 "FunctionArn": self.arn(f"function:{FunctionName}"),
                 "CodeSha256": self._digest(Code),
                 "PackageType": PackageType,
@@ -90,11 +89,11 @@ class Lambda(Service):
         }
 
     def _shown(self, version: dict[str, Any]) -> dict[str, Any]:
-        return {key: copy.deepcopy(value) for key, value in version.items() if key != "States"}
+        return {key: copied(value) for key, value in version.items() if key != "States"}
 
     def publish_version(self, FunctionName: str, Description: str) -> Any:
         function = self._function(FunctionName)
-        content = copy.deepcopy(function["Configuration"])
+        content = copied(function["Configuration"])
         self._check(content)
         for version in function["Versions"][-1:]:
             # A version is published only if something has changed since the last one.
@@ -117,7 +116,7 @@ class Lambda(Service):
 
     def list_aliases(self, FunctionName: str) -> Any:
         aliases = self._function(FunctionName)["Aliases"]
-        return {"Aliases": [copy.deepcopy({**alias, "Name": name}) for name, alias in aliases.items()]}
+        return {"Aliases": [copied({**alias, "Name": name}) for name, alias in aliases.items()]}
 
     def create_alias(self, FunctionName: str, Name: str, FunctionVersion: str, Description: str) -> None:
         function = self._function(FunctionName)
@@ -156,7 +155,7 @@ class Lambda(Service):
     def update_function_configuration(self, FunctionName: str, **changes: Any) -> None:
         configuration = self._function(FunctionName)["Configuration"]
         self._check({**configuration, **changes})
-        configuration |= copy.deepcopy(changes)
+        configuration |= copied(changes)
 
     def tag_resource(self, Resource: str, Tags: dict[str, str]) -> None:
         self._function(Resource)["Tags"] |= Tags
@@ -239,7 +238,7 @@ class Lambda(Service):
             "EventSourceArn": EventSourceArn,
             "FunctionArn": FunctionName,
             "State": "Enabled" if Enabled else "Disabled",
-            **copy.deepcopy(configuration),
+            **copied(configuration),
         }
 
     def update_event_source_mapping(
@@ -251,7 +250,7 @@ class Lambda(Service):
         if FunctionName:
             self._function(FunctionName)
             mapping["FunctionArn"] = FunctionName
-        mapping |= {**copy.deepcopy(configuration), "State": "Enabled" if Enabled else "Disabled"}
+        mapping |= {**copied(configuration), "State": "Enabled" if Enabled else "Disabled"}
 
     def delete_event_source_mapping(self, UUID: str) -> None:
         mapping = found(self._mappings(), UUID, MISSING)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from pypicloud_s3sync.deploy.notifications import DESTINATIONS
 from support.fakes import refusal
 from support.replication import check
-from support.simulated_aws.base import Service, found, refuse_existing, tag_dict, tag_list
+from support.simulated_aws.base import Service, copied, found, refuse_existing, tag_dict, tag_list
 
 UNUSABLE = "Unable to validate the following destination configurations"
 
@@ -114,7 +113,7 @@ class S3(Service):
         return {"BucketRegion": self._bucket(Bucket, "404")["Region"]}
 
     def get_bucket_notification_configuration(self, Bucket: str) -> Any:
-        return copy.deepcopy(self._bucket(Bucket)["Notifications"]) | {"ResponseMetadata": {}}
+        return copied(self._bucket(Bucket)["Notifications"]) | {"ResponseMetadata": {}}
 
     def put_bucket_notification_configuration(
         self,
@@ -126,7 +125,7 @@ class S3(Service):
         bucket = self._bucket(Bucket)
         if not SkipDestinationValidation:
             self._validate(NotificationConfiguration, f"arn:aws:s3:::{Bucket}")
-        bucket["Notifications"] = copy.deepcopy(NotificationConfiguration)
+        bucket["Notifications"] = copied(NotificationConfiguration)
 
     def _validate(self, configuration: dict[str, Any], bucket_arn: str) -> None:
         for kind, field in DESTINATIONS.items():
@@ -161,7 +160,7 @@ class S3(Service):
 
     def get_bucket_encryption(self, Bucket: str) -> Any:
         rules = found(self._bucket(Bucket), "Encryption", "ServerSideEncryptionConfigurationNotFoundError")
-        return {"ServerSideEncryptionConfiguration": copy.deepcopy(rules)}
+        return {"ServerSideEncryptionConfiguration": copied(rules)}
 
     def get_object_lock_configuration(self, Bucket: str) -> Any:
         code = "ObjectLockConfigurationNotFoundError"
@@ -169,7 +168,7 @@ class S3(Service):
 
     def get_bucket_replication(self, Bucket: str) -> Any:
         code = "ReplicationConfigurationNotFoundError"
-        return {"ReplicationConfiguration": copy.deepcopy(found(self._bucket(Bucket), "Replication", code))}
+        return {"ReplicationConfiguration": copied(found(self._bucket(Bucket), "Replication", code))}
 
     def put_bucket_replication(
         self, Bucket: str, ReplicationConfiguration: dict[str, Any], ExpectedBucketOwner: str
@@ -181,7 +180,7 @@ class S3(Service):
         for name in (Bucket, *names):
             if self._bucket(name).get("Versioning") != "Enabled":
                 raise refusal("InvalidRequest", "Destination bucket must have versioning enabled.")
-        self._bucket(Bucket)["Replication"] = copy.deepcopy(ReplicationConfiguration)
+        self._bucket(Bucket)["Replication"] = copied(ReplicationConfiguration)
 
     def delete_bucket_replication(self, Bucket: str, ExpectedBucketOwner: str) -> None:
         self._bucket(Bucket).pop("Replication", None)
