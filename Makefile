@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed
 OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 
 # Processes that run the tests. More than there are cores: many tests wait for a server.
-WORKERS ?= 5
+WORKERS ?= 4
 
 # Measured by a run of all tests. An empty value leaves it out.
 COVERAGE := --cov

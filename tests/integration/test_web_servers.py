@@ -89,10 +89,24 @@ def lines_of(body: str) -> list[dict[str, Any]]:
 @under_each_server
 def test_each_worker_has_connections_of_its_own_to_aws(served: Served) -> None:
     # First, because the connections that were made before the workers were forked may be closed meanwhile.
-    with served.tables_link.held():
-        pages = [Background(lambda: served.server.request("GET", "/simple/")) for _ in range(3)]
-        wait_until(lambda: served.tables_link.waiting == 3, "each page waits on another connection")
-    assert [page.end()[0] for page in pages] == [200] * 3
+    statuses = statuses_of_pages_at_once(served)
+    if served.server.kind.name == "gunicorn sync" and statuses != [200] * 3:
+        # On a busy machine, the first page of a worker takes longer than gunicorn's five seconds.
+        wait_until(lambda: statuses_of_pages_at_once(served) == [200] * 3, "three workers answer", 120)
+        return
+    assert statuses == [200] * 3
+
+
+def statuses_of_pages_at_once(served: Served) -> list[int]:
+    """Request three pages, which wait for the tables at the same time; the status is 0 if a worker died."""
+    link = served.tables_link
+    with link.held():
+        pages = [Background(lambda: served.server.json("/simple/")) for _ in range(3)]
+        wait_until(
+            lambda: link.waiting == 3 or any(page.result for page in pages),
+            "each page waits on another connection",
+        )
+    return [page.end()[0] for page in pages]
 
 
 @under_each_server
