@@ -13,7 +13,8 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
@@ -120,6 +121,7 @@ class SharedResources:
     def __init__(self, config: pytest.Config) -> None:
         given: dict[str, Any] | None = getattr(config, "workerinput", None)
         self.controller = None if given else Controller()
+        self._end: Future[None] | None = None
         self.source: Controller | Worker = self.controller or Worker(given["address"], given["key"])  # type: ignore[index]
 
     @pytest.hookimpl(optionalhook=True)
@@ -128,9 +130,24 @@ class SharedResources:
         assert self.controller is not None
         node.workerinput.update(address=self.controller.address, key=self.controller.key)
 
-    def pytest_unconfigure(self) -> None:
-        """Stop what was started."""
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtestloop(self) -> Iterator[None]:
+        """Begin to stop what was started after the last test: meanwhile pytest-cov makes its report.
+
+        Both take many seconds. What takes long to stop is to delete an environment and databases.
+        """
+        result = yield
         if self.controller is not None:
+            executor = ThreadPoolExecutor(1)
+            self._end = executor.submit(self.controller.stop)
+            executor.shutdown(wait=False)
+        return result
+
+    def pytest_unconfigure(self) -> None:
+        """Wait until everything has stopped."""
+        if self._end is not None:
+            self._end.result()
+        elif self.controller is not None:
             self.controller.stop()
 
 
