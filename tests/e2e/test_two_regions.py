@@ -6,12 +6,10 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from configparser import RawConfigParser, SectionProxy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,64 +22,24 @@ from pypicloud_s3sync.demo.servers import FUNCTION, Region, TwoRegions
 from pypicloud_s3sync.demo.tools import request
 from pypicloud_s3sync.demo.transcript import HopError, Transcript
 from pypicloud_s3sync.demo.wheel import Wheel, build
-from pypicloud_s3sync.devtools.emulator import EmbeddedAws, is_emulator
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, wait_until
 from pypicloud_s3sync.exceptions import S3SyncError
+from support.demos import (
+    DEMO,
+    DEMO_THAT_FAILS,
+    DEMO_WITHOUT_STORY,
+    QUICK_DEMO,
+    Demo,
+    RunningAws,
+    read_to,
+    settings,
+    start,
+)
 from support.distribution import Installed
 from support.healthy_server import write_script
 from support.processes import needs_proc, nothing_left, processes_below
 
 pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
-
-DEMO = ["-m", "pypicloud_s3sync.demo"]
-CHANGED = """
-import sys
-from pypicloud_s3sync.demo import __main__ as demo, servers, story
-from pypicloud_s3sync.exceptions import S3SyncError
-
-def nothing(*arguments):
-    pass
-
-def fail(*arguments):
-    raise S3SyncError("not today")
-
-pserve = sys.argv.pop(1)
-servers.script = lambda name, scripts: pserve
-{changes}
-sys.exit(demo.main())
-"""
-QUICK_DEMO = ["-c", CHANGED.format(changes="")]
-DEMO_WITHOUT_STORY = ["-c", CHANGED.format(changes="story.tell = nothing")]
-DEMO_THAT_FAILS = ["-c", CHANGED.format(changes="story.replicate = nothing; story.enable = fail")]
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A demo that has told its story and keeps everything running; its files are below ``temporary``."""
-
-    process: subprocess.Popen[str]
-    temporary: Path
-    printed: str
-
-    def regions(self) -> list[Region]:
-        """Return the regions that the demo names at the end of its story."""
-        line = r"(?m)^(\S+): http://localhost:(\d+)  login admin / admin  ini (\S+)$"
-        return [
-            Region(name, settings(Path(ini))["storage.bucket"], int(port), Path(ini))
-            for name, port, ini in re.findall(line, self.printed)
-        ]
-
-
-class RunningAws(EmbeddedAws):
-    """An emulator that another process has started."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self.port = port
-
-    @property
-    def running(self) -> bool:
-        return is_emulator(self.endpoint_url)
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +60,6 @@ def company(demo: Demo, installed: Installed) -> TwoRegions:
     aws = RunningAws(int(settings(first.ini)["db.port"]))
     # The servers and the replicator are the demo's own.
     return TwoRegions(aws, first, second, first.ini.parent, {}, Replicator([]), installed.scripts)
-
-
-def settings(ini: Path) -> SectionProxy:
-    """Return the application's settings in an ini file."""
-    parser = RawConfigParser()
-    parser.read(ini)
-    return parser["app:main"]
 
 
 @pytest.mark.in_order
@@ -228,31 +179,6 @@ def invoke(functions: Any, company: TwoRegions, region: Region, wheel: Wheel) ->
     answer = dict(functions.invoke(FunctionName=FUNCTION, Payload=json.dumps({"Records": [record]})))
     answer["Payload"] = answer["Payload"].read().decode()
     return answer
-
-
-def start(installed: Installed, arguments: list[str], temporary: Path) -> subprocess.Popen[str]:
-    """Start the Python of the installed package, outside of the checkout."""
-    return subprocess.Popen(
-        [str(installed.python), *arguments],
-        cwd=installed.environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        start_new_session=True,
-    )
-
-
-def read_to(text: str, demo: subprocess.Popen[str]) -> str:
-    """Return what a demo prints up to the line with a text."""
-    assert demo.stdout is not None
-    printed = ""
-    for line in demo.stdout:
-        printed += line
-        if text in line:
-            return printed
-    raise AssertionError(f"the demo ended before it printed {text!r}:\n{printed}")
 
 
 @pytest.fixture
