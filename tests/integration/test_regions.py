@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pypicloud_s3sync.deploy.cache.local_cache import open_adapter
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.command_line import Run
 from support.sites import Site
 
@@ -24,6 +26,14 @@ def put(site: Site, name: str, version: str, content: bytes = b"x") -> None:
     metadata = {"name": name, "version": version, "summary": "A package"}
     s3 = site.client("s3")
     s3.put_object(Bucket=site.bucket, Key=key(name, version), Body=content, Metadata=metadata)
+
+
+def overwrite(site: Site, name: str, version: str, content: bytes) -> None:
+    """Upload other content in a later second: S3's times have no fractions, which would hide the old row."""
+    before = site.client("s3").head_object(Bucket=site.bucket, Key=key(name, version))["LastModified"]
+    later = before.replace(microsecond=0) + datetime.timedelta(seconds=1)
+    wait_until(lambda: datetime.datetime.now(datetime.UTC) >= later, "the next second has begun")
+    put(site, name, version, content)
 
 
 @pytest.fixture
@@ -70,7 +80,7 @@ def test_regions_are_compared_and_repaired_until_they_are_equal(
 
     us, eu = sites
     put(us, "new", "1.0")
-    put(eu, "pkg", "2.0", b"another content")
+    overwrite(eu, "pkg", "2.0", b"another content")
     status, out, err = run("compare", *inis, "--json")
     document = json.loads(out)
     assert (status, err, document["equal"]) == (1, "", False)
