@@ -54,8 +54,8 @@ def company(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> I
 def make_scripts(installed: Installed, directory: Path) -> Path:
     """Make a directory of the installed scripts whose pserve has the same TMPDIR whenever it starts.
 
-    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it. A server
-    that was restarted compares nothing: if it found a difference, that run would be the last one.
+    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it. The servers
+    compare nothing when they start: if one found a difference, that run would be the last one.
     """
     scripts, temporary = directory / "bin", directory / "tmp"
     temporary.mkdir()
