@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -22,12 +21,13 @@ from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG
 from pypicloud_s3sync.deploy.state.documents import RESOURCES
-from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
+from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import make_app
 from support.browsers import PICTURES, WIDTHS, Page
 from support.cutting_proxy import CuttingProxy
 from support.distribution import Installed
 from support.panels import Panel, serving
+from support.restarts import make_scripts, restart, run_process
 from support.sites import Site, ini_settings, user_without_rights
 
 pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
@@ -49,25 +49,6 @@ def company(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> I
         add_foreign_notification(running)
         yield running
         running.servers[running.second.name].stop()
-
-
-def make_scripts(installed: Installed, directory: Path) -> Path:
-    """Make a directory of the installed scripts whose pserve has the same TMPDIR whenever it starts.
-
-    A :class:`SupervisedProcess` has such a directory of its own, but a server's runs outlive it. The servers
-    compare nothing when they start: if one found a difference, that run would be the last one.
-    """
-    scripts, temporary = directory / "bin", directory / "tmp"
-    temporary.mkdir()
-    scripts.mkdir()
-    for path in installed.scripts.iterdir():
-        (scripts / path.name).symlink_to(path)
-    pserve = scripts / "pserve"
-    pserve.unlink()
-    variables = f"TMPDIR='{temporary}' PPC_S3SYNC_RECONCILE_ON_START=false"
-    pserve.write_text(f"#!/bin/sh\n{variables} exec '{installed.scripts / 'pserve'}' \"$@\"\n")
-    pserve.chmod(0o755)
-    return scripts
 
 
 def add_foreign_notification(company: TwoRegions) -> None:
@@ -383,36 +364,6 @@ class TestBreaks:
         page.get_by_role("button", name="Repair S3 sync").click()
         page.get_by_role("button", name="Repair", exact=True).first.click()
         title(page, "S3 sync is on")
-
-
-def restart(company: TwoRegions) -> None:
-    """Kill the second region's server and start it again."""
-    region = company.second
-    company.servers[region.name].stop()
-    command = [str(company.scripts / "pserve"), str(region.ini)]
-    company.servers[region.name] = SupervisedProcess(command, clean_environment())
-
-    def is_healthy() -> bool:
-        with contextlib.suppress(OSError):
-            return request(f"{region.url}/health")[0] == 200
-        return False
-
-    wait_until(is_healthy, f"{region.url} answers", 60)
-
-
-def run_process(company: TwoRegions) -> int:
-    """Return the id of the process of the run of the company's second server."""
-    temporary = f"TMPDIR={company.scripts.with_name('tmp')}".encode()
-
-    def find() -> int | None:
-        for path in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                arguments = (path / "cmdline").read_bytes().split(b"\0")
-                if b"pypicloud-s3sync" in arguments and temporary in (path / "environ").read_bytes():
-                    return int(path.name)
-        return None
-
-    return wait_until(find, "the run has a process") or 0
 
 
 def test_a_denied_call_is_shown_with_the_policy_that_allows_it(
