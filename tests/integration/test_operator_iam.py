@@ -198,8 +198,11 @@ class Work:
         sqs = self.site.client("sqs")
         (url,) = sqs.list_queues(QueueNamePrefix=f"failed-{self.site.function}")["QueueUrls"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": []}))
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [], "fails": True}))
-        assert len(self.run("replay")[1]["failed"]) == 1
+        # Not an event, so both functions refuse it: after an update, ministack 1.5.33 may let a process of
+        # the former function continue to serve.
+        sqs.send_message(QueueUrl=url, MessageBody="fails")
+        _, result = self.run("replay")
+        assert (result["succeeded"], len(result["failed"])) == (1, 1), result
 
 
 @pytest.fixture
