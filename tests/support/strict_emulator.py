@@ -15,6 +15,8 @@ from ministack import app
 from ministack.core.iam_evaluator import enforce
 from ministack.core.router import extract_access_key_id, extract_region
 
+from pypicloud_s3sync.demo.emulator import spare_models
+
 
 def strict(handle: Any) -> Any:
     """Return S3's handler with 403 instead of 404 for an object, if the caller may not list the bucket."""
@@ -36,4 +38,5 @@ def strict(handle: Any) -> Any:
 
 if __name__ == "__main__":
     app.SERVICE_HANDLERS["s3"] = strict(app.SERVICE_HANDLERS["s3"])
+    spare_models()
     app.main()
