@@ -9,8 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import botocore.session
-
+from ..devtools import ministack_process
 from ..embedded import EmbeddedAws
 
 #: The functions of ministack 1.5 that replicate an object and a delete marker.
@@ -25,28 +24,13 @@ class QuietAws(EmbeddedAws):
 
 def main() -> None:
     """Run the emulator in this process."""
-    from ministack import app
     from ministack.services import s3
 
     for name in FUNCTIONS:
         if not hasattr(s3, name):
             sys.exit(f"this version of ministack has no function {name} to switch off: install ministack 1.5")
         setattr(s3, name, _replicate_nothing)
-    spare_models()
-    app.main()
-
-
-def spare_models() -> None:
-    """Let ministack know the names of AWS's services without their models.
-
-    ``ppc-s3sync doctor`` asks for the scaling of DynamoDB's tables, which ministack 1.5 does not have. To
-    say so, it parses the models of all 400 services, and answers nobody for four seconds. Unnecessary once it
-    does not.
-    """
-    from ministack.core import router
-
-    names = botocore.session.get_session().get_available_services()
-    router._KNOWN_AWS_SERVICE_NAMES = frozenset(names)
+    ministack_process.main()
 
 
 def _replicate_nothing(*arguments: Any) -> None:

@@ -41,7 +41,7 @@ class EmbeddedAws:
     secret_access_key = ROOT_KEY
     port = 0
     #: Python's arguments that run the emulator.
-    arguments: tuple[str, ...] = ("-m", "ministack")
+    arguments: tuple[str, ...] = ("-m", f"{__package__}.ministack_process")
 
     def __init__(self) -> None:
         self._process: SupervisedProcess | None = None

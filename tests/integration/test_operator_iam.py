@@ -199,7 +199,7 @@ class Work:
         (url,) = sqs.list_queues(QueueNamePrefix=f"failed-{self.site.function}")["QueueUrls"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": []}))
         # Not an event, so both functions refuse it: after an update, ministack 1.5.33 may let a process of
-        # the former function continue to serve.
+        # the former function continue to serve. Needless once it ends those.
         sqs.send_message(QueueUrl=url, MessageBody="fails")
         _, result = self.run("replay")
         assert (result["succeeded"], len(result["failed"])) == (1, 1), result

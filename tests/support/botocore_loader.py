@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import botocore.hooks
-import botocore.loaders
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
@@ -18,8 +17,7 @@ def one_loader() -> Iterator[None]:
     """Give every botocore session of the process the same loader, which caches what it has read."""
     loader = create_loader()
     with pytest.MonkeyPatch.context() as patch:
-        for module in (botocore.loaders, botocore.session):
-            patch.setattr(module, "create_loader", lambda search_path=None: loader)
+        patch.setattr(botocore.session, "create_loader", lambda search_path=None: loader)
         yield
 
 

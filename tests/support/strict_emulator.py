@@ -15,7 +15,7 @@ from ministack import app
 from ministack.core.iam_evaluator import enforce
 from ministack.core.router import extract_access_key_id, extract_region
 
-from pypicloud_s3sync.demo.emulator import spare_models
+from pypicloud_s3sync.devtools import ministack_process
 
 
 def strict(handle: Any) -> Any:
@@ -38,5 +38,4 @@ def strict(handle: Any) -> Any:
 
 if __name__ == "__main__":
     app.SERVICE_HANDLERS["s3"] = strict(app.SERVICE_HANDLERS["s3"])
-    spare_models()
-    app.main()
+    ministack_process.main()

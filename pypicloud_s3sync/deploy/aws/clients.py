@@ -168,7 +168,7 @@ class Clients:
 
     def _create_dynamo(self, endpoint: str | None, config: Config) -> Any:
         """Return a DynamoDB client; the tables may have another region, credentials or ``db.host``."""
-        # A second session would read all of botocore's data again.
+        # A second session would read the AWS configuration again.
         return self.session.client(
             "dynamodb",
             region_name=self.settings.db_region,
@@ -207,8 +207,10 @@ def _session(credentials: Credentials | None, region: str | None, limits: Limits
     import boto3.session
     import botocore.session
 
+    from .models_once import parse_models_once
+
     core = botocore.session.get_session()
-    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    parse_models_once(core)
     retries: Any = {"mode": "standard", "total_max_attempts": limits.attempts}
     # The default of every client of the session: boto3 makes some itself, to assume the role of a profile.
     core.set_default_client_config(
@@ -218,22 +220,6 @@ def _session(credentials: Credentials | None, region: str | None, limits: Limits
     core.register("before-call", limits.check)
     core.register("before-send", limits.check)
     return boto3.session.Session(region_name=region, botocore_session=core, **_keys(credentials))
-
-
-@functools.cache
-def _loader(search_path: str | None) -> Any:
-    """Return the loader of botocore's models for all sessions of this process: it keeps what it has read.
-
-    Each session's own would parse all of it again: half of the work of a server that is asked for the status.
-
-    Parameters
-    ----------
-    search_path : str, optional
-        The user's directories of further models, as in ``AWS_DATA_PATH``.
-    """
-    from botocore.loaders import create_loader
-
-    return create_loader(search_path)
 
 
 def _keys(credentials: Credentials | None) -> dict[str, str | None]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import botocore.loaders
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from botocore.loaders import JSONFileLoader, Loader
 from botocore.retries.standard import ExponentialBackoff
 from botocore.utils import parse_timestamp
 
@@ -139,49 +134,6 @@ def test_a_call_that_fails_is_not_tried_again_after_the_deadline(monkeypatch: py
     with pytest.raises(AwsError, match="AWS answers too slowly for the admin UI"):
         dynamodb.list_tables()
     assert attempts == [6]
-
-
-@pytest.fixture
-def read_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Return the files of botocore that are read, as in a process that has read none."""
-    files: list[str] = []
-    load = JSONFileLoader.load_file
-
-    def load_file(self: JSONFileLoader, file_path: str) -> Any:
-        found = load(self, file_path)
-        if found is not None:
-            files.append(file_path)
-        return found
-
-    def create_loader(search_path: str | None = None) -> Loader:
-        return Loader(extra_search_paths=search_path.split(":") if search_path else [])
-
-    monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
-    monkeypatch.setattr(botocore.loaders, "create_loader", create_loader)
-    aws._loader.cache_clear()
-    yield files
-    aws._loader.cache_clear()
-
-
-def test_a_process_reads_botocores_models_once(read_files: list[str]) -> None:
-    Clients(make_settings())["iam"].get_paginator("list_roles")
-    assert [name for name in read_files if "/iam/" in name], "The first client has to read the models"
-    before = len(read_files)
-    Clients(make_settings(), limits=Limits.for_web())["iam"].get_paginator("list_roles")
-    assert read_files[before:] == []
-
-
-def test_models_of_the_user_are_found(
-    read_files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Clients(make_settings())
-    model = {"version": "2.0", "metadata": {"endpointPrefix": "own", "protocol": "json"}, "operations": {}}
-    path = tmp_path / "own" / "2026-01-01" / "service-2.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(model))
-    assert "own" not in Clients(make_settings()).session.get_available_services()
-    monkeypatch.setenv("AWS_DATA_PATH", str(tmp_path))
-    assert "own" in Clients(make_settings()).session.get_available_services()
 
 
 @pytest.mark.parametrize(
