@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ..config.settings import SyncSettings, load_ini, read
-from ..deploy import Deployment, documents, results
+from ..deploy import Deployment, plan_document, results
 from ..deploy.cache import reconciling
 from ..exceptions import ReconcileError
 from ..reconcile.models import Options, a_tenth
@@ -57,7 +57,7 @@ class Command:
         """Show what enable would change."""
         with self._deployment() as deployment:
             plan = deployment.plan(force=force)
-        document = documents.plan_document(plan, "enable")
+        document = plan_document(plan, "enable")
         return self._show(document, lambda: show_plan(self.console, document))
 
     def enable(self, *, force: bool, reconcile: bool) -> int:
@@ -66,7 +66,7 @@ class Command:
             plan = deployment.enable(force=force, reconcile=reconcile)
             reconciled = deployment.reconciled
         message = results.enabled(plan)
-        document = {"result": "ok", "message": message, **documents.plan_document(plan, "enable")}
+        document = {"result": "ok", "message": message, **plan_document(plan, "enable")}
         if reconciled is not None:
             document["reconcile"] = reconciled.document()
         missed = (
@@ -143,7 +143,7 @@ class Command:
         with self._deployment() as deployment:
             plan = deployment.disable()
         message = results.disabled(plan)
-        document = {"result": "ok", "message": message, **documents.plan_document(plan, "disable")}
+        document = {"result": "ok", "message": message, **plan_document(plan, "disable")}
         summary = plan_summary(document) if plan.in_sync else message
         return self._show(document, lambda: self._print(summary))
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Sequence
-from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 from ..garbage import few_collections
 from . import signals
+from .development_ini import write_ini
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     if options.write_ini is not None:
-        return _write_ini(Path(options.write_ini))
+        return write_ini(Path(options.write_ini))
     try:
         signals.catch()
         # Imported here because it takes half a second, in which Ctrl-C must not print a traceback either.
@@ -54,25 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except signals.Ended as ended:
         print("interrupted: everything has been cleaned up", flush=True)
         return ended.exit_status
-
-
-def _write_ini(path: Path) -> int:
-    """Write the ini file of the development server, and say how to start it. Keep an existing file."""
-    text = files(__package__).joinpath("development.ini").read_text()
-    try:
-        with path.open("x") as file:
-            file.write(text)
-    except OSError as error:
-        print(f"cannot write {path} ({error.strerror}): name another file", file=sys.stderr)
-        return 2
-    print(
-        f"{path} is for a server on this machine only. Start it, and log in as admin with the password admin:"
-    )
-    print(f"  pserve {shlex.quote(str(path))}")
-    print("  http://localhost:6543")
-    if find_spec("ministack") is None:
-        print("It needs the AWS emulator: pip install 'pypicloud-s3sync[demo]'")
-    return 0
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from .cache import contents
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter
 from .runs import results, run_files, run_lock, run_record
-from .state import documents
+from .state.plan_document import plan_document
 
 __all__ = [
     "Deployment",
@@ -37,8 +37,8 @@ __all__ = [
     "Progress",
     "Reporter",
     "contents",
-    "documents",
     "failure",
+    "plan_document",
     "policy_that_allows",
     "results",
     "run_files",

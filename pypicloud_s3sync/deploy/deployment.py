@@ -153,7 +153,7 @@ class Deployment:
         return result
 
     def status(self) -> dict[str, Any]:
-        """Return the state, with everything that is in the way; see :func:`.documents.status_document`."""
+        """Return the state, with everything that is in the way; see :func:`.status_document`."""
         location = self._locate(bucket_may_be_gone=True)
         return read_status(self.settings, location, self._bundle.fingerprint())
 

@@ -12,7 +12,7 @@ from ..config.settings import SyncSettings
 from ..deploy.aws.clients import Clients
 from ..deploy.cache.local_cache import open_adapter
 from ..deploy.models import Progress, Reporter
-from ..deploy.state.documents import state_of_code
+from ..deploy.state.code_state import state_of_code
 from ..exceptions import S3SyncError
 from .canary import Canary, Place
 from .checks.function import ENABLE, owned_function

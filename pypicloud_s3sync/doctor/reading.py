@@ -36,7 +36,7 @@ from ..deploy.readers.roles import find_role
 from ..deploy.readers.tables import account_of_tables, cache_tables
 from ..deploy.replication.models import Encryption
 from ..deploy.snap_start import Published, invoked
-from ..deploy.state.documents import state_of_code
+from ..deploy.state.code_state import state_of_code
 from ..deploy.state.metrics import Interval, Statistics, read_ages, read_metrics, read_statistics
 from ..exceptions import AwsError, NotReadError, S3SyncError
 from . import readers

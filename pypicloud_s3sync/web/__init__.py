@@ -1,1 +1,1 @@
-"""Add admin routes and a panel to pypicloud's admin UI."""
+"""pypicloud's admin UI gets routes and a panel, which :mod:`.views` adds."""

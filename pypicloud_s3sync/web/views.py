@@ -16,7 +16,7 @@ from pyramid.response import Response
 from pyramid.view import view_config, view_defaults
 
 from ..config.settings import SyncSettings, read, snapshot
-from ..deploy import Deployment, contents, documents, failure, run_lock
+from ..deploy import Deployment, contents, failure, plan_document, run_lock
 from ..exceptions import AwsError, BundleError, BusyError, ConfigError, ConflictError, S3SyncError
 from ..sync.masking import secrets_of
 from . import runs
@@ -33,8 +33,8 @@ ERRORS: dict[type[S3SyncError], tuple[int, str]] = {
 }
 #: How the plan of each command is read.
 PLANS: dict[str, Callable[[Deployment], dict[str, Any]]] = {
-    "enable": lambda deployment: documents.plan_document(deployment.plan(), "enable"),
-    "disable": lambda deployment: documents.plan_document(deployment.plan_disable(), "disable"),
+    "enable": lambda deployment: plan_document(deployment.plan(), "enable"),
+    "disable": lambda deployment: plan_document(deployment.plan_disable(), "disable"),
 }
 #: Seconds for which the figures of CloudWatch, which has a value a minute, are good.
 SCRAPE = 60

@@ -22,7 +22,8 @@ from pypicloud_s3sync.deploy.problems import Problem
 from pypicloud_s3sync.deploy.replication.documents import replication_document
 from pypicloud_s3sync.deploy.replication.planner import plan_removal, plan_replication
 from pypicloud_s3sync.deploy.state.activity import activity
-from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import AwsError
 from pypicloud_s3sync.reconcile.models import Count, Report
 from pypicloud_s3sync.web.prometheus import PREFIX as METRICS

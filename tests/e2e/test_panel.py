@@ -20,7 +20,7 @@ from pypicloud_s3sync.demo.tools import PASSWORD, USER, request
 from pypicloud_s3sync.demo.transcript import Transcript
 from pypicloud_s3sync.demo.wheel import build
 from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG
-from pypicloud_s3sync.deploy.state.documents import RESOURCES
+from pypicloud_s3sync.deploy.state.status_document import RESOURCES
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import make_app
 from support.browsers import PICTURES, WIDTHS, Page

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.deploy.desired.delivery import message_count
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resources, deployment, remains
 from support.foreign import create_notifications
@@ -76,7 +76,7 @@ def test_disable_leaves_eventbridge_on_if_a_foreign_rule_needs_it(site: Site) ->
 def test_the_status_is_on_and_names_each_resource(site: Site, delivery: Delivery) -> None:
     deployment(site, delivery).enable()
     settings = site.settings(s3sync__delivery=delivery)
-    document = documents.status_document(deployment(site, delivery).plan(), settings)
+    document = status_document(deployment(site, delivery).plan(), settings)
     assert document["state"] == "on"
     assert document["delivery"] == delivery
     assert document["foreign_notifications"] == 0

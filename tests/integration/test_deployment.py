@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy import documents
 from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.readers import Reader
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import AwsError, BundleError, ConfigError, ConflictError
 from support.bundles import without_network
 from support.deliveries import MUTATIONS
@@ -77,7 +77,7 @@ def test_disable_removes_the_other_resources_if_the_bucket_is_missing(site: Site
 
 def test_the_status_reports_on_off_and_differences(site: Site) -> None:
     def status() -> tuple[str, dict[str, str]]:
-        document = documents.status_document(site.deployment().plan(), site.settings())
+        document = status_document(site.deployment().plan(), site.settings())
         return document["state"], {
             resource["resource"]: resource["state"] for resource in document["resources"]
         }
@@ -188,7 +188,7 @@ def test_plan_and_status_of_other_versions_need_no_build_and_no_package_index(
     built = site.deployment(**other, s3sync__bundle=None)
     (action,) = built.plan().actions
     assert (action.resource, [change.field for change in action.changes]) == ("code", ["fingerprint"])
-    document = documents.status_document(built.plan(), built.settings)
+    document = status_document(built.plan(), built.settings)
     assert document["state"] == "differs"
     assert document["bundle"]["server"] != document["bundle"]["deployed"]
     with pytest.raises(BundleError, match="uv cannot fetch"):

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pypicloud_s3sync.cli.console import show_status
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy.state.documents import RESOURCES
+from pypicloud_s3sync.deploy.state.status_document import RESOURCES
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.browsers import WIDTHS
 from support.panel_documents import (

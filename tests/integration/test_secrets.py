@@ -16,7 +16,8 @@ import pytest
 from redis import Redis
 
 from pypicloud_s3sync.deploy.bundle import host_target
-from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.devtools.processes import wait_until
 from pypicloud_s3sync.exceptions import ConflictError
 from support import database_servers

@@ -10,7 +10,7 @@ import pytest
 
 from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.config.options import Delivery
-from pypicloud_s3sync.deploy import documents
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.deploy.template import Format, template
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.deliveries import NO_RESOURCES, delivery_resources, remains
@@ -73,7 +73,7 @@ def test_enable_adds_only_the_notification_and_its_tags_to_a_stack(site: Site, d
 
     deployment.enable()
     assert "lambda:UpdateFunctionCode" not in site.watch.mutations
-    assert documents.status_document(deployment.plan(), deployment.settings)["state"] == "on"
+    assert status_document(deployment.plan(), deployment.settings)["state"] == "on"
     assert deployment.plan().in_sync
 
     # Turning it off removes the resources of the stack too, and the stack can be deleted then.

@@ -8,8 +8,9 @@ from typing import Any
 
 from pypicloud_s3sync.deploy.plan.conflicts import conflicts
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
-from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
 from pypicloud_s3sync.deploy.state.health import Failing, failing_problem
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from support.fakes import NOTHING, deployed, make_desired, make_settings
 from support.panels import ACTIVITY
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..state.documents import action_document
+from ..state.plan_document import action_document
 from .batch import batch_jobs
 from .models import Need, Region, ReplicationPlan
 from .rules import is_own

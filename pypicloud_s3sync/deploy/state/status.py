@@ -18,13 +18,13 @@ from ..plan.conflicts import conflicts, is_owned
 from ..plan.planner import compare
 from ..problems import Problem
 from ..readers import Reader
-from .documents import status_document
 from .health import failing, failing_problem, queue_problem
 from .metrics import read_ages, read_metrics
+from .status_document import status_document
 
 
 def read_status(settings: SyncSettings, location: Location, fingerprint: str) -> dict[str, Any]:
-    """Return the status document; see :func:`.documents.status_document`.
+    """Return the status document; see :func:`.status_document`.
 
     Parameters
     ----------

@@ -14,8 +14,8 @@ from ...deploy.plan.conflicts import is_owned
 from ...deploy.plan.delivery import delivery_actions, notification_actions, queue_actions
 from ...deploy.plan.function import function_actions
 from ...deploy.plan.permissions import permission_actions
+from ...deploy.state.code_state import state_of_code
 from ...deploy.state.differences import LABELS, visible
-from ...deploy.state.documents import state_of_code
 from ...deploy.state.health import paused_problems
 from ...exceptions import NotReadError, S3SyncError
 from ...sync.counts import count_of

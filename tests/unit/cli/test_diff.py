@@ -9,7 +9,7 @@ import pytest
 from pypicloud_s3sync.cli.diff import diff
 from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.plan.planner import plan_enable
-from pypicloud_s3sync.deploy.state.documents import plan_document
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
 from support.plans import DESIRED, FUNCTION, with_tags
 
 

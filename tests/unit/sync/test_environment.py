@@ -12,7 +12,8 @@ import pytest
 
 from pypicloud_s3sync.deploy.models import Desired, Observed
 from pypicloud_s3sync.deploy.plan.planner import plan_disable, plan_enable
-from pypicloud_s3sync.deploy.state.documents import plan_document, status_document
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import ConfigError
 from pypicloud_s3sync.sync import environment
 from pypicloud_s3sync.sync.environment import VARIABLE, redact, secrets, with_timeouts

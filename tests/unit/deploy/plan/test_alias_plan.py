@@ -11,7 +11,7 @@ from pypicloud_s3sync.deploy.models import Observed, Plan
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.runs.results import missed_events
 from pypicloud_s3sync.deploy.snap_start import ALIAS, Alias, Published, Version, description
-from pypicloud_s3sync.deploy.state.documents import status_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import ConflictError
 from support.fakes import CONTENT, NOTHING, deployed, make_desired, make_settings, not_none
 from support.plans import only_action

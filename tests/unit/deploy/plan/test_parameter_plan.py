@@ -10,7 +10,7 @@ import pytest
 from pypicloud_s3sync.deploy.desired.tags import PARAMETER_TAG
 from pypicloud_s3sync.deploy.models import Desired, Parameter
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
-from pypicloud_s3sync.deploy.state.documents import status_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import ConfigError, ConflictError
 from support.fakes import NOTHING, deployed, make_desired, make_settings, not_none
 

@@ -8,7 +8,7 @@ import pytest
 from pypicloud_s3sync.deploy.desired.tags import OWNER_TAG, SCHEDULE_TAG
 from pypicloud_s3sync.deploy.models import Desired, Observed, Plan, Schedule
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
-from pypicloud_s3sync.deploy.state.documents import status_document
+from pypicloud_s3sync.deploy.state.status_document import status_document
 from pypicloud_s3sync.exceptions import ConflictError
 from support.fakes import NOTHING, deployed, make_desired, make_settings, not_none
 

@@ -9,7 +9,7 @@ from pypicloud_s3sync.deploy.desired.resources import desire
 from pypicloud_s3sync.deploy.models import Identity, Plan
 from pypicloud_s3sync.deploy.plan.planner import compare
 from pypicloud_s3sync.deploy.state.console_urls import console_url, metrics_url
-from pypicloud_s3sync.deploy.state.documents import RESOURCES
+from pypicloud_s3sync.deploy.state.status_document import RESOURCES
 from support.fakes import ACCOUNT, BUCKET, FINGERPRINT, deployed, make_settings
 
 LOGS = "cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group"

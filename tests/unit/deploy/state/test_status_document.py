@@ -1,4 +1,4 @@
-"""Describing plans and states as JSON documents."""
+"""The status document: the state of each part and of all, and what is wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pypicloud_s3sync.deploy.desired.tags import BUNDLE_TAG, bundle_tag
 from pypicloud_s3sync.deploy.models import Desired, Function, Observed, Role
 from pypicloud_s3sync.deploy.plan.planner import compare, plan_disable, plan_enable
 from pypicloud_s3sync.deploy.problems import Problem
-from pypicloud_s3sync.deploy.state.documents import RESOURCES, plan_document, status_document
+from pypicloud_s3sync.deploy.state.plan_document import plan_document
+from pypicloud_s3sync.deploy.state.status_document import RESOURCES, status_document
 from support.fakes import (
     ACCOUNT,
     BUCKET,
@@ -212,35 +213,6 @@ def test_the_status_has_the_fingerprints_of_the_deployed_bundle_and_of_the_serve
     assert status(NOTHING)["bundle"] == {"deployed": None, "server": FINGERPRINT}
 
 
-def test_the_plan_document_lists_the_actions() -> None:
-    plan = plan_enable(DESIRED, with_configuration(Timeout=3))
-    assert plan_document(plan, "enable") == {
-        "command": "enable",
-        "function": "sync",
-        "region": REGION,
-        "bucket": BUCKET,
-        "in_sync": False,
-        "warnings": [],
-        "foreign_notifications": 0,
-        "foreign": [],
-        "actions": [
-            {
-                "verb": "update",
-                "resource": "function",
-                "name": "sync",
-                "changes": [{"field": "Timeout", "before": 3, "after": 60, "unit": "s"}],
-            }
-        ],
-    }
-
-
-def test_a_plan_without_actions_is_in_sync() -> None:
-    document = plan_document(plan_disable(DESIRED, NOTHING), "disable")
-    assert document["command"] == "disable"
-    assert document["in_sync"] is True
-    assert document["actions"] == []
-
-
 @pytest.mark.parametrize(
     "observed", [NOTHING, DEPLOYED, *DIFFERENT.values()], ids=["nothing", "everything", *DIFFERENT]
 )
@@ -252,12 +224,6 @@ def test_documents_survive_serialization(observed: Observed) -> None:
         status_document(plan, make_settings()),
     ):
         assert json.loads(json.dumps(document)) == document
-
-
-def test_documents_contain_the_changes_but_not_the_arguments() -> None:
-    """Arguments contain the unmasked environment."""
-    for action in plan_document(plan_enable(DESIRED, NOTHING), "enable")["actions"]:
-        assert set(action) == {"verb", "resource", "name", "changes"}
 
 
 # What is wrong

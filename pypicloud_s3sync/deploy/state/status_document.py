@@ -1,4 +1,4 @@
-"""Describe a plan and the current state as JSON documents."""
+"""Describe the current state, and whether it differs from the settings, as a JSON document."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from types import MappingProxyType
 from typing import Any
 
 from ...config.options import Delivery
-from ...config.runtimes import deprecation
 from ...config.settings import SyncSettings
-from .. import notifications
-from ..desired.delivery import owns_eventbridge
 from ..desired.tags import BUNDLE_TAG, split_bundle_tag
 from ..models import Action, Function, LogGroup, Observed, Parameter, Plan, Queue, Role, Rule
 from ..plan.conflicts import is_owned
 from ..problems import CONFLICT, FAILING, PAUSED, TABLES, Problem
 from ..snap_start import qualified
 from .about import about
+from .code_state import code_state
 from .console_urls import console_url, metrics_url
-from .differences import change_document, differences, visible
-from .health import paused_problems, runtime_problems, secrets_warning
+from .differences import differences
+from .health import paused_problems, runtime_problems
+from .plan_document import foreign_count, planned_action, runtime_warnings
 
 #: The resources that every delivery has.
 COMMON = ("role", "log group", "dead-letter queue", "queue", "function", "event source mapping")
@@ -41,49 +40,6 @@ FOREIGN: Mapping[str, Callable[[Observed], Role | Function | LogGroup | Paramete
     "parameter": lambda observed: observed.parameter,
     "schedule role": lambda observed: observed.schedule_role,
 }
-
-
-def plan_document(plan: Plan, command: str) -> dict[str, Any]:
-    """Return a plan as JSON: what would change. The planner has masked its secrets.
-
-    Parameters
-    ----------
-    plan : Plan
-    command : str
-        ``enable`` or ``disable``.
-    """
-    return {
-        "command": command,
-        "function": plan.desired.names.function,
-        "region": plan.desired.region,
-        "bucket": plan.desired.bucket,
-        "in_sync": plan.in_sync,
-        "warnings": [*_warnings(plan), *filter(None, [secrets_warning(plan)])],
-        "foreign_notifications": _foreign_count(plan),
-        "foreign": notifications.foreign_entries(plan.observed.notifications, plan.desired.owner),
-        "actions": [_action(action, plan) for action in plan.actions],
-    }
-
-
-def _warnings(plan: Plan) -> list[str]:
-    """Return what will need attention although everything works."""
-    warning = deprecation(plan.desired.function.configuration["Runtime"])
-    return [] if warning is None else [warning]
-
-
-def _action(action: Action, plan: Plan) -> dict[str, Any]:
-    document = action_document(action)
-    return {**document, "code": code_state(plan)} if action.resource == "code" else document
-
-
-def action_document(action: Action) -> dict[str, Any]:
-    """Return an action as JSON."""
-    return {
-        "verb": action.verb,
-        "resource": action.resource,
-        "name": action.name,
-        "changes": [change_document(change) for change in visible(action.changes)],
-    }
 
 
 def status_document(
@@ -116,7 +72,7 @@ def status_document(
         "healthy": state == "on" and not found,
         "installed": _is_installed(resources),
         "problems": [problem.document for problem in found],
-        "warnings": _warnings(plan),
+        "warnings": runtime_warnings(plan),
         "function": plan.desired.names.function,
         "function_arn": plan.desired.function.arn,
         "role_arn": plan.desired.role_arn,
@@ -133,9 +89,9 @@ def status_document(
         "code": code_state(plan),
         "bundle": {"deployed": _deployed_bundle(plan), "server": plan.desired.fingerprint},
         "metrics_url": metrics_url(plan) if _has_pages(plan, settings) else None,
-        "foreign_notifications": _foreign_count(plan),
+        "foreign_notifications": foreign_count(plan),
         "resources": [_with_url(resource, plan, settings) for resource in resources],
-        "actions": [_action(action, plan) for action in plan.actions],
+        "actions": [planned_action(action, plan) for action in plan.actions],
         **({"about": about(settings)} if not _is_installed(resources) else {}),
     }
 
@@ -197,24 +153,6 @@ def _differences(plan: Plan, actions: Iterable[Action]) -> list[dict[str, Any]]:
             found.append({"field": "code", "before": code_state(plan), "after": "current"})
         found += [item for item in differences(action) if item["field"] not in HASHES]
     return found
-
-
-def code_state(plan: Plan) -> str | None:
-    """Return whether the deployed code is the server's.
-
-    It is ``current``, ``older`` (this tool deployed it from other versions), ``different`` (something else
-    deployed it), or None if there is no function.
-    """
-    function = plan.observed.function
-    return None if function is None else state_of_code(function, plan.desired.fingerprint)
-
-
-def state_of_code(function: Function, fingerprint: str) -> str:
-    """Return whether a function's code has this fingerprint; see :func:`code_state`."""
-    deployed, code_sha256 = split_bundle_tag(function.tags.get(BUNDLE_TAG, ""))
-    if deployed is None or code_sha256 != function.code_sha256:
-        return "different"
-    return "current" if deployed == fingerprint else "older"
 
 
 def _is_foreign(plan: Plan, kind: str) -> bool:
@@ -299,9 +237,3 @@ def _state(resources: list[dict[str, Any]], problems: list[Problem]) -> str:
     if "differs" in states:
         return "differs"
     return "failing" if FAILING in kinds else "on"
-
-
-def _foreign_count(plan: Plan) -> int:
-    return notifications.foreign_count(
-        plan.observed.notifications, plan.desired.owner, owns_eventbridge=owns_eventbridge(plan.observed)
-    )
