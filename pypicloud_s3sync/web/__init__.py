@@ -1,1 +1,1 @@
-"""pypicloud's admin UI gets routes and a panel, which :mod:`.views` adds."""
+"""The admin UI: :mod:`.views` adds routes and a panel to that of pypicloud."""

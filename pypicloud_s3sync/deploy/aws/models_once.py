@@ -1,6 +1,6 @@
 """Parse botocore's models once for all sessions of this process, instead of once for each.
 
-A web server has a session for each request of the panel, and parsing was half of its work.
+A web server has a session for each request of the panel, and parsing was half of the work of one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Add this tool's entry to the bucket's notifications, or remove it: read, change, write, verify."""
+"""Add this tool's entry to the bucket's notifications, or remove it: read, change, compare, write, verify."""
 
 from __future__ import annotations
 
