@@ -257,7 +257,13 @@ def test_bytecode_needs_no_check_of_its_source_and_contains_no_path_of_the_host(
     compiled = [name for name in archive.namelist() if name.endswith(f".{tag}.pyc")]
     sources = [name for name in archive.namelist() if name.endswith(".py")]
     assert len(compiled) == len(sources)
-    host = {str(PACKAGE.parent), sys.prefix, sys.base_prefix, "/ppc-s3sync-", str(Path.home())}
+    host = {
+        str(PACKAGE.parent),
+        sys.prefix,
+        f"{sys.base_prefix}/lib/python",
+        "/ppc-s3sync-",
+        str(Path.home()),
+    }
     for name in compiled:
         code = archive.read(name)
         assert struct.unpack("<L", code[4:8]) == (1,), f"{name} is not an unchecked hash-based file"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -16,7 +17,7 @@ from .backends import cache_needs, has_known_cache
 from .contents import NOT_IMPORTED, PURE_WITHOUT_BINARIES, REPLACED, REPLACED_IN_PART, SDK
 from .installed import Details, check_not_editable, metadata_of, read_details, read_record
 from .models import BundleSpec, Target
-from .platforms import marker_environment, python_full_version, tags
+from .platforms import marker_environments, python_full_version, tags
 
 #: Before 66.1, pkg_resources uses pkgutil.ImpImporter, which Python 3.12 removed. A new virtual environment
 #: of Python 3.11 has 65.5. The replacement imports faster than the versions in between, and does not yet
@@ -143,13 +144,14 @@ def _with_all_of(part: Part, wanted: _Wanted) -> Part:
 def _required(
     wanted: _Wanted, requirements: Iterable[Requirement], target: Target, left_out: Collection[str]
 ) -> Iterator[_Wanted]:
-    environment = marker_environment(target)
+    environments = list(marker_environments(target))
     for requirement in requirements:
         if not wanted.whole and canonicalize_name(requirement.name) in left_out:
             continue
         extras = ("", *wanted.requirement.extras)
         if requirement.marker is None or any(
-            requirement.marker.evaluate({**environment, "extra": extra}) for extra in extras
+            requirement.marker.evaluate({**environment, "extra": extra})
+            for environment, extra in itertools.product(environments, extras)
         ):
             bare = Requirement(requirement.name)
             bare.extras = requirement.extras

@@ -14,9 +14,10 @@ from pathlib import Path
 def find_python(version: tuple[int, int]) -> str | None:
     """Return an interpreter of a version: the running one, if it has that version.
 
-    Otherwise look next to the running interpreter, where a version manager keeps several, then in uv's
-    directory, then on PATH. PATH comes last because the shims of version managers take long to fail. uv is
-    not asked: it takes a third of a second and gives up at the first candidate that does not start.
+    Otherwise look next to the running interpreter, where a version manager keeps several, then in the
+    directories of pyenv and uv, then on PATH. PATH comes last because the shims of version managers take
+    long to fail. uv is not asked: it takes a third of a second and gives up at the first candidate that does
+    not start.
 
     Parameters
     ----------
@@ -37,8 +38,9 @@ def _candidates(version: tuple[int, int]) -> Iterator[str]:
     name = "python{}.{}".format(*version)
     on_path = (Path(directory) / name for directory in os.get_exec_path())
     # Unlike Path.home, expanduser does not raise if the user has no home directory.
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
     uv_pythons = os.environ.get("UV_PYTHON_INSTALL_DIR") or os.path.expanduser("~/.local/share/uv/python")
-    homes = (Path(sys.base_prefix).resolve().parent, Path(uv_pythons))
+    homes = (Path(sys.base_prefix).resolve().parent, Path(pyenv, "versions"), Path(uv_pythons))
     managed = (path for home in homes for path in sorted(home.glob(f"*/bin/{name}")))
     for candidates in (managed, on_path):
         yield from (str(path) for path in candidates if os.access(path, os.X_OK))

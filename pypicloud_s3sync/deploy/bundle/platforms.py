@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Iterator
 
+from packaging.markers import default_environment
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
 from ...config.runtimes import ARCHITECTURES, default_runtime
@@ -58,6 +59,21 @@ def _manylinux(target: Target) -> Iterator[str]:
 def python_full_version(target: Target) -> str:
     """Return a full version of the target's Python for comparisons: late, because Lambda updates runtimes."""
     return "{}.{}.99".format(*target.python)
+
+
+def marker_environments(target: Target) -> Iterator[dict[str, str]]:
+    """Yield the values of PEP 508's environment markers on the target, and with this host's release of it.
+
+    A bundle must also run with the host's Python if that has the target's version: it is imported before it
+    is deployed, and an emulator runs it. Debian 12, for example, has 3.11.2, on which redis needs a package
+    that it does not need since 3.11.3.
+    """
+    on_lambda = marker_environment(target)
+    yield on_lambda
+    if sys.version_info[:2] == target.python:
+        here = default_environment()
+        release = {name: here[name] for name in ("implementation_version", "python_full_version")}
+        yield {**on_lambda, **release}
 
 
 def marker_environment(target: Target) -> dict[str, str]:

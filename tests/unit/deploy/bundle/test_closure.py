@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
 
-from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, backends, host_target
+import pytest
+from packaging.markers import default_environment
+
+from pypicloud_s3sync.config.runtimes import RUNTIMES
+from pypicloud_s3sync.deploy.bundle import BundleSpec, Target, backends, host_target, platforms
 from pypicloud_s3sync.deploy.bundle.closure import Part, parts_of
 from pypicloud_s3sync.exceptions import BundleError
 from support.site_packages import SitePackages
@@ -74,6 +78,30 @@ def test_environment_markers_are_evaluated_for_the_target(site_packages: SitePac
     on_arm, on_x86 = (set(parts("acme-root", target=target)) for target in (ARM, X86))
     assert on_arm - on_x86 == {"acme-arm"}
     assert "acme-mac" not in on_arm
+
+
+@pytest.mark.parametrize(("patch", "goes_in"), [(2, True), (3, False)])
+def test_what_only_this_hosts_release_of_the_targets_python_needs_goes_in(
+    site_packages: SitePackages, monkeypatch: pytest.MonkeyPatch, patch: int, goes_in: bool
+) -> None:
+    """redis needs async-timeout before 3.11.3, and Debian 12 has 3.11.2."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    site_packages.install("acme_root", requires=[f"acme-old; python_full_version < '{version}.3'"])
+    site_packages.install("acme_old")
+    here = {**default_environment(), "python_full_version": f"{version}.{patch}"}
+    monkeypatch.setattr(platforms, "default_environment", lambda: here)
+    assert ("acme-old" in parts("acme-root", target=Target(f"python{version}"))) == goes_in
+
+
+def test_what_only_this_hosts_release_needs_stays_out_of_a_bundle_for_another_version(
+    site_packages: SitePackages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version, *_ = (name for name in RUNTIMES if name != "python{}.{}".format(*sys.version_info[:2]))
+    site_packages.install("acme_root", requires=["acme-old; python_full_version < '3.0'"])
+    monkeypatch.setattr(
+        platforms, "default_environment", lambda: {**default_environment(), "python_full_version": "2.7.18"}
+    )
+    assert "acme-root" in parts("acme-root", target=Target(version))
 
 
 def test_an_extra_of_a_requirement_is_followed(site_packages: SitePackages) -> None:

@@ -34,6 +34,20 @@ def test_an_interpreter_that_does_not_start_is_skipped(
     assert find_python((3, 99)) == str(working / "python3.99")
 
 
+@pytest.mark.parametrize(
+    ("variable", "directory"), [("PYENV_ROOT", "versions"), ("UV_PYTHON_INSTALL_DIR", "")]
+)
+def test_an_interpreter_of_a_version_manager_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, directory: str
+) -> None:
+    python = tmp_path / directory / "3.99.1" / "bin" / "python3.99"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert find_python((3, 99)) == str(python)
+
+
 def test_no_interpreter_is_found_if_the_host_has_none() -> None:
     assert find_python((3, 98)) is None
 
