@@ -14,10 +14,10 @@ from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
 from ..sync.counts import count_of
-from .differences import MODULUS, agree, differences, entries
+from .differences import MODULUS, WITHIN_REGION, agree, differences, entries
 from .disputed import look_again
 from .findings_database import Findings, Flaw
-from .models import KINDS, Difference, Held, Kind, Region, Totals
+from .models import Difference, Held, Kind, Region, Totals
 from .survey import holdings, survey
 
 #: The filenames that are looked at together.
@@ -119,7 +119,7 @@ def _survey(index: int, region: Region, listing: Listing, findings: Findings, re
         if is_canary_file(flaw.filename):
             return
         findings.add_flaw(index, flaw)
-        findings.add(Difference(KINDS[flaw.kind], flaw.filename, index))
+        findings.add(Difference(WITHIN_REGION[flaw.kind], flaw.filename, index))
 
     with region.reading():
         return survey(region, listing, _OfRegion(region.region, reporter), found)

@@ -1,4 +1,4 @@
-"""Compare the objects and rows that the regions have for one filename.
+"""Tell what differs for a filename, and of which kind: within a region, and between regions.
 
 Content is compared by its SHA-256, which pypicloud stores in the metadata of an object and in its row, and by
 the size. An ETag is not a hash of the content: it depends on the parts of an upload, and on the encryption.
@@ -11,10 +11,19 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from ..reconcile.models import Kind as CacheKind
 from .models import Described, Held, Kind
 
 #: The digests of files are added up modulo this, so that their order does not matter.
 MODULUS = 2**256
+
+#: The kinds of differences between a bucket and its cache, as a reconciliation of the region finds them.
+WITHIN_REGION = {
+    CacheKind.MISSING: Kind.MISSING_ROW,
+    CacheKind.GONE: Kind.EXTRA_ROW,
+    CacheKind.STALE: Kind.STALE_ROW,
+    CacheKind.SUMMARIES: Kind.STALE_ROW,
+}
 
 
 def agree(held: Sequence[Held]) -> bool:
@@ -27,6 +36,8 @@ def agree(held: Sequence[Held]) -> bool:
 
 def differences(held: Sequence[Held]) -> Iterator[tuple[Kind, int]]:
     """Yield what the regions do not agree about, with the index of the region.
+
+    A missing or extra row is not among them: the region's own survey finds it.
 
     If the content differs, that of most regions is taken for the right one; if as many have another one, that
     of the first region among them.

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..reconcile.models import Kind as CacheKind
 from ..sync.converge import Syncer
 
 
@@ -26,15 +25,6 @@ class Kind(enum.StrEnum):
     STALE_ROW = "stale_row"
     #: Another bucket has another file under the same name.
     DIFFERENT_CONTENT = "different_content"
-
-
-#: How a difference between a bucket and its cache is called among regions.
-KINDS = {
-    CacheKind.MISSING: Kind.MISSING_ROW,
-    CacheKind.GONE: Kind.EXTRA_ROW,
-    CacheKind.STALE: Kind.STALE_ROW,
-    CacheKind.SUMMARIES: Kind.STALE_ROW,
-}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 
 from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.readers.calls import Calls
-from pypicloud_s3sync.deploy.writers import functions
+from pypicloud_s3sync.deploy.writers import staging
 from pypicloud_s3sync.doctor import readers
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.iam.operators import EVERYTHING, BecomeOperator, CommandLine, become_operator
@@ -41,7 +41,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "a password": {"pypi.db": "redis"},
     "a role, a secret and a bundle of the user": {"pypi.db": "redis"},
 }
-#: A function that fails for the events that say so.
+#: A function that fails for the events that say so. Before the update as well as after it: ministack 1.5.33
+#: may let a process of the former function continue to serve.
 FAILING = """
 def handle_s3_event(event, context):
     messages = [each for each in event.get("Records", []) if "fails" in each.get("body", "")]
@@ -145,7 +146,7 @@ class Work:
     def update(self) -> None:
         """Change everything that can be changed."""
         bundle = self.directory / "failing.zip"
-        bundle.write_bytes(zip_of(FAILING))
+        bundle.write_bytes(zip_of(f"{FAILING}# Updated."))
         self.change_roles()
         boundary = self.site.client("iam").create_policy(
             PolicyName=f"boundary-of-{self.site.bucket}",
@@ -198,8 +199,6 @@ class Work:
         sqs = self.site.client("sqs")
         (url,) = sqs.list_queues(QueueNamePrefix=f"failed-{self.site.function}")["QueueUrls"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": []}))
-        # Not an event, so both functions refuse it: after an update, ministack 1.5.33 may let a process of
-        # the former function continue to serve. Needless once it ends those.
         sqs.send_message(QueueUrl=url, MessageBody="fails")
         _, result = self.run("replay")
         assert (result["succeeded"], len(result["failed"])) == (1, 1), result
@@ -235,7 +234,7 @@ def owned_by_the_user(site: Site, url: str) -> dict[str, str]:
     bucket = f"bundles-of-{site.bucket}"
     s3 = site.client("s3")
     s3.create_bucket(Bucket=bucket)
-    s3.upload_fileobj(io.BytesIO(zip_of(FAILING)), bucket, "sync.zip")
+    s3.upload_fileobj(io.BytesIO(zip_of(f"{FAILING}# Of the user.")), bucket, "sync.zip")
     return {
         "s3sync.role_arn": role["Role"]["Arn"],
         "s3sync.secrets": secret["ARN"],
@@ -259,13 +258,16 @@ def test_the_printed_policy_is_sufficient_and_each_statement_and_action_is_neede
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    bundle = tmp_path / "function.zip"
+    bundle.write_bytes(zip_of(FAILING))
+    site.given["s3sync.bundle"] = str(bundle)
     run = CommandLine(site, tmp_path / "production.ini", capsys, prepare(case))
     before = site.remains()
     account = site.aws.account_id
     _, policy = run("policy", "--account", account)
     operator = become_operator(site, policy)
     # No bundle fits into a request.
-    monkeypatch.setattr(functions, "DIRECT_UPLOAD_LIMIT", 0)
+    monkeypatch.setattr(staging, "DIRECT_UPLOAD_LIMIT", 0)
     work = Work(site, run, tmp_path)
     work.do_everything()
     assert not operator.denied

@@ -20,7 +20,7 @@ from pypicloud_s3sync.deploy.aws.clients import Clients
 from pypicloud_s3sync.deploy.location import Location
 from pypicloud_s3sync.deploy.models import Progress
 from pypicloud_s3sync.deploy.runs.run_lock import Run
-from pypicloud_s3sync.deploy.writers import Writers, functions
+from pypicloud_s3sync.deploy.writers import Writers, staging
 from pypicloud_s3sync.exceptions import S3SyncError
 from support.fakes import ACCOUNT, BUCKET, REGION, make_settings, refusal
 from support.simulated_aws import SimulatedAws
@@ -321,7 +321,7 @@ class Matrix:
         given = make_settings(**{**settings, "s3sync__bundle": str(self.bundle)})
         with pytest.MonkeyPatch.context() as patch:
             if self.scenario.large:
-                patch.setattr(functions, "DIRECT_UPLOAD_LIMIT", 1)
+                patch.setattr(staging, "DIRECT_UPLOAD_LIMIT", 1)
             getattr(WiredDeployment(wire, given), command)()
         return wire
 

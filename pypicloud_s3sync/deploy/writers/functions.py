@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from ...exceptions import AwsError
-from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
+from ..bundle import Bundle
 from ..desired.tags import BUNDLE_TAG, ROLE_TAG, bundle_tag
 from ..models import Function, Role
 from ..readers.functions import find_function
 from .calls import Calls
 from .roles import RoleWriter
-from .staging import StagingWriter
+from .staging import StagingWriter, is_staged
 
 #: Lambda's messages while a new role has not propagated to Lambda, KMS (environment) or EC2 (VPC).
 ROLE_PROPAGATION = (
@@ -51,9 +50,9 @@ class FunctionWriter:
         tags = {
             **function.tags,
             **_role_tag(self.calls, settings["Role"]),
-            BUNDLE_TAG: "" if _is_large(bundle) else code_tag,
+            BUNDLE_TAG: "" if is_staged(bundle) else code_tag,
         }
-        with self._code(bundle) as code:
+        with self._staging.code(bundle) as code:
 
             def create() -> None:
                 self.calls.do(
@@ -70,7 +69,7 @@ class FunctionWriter:
                 lambda: self._is_created(function.name, tags),
             )
             self.wait_until_ready(function.name)
-        if _is_large(bundle):
+        if is_staged(bundle):
             self._record(function.name, function.arn, code_tag)
 
     def _is_created(self, name: str, tags: Mapping[str, str]) -> bool:
@@ -93,9 +92,9 @@ class FunctionWriter:
         """
         if bundle.code_sha256 != deployed:
             self._wait_until_settled(name)
-            if _is_large(bundle):
+            if is_staged(bundle):
                 self._record(name, arn, "")
-            with self._code(bundle) as code:
+            with self._staging.code(bundle) as code:
                 arguments = {"FunctionName": name, "Architectures": [architecture], **code}
                 self.calls.do("lambda", "update_function_code", f"the function {name}", **arguments)
                 self.wait_until_ready(name)
@@ -180,12 +179,6 @@ class FunctionWriter:
             raise _not_ready(name, found, f"timed out after {READY_TIMEOUT // 60} minutes")
         return found
 
-    def _code(self, bundle: Bundle) -> AbstractContextManager[dict[str, Any]]:
-        """Return the bundle as Lambda's arguments, in the bucket if it is too large for a call."""
-        if _is_large(bundle):
-            return self._staging.stage(bundle)
-        return nullcontext({"ZipFile": bundle.data})
-
     def _record(self, name: str, arn: str, code: str) -> None:
         """Record the deployed code."""
         tags = {BUNDLE_TAG: code}
@@ -203,10 +196,6 @@ def role_id(calls: Calls, role_arn: str) -> str | None:
 def _role_tag(calls: Calls, role_arn: str) -> dict[str, str]:
     found = role_id(calls, role_arn)
     return {ROLE_TAG: found} if found else {}
-
-
-def _is_large(bundle: Bundle) -> bool:
-    return bundle.size > DIRECT_UPLOAD_LIMIT
 
 
 def _api_arguments(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Stage a bundle in the bucket while Lambda reads it, and remove what an interrupted run has left there."""
+"""Stage a bundle that is too large for a direct upload: keep it in the bucket until Lambda has read it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..bundle import Bundle
+from ..bundle import DIRECT_UPLOAD_LIMIT, Bundle
 from ..desired.resources import STAGING_PREFIX
 from ..readers.staging import staged_bundles
 from .calls import Calls
+
+
+def is_staged(bundle: Bundle) -> bool:
+    """Return whether a bundle is too large for a direct upload."""
+    return bundle.size > DIRECT_UPLOAD_LIMIT
 
 
 class StagingWriter:
@@ -26,8 +31,11 @@ class StagingWriter:
         self.bucket = bucket
 
     @contextmanager
-    def stage(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
-        """Yield the place of a bundle in the bucket as Lambda's arguments."""
+    def code(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
+        """Yield Lambda's arguments for the code: the bundle, or its place in the bucket if it is staged."""
+        if not is_staged(bundle):
+            yield {"ZipFile": bundle.data}
+            return
         key = f"{STAGING_PREFIX}{bundle.sha256}.bundle"
         resource = f"s3://{self.bucket}/{key}"
         try:

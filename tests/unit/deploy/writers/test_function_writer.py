@@ -17,7 +17,7 @@ FUNCTION = make_desired(s3sync__tags="team=infra").function
 BUNDLE = Bundle(b"zip", 3)
 #: The function's configuration as an update sends it.
 CONFIGURATION = {key: value for key, value in FUNCTION.configuration.items() if key != "Architectures"}
-LIMIT = "pypicloud_s3sync.deploy.writers.functions.DIRECT_UPLOAD_LIMIT"
+LIMIT = "pypicloud_s3sync.deploy.writers.staging.DIRECT_UPLOAD_LIMIT"
 SETTLED = ["get_function"]
 
 
