@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pypicloud_s3sync import compat
 from support.shared import SharedResources
@@ -22,6 +23,8 @@ COUNTED = {
     "faults": "faults at calls to AWS, each with a second run",
     "states": "states explored",
 }
+#: How many random examples tests try that do not say it themselves, here and in `make soak`.
+EXAMPLES = {"test": 30, "soak": 2000}
 #: The numbers of the tests' caches.
 _caches = itertools.count()
 #: Where the fixtures are.
@@ -40,6 +43,10 @@ pytest_plugins = [
     "support.untraced",
     "support.panels",
 ]
+
+for profile, count in EXAMPLES.items():
+    settings.register_profile(profile, max_examples=count, deadline=None)
+settings.load_profile("test")
 
 
 def pytest_configure(config: pytest.Config) -> None:

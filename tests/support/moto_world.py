@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,11 +63,17 @@ class CallLog:
             functions.pop(0)()
 
 
+@functools.cache
+def _s3() -> Any:
+    """Return a client, which takes longer to create than all that a test does with it."""
+    return boto3.client("s3", region_name=REGION)
+
+
 class World:
     """A bucket and the DynamoDB cache that pypicloud creates, in moto."""
 
     def __init__(self) -> None:
-        self.s3 = boto3.client("s3", region_name=REGION)
+        self.s3 = _s3()
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.settings = {"pypi.db": "dynamo", "db.region_name": REGION}
         from pypicloud.cache.dynamo import DynamoCache

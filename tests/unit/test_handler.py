@@ -26,7 +26,7 @@ LIVE = "b1a2/pkg/pkg-1.0.tar.gz"
 #: S3's answers that do not mean that an object does not exist.
 STATUSES = (301, 400, 403, 405, 409, 412, 416, 429, 500, 503)
 #: All examples of a test share one world: the package has to survive every one of them.
-fuzzed = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+fuzzed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_the_notification_in_awss_documentation_is_synced(world: World) -> None:

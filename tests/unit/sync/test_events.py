@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.exceptions import EventError
@@ -391,8 +391,6 @@ def test_an_event_that_is_not_a_notification_is_refused_with_what_to_do(strange:
 
 # Any input gives an EventError or a valid result.
 
-fuzzed = settings(max_examples=150, deadline=None)
-
 
 def check(strange: object) -> None:
     """Check that an event is refused, or read into valid values."""
@@ -413,13 +411,11 @@ def check(strange: object) -> None:
         assert str(malformed.error).isprintable()
 
 
-@fuzzed
 @given(any_json)
 def test_any_json_is_read_or_refused(strange: object) -> None:
     check(strange)
 
 
-@fuzzed
 @given(st.data(), st.sampled_from(DOCUMENTED), st.integers(1, 4))
 def test_a_damaged_event_is_read_or_refused(data: st.DataObject, name: str, times: int) -> None:
     damaged = event(name)
@@ -428,7 +424,6 @@ def test_a_damaged_event_is_read_or_refused(data: st.DataObject, name: str, time
     check(damaged)
 
 
-@fuzzed
 @given(any_json)
 def test_a_good_record_is_read_next_to_any_other(strange: object) -> None:
     good = event("created_put")["Records"]
@@ -437,14 +432,12 @@ def test_a_good_record_is_read_next_to_any_other(strange: object) -> None:
     assert parsed.records[-1].key == KEY
 
 
-@fuzzed
 @given(st.text(st.characters()))
 def test_a_good_message_is_read_next_to_any_other(strange: str) -> None:
     parsed = parse(in_sqs(strange, event("created_put")))
     assert (parsed.records[-1].key, parsed.records[-1].message_id) == (KEY, "m1")
 
 
-@fuzzed
 @given(st.binary(min_size=1), st.sampled_from(ENVELOPES))
 def test_a_key_of_any_bytes_is_decoded_or_malformed(raw: bytes, envelope: Envelope) -> None:
     parsed = parse(envelope(notification(quote_from_bytes(raw))))
@@ -454,14 +447,12 @@ def test_a_key_of_any_bytes_is_decoded_or_malformed(raw: bytes, envelope: Envelo
         assert (keys(parsed), len(parsed.malformed)) == ([], 1)
 
 
-@fuzzed
 @given(st.text(UTF_8, min_size=1), st.sampled_from(ENVELOPES))
 def test_every_possible_key_is_read_in_every_envelope(key: str, envelope: Envelope) -> None:
     assert keys(parse(envelope(notification(quote_plus(key, safe="/"))))) == [key]
     assert keys(parse(envelope(eventbridge_event(key)))) == [key]
 
 
-@fuzzed
 @given(any_text, st.sampled_from(ENVELOPES))
 def test_an_impossible_key_is_read_or_malformed(key: str, envelope: Envelope) -> None:
     check(envelope(notification(key)))

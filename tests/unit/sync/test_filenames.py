@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from distlib import DistlibException
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pypicloud.util import ALL_EXTENSIONS, PackageParseError, normalize_name, parse_filename
 
@@ -28,7 +28,6 @@ def by_pypicloud(filename: str) -> str | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
 @given(filenames)
 def test_the_guessed_name_is_the_one_that_pypicloud_reads(filename: str) -> None:
     assert guess_name(filename) == by_pypicloud(filename)

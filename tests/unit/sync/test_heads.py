@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError, CredentialRetrievalError, EndpointConnectionError
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.sync import thread_connections
@@ -124,7 +124,6 @@ class TestRequest:
         s3 = StubbedS3(**options)
         s3.head()
 
-        @settings(deadline=None)
         @given(keys)
         def requests_are_equal(key: str) -> None:
             s3.by_boto3 = 0
@@ -177,7 +176,6 @@ class TestAnswer:
         s3 = StubbedS3()
         s3.head()
 
-        @settings(deadline=None)
         @given(
             st.dictionaries(names, values),
             st.sampled_from([None, "null", "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY"]),
