@@ -217,7 +217,7 @@ def compare(run: Run, /, **arguments: Any) -> int:
     The exit status is 0 if the regions are equal, and 1 if they are not.
     """
     configurations = configurations_of(run, **arguments)
-    from .regions import compare
+    from .comparing import compare
 
     return compare(configurations, as_json=run.json)
 

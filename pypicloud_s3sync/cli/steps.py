@@ -1,4 +1,4 @@
-"""Show the steps of a run: live on a terminal, otherwise as plain lines, each flushed when it is printed."""
+"""Print the steps that a run reports: live on a terminal, otherwise as plain lines, each flushed at once."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ Only the readers, the writers and the modules that run them call AWS; the others
 State lives in AWS, not in a local file. If a run is interrupted, the next one continues from what it finds.
 """
 
-from .aws.errors import failure, policy_that_allows
+from .aws.denials import policy_that_allows
+from .aws.errors import failure
 from .cache import contents
 from .deployment import Deployment
 from .models import Plan, Progress, Reporter

@@ -1,4 +1,4 @@
-"""Perform a plan's actions in order, and report each step."""
+"""Perform a plan's actions in order, and report each step, for example "created the function …"."""
 
 from __future__ import annotations
 

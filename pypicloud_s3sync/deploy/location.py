@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..config.settings import SyncSettings
 from ..exceptions import ConfigError, ConflictError
 from .aws.clients import Clients
-from .aws.errors import offering
+from .aws.denials import offering
 from .models import Identity
 from .operator.policy import Purpose, policy_for_reading
 from .problems import CONFLICT, SETTINGS, Problem

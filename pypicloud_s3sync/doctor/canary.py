@@ -29,7 +29,8 @@ from pypicloud.models import Package
 
 from ..caches.base import CacheAdapter, RowKey, Snapshot
 from ..caches.canary import NAME
-from ..deploy.aws.errors import is_denied, translated
+from ..deploy.aws.denials import is_denied
+from ..deploy.aws.errors import translated
 from ..deploy.cache.local_cache import unreachable
 from ..deploy.models import Progress, Reporter
 from ..exceptions import AwsError, S3SyncError

@@ -15,7 +15,8 @@ from ..caches.base import RowKey
 from ..caches.canary import NAME
 from ..config.settings import SyncSettings
 from ..deploy.aws.clients import Clients, Limits
-from ..deploy.aws.errors import is_denied, translated
+from ..deploy.aws.denials import is_denied
+from ..deploy.aws.errors import translated
 from ..deploy.bundle.source import BundleSource
 from ..deploy.cache.local_cache import open_adapter, unreachable
 from ..deploy.desired.resources import desire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..deploy.aws.errors import policy_that_allows
+from ..deploy.aws.denials import policy_that_allows
 from ..exceptions import NotReadError, S3SyncError
 from .models import Finding, skipped, warning
 

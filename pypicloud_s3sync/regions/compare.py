@@ -14,7 +14,8 @@ from ..caches.canary import is_canary_file
 from ..reconcile.listing import CACHE, Listing
 from ..reconcile.models import Report, Reporter
 from ..sync.counts import count_of
-from .differences import MODULUS, WITHIN_REGION, agree, differences, entries
+from .differences import WITHIN_REGION, agree, differences
+from .digests import add, entries
 from .disputed import look_again
 from .findings_database import Findings, Flaw
 from .models import Difference, Held, Kind, Region, Totals
@@ -132,7 +133,7 @@ def _merge(listings: Sequence[Listing], findings: Findings, reporter: Reporter, 
         if number % OFTEN == 1:
             reporter.running("compare", "comparing the regions", number - 1, max(number, total))
         if agree(held):
-            _add(digests, list(entries(filename, held)))
+            add(digests, list(entries(filename, held)))
         else:
             findings.dispute(filename, held)
     reporter.done("compare", f"compared {count_of(number, 'file')}")
@@ -177,11 +178,7 @@ def _settle_one(filename: str, held: Sequence[Held], findings: Findings, digests
         findings.add(Difference(kind, filename, index, package))
     added = list(entries(filename, held))
     # What was uploaded meanwhile has no row in an older listing.
-    _add(digests, added if found else [next(filter(None, added), 0)] * len(added))
-
-
-def _add(digests: list[int], added: Sequence[int]) -> None:
-    digests[:] = [(digest + more) % MODULUS for digest, more in zip(digests, added, strict=True)]
+    add(digests, added if found else [next(filter(None, added), 0)] * len(added))
 
 
 class _OfRegion(Reporter):

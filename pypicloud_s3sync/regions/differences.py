@@ -7,15 +7,11 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ..reconcile.models import Kind as CacheKind
 from .models import Described, Held, Kind
-
-#: The digests of files are added up modulo this, so that their order does not matter.
-MODULUS = 2**256
 
 #: The kinds of differences between a bucket and its cache, as a reconciliation of the region finds them.
 WITHIN_REGION = {
@@ -54,27 +50,6 @@ def differences(held: Sequence[Held]) -> Iterator[tuple[Kind, int]]:
                 yield Kind.STALE_ROW, index
             if not _same_content(it, reference):
                 yield Kind.DIFFERENT_CONTENT, index
-
-
-def entries(filename: str, held: Sequence[Held]) -> Iterator[int]:
-    """Yield what a filename adds to the digest of each region: nothing if it has neither object nor row.
-
-    A hash counts only if all regions know it: a region that does not know it may hold the same file.
-    """
-    packages, rows = [it.package for it in held if it.package], [it.row for it in held if it.row]
-    object_hashes = all(package.sha256 for package in packages)
-    row_hashes = all(row.sha256 for row in rows)
-    for it in held:
-        if it.row is None and it.package is None:
-            yield 0
-            continue
-        row, stored = it.row, it.package
-        values = (
-            filename,
-            None if row is None else (row.name, row.version, row.sha256 if row_hashes else None),
-            None if stored is None else (stored.sha256 if object_hashes else it.size),
-        )
-        yield int.from_bytes(hashlib.sha256(repr(values).encode("utf-8", "surrogatepass")).digest())
 
 
 def _reference(held: Sequence[Held]) -> Held:

@@ -1,1 +1,1 @@
-"""The admin UI: :mod:`.views` adds routes and a panel to that of pypicloud."""
+"""The admin UI: :mod:`.assets` puts the panel into pypicloud's pages, :mod:`.views` adds its routes."""

@@ -1,4 +1,4 @@
-"""Serve the panel's files under an address with their version, so that browsers may keep them for a year."""
+"""Put the panel into pypicloud's pages, and serve its files under an address that contains their version."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,14 +22,9 @@ from ...caches.throttling import THROTTLED
 from ...exceptions import AwsError
 from ...sync.masking import mask
 from ..problems import DENIED, UNKNOWN, Problem
-from .denials import Denial
+from .denials import DENIED_CODES, denied, is_denied, policy_that_allows
 
 # Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
-DENIED_CODES = {
-    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"),
-    # Of SQS, if KMS denies it the key of a queue on behalf of the caller.
-    "KMS.AccessDeniedException",
-}
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 REJECTED_CODES = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken"),
@@ -75,59 +70,9 @@ def is_existing(error: Exception) -> bool:
     return isinstance(error, AwsError) and error.code in EXISTING
 
 
-def is_denied(error: Exception) -> bool:
-    """Return whether AWS denied a call."""
-    return isinstance(error, AwsError) and error.code in DENIED_CODES
-
-
-def policy_that_allows(error: Exception) -> dict[str, Any] | None:
-    """Return an IAM policy that allows what AWS denied; None if no policy can, or the error is no denial.
-
-    If AWS does not name the resource, the policy allows the action on all resources. No policy does that with
-    a KMS key: the caller has to find out which one is meant.
-    """
-    if not isinstance(error, AwsError) or not is_denied(error) or not error.allowable:
-        return None
-    if error.policy is not None:
-        return dict(error.policy)
-    if not error.action or (error.action.startswith("kms:") and not error.resource):
-        return None
-    allow = {"Effect": "Allow", "Action": error.action, "Resource": error.resource or "*"}
-    return {"Version": "2012-10-17", "Statement": [allow]}
-
-
-def denied(action: str, resource: str, code: str, reason: str) -> AwsError:
-    """Return the error for a call that AWS denied.
-
-    Parameters
-    ----------
-    action, resource : str
-        The IAM action that was called, and the resource as the message names it.
-    code, reason : str
-        AWS's error code and message.
-    """
-    denial = Denial.of(reason)
-    # AWS may deny another action than the one that was called: CreateFunction needs iam:PassRole.
-    named = denial.action and denial.action.lower() != action.lower()
-    shown, where = (denial.action, denial.resource or resource) if named else (action, resource)
-    message = f"AccessDenied for {shown} on {where}: {denial.remedy} ({reason})"
-    return AwsError(message, code, denial.action or action, denial.resource, allowable=denial.allowable)
-
-
 def is_throttled(error: Exception) -> bool:
     """Return whether AWS refused a call because there were too many."""
     return isinstance(error, AwsError) and error.code in THROTTLED_CODES
-
-
-@contextmanager
-def offering(policy: Callable[[AwsError], Mapping[str, Any]]) -> Iterator[None]:
-    """Add a policy to an error for a denied call, so that the caller learns of all missing rights at once."""
-    try:
-        yield
-    except AwsError as error:
-        if is_denied(error) and error.allowable and error.action:
-            error.policy = policy(error)
-        raise
 
 
 def unreadable(error: AwsError, consequence: str) -> Problem:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...exceptions import AwsError
-from ..aws.errors import DENIED_CODES, denied
+from ..aws.denials import DENIED_CODES, denied
 from ..models import Function
 from ..snap_start import ON
 from .calls import Calls

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...deploy.aws.errors import EXPIRED, REJECTED_CODES, SET_CREDENTIALS, is_denied
+from ...deploy.aws.denials import is_denied
+from ...deploy.aws.errors import EXPIRED, REJECTED_CODES, SET_CREDENTIALS
 from ...deploy.cache.tables import foreign_account
 from ...deploy.location import missing_bucket, other_region
 from ...deploy.problems import Problem

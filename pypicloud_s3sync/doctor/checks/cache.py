@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ...deploy.aws.errors import is_denied
+from ...deploy.aws.denials import is_denied
 from ...deploy.cache.tables import missing_tables
 from ...deploy.desired.policy import table_names
 from ...deploy.models import TableCapacity

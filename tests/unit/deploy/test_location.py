@@ -8,7 +8,7 @@ import pytest
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync.config.settings import SyncSettings, read
-from pypicloud_s3sync.deploy.aws.errors import policy_that_allows
+from pypicloud_s3sync.deploy.aws.denials import policy_that_allows
 from pypicloud_s3sync.deploy.location import locate
 from pypicloud_s3sync.exceptions import AwsError, ConfigError, ConflictError
 from support.fakes import ACCOUNT, BUCKET, FakeClients, make_settings, refusal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pypicloud_s3sync.deploy.aws.denials import ALLOW, Denial
-from pypicloud_s3sync.deploy.aws.errors import policy_that_allows, translated
+from pypicloud_s3sync.deploy.aws.denials import ALLOW, Denial, policy_that_allows
+from pypicloud_s3sync.deploy.aws.errors import translated
 from pypicloud_s3sync.exceptions import AwsError
 from support.fakes import refusal
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pypicloud_s3sync.deploy.aws.errors import policy_that_allows
+from pypicloud_s3sync.deploy.aws.denials import policy_that_allows
 from pypicloud_s3sync.deploy.readers.calls import Calls
 from pypicloud_s3sync.deploy.readers.functions import find_function
 from pypicloud_s3sync.exceptions import AwsError

@@ -128,7 +128,7 @@ def used(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, SyncSettings]]:
         raise ConflictError("stop")
 
     monkeypatch.setattr("pypicloud_s3sync.deploy.cache.regions.wait_for", wait_for)
-    monkeypatch.setattr("pypicloud_s3sync.cli.regions.compare_regions", compare_regions)
+    monkeypatch.setattr("pypicloud_s3sync.cli.comparing.compare_regions", compare_regions)
     return found
 
 
