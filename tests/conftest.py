@@ -23,7 +23,7 @@ COUNTED = {
     "faults": "faults at calls to AWS, each with a second run",
     "states": "states explored",
 }
-#: How many random examples tests try that do not say it themselves, here and in `make soak`.
+#: The number of random examples of each test that does not set its own, here and in `make soak`.
 EXAMPLES = {"test": 30, "soak": 2000}
 #: The numbers of the tests' caches.
 _caches = itertools.count()

@@ -2,8 +2,9 @@
 
 :mod:`.survey` lists a region as ``reconcile`` does, and looks at what differs inside it. :mod:`.compare`
 merges the listings of all regions, which are sorted and on disk, so that memory does not grow with the
-buckets. :mod:`.differences` compares what the regions hold of one filename; :mod:`.disputed` reads in S3 what
-the listings do not agree about, because they are not taken at the same moment.
+buckets. :mod:`.differences` compares what the regions hold of one filename, and :mod:`.digests` adds it to
+the digest of each. :mod:`.disputed` reads in S3 what the listings do not agree about, because they are not
+taken at the same moment.
 
 :mod:`.wait` watches a single file of a single region.
 

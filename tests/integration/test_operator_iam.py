@@ -41,8 +41,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "a password": {"pypi.db": "redis"},
     "a role, a secret and a bundle of the user": {"pypi.db": "redis"},
 }
-#: A function that fails for the events that say so. Before the update as well as after it: ministack 1.5.33
-#: may let a process of the former function continue to serve.
+#: A function that fails for the events that say so. It is deployed before the update too, because ministack
+#: 1.5.33 may let a process of the former function continue to serve.
 FAILING = """
 def handle_s3_event(event, context):
     messages = [each for each in event.get("Records", []) if "fails" in each.get("body", "")]

@@ -65,7 +65,7 @@ class CallLog:
 
 @functools.cache
 def _s3() -> Any:
-    """Return a client, which takes longer to create than all that a test does with it."""
+    """Return the one client of S3: creating it takes longer than everything that a test does with it."""
     return boto3.client("s3", region_name=REGION)
 
 

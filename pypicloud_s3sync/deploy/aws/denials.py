@@ -14,7 +14,7 @@ from typing import Any
 
 from ...exceptions import AwsError
 
-# Each service has its own code. A response to HEAD has no body, so its code is the HTTP status.
+#: Each service has its own codes. A response to HEAD has no body, so its code is the HTTP status.
 DENIED_CODES = {
     *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"),
     # Of SQS, if KMS denies it the key of a queue on behalf of the caller.

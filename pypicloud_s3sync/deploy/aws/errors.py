@@ -24,12 +24,12 @@ from ...sync.masking import mask
 from ..problems import DENIED, UNKNOWN, Problem
 from .denials import DENIED_CODES, denied, is_denied, policy_that_allows
 
-# Each service has its own error codes. A response to HEAD has no body, so its code is the HTTP status.
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 REJECTED_CODES = {
     *("InvalidClientTokenId", "UnrecognizedClientException", "InvalidAccessKeyId", "InvalidToken"),
     *("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure"),
 }
+#: Each service has its own codes. A response to HEAD has no body, so its code is the HTTP status.
 MISSING = {
     *("404", "NoSuchBucket", "NoSuchEntity", "NoSuchEntityException"),
     *("ResourceNotFoundException", "NotFound", "ParameterNotFound", "InvalidResourceId"),

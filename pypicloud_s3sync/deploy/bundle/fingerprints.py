@@ -18,10 +18,11 @@ _BUILDER = Path(__file__).parent
 def fingerprint(spec: BundleSpec) -> str:
     """Return a hexadecimal SHA-256 that identifies a bundle's contents without building it.
 
-    It covers the target, the bytes of this package's sources (including those that build the bundle), and the
-    name, version and file digests of each distribution, and the contents of further files. The digests are
-    those of the bundled files in the distribution's RECORD, not of the RECORD itself, because pip and uv
-    write different ones. Of ``db_url``, only what decides the distributions counts.
+    It covers the target, and this host's release of its Python if that decides which distributions are
+    needed; the bytes of this package's sources, including those that build the bundle; the name, version and
+    file digests of each distribution; and the contents of further files. The digests are those of the bundled
+    files in the distribution's RECORD, not of the RECORD itself, because pip and uv write different ones. Of
+    ``db_url``, only what decides the distributions counts.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from .bytecode import compile_files
 from .closure import Part, parts_of
 from .collect import Files
 from .fetch import fetch
-from .interpreters import find_python
+from .interpreters import OLDEST, find_python, may_import
 from .models import BuildListener, Bundle, BundleSpec, Target, check_unzipped_size
 from .offline import advice
 from .platforms import host_can_run
@@ -76,7 +76,8 @@ def _build(spec: BundleSpec, steps: _Steps) -> Bundle:
     python = find_python(spec.target.python)
     parts = parts_of(spec)
     steps.finish(f"selected {len(parts)} distributions for {spec.target}")
-    with checking(python) as check:
+    importing = python if python and may_import(python, spec.target.python) else None
+    with checking(importing) as check:
         contents = _contents(parts, spec, python, steps)
         bundle = Bundle(write_zip(contents), sum(map(len, contents.values())))
         steps.finish(f"zipped to {bundle.size / 1024**2:.1f} MiB")
@@ -131,7 +132,9 @@ def _verify(bundle: Bundle, spec: BundleSpec, check: Check | None, steps: _Steps
     if has_binaries and not host_can_run(spec.target):
         steps.finish(f"not verified: this host cannot run {spec.target.architecture} binaries for Linux")
     elif check is None:
-        steps.finish(f"not verified: this host has no {spec.target.runtime}")
+        oldest = OLDEST.get(spec.target.python)
+        newer = f" ({'.'.join(map(str, oldest))} or newer)" if oldest else ""
+        steps.finish(f"not verified: this host has no {spec.target.runtime}{newer}")
     else:
         check.run(bundle.data, spec)
         steps.finish(f"imported in a clean {spec.target.runtime}")

@@ -62,9 +62,9 @@ def python_full_version(target: Target) -> str:
 
 
 def marker_environments(target: Target) -> Iterator[dict[str, str]]:
-    """Yield the values of PEP 508's environment markers on the target, and with this host's release of it.
+    """Yield the values of PEP 508's environment markers on the target, then those on this host.
 
-    A bundle must also run with the host's Python if that has the target's version: it is imported before it
+    The latter only if the running Python has the target's version: the bundle is imported with it before it
     is deployed, and an emulator runs it. Debian 12, for example, has 3.11.2, on which redis needs a package
     that it does not need since 3.11.3.
     """

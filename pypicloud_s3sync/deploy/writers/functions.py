@@ -52,7 +52,7 @@ class FunctionWriter:
             **_role_tag(self.calls, settings["Role"]),
             BUNDLE_TAG: "" if is_staged(bundle) else code_tag,
         }
-        with self._staging.code(bundle) as code:
+        with self._staging.code_of(bundle) as code:
 
             def create() -> None:
                 self.calls.do(
@@ -94,7 +94,7 @@ class FunctionWriter:
             self._wait_until_settled(name)
             if is_staged(bundle):
                 self._record(name, arn, "")
-            with self._staging.code(bundle) as code:
+            with self._staging.code_of(bundle) as code:
                 arguments = {"FunctionName": name, "Architectures": [architecture], **code}
                 self.calls.do("lambda", "update_function_code", f"the function {name}", **arguments)
                 self.wait_until_ready(name)

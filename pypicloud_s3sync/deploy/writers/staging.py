@@ -1,4 +1,4 @@
-"""Stage a bundle that is too large for a direct upload: keep it in the bucket until Lambda has read it."""
+"""Stage a bundle that is too large for a direct upload, and remove what an interrupted run has left."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class StagingWriter:
         self.bucket = bucket
 
     @contextmanager
-    def code(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
+    def code_of(self, bundle: Bundle) -> Iterator[dict[str, Any]]:
         """Yield Lambda's arguments for the code: the bundle, or its place in the bucket if it is staged."""
         if not is_staged(bundle):
             yield {"ZipFile": bundle.data}

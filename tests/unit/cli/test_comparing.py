@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pypicloud_s3sync.cli import regions
+from pypicloud_s3sync.cli import comparing
 from pypicloud_s3sync.cli.main import main
 from pypicloud_s3sync.cli.text import json_with_items
 from pypicloud_s3sync.config.settings import SyncSettings
@@ -33,7 +33,7 @@ def worlds(count: int = 2) -> list[World]:
 def shown(compared: Sequence[World]) -> list[str]:
     output = io.StringIO()
     with compare([world.region for world in compared], Reporter()) as comparison:
-        regions.show_comparison(Console(file=output), comparison)
+        comparing.show_comparison(Console(file=output), comparison)
     return output.getvalue().splitlines()
 
 

@@ -119,6 +119,7 @@ class TestRequest:
             pytest.param({"endpoint_url": "https://s3.example.com:8443/base"}, id="below a path"),
         ],
     )
+    @pytest.mark.hypothesis
     def test_it_is_the_same_as_boto3s(self, options: dict[str, Any]) -> None:
         """The signatures are equal too, if both requests are made in the same second."""
         s3 = StubbedS3(**options)
@@ -172,6 +173,7 @@ class TestRequest:
 
 
 class TestAnswer:
+    @pytest.mark.hypothesis
     def test_it_is_the_same_as_boto3s(self) -> None:
         s3 = StubbedS3()
         s3.head()

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pypicloud_s3sync.deploy.bundle.interpreters import clean_environment, find_python
+from pypicloud_s3sync.deploy.bundle.interpreters import clean_environment, find_python, may_import
+
+
+def make_python(path: Path) -> Path:
+    """Create a program that starts."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +48,46 @@ def test_an_interpreter_that_does_not_start_is_skipped(
 def test_an_interpreter_of_a_version_manager_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, directory: str
 ) -> None:
-    python = tmp_path / directory / "3.99.1" / "bin" / "python3.99"
-    python.parent.mkdir(parents=True)
-    python.write_text("#!/bin/sh\n")
-    python.chmod(0o755)
+    python = make_python(tmp_path / directory / "3.99.1" / "bin" / "python3.99")
     monkeypatch.setenv(variable, str(tmp_path))
     assert find_python((3, 99)) == str(python)
+
+
+def test_the_newest_release_of_a_version_manager_is_found_before_those_on_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for release in ("3.99.9", "3.99.10", "3.99.1"):
+        make_python(tmp_path / "versions" / release / "bin" / "python3.99")
+    make_python(tmp_path / "python3.99")
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_python((3, 99)) == str(tmp_path / "versions" / "3.99.10" / "bin" / "python3.99")
+
+
+def test_a_directory_that_may_not_be_read_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Path, pattern: str) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "glob", refuse)
+    assert find_python((3, 98)) is None
+
+
+@pytest.mark.parametrize(("release", "may"), [("3.11.2", False), ("3.11.3", True), ("3.11.14", True)])
+def test_a_bundle_is_not_imported_with_a_release_on_which_redis_needs_more(
+    tmp_path: Path, release: str, may: bool
+) -> None:
+    python = tmp_path / "python3.11"
+    numbers = release.replace(".", ", ")
+    # This interpreter, which says that it is of another release.
+    python.write_text(f"""#!/bin/sh
+exec {sys.executable} -c "import sys; sys.version_info = ({numbers}, 'final', 0); exec(sys.argv[1])" "$4"
+""")
+    python.chmod(0o755)
+    assert may_import(str(python), (3, 11)) == may
+
+
+def test_a_bundle_is_imported_with_the_running_interpreter_whatever_its_release() -> None:
+    assert may_import(sys.executable, (3, 99))
 
 
 def test_no_interpreter_is_found_if_the_host_has_none() -> None:
