@@ -1,6 +1,7 @@
-"""Compare two sorted listings.
+"""Find the filenames to look at: compare two sorted listings.
 
 A difference is a reason to look at a key, not a decision: the listings are not taken at the same moment.
+:mod:`..sync.converge` decides, as for an event.
 """
 
 from __future__ import annotations

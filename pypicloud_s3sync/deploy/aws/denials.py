@@ -130,7 +130,10 @@ def denied(action: str, resource: str, code: str, reason: str) -> AwsError:
 
 @contextmanager
 def offering(policy: Callable[[AwsError], Mapping[str, Any]]) -> Iterator[None]:
-    """Add a policy to an error for a denied call, so that the caller learns of all missing rights at once."""
+    """Add a policy to an error for a denied call, so that the caller learns of all missing rights at once.
+
+    For a denied read, that is the one of :func:`..operator.policy.policy_for_reading`.
+    """
     try:
         yield
     except AwsError as error:
