@@ -389,6 +389,16 @@ def test_without_the_targets_python_the_bundle_has_only_sources_and_the_build_re
     assert [message for message in messages if message.startswith("not verified: this host has no python3.")]
 
 
+def test_an_old_release_of_the_targets_python_compiles_the_bundle_and_does_not_import_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pypicloud_s3sync.deploy.bundle.pipeline.may_import", lambda *_: False)
+    messages: list[str] = []
+    bundle = build(BundleSpec(Target("python3.11"), "dynamo"), lambda message, *_: messages.append(message))
+    assert (find_python((3, 11)) is None) != any(name.endswith(".pyc") for name in names(bundle))
+    assert messages[-1] == "not verified: this host has no python3.11 (3.11.3 or newer)"
+
+
 # Failing builds
 
 

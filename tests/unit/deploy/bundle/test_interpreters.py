@@ -72,22 +72,28 @@ def test_a_directory_that_may_not_be_read_is_left_out(monkeypatch: pytest.Monkey
     assert find_python((3, 98)) is None
 
 
+def pretended(directory: Path, release: str) -> str:
+    """Create this interpreter again, which says that it is of another release."""
+    python = make_python(directory / "python3.11")
+    version_info = f"({release.replace('.', ', ')}, 'final', 0)"
+    python.write_text(f"""#!/bin/sh
+exec {sys.executable} -c "import sys; sys.version_info = {version_info}; exec(sys.argv[1])" "$4"
+""")
+    return str(python)
+
+
 @pytest.mark.parametrize(("release", "may"), [("3.11.2", False), ("3.11.3", True), ("3.11.14", True)])
 def test_a_bundle_is_not_imported_with_a_release_on_which_redis_needs_more(
     tmp_path: Path, release: str, may: bool
 ) -> None:
-    python = tmp_path / "python3.11"
-    numbers = release.replace(".", ", ")
-    # This interpreter, which says that it is of another release.
-    python.write_text(f"""#!/bin/sh
-exec {sys.executable} -c "import sys; sys.version_info = ({numbers}, 'final', 0); exec(sys.argv[1])" "$4"
-""")
-    python.chmod(0o755)
-    assert may_import(str(python), (3, 11)) == may
+    assert may_import(pretended(tmp_path, release), (3, 11)) == may
 
 
-def test_a_bundle_is_imported_with_the_running_interpreter_whatever_its_release() -> None:
-    assert may_import(sys.executable, (3, 99))
+def test_a_bundle_is_imported_with_the_running_interpreter_whatever_its_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", pretended(tmp_path, "3.11.2"))
+    assert may_import(sys.executable, (3, 11))
 
 
 def test_no_interpreter_is_found_if_the_host_has_none() -> None:
