@@ -21,10 +21,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pypicloud_s3sync.demo.tools import request
+from pypicloud_s3sync.devtools.ports import free_port, is_in_use
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
-from pypicloud_s3sync.embedded import EmbeddedAws, create_bucket, free_port, includeme
+from pypicloud_s3sync.embedded import EmbeddedAws, create_bucket, includeme
 from pypicloud_s3sync.exceptions import S3SyncError
-from support.development import DevelopmentServer, development_server, is_open
+from support.development import DevelopmentServer, development_server
 from support.distribution import Installed
 from support.processes import needs_proc, nothing_left, processes_below
 
@@ -106,11 +107,11 @@ class TestEmbeddedAws:
         with pytest.raises(S3SyncError, match=r"already running on port \d+"):
             aws.start()
         aws.stop()
-        assert not is_open(port)
+        assert not is_in_use(port)
         aws.stop()
         with aws.start(port):
             assert aws.endpoint_url == f"http://127.0.0.1:{port}"
-        assert not is_open(port)
+        assert not is_in_use(port)
 
     def test_reports_the_end_of_its_log_if_it_does_not_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
         broken = {**clean_environment(), "GATEWAY_PORT": "no number"}
@@ -168,7 +169,7 @@ def test_sigkill_of_the_parent_ends_the_emulator_and_its_workers_and_removes_the
         port = int(parent.stdout.readline())
         assert any("_worker.py" in command for command in processes_below(temporary))
         parent.kill()
-    wait_until(lambda: not is_open(port), "the port is closed")
+    wait_until(lambda: not is_in_use(port), "the port is closed")
     wait_until(lambda: nothing_left(temporary), "nothing is left")
 
 

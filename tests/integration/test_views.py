@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from webob import Request
 from webtest import TestApp
 
+from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.devtools.processes import wait_until
 from support.apps import PASSWORD, lines, log_in, make_app, use_basic
 from support.sites import Site, ini_settings, user_without_rights
@@ -162,9 +162,7 @@ def test_a_run_continues_after_the_client_has_disconnected(app: TestApp, site: S
 
 
 def test_an_aws_that_does_not_answer_is_an_error_and_pypicloud_goes_on_serving(app: TestApp) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as unused:
-        port = unused.getsockname()[1]
-    app.app.registry.settings["s3sync.endpoint_url"] = f"http://127.0.0.1:{port}"
+    app.app.registry.settings["s3sync.endpoint_url"] = f"http://127.0.0.1:{free_port()}"
     response = use_basic(app).get("/admin/s3sync", status=502)
     assert "does not answer" in response.json["message"]
     assert app.get("/health").status_code == 200

