@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from pypicloud_s3sync.sync.packages import stored_object
 from support.databases import Database
 from support.handlers import handler_variables
 from support.histories import KEYS
+from support.racer import Race
 from support.sites import Site, make_tables
 from support.states import State, expected, row_of, state_of
 
-pytestmark = pytest.mark.untraced
+# In one worker, with the tests of the one database that only one worker can use.
+pytestmark = [pytest.mark.untraced, pytest.mark.xdist_group("redis-cluster")]
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
 PROCESSES = 4
@@ -28,24 +32,42 @@ PROCESSES = 4
 each_length = pytest.mark.parametrize("rounds", [15, pytest.param(60, marks=pytest.mark.soak)])
 
 
-def race(site: Site, cache_settings: dict[str, str], rounds: int) -> None:
-    """Run the processes; they end when all events have been handled."""
-    environment = {
-        **clean_environment(),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        **handler_variables(site, cache_settings),
-    }
-    arguments = {"bucket": site.bucket, "keys": KEYS, "seeds": PROCESSES, "rounds": rounds}
-    racers = subprocess.run(
-        [sys.executable, "-W", "ignore", str(RACER)],
-        env=environment,
-        input=json.dumps(arguments),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=150,
-    )
-    assert racers.returncode == 0, racers.stderr[-4000:]
+class Racers:
+    """A running ``racer.py``."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", str(RACER)],
+                env={**clean_environment(), "PYTHONPATH": os.pathsep.join(sys.path)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def race(self, site: Site, cache_settings: dict[str, str], rounds: int) -> None:
+        """Run the processes of a race; they end when all events have been handled."""
+        environment = handler_variables(site, cache_settings)
+        race = Race(site.bucket, environment, KEYS, PROCESSES, rounds)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps(asdict(race)), file=self.process.stdin, flush=True)
+        failed = self.process.stdout.readline()
+        assert failed == "0\n", self.log.read_text()[-4000:]
+
+    def stop(self) -> None:
+        """Stop it."""
+        with self.process:
+            self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def racers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Racers]:
+    started = Racers(tmp_path_factory.mktemp("racers") / "errors.log")
+    yield started
+    started.stop()
 
 
 def state_of_bucket(site: Site) -> State:
@@ -67,10 +89,12 @@ def state_of_cache(cache: Any) -> State:
 
 
 @each_length
-def test_a_database_matches_the_bucket_after_a_race(site: Site, database: Database, rounds: int) -> None:
+def test_a_database_matches_the_bucket_after_a_race(
+    site: Site, database: Database, racers: Racers, rounds: int
+) -> None:
     compat.apply()
     with database.cache() as cache:
-        race(site, database.settings, rounds)
+        racers.race(site, database.settings, rounds)
         actual = state_of_cache(cache)
         if database.settings["pypi.db"] == "sql":
             # SQL stores no summaries: pypicloud's are queries over the rows.
@@ -84,12 +108,14 @@ def test_a_database_matches_the_bucket_after_a_race(site: Site, database: Databa
     [{}, {"db.namespace": "race-", "db.tablenames": "rows summaries"}],
     ids=["pypicloud's table names", "other table names"],
 )
-def test_dynamodb_matches_the_bucket_after_a_race(site: Site, options: dict[str, str], rounds: int) -> None:
+def test_dynamodb_matches_the_bucket_after_a_race(
+    site: Site, racers: Racers, options: dict[str, str], rounds: int
+) -> None:
     from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
     region = "ap-southeast-2"  # not the bucket's, and used by no other test: its tables are emptied
     cache = make_tables(site.aws, region, **options)
     for model in (DynamoPackage, PackageSummary):
         cache.engine.delete(list(cache.engine.scan(model)))
-    race(site, {"pypi.db": "dynamo", "db.region_name": region, **options}, rounds)
+    racers.race(site, {"pypi.db": "dynamo", "db.region_name": region, **options}, rounds)
     assert state_of_cache(cache) == state_of_bucket(site)

@@ -116,7 +116,7 @@ def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path:
     with contextlib.ExitStack() as stack:
         port = server.port
         if server.kind.behind_nginx:
-            port = stack.enter_context(nginx(server.port, tmp_path, impatient_below=S3SYNC))
+            port = stack.enter_context(nginx(server, tmp_path, S3SYNC))
         with served.aws_link.held():
             post = Background(lambda: server.request("POST", f"{S3SYNC}/enable", port=port))
             # An earlier look would hang as the run does.
@@ -137,12 +137,14 @@ def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path:
 
 
 def break_connection(server: WebServer, post: Background) -> None:
-    """Let the proxy, the server itself or its worker end the connection on which a run is followed."""
+    """Let the proxy end the connection on which a run is followed, and the server itself or its worker."""
     if server.kind.behind_nginx or server.kind.name == "gunicorn sync":
         # nginx gives up after a second of silence, gunicorn after five.
         result = post.end()
         assert isinstance(result, Exception) or "result" not in result[1]
-    elif server.kind.has_workers:
+    if server.kind.name == "gunicorn sync":
+        return
+    if server.kind.has_workers:
         for worker in server.workers():
             os.kill(worker, signal.SIGKILL)
         post.end()
@@ -161,7 +163,7 @@ def test_packages_are_served_while_aws_is_silent(served: Served, tmp_path: Path)
         port = server.port
         if server.kind.behind_nginx:
             # Less than the server waits for AWS.
-            port = stack.enter_context(nginx(server.port, tmp_path, impatient_below=S3SYNC))
+            port = stack.enter_context(nginx(server, tmp_path, S3SYNC))
         with served.aws_link.held():
 
             def ask() -> Background:

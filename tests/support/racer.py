@@ -1,16 +1,19 @@
 """Change a bucket and handle its events in several processes at the same time, for ``test_races``.
 
-The processes are forks of one that has imported everything and created the client: both take longer than the
-race.
+The processes of every race are forks of one that has imported everything: that takes longer than a race. It
+reads a race as a line of JSON, and answers with the number of processes that have failed.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
+import os
 import posixpath
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -19,8 +22,21 @@ import boto3
 from pypicloud_s3sync import compat, handler
 from pypicloud_s3sync.exceptions import SyncError
 
+#: What a function imports for its first event, with any cache.
+IMPORTED = ("pypicloud.cache", "psycopg2", "pymysql", "redis.cluster")
 #: An event that fails more often has met an error, not a race.
 MAX_RETRIES = 10
+
+
+@dataclass(frozen=True)
+class Race:
+    """A race in a bucket: the function's environment, the keys, and the changes that each process makes."""
+
+    bucket: str
+    environment: dict[str, str]
+    keys: list[str]
+    processes: int
+    rounds: int
 
 
 @dataclass(frozen=True)
@@ -31,13 +47,13 @@ class Event:
     failures: int = 0
 
 
-def main(bucket: str, keys: list[str], seeds: int, rounds: int) -> int:
-    """Run a process for each seed; return how many of them failed, with their tracebacks on stderr."""
-    compat.apply()
+def run(race: Race) -> int:
+    """Run the processes of a race; return how many of them failed, with their tracebacks on stderr."""
+    os.environ.update(race.environment)
     fork = multiprocessing.get_context("fork")
     # It has no connection yet, so each process opens its own.
-    s3 = boto3.client("s3")
-    racers = [fork.Process(target=race, args=(s3, bucket, keys, seed, rounds)) for seed in range(seeds)]
+    s3 = boto3.session.Session().client("s3")
+    racers = [fork.Process(target=take_part, args=(s3, race, seed)) for seed in range(race.processes)]
     for racer in racers:
         racer.start()
     for racer in racers:
@@ -45,23 +61,25 @@ def main(bucket: str, keys: list[str], seeds: int, rounds: int) -> int:
     return sum(racer.exitcode != 0 for racer in racers)
 
 
-def race(s3: Any, bucket: str, keys: list[str], seed: int, rounds: int) -> None:
+def take_part(s3: Any, race: Race, seed: int) -> None:
     """Change random keys and handle every event, late and in any order; retry those that fail."""
+    # The function's log is not the answer.
+    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
     rng = Random(seed)
     pending: list[Event] = []
-    for number in range(rounds):
-        key = rng.choice(keys)
+    for number in range(race.rounds):
+        key = rng.choice(race.keys)
         if rng.random() < 0.6:
             name, version = posixpath.basename(key).removesuffix(".tar.gz").split("-")
             metadata = {"name": name, "version": version, "summary": f"{seed} {number}"}
-            s3.put_object(Bucket=bucket, Key=key, Body=b"x", Metadata=metadata)
+            s3.put_object(Bucket=race.bucket, Key=key, Body=b"x", Metadata=metadata)
         else:
-            s3.delete_object(Bucket=bucket, Key=key)
+            s3.delete_object(Bucket=race.bucket, Key=key)
         pending.append(Event(key))
         while pending and rng.random() < 0.6:
-            handle(bucket, pending, rng)
+            handle(race.bucket, pending, rng)
     while pending:
-        handle(bucket, pending, rng)
+        handle(race.bucket, pending, rng)
 
 
 def handle(bucket: str, pending: list[Event], rng: Random) -> None:
@@ -76,5 +94,14 @@ def handle(bucket: str, pending: list[Event], rng: Random) -> None:
         pending.append(Event(event.key, event.failures + 1))
 
 
+def main() -> None:
+    """Run the races that stdin names, one after the other."""
+    compat.apply()
+    for module in IMPORTED:
+        importlib.import_module(module)
+    for line in sys.stdin:
+        print(run(Race(**json.loads(line))), flush=True)
+
+
 if __name__ == "__main__":
-    sys.exit(main(**json.load(sys.stdin)))
+    main()

@@ -73,11 +73,12 @@ PREFIX_OF_PROXY = (
 )
 KINDS = (
     Kind(
-        "waitress below a prefix",
+        "waitress behind nginx, below a prefix",
         _pserve,
         WAITRESS + "\n[composite:main]\nuse = egg:Paste#urlmap\n/pypi = pypicloud\n",
         path="/pypi",
         has_workers=False,
+        behind_nginx=True,
     ),
     # gunicorn gives up after 30 seconds; a test cannot wait for so long.
     Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5"), PREFIX_OF_PROXY, path="/pypi"),
@@ -87,7 +88,6 @@ KINDS = (
         repeated=True,
     ),
     Kind("uWSGI", _uwsgi, UWSGI),
-    Kind("waitress behind nginx", _pserve, WAITRESS, has_workers=False, behind_nginx=True),
 )
 
 
@@ -234,23 +234,23 @@ def running(kind: Kind, directory: Path, settings: str) -> Iterator[WebServer]:
 
 
 @contextlib.contextmanager
-def nginx(port: int, directory: Path, impatient_below: str) -> Iterator[int]:
-    """Run nginx in front of a port, and yield its own; below a path, it gives up after a second of silence.
+def nginx(server: WebServer, directory: Path, impatient_below: str) -> Iterator[int]:
+    """Run nginx in front of a server; below a path of its, it gives up after a second of silence.
 
     Elsewhere it waits for a minute, its default: a busy machine may need more than a second for any page.
     """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         pytest.skip(NO_NGINX)
-    own = free_port()
+    own, path, target = free_port(), server.kind.path + impatient_below, f"http://127.0.0.1:{server.port}"
     configuration = directory / "nginx.conf"
     configuration.write_text(
         f"daemon off; pid {directory}/nginx.pid; error_log stderr; events {{}}\n"
         f"http {{ access_log off; client_body_temp_path {directory}/b; proxy_temp_path {directory}/p;\n"
         f"fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;\n"
         f"proxy_set_header Host $http_host; server {{ listen 127.0.0.1:{own};\n"
-        f"location / {{ proxy_pass http://127.0.0.1:{port}; }}\n"
-        f"location {impatient_below} {{ proxy_pass http://127.0.0.1:{port}; proxy_read_timeout 1s; }} }} }}\n"
+        f"location / {{ proxy_pass {target}; }}\n"
+        f"location {path} {{ proxy_pass {target}; proxy_read_timeout 1s; }} }} }}\n"
     )
     with (directory / "nginx.log").open("wb") as log:
         process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)
