@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from pypicloud_s3sync import compat
+from support.examples import load_profile
 from support.shared import SharedResources
 
 #: What tests count with ``record_property``.
@@ -23,8 +23,6 @@ COUNTED = {
     "faults": "faults at calls to AWS, each with a second run",
     "states": "states explored",
 }
-#: The number of random examples of each test that does not set its own, here and in `make soak`.
-EXAMPLES = {"test": 30, "soak": 2000}
 #: The numbers of the tests' caches.
 _caches = itertools.count()
 #: Where the fixtures are.
@@ -44,9 +42,7 @@ pytest_plugins = [
     "support.panels",
 ]
 
-for profile, count in EXAMPLES.items():
-    settings.register_profile(profile, max_examples=count, deadline=None)
-settings.load_profile("test")
+load_profile("test")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -44,6 +44,8 @@ class Bucket:
 
     #: As that of a client.
     meta = SimpleNamespace(region_name="eu-west-1")
+    #: The number of objects on each page of a listing.
+    page_size = 2
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -72,20 +74,20 @@ class Bucket:
         return self
 
     def paginate(self, Bucket: str, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:
-        """Yield pages of two objects each; others run before each page."""
+        """Yield pages of a listing; others run before each page."""
         start = ""
         while True:
             let_others_run()
             live = sorted((stored for stored in self.live() if stored.key > start), key=lambda it: it.key)
-            page = [stored for stored in live[:2] if stored.key.startswith(Prefix)]
+            page = [stored for stored in live[: self.page_size] if stored.key.startswith(Prefix)]
             yield {
                 "Contents": [
                     {"Key": it.key, "ETag": it.etag, "LastModified": it.last_modified} for it in page
                 ]
             }
-            if len(live) <= 2:
+            if len(live) <= self.page_size:
                 return
-            start = live[1].key
+            start = live[self.page_size - 1].key
 
     def list_objects_v2(self, Bucket: str, Prefix: str, MaxKeys: int, StartAfter: str = "") -> dict[str, Any]:
         """Answer as boto3's client does."""

@@ -66,6 +66,7 @@ def test_differences_are_grouped_by_kind_each_with_what_to_do_about_it() -> None
 
 def test_many_differences_are_a_few_samples_and_a_number() -> None:
     compared = worlds()
+    compared[0].bucket.page_size = 1000
     for number in range(1234):
         compared[0].put(f"ab12/new/new-{number}.0.zip")
     compared[0].sync()

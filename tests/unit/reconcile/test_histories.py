@@ -5,12 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.reconcile import repair
 from pypicloud_s3sync.reconcile.models import Options
 from support.backends import Backend, Dynamo, Redis, Sql
+from support.examples import histories
 from support.reconciling import Past
 
 pytestmark = pytest.mark.untraced
@@ -20,18 +21,6 @@ each_backend = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: 
 random = given(rng=st.randoms(use_true_random=False))
 
 
-def many(count: int) -> settings:
-    return settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        # Shrinking such a history takes minutes. Its log says what happened.
-        phases=(Phase.explicit, Phase.generate),
-        print_blob=True,
-        database=None,
-    )
-
-
 @pytest.fixture(autouse=True)
 def look_again_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let some reconciliations look again by a listing, which is for many files, and some by HeadObject."""
@@ -39,7 +28,7 @@ def look_again_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each_backend
-@many(20)
+@histories(8)
 @random
 def test_any_damage_is_repaired_and_then_there_is_nothing_left_to_look_at(
     backend: type[Backend], rng: Random
@@ -53,7 +42,7 @@ def test_any_damage_is_repaired_and_then_there_is_nothing_left_to_look_at(
 
 
 @each_backend
-@many(15)
+@histories(6)
 @random
 def test_a_dry_run_counts_exactly_what_is_repaired_and_changes_nothing(
     backend: type[Backend], rng: Random
@@ -70,7 +59,7 @@ def test_a_dry_run_counts_exactly_what_is_repaired_and_changes_nothing(
 
 
 @each_backend
-@many(25)
+@histories(10)
 @random
 def test_beside_events_and_uploads_the_cache_ends_equal_and_nothing_live_is_ever_missing(
     backend: type[Backend], rng: Random

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.caches.base import Change, Results
@@ -16,6 +16,7 @@ from pypicloud_s3sync.reconcile.models import Kind
 from pypicloud_s3sync.reconcile.state import DONE, State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.damage import put_row
+from support.examples import histories
 from support.remembering import NO_PACKAGE, OTHER, README, VERSION, Remembered
 from support.small_world import World
 
@@ -180,14 +181,7 @@ keys = st.sampled_from([f"{folder}/{name}" for folder in "ab" for name in ("READ
 
 @pytest.mark.parametrize("by_function", [False, True])
 @pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda it: it.__name__)
-@settings(
-    max_examples=8,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    phases=(Phase.explicit, Phase.generate),
-    print_blob=True,
-    derandomize=True,
-)
+@settings(histories(4), derandomize=True)
 @given(steps=st.lists(st.lists(st.tuples(keys, names, versions, st.booleans()), max_size=5), max_size=4))
 def test_runs_that_remember_leave_what_runs_without_memory_leave(
     backend: type[Backend],

@@ -5,42 +5,20 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from support.backends import Dynamo, Redis, Sql
+from support.examples import histories
 from support.regions import DAMAGES, World, differences
 
 pytestmark = pytest.mark.untraced
 FILES = [f"ab12/p{number}/p{number}-{version}.0.zip" for number in range(6) for version in (1, 2)]
 
 
-def many(count: int) -> settings:
-    return settings(
-        max_examples=count,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.explicit, Phase.generate),
-        print_blob=True,
-        database=None,
-    )
-
-
-@many(25)
+@histories(10)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_differences_found_are_exactly_those_made(rng: Random) -> None:
-    damage_and_compare(rng)
-
-
-@pytest.mark.soak
-@many(500)
-@given(rng=st.randoms(use_true_random=False))
-def test_the_differences_found_are_exactly_those_made_in_many_examples(rng: Random) -> None:
-    damage_and_compare(rng)
-
-
-def damage_and_compare(rng: Random) -> None:
-    """Damage files in some regions; fail if a comparison does not find exactly that."""
     worlds = [
         World(number, rng.choice((Dynamo, Redis, Sql)), rng.choice(("", "packages/")))
         for number in range(rng.choice((2, 2, 3)))

@@ -23,21 +23,32 @@ from support.state_space import Numbers
 pytestmark = pytest.mark.untraced
 
 FILES, KEYS, SPLIT = SCOPES
-#: The model, the scope, and its size. `make soak` explores more.
+#: The model, the scope, and its size. `make soak` explores larger ones, of every model.
 EXPLORATIONS = [
-    *((Sql, scope, {"operations": 3, "server": False}) for scope in SCOPES),
-    *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
-    (Sql, KEYS, {"operations": 2}),
-    *((Dynamo, scope, {"operations": 2, "server": False}) for scope in SCOPES),
+    *((Sql, scope, {"operations": 3, "server": False}) for scope in (FILES, SPLIT)),
+    *((Sql, scope, {"operations": 2}) for scope in SCOPES),
+    *((Dynamo, scope, {"operations": 2, "server": False}) for scope in (FILES, KEYS)),
     *((Dynamo, scope, {"operations": 1}) for scope in SCOPES),
-    *((Redis, scope, {"operations": 1}) for scope in SCOPES),
+    *((Redis, scope, {"operations": 1}) for scope in (FILES, KEYS)),
     *((model, KEYS, {"operations": 1, "replicated": 1, "handlers": 1}) for model in (Dynamo, Redis)),
     (RedisServer, FILES, {"operations": 1}),
-    *((Sql, scope, {"syncer": RowsFirst, "operations": 3, "server": False}) for scope in (FILES, KEYS)),
     (Sql, FILES, {"syncer": RowsFirst, "operations": 2}),
     *((Dynamo, scope, {"syncer": RowsFirst, "operations": 1}) for scope in (FILES, KEYS)),
-    (Dynamo, FILES, {"syncer": RowsFirst, "operations": 2, "server": False}),
     (Redis, FILES, {"syncer": RowsFirst, "operations": 1}),
+    *(
+        pytest.param(*explored, marks=pytest.mark.soak)
+        for explored in [
+            (Sql, KEYS, {"operations": 3, "server": False}),
+            *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
+            (Dynamo, SPLIT, {"operations": 2, "server": False}),
+            (Redis, SPLIT, {"operations": 1}),
+            *(
+                (Sql, scope, {"syncer": RowsFirst, "operations": 3, "server": False})
+                for scope in (FILES, KEYS)
+            ),
+            (Dynamo, FILES, {"syncer": RowsFirst, "operations": 2, "server": False}),
+        ]
+    ),
 ]
 #: Two files exist already, and the index shows only the first one.
 LATE: dict[str, Any] = {"existing": 2, "operations": 1, "late": True}
@@ -102,9 +113,15 @@ def test_no_interleaving_diverges(
     [
         (Sql, KEYS, {"operations": 2, "server": False}),
         (Sql, FILES, {"operations": 2, "server": False, "pairs": True}),
-        *((model, FILES, {"operations": 1, "handlers": 1}) for model in (Dynamo, Redis, RedisServer)),
-        pytest.param(Dynamo, FILES, {"operations": 1}, marks=pytest.mark.soak),
-        pytest.param(Redis, SPLIT, {"operations": 1}, marks=pytest.mark.soak),
+        (Dynamo, FILES, {"operations": 1, "handlers": 1}),
+        *(
+            pytest.param(*explored, marks=pytest.mark.soak)
+            for explored in [
+                *((model, FILES, {"operations": 1, "handlers": 1}) for model in (Redis, RedisServer)),
+                (Dynamo, FILES, {"operations": 1}),
+                (Redis, SPLIT, {"operations": 1}),
+            ]
+        ),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )

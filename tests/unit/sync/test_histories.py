@@ -7,13 +7,14 @@ from itertools import chain
 from random import Random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, UnadaptedRedis
+from support.examples import histories
 from support.histories import RowsFirst, check, check_with, diverging
 
 pytestmark = pytest.mark.untraced
@@ -34,9 +35,7 @@ class OneRead(Syncer):
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True, database=None
-)
+@histories(6)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], rng: Random) -> None:
     check_with(rng, backend)
@@ -45,13 +44,13 @@ def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], r
 @pytest.mark.parametrize("backend", [*BACKENDS, RedisCluster], ids=lambda backend: backend.__name__)
 def test_the_cache_equals_the_bucket_after_the_histories_of_plain_seeds(backend: type[Backend]) -> None:
     # `make soak` has 100,000 of them.
-    for seed in range(15):
+    for seed in range(8):
         check(seed, backend)
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
 def test_the_cache_equals_the_bucket_if_each_row_is_read_before_its_object(backend: type[Backend]) -> None:
-    for seed in range(200, 220):
+    for seed in range(200, 210):
         check(seed, backend, RowsFirst)
 
 
@@ -61,7 +60,7 @@ def test_the_cache_equals_the_bucket_if_a_summary_knows_fewer_rows(
 ) -> None:
     """A project of a history has fewer files than a summary knows, unless it knows fewer than usual."""
     monkeypatch.setattr(summaries, "MAX_OLDER", count)
-    for seed in range(100, 130):
+    for seed in range(100, 115):
         check(seed, Dynamo)
 
 
