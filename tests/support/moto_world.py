@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,8 @@ from urllib.parse import quote_plus
 import boto3
 import pytest
 from moto import mock_aws
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat, handler
@@ -19,6 +22,7 @@ from pypicloud_s3sync.sync import converge, startup
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION: Final = "eu-west-1"
+CACHE = {"pypi.db": "dynamo", "db.region_name": REGION}
 EVENTS = Path(__file__).parents[1] / "events"
 
 
@@ -69,17 +73,34 @@ def _s3() -> Any:
     return boto3.client("s3", region_name=REGION)
 
 
+@functools.cache
+def _options_and_tables() -> tuple[dict[str, Any], bytes]:
+    """Return the options of pypicloud's cache and its empty tables in moto, with one client of DynamoDB."""
+    from pypicloud.cache.dynamo import DynamoCache
+
+    settings = EnvironSettings({**CACHE, "pypi.storage": "pypicloud.storage.base.IStorage"})
+    return DynamoCache.configure(settings), pickle.dumps(_dynamodb().tables)
+
+
+def _dynamodb() -> Any:
+    return get_backend("dynamodb")[DEFAULT_ACCOUNT_ID][REGION]
+
+
 class World:
-    """A bucket and the DynamoDB cache that pypicloud creates, in moto."""
+    """A bucket and the DynamoDB cache that pypicloud creates, in moto.
+
+    All worlds have the same clients: a test unregisters what it registers.
+    """
 
     def __init__(self) -> None:
         self.s3 = _s3()
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.settings = {"pypi.db": "dynamo", "db.region_name": REGION}
+        self.settings = dict(CACHE)
         from pypicloud.cache.dynamo import DynamoCache
 
-        settings = EnvironSettings({**self.settings, "pypi.storage": "pypicloud.storage.base.IStorage"})
-        self.cache = DynamoCache(**DynamoCache.configure(settings))
+        options, tables = _options_and_tables()
+        _dynamodb().tables = pickle.loads(tables)
+        self.cache = DynamoCache(**options)
 
     def put(self, key: str, **metadata: str) -> None:
         """Create or overwrite an object."""

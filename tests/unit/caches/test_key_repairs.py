@@ -277,11 +277,14 @@ def test_a_custom_dynamodb_cache_reads_consistently(cache: Any, world: World) ->
     cache.save = functools.partial(type(cache).save, cache)
     package = cache.fetch(FILENAME)
     requests: list[Any] = []
-    cache.engine.dynamo.client.meta.events.register(
-        "provide-client-params.dynamodb.BatchGetItem",
-        lambda params, **_: requests.extend(params["RequestItems"].values()),
-    )
+    events, event = cache.engine.dynamo.client.meta.events, "provide-client-params.dynamodb.BatchGetItem"
+
+    def read(params: Any, **_: Any) -> None:
+        requests.extend(params["RequestItems"].values())
+
+    events.register(event, read)
     cache.delete(package)
+    events.unregister(event, read)
     assert [request["ConsistentRead"] for request in requests] == [True]
 
 
