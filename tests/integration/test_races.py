@@ -50,7 +50,7 @@ class Racers:
     def race(self, site: Site, cache_settings: dict[str, str], rounds: int) -> None:
         """Run the processes of a race; they end when all events have been handled."""
         environment = handler_variables(site, cache_settings)
-        race = Race(site.bucket, environment, KEYS, PROCESSES, rounds)
+        race = Race(site.bucket, environment, list(KEYS), PROCESSES, rounds)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         print(json.dumps(asdict(race)), file=self.process.stdin, flush=True)

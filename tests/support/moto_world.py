@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from pypicloud.util import EnvironSettings
 
 from pypicloud_s3sync import compat, handler
