@@ -12,13 +12,14 @@ UNIT = Path(__file__).parents[1] / "unit"
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Group tests by their module's fixtures, put long work first, and keep the order of ``in_order``."""
+    """Group tests by their module's fixtures, order their kinds, and keep the order of ``in_order``."""
     # pytest-xdist reads the groups and pytest-randomly shuffles in between.
     for item in items:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
-    items.sort(key=_rank)
+    ranks = {item: _rank(number, item) for number, item in enumerate(items)}
+    items.sort(key=ranks.__getitem__)
     _restore_order(items)
 
 
@@ -33,13 +34,15 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _rank(item: pytest.Item) -> int:
-    """Return the place of a test's kind: those that take longest first, because nothing is left to do beside
-    the last one.
+def _rank(number: int, item: pytest.Item) -> int:
+    """Return the place of a test's kind: groups and stories are first, because they take longest.
+
+    Most unit tests are among the others, so that some worker has something to do while others wait for a
+    server. The rest of them is last, because nothing is left to do beside the last test.
     """
     if item.get_closest_marker("xdist_group") is not None or item.get_closest_marker("e2e") is not None:
         return 0
-    return 2 if item.path.is_relative_to(UNIT) else 1
+    return 2 if item.path.is_relative_to(UNIT) and number % 4 == 0 else 1
 
 
 def _restore_order(items: list[pytest.Item]) -> None:
