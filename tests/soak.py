@@ -1,10 +1,10 @@
 """Try faults, random histories and interleavings on every core: ``make soak``, or ``python tests/soak.py``.
 
 First the tests marked with ``soak`` run, which ``make test`` leaves out, and those with random examples, of
-which they try 66 times as many. Then every fault is tried at every call of every command, random
-histories are played, and at last the interleavings of two and three handlers are explored: every one of them,
-in ever larger scopes. Each part prints what it has done. ``--large`` adds the scopes that take longer than
-everything else together.
+which they try 67 times as many. Then every fault is tried at every call of every command, random histories
+are played, and at last the interleavings of two and three handlers are explored: every one of them, in ever
+larger scopes. Each part prints what it has done. ``--large`` adds the scopes that take longer than everything
+else together.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ def explore_all(large: bool = False) -> int:
 def run_marked_tests() -> int:
     """Run the tests marked with ``soak`` and those with random examples; return 1 if any of them failed."""
     workers = ["-n", str(os.cpu_count()), "--dist", "loadgroup"]
+    # With so many examples, a test takes longer than the usual limit.
     chosen = ["-m", "soak or hypothesis", "--hypothesis-profile", "soak", "--timeout", "1800"]
     command = [sys.executable, "-m", "pytest", *chosen, *workers]
     return int(subprocess.run(command, cwd=Path(__file__).parents[1]).returncode != 0)

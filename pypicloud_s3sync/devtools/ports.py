@@ -5,17 +5,17 @@ from __future__ import annotations
 import socket
 import sys
 
-#: Sockets that are bound to ports that were given out. They are closed with the process.
+#: Sockets bound to the ports that were given out. They are closed with the process.
 _reservations: list[socket.socket] = []
 
 
 def free_port(preferred: int = 0) -> int:
     """Return a TCP port on 127.0.0.1 that is not in use: the preferred one, if it is free.
 
-    On Linux the port is reserved until this process ends: the kernel gives a port to nobody who asks for any
-    port, nor to an outgoing connection, if a socket is bound to it. A server may still listen on it, since
-    servers set ``SO_REUSEADDR`` and the reservation does not listen: see ``SO_REUSEADDR`` in socket(7). Other
-    systems would refuse the server.
+    On Linux the port stays reserved until this process ends: a socket is bound to it, so the kernel does not
+    choose it for another program, nor for an outgoing connection. A server can still listen on it if it sets
+    ``SO_REUSEADDR``, because the reservation does not listen: see socket(7). So can whoever else prefers it.
+    On other systems a reservation would keep the server out.
     """
     reservation = socket.socket()
     # A port whose server has just ended counts as free, as it does for servers.

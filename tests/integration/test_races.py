@@ -23,7 +23,7 @@ from support.racer import Race
 from support.sites import Site, make_tables
 from support.states import State, expected, row_of, state_of
 
-# In one worker, with the tests of the one database that only one worker can use.
+# In the same worker as the tests of the Redis cluster, so that there is only one racer.
 pytestmark = [pytest.mark.untraced, pytest.mark.xdist_group("redis-cluster")]
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
@@ -32,13 +32,13 @@ PROCESSES = 4
 each_length = pytest.mark.parametrize("rounds", [15, pytest.param(60, marks=pytest.mark.soak)])
 
 
-class Racers:
+class Racer:
     """A running ``racer.py``."""
 
     def __init__(self, log: Path) -> None:
-        self.log = log
+        self._log = log
         with log.open("wb") as errors:
-            self.process = subprocess.Popen(
+            self._process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", str(RACER)],
                 env={**clean_environment(), "PYTHONPATH": os.pathsep.join(sys.path)},
                 stdin=subprocess.PIPE,
@@ -49,23 +49,24 @@ class Racers:
 
     def race(self, site: Site, cache_settings: dict[str, str], rounds: int) -> None:
         """Run the processes of a race; they end when all events have been handled."""
-        environment = handler_variables(site, cache_settings)
+        assert self._process.poll() is None, self._log.read_text()[-4000:]
+        environment, before = handler_variables(site, cache_settings), self._log.stat().st_size
         race = Race(site.bucket, environment, list(KEYS), PROCESSES, rounds)
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(json.dumps(asdict(race)), file=self.process.stdin, flush=True)
-        failed = self.process.stdout.readline()
-        assert failed == "0\n", self.log.read_text()[-4000:]
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asdict(race)), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        assert answer == "0\n", f"{answer!r}: {self._log.read_text()[before:][-4000:]}"
 
     def stop(self) -> None:
-        """Stop it."""
-        with self.process:
-            self.process.kill()
+        """Let it end."""
+        with self._process:
+            pass
 
 
 @pytest.fixture(scope="session")
-def racers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Racers]:
-    started = Racers(tmp_path_factory.mktemp("racers") / "errors.log")
+def racer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Racer]:
+    started = Racer(tmp_path_factory.mktemp("racer") / "errors.log")
     yield started
     started.stop()
 
@@ -90,11 +91,11 @@ def state_of_cache(cache: Any) -> State:
 
 @each_length
 def test_a_database_matches_the_bucket_after_a_race(
-    site: Site, database: Database, racers: Racers, rounds: int
+    site: Site, database: Database, racer: Racer, rounds: int
 ) -> None:
     compat.apply()
     with database.cache() as cache:
-        racers.race(site, database.settings, rounds)
+        racer.race(site, database.settings, rounds)
         actual = state_of_cache(cache)
         if database.settings["pypi.db"] == "sql":
             # SQL stores no summaries: pypicloud's are queries over the rows.
@@ -109,7 +110,7 @@ def test_a_database_matches_the_bucket_after_a_race(
     ids=["pypicloud's table names", "other table names"],
 )
 def test_dynamodb_matches_the_bucket_after_a_race(
-    site: Site, racers: Racers, options: dict[str, str], rounds: int
+    site: Site, racer: Racer, options: dict[str, str], rounds: int
 ) -> None:
     from pypicloud.cache.dynamo import DynamoPackage, PackageSummary
 
@@ -117,5 +118,5 @@ def test_dynamodb_matches_the_bucket_after_a_race(
     cache = make_tables(site.aws, region, **options)
     for model in (DynamoPackage, PackageSummary):
         cache.engine.delete(list(cache.engine.scan(model)))
-    racers.race(site, {"pypi.db": "dynamo", "db.region_name": region, **options}, rounds)
+    racer.race(site, {"pypi.db": "dynamo", "db.region_name": region, **options}, rounds)
     assert state_of_cache(cache) == state_of_bucket(site)

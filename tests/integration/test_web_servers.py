@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,47 +113,60 @@ def test_a_run_survives_whatever_breaks_the_connection(served: Served, tmp_path:
     server, site = served.server, served.site
     # A worker's first answer imports the SDK, and gunicorn kills a worker after five seconds of silence.
     wait_until(lambda: server.json(S3SYNC)[1].get("state") == "off", "the state can be read", 120)
+    gives_up = server.kind.behind_nginx or server.kind.name == "gunicorn sync"
     with contextlib.ExitStack() as stack:
         port = server.port
         if server.kind.behind_nginx:
             port = stack.enter_context(nginx(server, tmp_path, S3SYNC))
-        with served.aws_link.held():
-            post = Background(lambda: server.request("POST", f"{S3SYNC}/enable", port=port))
-            # An earlier look would hang as the run does.
-            wait_until(server.has_run_record, "the run has begun")
-            wait_for_run(server)
-            assert server.request("POST", f"{S3SYNC}/disable")[0] == 409
-            break_connection(server, post)
-            wait_for_run(server)
+        run_and_break(served, "enable", port, wait_for_timeout if gives_up else kill_workers)
         document = wait_for_end(server)
     assert (document["state"], document["last_run"]["result"]) == ("on", "ok"), document
-    status, body = server.request("POST", f"{S3SYNC}/disable")
-    if server.kind.name != "gunicorn sync":
-        # Nothing breaks the connection this time. gunicorn may do so again, even before the first line.
-        assert (status, lines_of(body)[-1]) == (200, {"result": "ok", "message": "S3 sync is off."})
+    if not server.kind.has_workers:
+        run_and_break(served, "disable", server.port, restart)
+    else:
+        status, body = server.request("POST", f"{S3SYNC}/disable")
+        if not gives_up:
+            # Nothing breaks the connection this time. gunicorn may do so again, even before the first line.
+            assert (status, lines_of(body)[-1]) == (200, {"result": "ok", "message": "S3 sync is off."})
     document = wait_for_end(server)
     assert (document["state"], document["last_run"]["message"]) == ("off", "S3 sync is off."), document
     assert site.remains()["functions"] == []
 
 
-def break_connection(server: WebServer, post: Background) -> None:
-    """Let the proxy end the connection on which a run is followed, and the server itself or its worker."""
-    if server.kind.behind_nginx or server.kind.name == "gunicorn sync":
-        # nginx gives up after a second of silence, gunicorn after five.
-        result = post.end()
-        assert isinstance(result, Exception) or "result" not in result[1]
-    if server.kind.name == "gunicorn sync":
-        return
-    if server.kind.has_workers:
-        for worker in server.workers():
-            os.kill(worker, signal.SIGKILL)
-        post.end()
-        wait_until(server.answers, "there are new workers", 120)
-    else:
-        server.kill()
-        post.end()
-        # The run must not keep the port.
-        server.start()
+def run_and_break(
+    served: Served, command: str, port: int, break_connection: Callable[[WebServer, Background], None]
+) -> None:
+    """Start a run while AWS is silent, break the connection on which it is followed, and let AWS answer."""
+    server = served.server
+    before = server.run_records()
+    with served.aws_link.held():
+        post = Background(lambda: server.request("POST", f"{S3SYNC}/{command}", port=port))
+        # An earlier look would hang as the run does.
+        wait_until(lambda: server.run_records() - before, "the run has begun")
+        wait_for_run(server)
+        assert server.request("POST", f"{S3SYNC}/disable")[0] == 409
+        break_connection(server, post)
+        wait_for_run(server)
+
+
+def wait_for_timeout(server: WebServer, post: Background) -> None:
+    """Wait until nginx gives up, after a second of silence, or gunicorn, after five."""
+    result = post.end()
+    assert isinstance(result, Exception) or "result" not in result[1]
+
+
+def kill_workers(server: WebServer, post: Background) -> None:
+    for worker in server.workers():
+        os.kill(worker, signal.SIGKILL)
+    post.end()
+    wait_until(server.answers, "there are new workers", 120)
+
+
+def restart(server: WebServer, post: Background) -> None:
+    server.kill()
+    post.end()
+    # The run must not keep the port.
+    server.start()
 
 
 @under_each_server

@@ -1,4 +1,4 @@
-"""Arrange the collected tests: one worker for a shared fixture, long work first, stories in their order."""
+"""Arrange the collected tests: one worker for a shared fixture, groups first, stories in their order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if _shares_a_fixture(item):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
     yield
-    ranks = {item: _rank(number, item) for number, item in enumerate(items)}
-    items.sort(key=ranks.__getitem__)
+    items.sort(key=_places(items).__getitem__)
     _restore_order(items)
 
 
@@ -34,15 +33,23 @@ def _shares_a_fixture(item: pytest.Item) -> bool:
     )
 
 
-def _rank(number: int, item: pytest.Item) -> int:
-    """Return the place of a test's kind: groups and stories are first, because they take longest.
+def _places(items: list[pytest.Item]) -> dict[pytest.Item, float]:
+    """Return the place of each test: groups and stories are first, because they take longest.
 
-    Most unit tests are among the others, so that some worker has something to do while others wait for a
-    server. The rest of them is last, because nothing is left to do beside the last test.
+    Between integration tests, which wait for servers, there are unit tests, so that a core has always
+    something to do. Unit tests are last, too: they are short, so the workers finish at about the same time.
     """
-    if item.get_closest_marker("xdist_group") is not None or item.get_closest_marker("e2e") is not None:
-        return 0
-    return 2 if item.path.is_relative_to(UNIT) and number % 4 == 0 else 1
+    kinds: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    places: dict[pytest.Item, float] = {}
+    for item in items:
+        if item.get_closest_marker("xdist_group") is not None or item.get_closest_marker("e2e") is not None:
+            places[item] = -1
+        else:
+            kinds[item.path.is_relative_to(UNIT)].append(item)
+    for is_unit, kind in kinds.items():
+        end = 1.3 if is_unit else 1.0
+        places |= {item: end * number / len(kind) for number, item in enumerate(kind)}
+    return places
 
 
 def _restore_order(items: list[pytest.Item]) -> None:

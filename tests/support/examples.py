@@ -1,4 +1,4 @@
-"""How many random examples the tests try, and the settings of tests whose examples are histories."""
+"""How many random examples the tests try, and the settings of tests whose examples take long."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def load_profile(name: str) -> None:
     settings.load_profile(name)
 
 
-def histories(count: int) -> settings:
+def long_examples(count: int) -> settings:
     """Return settings with a number of examples in `make test`, and as many times more in `make soak`."""
     return settings(
         max_examples=count * settings().max_examples // EXAMPLES["test"],
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        # Shrinking such a history takes minutes. Its log says what happened.
+        # Shrinking a history takes minutes. Its log says what happened.
         phases=(Phase.explicit, Phase.generate),
         print_blob=True,
         database=None,

@@ -22,7 +22,7 @@ from pypicloud_s3sync.sync import converge, startup
 
 BUCKET = "amzn-s3-demo-bucket"
 REGION: Final = "eu-west-1"
-CACHE = {"pypi.db": "dynamo", "db.region_name": REGION}
+CACHE_SETTINGS = {"pypi.db": "dynamo", "db.region_name": REGION}
 EVENTS = Path(__file__).parents[1] / "events"
 
 
@@ -78,7 +78,7 @@ def _options_and_tables() -> tuple[dict[str, Any], bytes]:
     """Return the options of pypicloud's cache and its empty tables in moto, with one client of DynamoDB."""
     from pypicloud.cache.dynamo import DynamoCache
 
-    settings = EnvironSettings({**CACHE, "pypi.storage": "pypicloud.storage.base.IStorage"})
+    settings = EnvironSettings({**CACHE_SETTINGS, "pypi.storage": "pypicloud.storage.base.IStorage"})
     return DynamoCache.configure(settings), pickle.dumps(_dynamodb().tables)
 
 
@@ -89,13 +89,13 @@ def _dynamodb() -> Any:
 class World:
     """A bucket and the DynamoDB cache that pypicloud creates, in moto.
 
-    All worlds have the same clients: a test unregisters what it registers.
+    All worlds have the same clients, so a test must unregister what it registers.
     """
 
     def __init__(self) -> None:
         self.s3 = _s3()
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        self.settings = dict(CACHE)
+        self.settings = dict(CACHE_SETTINGS)
         from pypicloud.cache.dynamo import DynamoCache
 
         options, tables = _options_and_tables()

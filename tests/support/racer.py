@@ -1,7 +1,7 @@
 """Change a bucket and handle its events in several processes at the same time, for ``test_races``.
 
-The processes of every race are forks of one that has imported everything: that takes longer than a race. It
-reads a race as a line of JSON, and answers with the number of processes that have failed.
+The processes of every race are forks of one that has imported everything: importing takes longer than a race.
+It reads a race as a line of JSON, and answers with the number of processes that have failed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import multiprocessing
 import os
 import posixpath
 import sys
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -22,7 +22,9 @@ import boto3
 from pypicloud_s3sync import compat, handler
 from pypicloud_s3sync.exceptions import SyncError
 
-#: What a function imports for its first event, with any cache.
+#: The time limit of a race in seconds.
+TIME_LIMIT = 120
+#: What the functions of all caches import for their first event.
 IMPORTED = ("pypicloud.cache", "psycopg2", "pymysql", "redis.cluster")
 #: An event that fails more often has met an error, not a race.
 MAX_RETRIES = 10
@@ -30,7 +32,18 @@ MAX_RETRIES = 10
 
 @dataclass(frozen=True)
 class Race:
-    """A race in a bucket: the function's environment, the keys, and the changes that each process makes."""
+    """A race in a bucket.
+
+    Parameters
+    ----------
+    bucket : str
+    environment : dict
+        The function's environment variables.
+    keys : list of str
+    processes : int
+    rounds : int
+        How many changes each process makes.
+    """
 
     bucket: str
     environment: dict[str, str]
@@ -47,24 +60,29 @@ class Event:
     failures: int = 0
 
 
-def run(race: Race) -> int:
-    """Run the processes of a race; return how many of them failed, with their tracebacks on stderr."""
-    os.environ.update(race.environment)
+def run_race(race: Race) -> int:
+    """Run the processes of a race; return how many have failed, with their tracebacks on stderr."""
     fork = multiprocessing.get_context("fork")
-    # It has no connection yet, so each process opens its own.
-    s3 = boto3.session.Session().client("s3")
-    racers = [fork.Process(target=take_part, args=(s3, race, seed)) for seed in range(race.processes)]
+    racers = [fork.Process(target=take_part, args=(race, seed)) for seed in range(race.processes)]
     for racer in racers:
         racer.start()
+    deadline = time.monotonic() + TIME_LIMIT
     for racer in racers:
+        racer.join(max(0, deadline - time.monotonic()))
+        # One that hangs must not go on beside the next race.
+        racer.kill()
         racer.join()
-    return sum(racer.exitcode != 0 for racer in racers)
+    codes = [racer.exitcode for racer in racers]
+    print("exit codes:", *codes, file=sys.stderr, flush=True)
+    return sum(code != 0 for code in codes)
 
 
-def take_part(s3: Any, race: Race, seed: int) -> None:
+def take_part(race: Race, seed: int) -> None:
     """Change random keys and handle every event, late and in any order; retry those that fail."""
     # The function's log is not the answer.
-    sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.environ.update(race.environment)
+    s3 = boto3.client("s3")
     rng = Random(seed)
     pending: list[Event] = []
     for number in range(race.rounds):
@@ -100,7 +118,7 @@ def main() -> None:
     for module in IMPORTED:
         importlib.import_module(module)
     for line in sys.stdin:
-        print(run(Race(**json.loads(line))), flush=True)
+        print(run_race(Race(**json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

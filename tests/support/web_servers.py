@@ -72,6 +72,7 @@ PREFIX_OF_PROXY = (
     "\n[filter:prefix]\nuse = egg:PasteDeploy#prefix\nprefix = /pypi\n"
 )
 KINDS = (
+    Kind("waitress", _pserve, WAITRESS, has_workers=False, repeated=True),
     Kind(
         "waitress behind nginx, below a prefix",
         _pserve,
@@ -121,9 +122,10 @@ class WebServer:
             )
         wait_until(self.answers, f"{self.kind.name} answers: {self.log.read_text()[-2000:]}", 120)
 
-    def has_run_record(self) -> bool:
-        """Return whether a run has begun."""
-        return any((self._directory / "tmp").glob(f"*/*{run_record.SUFFIX}"))
+    def run_records(self) -> set[tuple[int, int]]:
+        """Return what identifies the records of runs; a run that has begun has a new one."""
+        found = [path.stat() for path in (self._directory / "tmp").glob(f"*/*{run_record.SUFFIX}")]
+        return {(record.st_ino, record.st_mtime_ns) for record in found}
 
     def answers(self) -> bool:
         """Return whether pypicloud answers."""
@@ -235,28 +237,29 @@ def running(kind: Kind, directory: Path, settings: str) -> Iterator[WebServer]:
 
 @contextlib.contextmanager
 def nginx(server: WebServer, directory: Path, impatient_below: str) -> Iterator[int]:
-    """Run nginx in front of a server; below a path of its, it gives up after a second of silence.
+    """Run nginx in front of a server, and yield its port; below a path it gives up after a second of silence.
 
     Elsewhere it waits for a minute, its default: a busy machine may need more than a second for any page.
     """
     program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
     if program is None:
         pytest.skip(NO_NGINX)
-    own, path, target = free_port(), server.kind.path + impatient_below, f"http://127.0.0.1:{server.port}"
+    port, target = free_port(), f"http://127.0.0.1:{server.port}"
+    impatient = server.kind.path + impatient_below
     configuration = directory / "nginx.conf"
     configuration.write_text(
         f"daemon off; pid {directory}/nginx.pid; error_log stderr; events {{}}\n"
         f"http {{ access_log off; client_body_temp_path {directory}/b; proxy_temp_path {directory}/p;\n"
         f"fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;\n"
-        f"proxy_set_header Host $http_host; server {{ listen 127.0.0.1:{own};\n"
+        f"proxy_set_header Host $http_host; server {{ listen 127.0.0.1:{port};\n"
         f"location / {{ proxy_pass {target}; }}\n"
-        f"location {path} {{ proxy_pass {target}; proxy_read_timeout 1s; }} }} }}\n"
+        f"location {impatient} {{ proxy_pass {target}; proxy_read_timeout 1s; }} }} }}\n"
     )
     with (directory / "nginx.log").open("wb") as log:
         process = subprocess.Popen([program, "-c", str(configuration)], stdout=log, stderr=log)
     try:
-        wait_until(lambda: is_in_use(own), "nginx answers")
-        yield own
+        wait_until(lambda: is_in_use(port), "nginx answers")
+        yield port
     finally:
         process.terminate()
         process.wait()

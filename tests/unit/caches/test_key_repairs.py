@@ -283,8 +283,10 @@ def test_a_custom_dynamodb_cache_reads_consistently(cache: Any, world: World) ->
         requests.extend(params["RequestItems"].values())
 
     events.register(event, read)
-    cache.delete(package)
-    events.unregister(event, read)
+    try:
+        cache.delete(package)
+    finally:
+        events.unregister(event, read)
     assert [request["ConsistentRead"] for request in requests] == [True]
 
 

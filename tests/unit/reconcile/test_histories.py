@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pypicloud_s3sync.reconcile import repair
 from pypicloud_s3sync.reconcile.models import Options
 from support.backends import Backend, Dynamo, Redis, Sql
-from support.examples import histories
+from support.examples import long_examples
 from support.reconciling import Past
 
 pytestmark = pytest.mark.untraced
@@ -28,7 +28,7 @@ def look_again_either_way(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @each_backend
-@histories(8)
+@long_examples(8)
 @random
 def test_any_damage_is_repaired_and_then_there_is_nothing_left_to_look_at(
     backend: type[Backend], rng: Random
@@ -42,7 +42,7 @@ def test_any_damage_is_repaired_and_then_there_is_nothing_left_to_look_at(
 
 
 @each_backend
-@histories(6)
+@long_examples(6)
 @random
 def test_a_dry_run_counts_exactly_what_is_repaired_and_changes_nothing(
     backend: type[Backend], rng: Random
@@ -59,7 +59,7 @@ def test_a_dry_run_counts_exactly_what_is_repaired_and_changes_nothing(
 
 
 @each_backend
-@histories(10)
+@long_examples(10)
 @random
 def test_beside_events_and_uploads_the_cache_ends_equal_and_nothing_live_is_ever_missing(
     backend: type[Backend], rng: Random

@@ -16,7 +16,7 @@ from pypicloud_s3sync.reconcile.models import Kind
 from pypicloud_s3sync.reconcile.state import DONE, State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
 from support.damage import put_row
-from support.examples import histories
+from support.examples import long_examples
 from support.remembering import NO_PACKAGE, OTHER, README, VERSION, Remembered
 from support.small_world import World
 
@@ -181,7 +181,7 @@ keys = st.sampled_from([f"{folder}/{name}" for folder in "ab" for name in ("READ
 
 @pytest.mark.parametrize("by_function", [False, True])
 @pytest.mark.parametrize("backend", [Dynamo, Redis, Sql], ids=lambda it: it.__name__)
-@settings(histories(4), derandomize=True)
+@settings(long_examples(4), derandomize=True)
 @given(steps=st.lists(st.lists(st.tuples(keys, names, versions, st.booleans()), max_size=5), max_size=4))
 def test_runs_that_remember_leave_what_runs_without_memory_leave(
     backend: type[Backend],

@@ -12,7 +12,7 @@ from pypicloud_s3sync.reconcile.passes import Pass
 from pypicloud_s3sync.reconcile.spelling import is_spelled, normal_version
 from pypicloud_s3sync.reconcile.state import State
 from support.backends import Backend, Custom, Dynamo, Redis, Sql
-from support.examples import histories
+from support.examples import long_examples
 from support.small_world import World
 from support.uploads import LEGACY_NAMES, LEGACY_VERSIONS, NAMES, filenames, upload, versions
 
@@ -94,7 +94,7 @@ def test_a_name_that_the_filename_does_not_have_is_that_of_the_folder(key: str |
     assert not is_spelled("pkg-1.0.zip", key, "other", "7")
 
 
-many = settings(histories(40), derandomize=True)
+many = settings(long_examples(40), derandomize=True)
 
 
 @many
@@ -117,7 +117,7 @@ def test_what_pep_440_does_not_allow_is_not_normalized(text: str) -> None:
 
 
 @pytest.mark.parametrize("backend", [Dynamo, Redis, Sql, Custom], ids=lambda it: it.__name__)
-@settings(histories(5), derandomize=True)
+@settings(long_examples(5), derandomize=True)
 @given(data=st.data())
 def test_an_upload_costs_no_head_request_once_its_row_is_right(
     backend: type[Backend], data: st.DataObject

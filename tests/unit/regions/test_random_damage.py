@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.backends import Dynamo, Redis, Sql
-from support.examples import histories
+from support.examples import long_examples
 from support.regions import DAMAGES, World, differences
 
 pytestmark = pytest.mark.untraced
 FILES = [f"ab12/p{number}/p{number}-{version}.0.zip" for number in range(6) for version in (1, 2)]
 
 
-@histories(10)
+@long_examples(10)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_differences_found_are_exactly_those_made(rng: Random) -> None:
     worlds = [

@@ -23,7 +23,7 @@ from support.state_space import Numbers
 pytestmark = pytest.mark.untraced
 
 FILES, KEYS, SPLIT = SCOPES
-#: The model, the scope, and its size. `make soak` explores larger ones, of every model.
+#: The model, the scope, and its size. `tests/soak.py` explores larger ones with every model.
 EXPLORATIONS = [
     *((Sql, scope, {"operations": 3, "server": False}) for scope in (FILES, SPLIT)),
     *((Sql, scope, {"operations": 2}) for scope in SCOPES),
@@ -36,18 +36,13 @@ EXPLORATIONS = [
     *((Dynamo, scope, {"syncer": RowsFirst, "operations": 1}) for scope in (FILES, KEYS)),
     (Redis, FILES, {"syncer": RowsFirst, "operations": 1}),
     *(
-        pytest.param(*explored, marks=pytest.mark.soak)
-        for explored in [
-            (Sql, KEYS, {"operations": 3, "server": False}),
-            *((Sql, scope, {"operations": 3}) for scope in (FILES, SPLIT)),
-            (Dynamo, SPLIT, {"operations": 2, "server": False}),
-            (Redis, SPLIT, {"operations": 1}),
-            *(
-                (Sql, scope, {"syncer": RowsFirst, "operations": 3, "server": False})
-                for scope in (FILES, KEYS)
-            ),
-            (Dynamo, FILES, {"syncer": RowsFirst, "operations": 2, "server": False}),
-        ]
+        pytest.param(
+            model,
+            scope,
+            {"syncer": RowsFirst, "operations": operations, "server": False},
+            marks=pytest.mark.soak,
+        )
+        for model, scope, operations in [(Sql, FILES, 3), (Sql, KEYS, 3), (Dynamo, FILES, 2)]
     ),
 ]
 #: Two files exist already, and the index shows only the first one.
@@ -113,11 +108,11 @@ def test_no_interleaving_diverges(
     [
         (Sql, KEYS, {"operations": 2, "server": False}),
         (Sql, FILES, {"operations": 2, "server": False, "pairs": True}),
-        (Dynamo, FILES, {"operations": 1, "handlers": 1}),
+        *((model, FILES, {"operations": 1, "handlers": 1}) for model in (Dynamo, Redis)),
         *(
             pytest.param(*explored, marks=pytest.mark.soak)
             for explored in [
-                *((model, FILES, {"operations": 1, "handlers": 1}) for model in (Redis, RedisServer)),
+                (RedisServer, FILES, {"operations": 1, "handlers": 1}),
                 (Dynamo, FILES, {"operations": 1}),
                 (Redis, SPLIT, {"operations": 1}),
             ]

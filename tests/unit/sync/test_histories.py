@@ -14,12 +14,13 @@ from pypicloud_s3sync.caches import summaries
 from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.pending import PendingFile
 from support.backends import Backend, Dynamo, Redis, RedisCluster, Sql, UnadaptedRedis
-from support.examples import histories
+from support.examples import long_examples
 from support.histories import RowsFirst, check, check_with, diverging
 
 pytestmark = pytest.mark.untraced
 
 BACKENDS: tuple[type[Backend], ...] = (Dynamo, Redis, Sql)
+each_number_of_seeds = pytest.mark.parametrize("seeds", [10, pytest.param(1000, marks=pytest.mark.soak)])
 #: Seeds that failed once: (backend, seed).
 REGRESSIONS = ((Dynamo, 657), (Redis, 5929), (Dynamo, 7032), (Redis, 7753))
 #: The first seed that needs the second read, by backend. If the histories change, the search finds another.
@@ -35,7 +36,7 @@ class OneRead(Syncer):
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
-@histories(6)
+@long_examples(6)
 @given(rng=st.randoms(use_true_random=False))
 def test_the_cache_equals_the_bucket_after_any_history(backend: type[Backend], rng: Random) -> None:
     check_with(rng, backend)
@@ -48,19 +49,23 @@ def test_the_cache_equals_the_bucket_after_the_histories_of_plain_seeds(backend:
         check(seed, backend)
 
 
+@each_number_of_seeds
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.__name__)
-def test_the_cache_equals_the_bucket_if_each_row_is_read_before_its_object(backend: type[Backend]) -> None:
-    for seed in range(200, 210):
+def test_the_cache_equals_the_bucket_if_each_row_is_read_before_its_object(
+    backend: type[Backend], seeds: int
+) -> None:
+    for seed in range(200, 200 + seeds):
         check(seed, backend, RowsFirst)
 
 
+@each_number_of_seeds
 @pytest.mark.parametrize("count", [0, 1])
 def test_the_cache_equals_the_bucket_if_a_summary_knows_fewer_rows(
-    count: int, monkeypatch: pytest.MonkeyPatch
+    count: int, monkeypatch: pytest.MonkeyPatch, seeds: int
 ) -> None:
     """A project of a history has fewer files than a summary knows, unless it knows fewer than usual."""
     monkeypatch.setattr(summaries, "MAX_OLDER", count)
-    for seed in range(100, 115):
+    for seed in range(100, 100 + seeds):
         check(seed, Dynamo)
 
 
