@@ -64,8 +64,8 @@ unit: $(STAMP) ## Run the unit tests, which need no server
 docs: $(STAMP) ## Build the documentation in build/docs
 	@$(BIN)/sphinx-build -q -W --keep-going -n -b html docs build/docs
 
-# About an hour on two cores. SOAK_ARGS='COUNT [SEED]' sets the number of histories, 100,000 by default.
-soak: $(STAMP) ## Run the longest tests, faults, 100,000 random histories, interleavings: an hour (SOAK_ARGS=--large: hours)
+# One to two hours on two cores. SOAK_ARGS='COUNT [SEED]' sets the number of histories, 100,000 by default.
+soak: $(STAMP) ## Run the longest tests, faults, 100,000 random histories, interleavings: one to two hours (SOAK_ARGS=--large: more)
 	@$(BIN)/python tests/soak.py $(SOAK_ARGS)
 
 # Compared with pypicloud 1.3.12's own function. The servers are those of the tests.

@@ -197,7 +197,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="make soak SOAK_ARGS=",
         description="Run the longest tests, and try faults, random histories and interleavings."
-        " It takes about an hour on two cores.",
+        " It takes one to two hours on two cores.",
     )
     parser.add_argument("count", nargs="?", type=int, default=100_000, help="histories (default: 100,000)")
     parser.add_argument("seed", nargs="?", type=int, default=0, help="seed of the first one (default: 0)")
