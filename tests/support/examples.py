@@ -1,4 +1,4 @@
-"""How many random examples the tests try, and the settings of tests whose examples take long."""
+"""Set the number of random examples that tests try, with other settings if an example takes long."""
 
 from __future__ import annotations
 
