@@ -12,10 +12,13 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 4
 
-# Measured by a run of all tests. An empty value leaves it out.
+# Tests by their markers, see setup.cfg.
+MARKERS := not soak
+
+# Measured by a run of all tests or of all but the slow ones. An empty value leaves it out.
 COVERAGE := --cov
 
-.PHONY: help demo test test-all lint types imports docs checks tests figures unit soak bench venv clean
+.PHONY: help demo test test-slow test-all lint types imports docs checks tests figures unit soak bench venv clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +27,11 @@ demo: $(STAMP) ## Run the demo: two regions, without AWS (DEMO_ARGS=--exit ends 
 	@$(BIN)/python -m pypicloud_s3sync.demo $(DEMO_ARGS)
 
 # One core is left over while the tests wait for servers.
-test: lint ## Run all checks
-	@$(MAKE) --no-print-directory --jobs=2 checks tests
+test: lint ## Run all checks, and all tests but the slow ones
+	@$(MAKE) --no-print-directory --jobs=2 checks tests MARKERS='not slow and not soak'
+
+test-slow: $(STAMP) ## Run the slow tests, which `make test` leaves out
+	@$(MAKE) --no-print-directory tests MARKERS='slow and not soak' COVERAGE=
 
 # Printed at the end: the tests run meanwhile. They build the documentation, so `docs` is not in this list.
 checks: $(STAMP)
@@ -52,7 +58,7 @@ imports: $(STAMP) ## Check the direction of imports with import-linter
 
 # Servers run once for all processes. Coverage has its limit in setup.cfg.
 tests: $(STAMP) ## Run all tests (PYTEST_ARGS='tests/integration -k name' selects some)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m '$(MARKERS)' $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
 
 figures: $(STAMP) ## Measure tests/figures.json again, after a change that must make the bundle larger
 	UPDATE_FIGURES=1 $(BIN)/python -m pytest -q -n 0 tests/integration/test_bundle_backends.py -k grow

@@ -30,7 +30,7 @@ from support.panels import Panel, serving
 from support.restarts import make_scripts, restart, run_process
 from support.sites import Site, ini_settings, user_without_rights
 
-pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.untraced]
 
 SOON = 60_000  # milliseconds
 #: Markup in names and messages; pictures for the documentation show a plain word instead.

@@ -197,6 +197,7 @@ def temporary(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @needs_proc
 class TestCommand:
     def test_with_exit_the_demo_ends_after_its_story_and_leaves_no_process_and_no_file(

@@ -24,7 +24,7 @@ from pypicloud_s3sync.sync.converge import Syncer
 from pypicloud_s3sync.sync.objects import ObjectReader
 from pypicloud_s3sync.sync.pending import Outcome
 from support.adapters import read_one, set_row
-from support.databases import Database, url_settings
+from support.databases import Database, each, url_settings
 from support.sites import Site
 
 TIME = datetime.datetime(2026, 10, 25, 0, 30, tzinfo=datetime.UTC)
@@ -81,7 +81,7 @@ class Both:
             return {row[0]: row[1] for row in rows}
 
 
-@pytest.fixture(params=["postgres", "mysql"])
+@pytest.fixture(params=each("postgres", "mysql"))
 def both(request: pytest.FixtureRequest) -> Iterator[Both]:
     """Open the server's cache as pypicloud does, with the repairs of the include line, and the function's."""
     from pypicloud.cache.sql import SQLCache
@@ -271,7 +271,7 @@ def test_times_are_utc_whatever_the_zone_of_the_session(both: Both) -> None:
         assert [row[0] for row in stored] == ["2026-10-25 00:30:00", "2026-10-25 01:30:00"]
 
 
-@pytest.mark.parametrize("both", ["mysql"], indirect=True)
+@pytest.mark.parametrize("both", each("mysql"), indirect=True)
 class TestMySql:
     @pytest.mark.parametrize("other", ["PKG-1.0.tar.gz", "pkg-1.0.tar.gz ", "pkg-1.0.tár.gz"])
     def test_a_filename_that_the_collation_holds_equal_fails_with_the_reason(

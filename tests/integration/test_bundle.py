@@ -372,6 +372,7 @@ def test_a_bundle_that_the_host_cannot_run_is_reported_as_not_verified(for_arm: 
     assert reports[-1][0] == "not verified: this host cannot run arm64 binaries for Linux"
 
 
+@pytest.mark.slow
 def test_a_bundle_for_another_version_of_python_is_compiled_and_verified_with_that(for_x86: Bundle) -> None:
     """The fixture fails if the import fails; this shows that there was an interpreter to import it."""
     assert find_python((3, 12)), "this host has no python3.12: install one, or put it on PATH"

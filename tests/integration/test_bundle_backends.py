@@ -33,7 +33,7 @@ from pypicloud_s3sync.deploy.bundle.verify import link_sdk
 from pypicloud_s3sync.devtools.ports import free_port
 from pypicloud_s3sync.sync import environment, reconcile_requests
 from support.bundles import Compiler, sources_read_once, without_network
-from support.databases import Database, url_settings
+from support.databases import Database, each, url_settings
 from support.figures import check_figure
 from support.moto_world import EVENTS, event
 from support.sites import Site
@@ -345,7 +345,7 @@ def check_paths(site: Site, database: Database, function: Function) -> int:
     return number
 
 
-@pytest.mark.parametrize("name", ["dynamo", "redis", "redis_cluster", "postgres", "mysql"])
+@pytest.mark.parametrize("name", each("dynamo", "redis", "redis_cluster", "postgres", "mysql"))
 def test_every_path_of_the_handler_finds_its_modules_in_the_bundle_and_those_do_not_grow(
     name: str, site: Site, tmp_path: Path, bundle_of: GetBundle, request: pytest.FixtureRequest
 ) -> None:

@@ -17,6 +17,7 @@ from support.deliveries import MOVES, MUTATIONS, NO_RESOURCES, delivery_resource
 from support.foreign import create_notifications
 from support.moto_world import notification_of
 from support.sites import NOTHING, Site, zip_of
+from support.slow import others_are_slow
 
 pytestmark = pytest.mark.untraced
 
@@ -87,7 +88,7 @@ def test_the_status_is_on_and_names_each_resource(site: Site, delivery: Delivery
 # Moving from one delivery to another
 
 
-@pytest.mark.parametrize(("before", "after"), MOVES, ids=lambda delivery: delivery)
+@pytest.mark.parametrize(("before", "after"), others_are_slow(MOVES), ids=lambda delivery: delivery)
 def test_a_move_leaves_no_resources_of_the_previous_delivery(
     make_site: Callable[..., Site], before: Delivery, after: Delivery
 ) -> None:

@@ -325,6 +325,7 @@ def test_a_canary_is_seen_in_dynamodb_and_never_listed(
     site.deployment().disable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["redis"], indirect=True)
 def test_a_canary_is_seen_in_another_database_and_never_listed(
     site: Site, doctor: Doctor, database: Database

@@ -26,6 +26,7 @@ from support.deliveries import (
 from support.foreign import create_notifications
 from support.interruptions import calls_of_killed_runs, kill, mutating_calls
 from support.sites import NOTHING, Site, zip_of
+from support.slow import others_are_slow
 
 pytestmark = pytest.mark.untraced
 
@@ -88,7 +89,7 @@ def test_the_next_run_finishes_a_disable_that_was_killed_after_any_call(site: Si
     assert len(calls) == 9, calls
 
 
-@pytest.mark.parametrize(("before", "after"), MOVES[::3], ids=lambda delivery: delivery)
+@pytest.mark.parametrize(("before", "after"), others_are_slow(MOVES[::3]), ids=lambda delivery: delivery)
 def test_the_next_run_finishes_a_move_that_was_killed_after_any_call(
     site: Site, before: Delivery, after: Delivery
 ) -> None:
@@ -105,7 +106,7 @@ def test_the_next_run_finishes_a_move_that_was_killed_after_any_call(
     assert delivery_resources(site) == NO_RESOURCES
 
 
-@pytest.mark.parametrize("delivery", MUTATIONS)
+@pytest.mark.parametrize("delivery", others_are_slow(MUTATIONS))
 def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_call(
     site: Site, delivery: Delivery
 ) -> None:
@@ -121,7 +122,7 @@ def test_the_next_run_finishes_an_enable_or_disable_that_was_killed_after_any_ca
     assert remains(site) == NOTHING
 
 
-@pytest.mark.parametrize("delivery", Delivery)
+@pytest.mark.parametrize("delivery", others_are_slow(Delivery))
 def test_runs_whose_calls_are_all_repeated_after_a_lost_response_do_not_notice(
     site: Site, delivery: Delivery
 ) -> None:

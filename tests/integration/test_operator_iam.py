@@ -21,6 +21,7 @@ from pypicloud_s3sync.exceptions import S3SyncError
 from support.iam.operators import EVERYTHING, BecomeOperator, CommandLine, become_operator
 from support.iam.reference import contradictions
 from support.sites import Site, make_tables, zip_of
+from support.slow import others_are_slow
 
 __all__ = ["become_operator"]
 
@@ -248,7 +249,7 @@ def trust_in(service: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-@pytest.mark.parametrize("case", SETTINGS)
+@pytest.mark.parametrize("case", others_are_slow(SETTINGS))
 def test_the_printed_policy_is_sufficient_and_each_statement_and_action_is_needed(
     site: Site,
     prepare: Callable[[str], dict[str, str]],

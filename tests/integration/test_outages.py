@@ -11,7 +11,7 @@ import pytest
 
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import S3SyncError
-from support.databases import Database, url_settings
+from support.databases import Database, each, url_settings
 from support.handlers import handler_for
 from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
@@ -59,7 +59,7 @@ class Outage:
             return sorted(cache.distinct())
 
 
-@pytest.fixture(params=["redis", "postgres", "mysql"])
+@pytest.fixture(params=each("redis", "postgres", "mysql"))
 def outage(request: pytest.FixtureRequest, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
     """Set up the handler for each kind of database.
 

@@ -23,7 +23,7 @@ from support.panel_documents import (
 )
 from support.panels import SOON, Panel, Response, run, stream
 
-pytestmark = [pytest.mark.xdist_group("panel access"), pytest.mark.untraced]
+pytestmark = [pytest.mark.xdist_group("panel access"), pytest.mark.slow, pytest.mark.untraced]
 
 
 def test_the_focus_is_never_lost(panel: Panel) -> None:

@@ -36,7 +36,7 @@ from support.panel_documents import (
 )
 from support.panels import SOON, Panel, Response, run, stream
 
-pytestmark = [pytest.mark.xdist_group("panel states"), pytest.mark.untraced]
+pytestmark = [pytest.mark.xdist_group("panel states"), pytest.mark.slow, pytest.mark.untraced]
 
 
 MINUS = "\N{MINUS SIGN}"

@@ -85,6 +85,7 @@ def post_worker_init(worker):
 WORKERS = 3
 
 
+@pytest.mark.slow
 def test_one_worker_of_several_compares(tmp_path: Path) -> None:
     """Each process that compares writes a line to the log, because AWS does not answer."""
     (tmp_path / "served.py").write_text(APPLICATION)

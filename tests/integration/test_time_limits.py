@@ -16,7 +16,7 @@ import pytest
 from pypicloud_s3sync import handler
 from pypicloud_s3sync.exceptions import SyncError
 from pypicloud_s3sync.sync import startup
-from support.databases import Database, url_settings
+from support.databases import Database, each, url_settings
 from support.handlers import handler_for
 from support.moto_world import notification_of
 from support.outages import Proxy, proxy_to
@@ -104,7 +104,7 @@ def nothing_left_behind(*proxies: Proxy) -> Iterator[None]:
         assert not wait(began, 60).not_done
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=each(*DATABASES))
 def stalling(
     request: pytest.FixtureRequest,
     site: Site,

@@ -15,7 +15,7 @@ from webtest import TestApp
 
 from pypicloud_s3sync import handler
 from support.apps import make_app, use_basic
-from support.databases import Database, url_settings
+from support.databases import Database, each, url_settings
 from support.handlers import handler_for
 from support.moto_world import notification_of
 from support.sites import Site, ini_settings
@@ -64,7 +64,7 @@ class Both:
             return [row.filename for name in cache.distinct() for row in cache.all(name)]
 
 
-@pytest.fixture(params=["postgres", "mysql"])
+@pytest.fixture(params=each("postgres", "mysql"))
 def both(
     request: pytest.FixtureRequest, tmp_path: Path, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Both]:

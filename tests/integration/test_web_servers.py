@@ -57,7 +57,7 @@ under_each_server = pytest.mark.parametrize(
     [
         pytest.param(
             kind,
-            marks=[pytest.mark.xdist_group(kind.name), *([pytest.mark.soak] if kind.repeated else [])],
+            marks=[pytest.mark.xdist_group(kind.name), *kind.marks],
             id=kind.name,
         )
         for kind in KINDS

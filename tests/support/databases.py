@@ -28,6 +28,12 @@ TITLES = {
     "support.sites:embedded_aws": "DynamoDB (embedded AWS)",
 }
 
+#: Redis and PostgreSQL stand for the databases that are slow.
+MARKS = {
+    "redis_cluster": [pytest.mark.slow, pytest.mark.xdist_group("redis-cluster")],
+    "mysql": [pytest.mark.slow],
+}
+
 
 @dataclass(frozen=True)
 class Database:
@@ -56,6 +62,11 @@ class Database:
                 cache.dbmaker.kw["bind"].dispose()
 
 
+def each(*names: str) -> list[Any]:
+    """Return the values of a parameter for tests that run with each of these databases."""
+    return [pytest.param(name, marks=MARKS.get(name, ())) for name in names]
+
+
 def url_settings(name: str, url: str) -> dict[str, str]:
     """Return pypicloud's settings for one of these databases."""
     if name.startswith("redis"):
@@ -64,14 +75,7 @@ def url_settings(name: str, url: str) -> dict[str, str]:
     return {"pypi.db": "sql", "db.url": url}
 
 
-@pytest.fixture(
-    params=[
-        "redis",
-        pytest.param("redis_cluster", marks=pytest.mark.xdist_group("redis-cluster")),
-        "postgres",
-        "mysql",
-    ]
-)
+@pytest.fixture(params=each("redis", "redis_cluster", "postgres", "mysql"))
 def database(request: pytest.FixtureRequest) -> Database:
     """Each of the databases in turn, empty."""
     name: str = request.param
