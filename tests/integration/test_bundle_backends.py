@@ -246,6 +246,7 @@ def names(database: Database) -> list[str]:
         return found
 
 
+@pytest.mark.slow
 def test_the_bundle_writes_to_a_real_database(site: Site, database: Database, function: Function) -> None:
     s3 = site.client("s3")
     metadata = {"name": "pkg", "version": "1.0", "summary": '100% it\'s a "package"'}
@@ -274,6 +275,7 @@ def test_the_bundle_writes_to_a_real_database(site: Site, database: Database, fu
     assert names(database) == []
 
 
+@pytest.mark.slow
 def test_the_bundle_contains_only_the_driver_of_its_database(database: Database, function: Function) -> None:
     contents = {path.name for path in function.task.iterdir()}
     known = {library for libraries in LIBRARIES.values() for library in libraries} | {"flywheel", "greenlet"}
@@ -284,6 +286,7 @@ def test_the_bundle_contains_only_the_driver_of_its_database(database: Database,
     print(f"{database.name}: {function.bundle.size / 1e6:.1f} MB")
 
 
+@pytest.mark.slow
 def test_a_bundle_for_postgresql_on_this_host_needs_no_network(
     site: Site, postgres_url: str, tmp_path: Path, bundle_of: GetBundle
 ) -> None:
@@ -345,7 +348,9 @@ def check_paths(site: Site, database: Database, function: Function) -> int:
     return number
 
 
-@pytest.mark.parametrize("name", each("dynamo", "redis", "redis_cluster", "postgres", "mysql"))
+@pytest.mark.parametrize(
+    "name", [*each("dynamo", "redis", "redis_cluster", "mysql"), pytest.param("postgres", marks=pytest.mark.slow)]
+)
 def test_every_path_of_the_handler_finds_its_modules_in_the_bundle_and_those_do_not_grow(
     name: str, site: Site, tmp_path: Path, bundle_of: GetBundle, request: pytest.FixtureRequest
 ) -> None:

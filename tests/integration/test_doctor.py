@@ -297,6 +297,7 @@ def assert_sent(site: Site, doctor: Doctor) -> None:
     assert not found.get("Versions", [])
 
 
+@pytest.mark.slow
 @pytest.mark.untraced
 def test_a_canary_is_seen_in_dynamodb_and_never_listed(
     site: Site, doctor: Doctor, installed: Installed, make_site: Callable[..., Site], tmp_path: Path

@@ -174,6 +174,7 @@ def test_sigkill_of_the_parent_ends_the_emulator_and_its_workers_and_removes_the
 
 
 @needs_proc
+@pytest.mark.slow
 def test_in_a_terminal_the_emulator_runs_until_ctrl_c(tmp_path: Path) -> None:
     """A second emulator on the same port ends with an error of one line."""
     command = [sys.executable, "-m", "pypicloud_s3sync.embedded", str(port := free_port())]

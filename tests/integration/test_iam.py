@@ -154,6 +154,7 @@ def test_a_package_that_cannot_be_read_keeps_its_row(function: Deployed) -> None
     assert function.row(key) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacking", [None, "logs:CreateLogStream", "logs:PutLogEvents"])
 def test_the_log_is_written_only_with_both_actions(
     function: Deployed, probe: str, lacking: str | None
@@ -172,6 +173,7 @@ def test_the_log_is_written_only_with_both_actions(
         assert f"not authorized to perform: {lacking} on resource: " in response
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delivery", [Delivery.SQS, Delivery.EVENTBRIDGE])
 def test_the_role_is_sufficient_for_another_delivery(
     aws: EmbeddedAws, bundle: Path, delivery: Delivery
@@ -186,6 +188,7 @@ def test_the_role_is_sufficient_for_another_delivery(
     site.deployment().disable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lacking", [None, *QUEUE_ACTIONS])
 def test_lambda_uses_the_queue_only_with_all_actions(
     function: Deployed, probe: str, lacking: str | None

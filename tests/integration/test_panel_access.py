@@ -149,8 +149,10 @@ def test_nothing_is_hidden_at_a_large_zoom_or_on_a_phone(panel: Panel, width: in
 
 
 def test_nothing_turns_if_motion_is_to_be_reduced(panel: Panel) -> None:
-    panel.page.emulate_media(reduced_motion="reduce")
+    panel.page.emulate_media(reduced_motion="no-preference")
     panel.show(running(STEPS[0]), "S3 sync is being changed")
+    assert panel.style("#s3sync-title .fa-spin", "animationName") != "none"
+    panel.page.emulate_media(reduced_motion="reduce")
     assert panel.style("#s3sync-title .fa-spin", "animationName") == "none"
     panel.answers[""] = ON
     panel.hurry_to("S3 sync is on")

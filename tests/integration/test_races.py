@@ -24,7 +24,7 @@ from support.sites import Site, make_tables
 from support.states import State, expected, row_of, state_of
 
 # In the same worker as the tests of the Redis cluster, so that there is only one racer.
-pytestmark = [pytest.mark.untraced, pytest.mark.xdist_group("redis-cluster")]
+pytestmark = [pytest.mark.slow, pytest.mark.untraced, pytest.mark.xdist_group("redis-cluster")]
 
 RACER = Path(__file__).parents[1] / "support" / "racer.py"
 PROCESSES = 4

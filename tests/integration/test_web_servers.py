@@ -19,7 +19,7 @@ from support.sites import Site, ini_settings, new_site
 from support.slow_aws import SlowAws, slow_aws
 from support.web_servers import KINDS, Background, Kind, WebServer, nginx, running
 
-pytestmark = pytest.mark.untraced
+pytestmark = [pytest.mark.slow, pytest.mark.untraced]
 
 S3SYNC = "/admin/s3sync"
 
@@ -57,7 +57,7 @@ under_each_server = pytest.mark.parametrize(
     [
         pytest.param(
             kind,
-            marks=[pytest.mark.xdist_group(kind.name), *kind.marks],
+            marks=[pytest.mark.xdist_group(kind.name), *([pytest.mark.soak] if kind.repeated else [])],
             id=kind.name,
         )
         for kind in KINDS

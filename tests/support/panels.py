@@ -202,7 +202,7 @@ def panel(opened: Panel) -> Iterator[Panel]:
     """The panel at its usual width."""
     yield opened
     opened.page.set_viewport_size({"width": WIDTHS["wide"], "height": 900})
-    opened.page.emulate_media(forced_colors="none", reduced_motion="no-preference")
+    opened.page.emulate_media(forced_colors="none", reduced_motion="reduce")
 
 
 def run(panel: Panel, verb: str = "Repair") -> None:

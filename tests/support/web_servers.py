@@ -34,8 +34,8 @@ class Kind:
     """A web server and how it is started.
 
     ``command`` takes the ini and the port; ``sections`` are further sections of the ini, and ``path`` is the
-    prefix of the application. ``has_workers`` says whether a process of its own serves each request. ``marks``
-    are those of the tests with it: soak if other kinds have the workers and the threads, too.
+    prefix of the application. ``has_workers`` says whether a process of its own serves each request. Of a
+    ``repeated`` kind, other kinds have the workers and the threads.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Kind:
     path: str = ""
     has_workers: bool = True
     behind_nginx: bool = False
-    marks: tuple[pytest.MarkDecorator, ...] = ()
+    repeated: bool = False
 
 
 def _gunicorn(*options: str) -> Callable[[Path, int], list[str]]:
@@ -72,7 +72,7 @@ PREFIX_OF_PROXY = (
     "\n[filter:prefix]\nuse = egg:PasteDeploy#prefix\nprefix = /pypi\n"
 )
 KINDS = (
-    Kind("waitress", _pserve, WAITRESS, has_workers=False, marks=(pytest.mark.soak,)),
+    Kind("waitress", _pserve, WAITRESS, has_workers=False, repeated=True),
     Kind(
         "waitress behind nginx, below a prefix",
         _pserve,
@@ -82,19 +82,13 @@ KINDS = (
         behind_nginx=True,
     ),
     # gunicorn gives up after 30 seconds; a test cannot wait for so long.
-    Kind(
-        "gunicorn sync",
-        _gunicorn("-w", "3", "--timeout", "5"),
-        PREFIX_OF_PROXY,
-        path="/pypi",
-        marks=(pytest.mark.slow,),
-    ),
+    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5"), PREFIX_OF_PROXY, path="/pypi"),
     Kind(
         "gunicorn gthread",
         _gunicorn("-k", "gthread", "-w", "2", "--threads", "4", "--preload"),
-        marks=(pytest.mark.soak,),
+        repeated=True,
     ),
-    Kind("uWSGI", _uwsgi, UWSGI, marks=(pytest.mark.slow,)),
+    Kind("uWSGI", _uwsgi, UWSGI),
 )
 
 
