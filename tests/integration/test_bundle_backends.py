@@ -349,7 +349,8 @@ def check_paths(site: Site, database: Database, function: Function) -> int:
 
 
 @pytest.mark.parametrize(
-    "name", [*each("dynamo", "redis", "redis_cluster", "mysql"), pytest.param("postgres", marks=pytest.mark.slow)]
+    "name",
+    [*each("dynamo", "redis", "redis_cluster", "mysql"), pytest.param("postgres", marks=pytest.mark.slow)],
 )
 def test_every_path_of_the_handler_finds_its_modules_in_the_bundle_and_those_do_not_grow(
     name: str, site: Site, tmp_path: Path, bundle_of: GetBundle, request: pytest.FixtureRequest
