@@ -81,8 +81,9 @@ KINDS = (
         has_workers=False,
         behind_nginx=True,
     ),
-    # gunicorn gives up after 30 seconds; a test cannot wait for so long.
-    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "5"), PREFIX_OF_PROXY, path="/pypi"),
+    # By default, gunicorn gives up after 30 seconds; no test can wait for so long. Five are too few on a busy
+    # machine: a worker takes longer to start, and gunicorn kills those that wait in a test meanwhile.
+    Kind("gunicorn sync", _gunicorn("-w", "3", "--timeout", "15"), PREFIX_OF_PROXY, path="/pypi"),
     Kind(
         "gunicorn gthread",
         _gunicorn("-k", "gthread", "-w", "2", "--threads", "4", "--preload"),
