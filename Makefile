@@ -12,8 +12,8 @@ OLDEST := $(if $(filter python3.11,$(notdir $(PYTHON))),'SQLAlchemy<2')
 # Processes that run the tests. More than there are cores: many tests wait for a server.
 WORKERS ?= 4
 
-# Tests by their markers, see setup.cfg.
-MARKERS := not soak
+# Selects tests by their markers. By default, setup.cfg does.
+MARKERS :=
 
 # Measured by a run of all tests or of all but the slow ones. An empty value leaves it out.
 COVERAGE := --cov
@@ -58,7 +58,7 @@ imports: $(STAMP) ## Check the direction of imports with import-linter
 
 # Servers run once for all processes. Coverage has its limit in setup.cfg.
 tests: $(STAMP) ## Run all tests (PYTEST_ARGS='tests/integration -k name' selects some)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m '$(MARKERS)' $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(if $(MARKERS),-m '$(MARKERS)') $(if $(PYTEST_ARGS),,$(COVERAGE)) $(PYTEST_ARGS)
 
 figures: $(STAMP) ## Measure tests/figures.json again, after a change that must make the bundle larger
 	UPDATE_FIGURES=1 $(BIN)/python -m pytest -q -n 0 tests/integration/test_bundle_backends.py -k grow
